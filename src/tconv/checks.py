@@ -1,0 +1,189 @@
+"""Arguments in, normalised values out, or the reason why they are wrong.
+
+Every function here is pure. A wrong argument raises `Rejected`, which carries the class of the error and a sentence
+that names the argument, what is allowed, and the value. Only public functions turn it into an exception of that class:
+they know the name of the call and can show the shapes and the other arguments beside the sentence (see `explained`).
+
+This file sits below `geometry.py`: sizes, strides and shapes are refused in the same words wherever they are given.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn, TypeGuard
+
+#: The largest size, count of elements or count of bytes that an array can have: that of a signed 64-bit index.
+INDEX_MAX = 2**63 - 1
+
+
+class Rejected(Exception):
+    """An argument is wrong: the class of the error to raise, and the sentence that says why."""
+
+    def __init__(self, kind: type[Exception], reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+def wrong(reason: str) -> NoReturn:
+    """The value of an argument is not allowed."""
+    raise Rejected(ValueError, reason)
+
+
+def wrong_type(reason: str) -> NoReturn:
+    """The type of an argument is not allowed."""
+    raise Rejected(TypeError, reason)
+
+
+@contextmanager
+def explained(call: str, context: Callable[[], str] | None = None) -> Iterator[None]:
+    """Turn a `Rejected` from inside into the error the user sees: the call, the reason, and what it was called with."""
+    try:
+        yield
+    except Rejected as rejected:
+        text = f"{call}: {rejected}"
+        if context is not None:
+            text += f"\n  called with {context()}"
+        error = rejected.kind(text)
+    else:
+        return
+    raise error from None
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """The repr of a value, cut in the middle where it is long, so that a message stays readable."""
+    text = repr(value)
+    if len(text) <= limit:
+        return text
+    half = (limit - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+def integer(name: str, value: object, least: int | None = None) -> int:
+    """One integer (Python's or NumPy's; not a bool, not a float), at least `least`."""
+    allowed = "must be an integer" + ("" if least is None else f" of at least {least}")
+    if isinstance(value, bool):
+        wrong_type(f"{name} {allowed}; got {value!r}")
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]  # the except is the check
+    except TypeError:
+        wrong_type(f"{name} {allowed}; got {shorten(value)} of type {type(value).__name__}")
+    if least is not None and number < least:
+        wrong(f"{name} {allowed}; got {number}")
+    return number
+
+
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether a value counts as a tuple of entries: a sequence that is no text, such as a tuple, a list or a shape."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def per_axis(name: str, value: object, ndim: int, least: int | None = None) -> tuple[int, ...]:
+    """One integer for every axis, or a sequence of `ndim` of them."""
+    if not is_sequence(value):
+        return (integer(name, value, least),) * ndim
+    entries = tuple(value)
+    if len(entries) != ndim:
+        wrong(f"{name} must be one integer or {count(ndim, 'integer')}, one an axis; got {shorten(value)}")
+    return tuple(integer(f"{name}[{i}]", entry, least) for i, entry in enumerate(entries))
+
+
+def padding_pair(name: str, value: object) -> tuple[int, int]:
+    """The padding of one axis as (low, high), from one integer for both ends or from a pair; negative crops."""
+    if not is_sequence(value):
+        number = integer(name, value)
+        return (number, number)
+    entries = tuple(value)
+    if len(entries) != 2:
+        wrong(f"{name} must be an integer or a (low, high) pair of them; got {shorten(value)}")
+    return (integer(f"{name}[0]", entries[0]), integer(f"{name}[1]", entries[1]))
+
+
+def padding_per_axis(value: object, ndim: int) -> tuple[tuple[int, int] | str, ...]:
+    """The padding of each axis: from a word, one integer, or a sequence of integers and (low, high) pairs."""
+    if isinstance(value, str):
+        return (padding_word(value),) * ndim
+    if not is_sequence(value):
+        return (padding_pair("padding", value),) * ndim
+    entries = tuple(value)
+    if len(entries) != ndim:
+        hint = f"; write ({shorten(entries)},) for a (low, high) pair" if ndim == 1 and len(entries) == 2 else ""
+        wrong(
+            f'padding must be "same", "valid", one integer, or a sequence of {count(ndim, "entry", "entries")}, one an '
+            f"axis, each an integer or a (low, high) pair; got {shorten(value)}{hint}"
+        )
+    return tuple(padding_pair(f"padding[{i}]", entry) for i, entry in enumerate(entries))
+
+
+def padding_word(value: str) -> str:
+    """One of the two words that stand for a padding."""
+    if value not in ("same", "valid"):
+        wrong(f'padding must be "same", "valid", an integer or (low, high) pairs; got {value!r}')
+    return value
+
+
+def choice(name: str, value: object, allowed: Sequence[str]) -> str:
+    """One of the given words."""
+    if not isinstance(value, str):
+        wrong_type(f"{name} must be one of {words(allowed)}; got {shorten(value)} of type {type(value).__name__}")
+    if value not in allowed:
+        wrong(f"{name} must be one of {words(allowed)}; got {value!r}")
+    return value
+
+
+def words(names: Sequence[str]) -> str:
+    """Names as a message lists them: "a", "b", "c"."""
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """1 axis, 2 axes."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def length(cells: range) -> int:
+    """The length of a range; len() overflows beyond 2**63."""
+    return max(0, -((cells.start - cells.stop) // cells.step))
+
+
+def some_of(sizes: range) -> str:
+    """A range of sizes as a message lists it: each one while they are few, else first to last."""
+    if length(sizes) <= 8:
+        return ", ".join(str(size) for size in sizes)
+    return f"{sizes[0]} to {sizes[-1]}" + ("" if sizes.step == 1 else f" in steps of {sizes.step}")
+
+
+def echo(**arguments: Any) -> str:
+    """Arguments as they were given, for the line below a reason: name=value, ..."""
+    return ", ".join(f"{name}={shorten(value)}" for name, value in arguments.items())
+
+
+def divides(name: str, divisor: int, of: str, number: int) -> None:
+    """The divisor leaves no remainder."""
+    if number % divisor:
+        wrong(f"{name} must divide {of} = {number}; got {divisor}")
+
+
+def physical_memory() -> int:
+    """Bytes of memory in this machine, or the largest index where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # no such call on Windows; an unknown name elsewhere
+        return INDEX_MAX
+
+
+def fits_memory(what: str, size: int) -> None:
+    """An array of this many bytes can be indexed and held in memory."""
+    if size > INDEX_MAX:
+        wrong(f"{what} must have a size below 2**63 bytes; it would take {size}")
+    if size > physical_memory():
+        raise Rejected(
+            MemoryError, f"{what} must fit into memory, {gigabytes(physical_memory())}; it would take {gigabytes(size)}"
+        )
+
+
+def gigabytes(size: int) -> str:
+    """Bytes as a message shows them."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 / 10 else f"{size / 2**20:.1f} MiB"

@@ -1,0 +1,130 @@
+"""A geometry as dense, stride-1 pieces.
+
+Fine positions that share o mod stride form a phase. The taps that reach them are spaced evenly, and through tap t the
+position o = m * stride + r reads coarse cell m + shift, where
+
+    shift = (r + low - t * dilation) / stride
+
+So each phase is a dense convolution at stride 1. Phases whose shifts are equal read the same coarse cells and can be
+computed by one matrix product: they form a block. For kernel 4, stride 2, padding 1 there are two phases an axis,
+
+    o even: taps 1, 3 at shifts 0, -1        o odd: taps 0, 2 at shifts 1, 0
+
+and for kernel 2, stride 2 both phases read shift 0 only, which makes one block of the two.
+Signal processing says polyphase component, inference runtimes say sub-convolution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import gcd, prod
+
+from tconv.axis import Axis
+from tconv.geometry import Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class AxisPhase:
+    """One phase of one axis: fine positions residue, residue + stride, ..., `count` of them."""
+
+    residue: int
+    count: int
+    taps: range  #: the taps that reach it, ascending; empty where no tap does
+    shifts: range  #: for each tap, which coarse cell it reads, counted from m; descending
+
+    def __str__(self) -> str:
+        if not self.taps:
+            return f"residue {self.residue}: no tap"
+        return f"residue {self.residue}: taps {_listed(self.taps)} at shifts {_listed(self.shifts)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AxisBlock:
+    """The phases of one axis that have equal shifts and equally many positions, so that they are computed together."""
+
+    count: int
+    shifts: range
+    residues: tuple[int, ...]
+    first_taps: tuple[int, ...]  #: one a residue; further taps follow at `tap_step`
+    tap_step: int
+
+    def taps(self, which: int) -> range:
+        """The taps of the residue with this index, one a shift."""
+        first = self.first_taps[which]
+        return range(first, first + len(self.shifts) * self.tap_step, self.tap_step)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One phase of a geometry: an `AxisPhase` for each axis."""
+
+    axes: tuple[AxisPhase, ...]
+
+    @property
+    def residue(self) -> tuple[int, ...]:
+        """What o mod stride is for its fine positions."""
+        return tuple(axis.residue for axis in self.axes)
+
+    @property
+    def count(self) -> tuple[int, ...]:
+        """How many fine positions it has along each axis."""
+        return tuple(axis.count for axis in self.axes)
+
+    @property
+    def taps(self) -> int:
+        """How many taps reach its positions, the border apart."""
+        return prod(len(axis.taps) for axis in self.axes)
+
+    def __str__(self) -> str:
+        return " x ".join(f"({axis})" if len(self.axes) > 1 else str(axis) for axis in self.axes)
+
+
+@lru_cache(maxsize=1024)
+def axis_phases(axis: Axis) -> tuple[AxisPhase, ...]:
+    """The phases of one axis in the order of their residues; those beyond the fine size are left out."""
+    s, d, low = axis.stride, axis.dilation, axis.padding[0]
+    step = d // gcd(s, d)
+    phases = []
+    for residue in range(min(s, axis.fine)):
+        taps = axis.taps_of_phase(residue)
+        first = (residue + low - taps.start * d) // s
+        shifts = range(first, first - len(taps) * step, -step)
+        phases.append(AxisPhase(residue, -(-(axis.fine - residue) // s), taps, shifts))
+    return tuple(phases)
+
+
+@lru_cache(maxsize=1024)
+def axis_blocks(axis: Axis) -> tuple[AxisBlock, ...]:
+    """The phases of one axis gathered into blocks; a block without shifts holds the phases that no tap reaches."""
+    groups: dict[tuple[range, int], list[AxisPhase]] = {}
+    for phase in axis_phases(axis):
+        groups.setdefault((phase.shifts, phase.count), []).append(phase)
+    step = axis.stride // gcd(axis.stride, axis.dilation)
+    return tuple(
+        AxisBlock(count, shifts, tuple(p.residue for p in phases), tuple(p.taps.start for p in phases), step)
+        for (shifts, count), phases in groups.items()
+    )
+
+
+def phases(geometry: Geometry) -> tuple[Phase, ...]:
+    """The phases of a geometry, as many as the product of its strides (fewer where a fine size is below its stride).
+
+    >>> import tconv
+    >>> for phase in tconv.phases(tconv.Geometry.conv_transpose(32, 4, stride=2, padding=1)):
+    ...     print(phase)
+    residue 0: taps 1, 3 at shifts 0, -1
+    residue 1: taps 0, 2 at shifts 1, 0
+    """
+    return tuple(Phase(combination) for combination in product(*map(axis_phases, geometry.axes)))
+
+
+def blocks(geometry: Geometry) -> Iterator[tuple[AxisBlock, ...]]:
+    """The blocks of a geometry, an `AxisBlock` an axis."""
+    return product(*map(axis_blocks, geometry.axes))
+
+
+def _listed(values: range) -> str:
+    return ", ".join(map(str, values))
