@@ -180,10 +180,13 @@ def fits_memory(what: str, size: int) -> None:
         wrong(f"{what} must have a size below 2**63 bytes; it would take {size}")
     if size > physical_memory():
         raise Rejected(
-            MemoryError, f"{what} must fit into memory, {gigabytes(physical_memory())}; it would take {gigabytes(size)}"
+            MemoryError, f"{what} must fit into memory, {memory(physical_memory())}; it would take {memory(size)}"
         )
 
 
-def gigabytes(size: int) -> str:
+def memory(size: int) -> str:
     """Bytes as a message shows them."""
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 / 10 else f"{size / 2**20:.1f} MiB"
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} B"

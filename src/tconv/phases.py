@@ -43,18 +43,23 @@ class AxisPhase:
 
 @dataclass(frozen=True, slots=True)
 class AxisBlock:
-    """The phases of one axis that have equal shifts and equally many positions, so that they are computed together."""
+    """Phases of one axis that have equal shifts and equally many positions, so that they are computed together.
+
+    Residues and taps are evenly spaced, so that a block of the weights or of the fine grid is a strided view: residue
+    number i is reached by tap first_tap + i * tap_per_residue + j * tap_per_shift through shift number j.
+    """
 
     count: int
     shifts: range
-    residues: tuple[int, ...]
-    first_taps: tuple[int, ...]  #: one a residue; further taps follow at `tap_step`
-    tap_step: int
+    residues: range
+    first_tap: int
+    tap_per_residue: int
+    tap_per_shift: int
 
     def taps(self, which: int) -> range:
-        """The taps of the residue with this index, one a shift."""
-        first = self.first_taps[which]
-        return range(first, first + len(self.shifts) * self.tap_step, self.tap_step)
+        """The taps of residue number `which`, one a shift."""
+        first = self.first_tap + which * self.tap_per_residue
+        return range(first, first + len(self.shifts) * self.tap_per_shift, self.tap_per_shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +103,35 @@ def axis_phases(axis: Axis) -> tuple[AxisPhase, ...]:
 
 @lru_cache(maxsize=1024)
 def axis_blocks(axis: Axis) -> tuple[AxisBlock, ...]:
-    """The phases of one axis gathered into blocks; a block without shifts holds the phases that no tap reaches."""
-    groups: dict[tuple[range, int], list[AxisPhase]] = {}
+    """The phases of one axis gathered into blocks; a block without shifts holds phases that no tap reaches."""
+    alike: dict[tuple[range, int], list[AxisPhase]] = {}
     for phase in axis_phases(axis):
-        groups.setdefault((phase.shifts, phase.count), []).append(phase)
+        alike.setdefault((phase.shifts, phase.count), []).append(phase)
     step = axis.stride // gcd(axis.stride, axis.dilation)
-    return tuple(
-        AxisBlock(count, shifts, tuple(p.residue for p in phases), tuple(p.taps.start for p in phases), step)
-        for (shifts, count), phases in groups.items()
-    )
+    return tuple(_block(run, step) for group in alike.values() for run in _evenly_spaced(group))
+
+
+def _block(run: list[AxisPhase], tap_per_shift: int) -> AxisBlock:
+    first, second = run[0], run[min(1, len(run) - 1)]
+    apart = max(1, second.residue - first.residue)
+    residues = range(first.residue, first.residue + len(run) * apart, apart)
+    tap_per_residue = second.taps.start - first.taps.start
+    return AxisBlock(first.count, first.shifts, residues, first.taps.start, tap_per_residue, tap_per_shift)
+
+
+def _evenly_spaced(group: list[AxisPhase]) -> Iterator[list[AxisPhase]]:
+    """Cut a group where the step from one phase to the next changes, in its residues or in its first taps."""
+
+    def step(a: AxisPhase, b: AxisPhase) -> tuple[int, int]:
+        return b.residue - a.residue, b.taps.start - a.taps.start
+
+    run = group[:1]
+    for phase in group[1:]:
+        if len(run) > 1 and step(run[-1], phase) != step(run[0], run[1]):
+            yield run
+            run = []
+        run.append(phase)
+    yield run
 
 
 def phases(geometry: Geometry) -> tuple[Phase, ...]:

@@ -1,0 +1,158 @@
+"""From the arguments of an operation to the problem they pose: shapes split, channels and groups checked, axes settled.
+
+No arrays, only their shapes and dtypes. Raises `checks.Rejected`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import numpy as np
+
+from tconv import checks, resolve
+from tconv.geometry import Geometry
+from tconv.methods.base import Operation, Problem
+
+Layout: TypeAlias = Literal["channels_first", "channels_last"]
+LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
+
+#: The dtype each is computed in: float16 in float32, rounded once; integers wrap around as NumPy's do.
+DTYPES = {
+    name: name for name in ("float32", "float64", *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)))
+}
+DTYPES["float16"] = "float32"
+
+
+class Window(NamedTuple):
+    """The geometry arguments as given, but hashable: every sequence a tuple, every number an int."""
+
+    stride: Any = 1
+    padding: Any = 0
+    output_padding: Any = None
+    output_size: Any = None
+    groups: Any = 1
+    dilation: Any = 1
+
+
+def freeze(name: str, value: Any) -> Any:
+    """An argument as part of the key of a plan.
+
+    2.0 and True are refused already here: as keys they equal 2 and 1, and would find the plan of those.
+    """
+    if type(value) is int or value is None or isinstance(value, str):
+        return value
+    if checks.is_sequence(value):
+        return tuple([freeze(f"{name}[{i}]", entry) for i, entry in enumerate(value)])
+    return checks.integer(name, value)
+
+
+def window(*values: Any) -> Window:
+    """The geometry arguments, in the order of `Window`, as part of a key."""
+    return Window(*[freeze(name, value) for name, value in zip(Window._fields, values, strict=True)])
+
+
+def dtype_name(name: str, dtype: Any) -> str:
+    """The name of an allowed dtype, whatever its byte order."""
+    try:
+        known = str(np.dtype(dtype).name)
+    except TypeError:
+        known = ""
+    if known not in DTYPES:
+        checks.wrong_type(f"{name} must be one of {', '.join(DTYPES)}; got {checks.shorten(dtype)}")
+    return known
+
+
+class Grid(NamedTuple):
+    """The shape of x or y, split."""
+
+    batch: int | None  #: None without a batch axis
+    channels: int
+    size: tuple[int, ...]
+
+
+def grid(name: str, shape: tuple[int, ...], ndim: int, layout: Layout) -> Grid:
+    """The batch, channels and size of x or y, with `ndim` axes of size."""
+    if len(shape) not in (ndim + 1, ndim + 2):
+        order = "C, *size" if layout == "channels_first" else "*size, C"
+        axes = checks.count(ndim, "axis", "axes")
+        checks.wrong(f"{name} must have shape (N, {order}) or ({order}) with {axes} of size; got {shape}")
+    batch, inner = (None, shape) if len(shape) == ndim + 1 else (shape[0], shape[1:])
+    if 0 in inner:
+        checks.wrong(f"{name} must have no empty axis but the batch; got shape {shape}")
+    if layout == "channels_first":
+        return Grid(batch, inner[0], inner[1:])
+    return Grid(batch, inner[-1], inner[:-1])
+
+
+def problem(
+    operation: Operation,
+    first: tuple[int, ...],
+    second: tuple[int, ...],
+    kernel_size: Any,
+    dtype: str,
+    window: Window,
+    layout: Layout,
+) -> tuple[Problem, bool]:
+    """What the shapes of the two operands pose, and whether they have a batch axis."""
+    groups = checks.integer("groups", window.groups, 1)
+    if operation == "weight_gradient":
+        batch, cin, cout, geometry = _of_both_grids(first, second, kernel_size, window, layout)
+        checks.divides("groups", groups, "the channels of y, Cout", cout)
+    elif operation == "conv_transpose":
+        batch, cin, cout, geometry = _of_coarse(first, second, groups, window, layout)
+    else:
+        batch, cin, cout, geometry = _of_fine(first, second, groups, window, layout)
+    checks.divides("groups", groups, "the channels of x, Cin", cin)
+    return Problem(
+        operation, geometry, 1 if batch is None else batch, cin, cout, groups, DTYPES[dtype]
+    ), batch is not None
+
+
+Posed: TypeAlias = tuple[int | None, int, int, Geometry]
+
+
+def _of_coarse(x: tuple[int, ...], w: tuple[int, ...], groups: int, window: Window, layout: Layout) -> Posed:
+    cin, cout, kernel = _weights(w, groups)
+    coarse = grid("x", x, len(kernel), layout)
+    if coarse.channels != cin:
+        checks.wrong(f"x must have {checks.count(cin, 'channel')}, the first size of w; got {coarse.channels}")
+    settled = resolve.window(coarse.size, kernel, window.stride, window.padding, window.dilation, "x")
+    axes = resolve.conv_transpose(settled, window.output_padding or 0, window.output_size)
+    return coarse.batch, cin, cout, Geometry(axes)
+
+
+def _of_fine(y: tuple[int, ...], w: tuple[int, ...], groups: int, window: Window, layout: Layout) -> Posed:
+    cin, cout, kernel = _weights(w, groups)
+    fine = grid("y", y, len(kernel), layout)
+    if fine.channels != cout:
+        times = "the second size of w" + ("" if groups == 1 else f" times groups={groups}")
+        checks.wrong(f"y must have {checks.count(cout, 'channel')}, {times}; got {fine.channels}")
+    settled = resolve.window(fine.size, kernel, window.stride, window.padding, window.dilation, "y")
+    return fine.batch, cin, cout, Geometry(resolve.conv(settled, window.output_padding, window.output_size))
+
+
+def _of_both_grids(x: tuple[int, ...], y: tuple[int, ...], kernel_size: Any, window: Window, layout: Layout) -> Posed:
+    ndim = len(kernel_size) if checks.is_sequence(kernel_size) else max(1, len(x) - 2)
+    kernel = checks.per_axis("kernel_size", kernel_size, ndim, 1)
+    coarse, fine = grid("x", x, ndim, layout), grid("y", y, ndim, layout)
+    if coarse.batch != fine.batch:
+        batches = ["no batch axis" if b is None else f"batch {b}" for b in (coarse.batch, fine.batch)]
+        checks.wrong(f"y must have the batch of x, {batches[0]}; got {batches[1]}")
+    settled = resolve.window(coarse.size, kernel, window.stride, window.padding, window.dilation, "x")
+    geometry = Geometry(resolve.between(settled, fine.size))
+    for name, value, implied in (
+        ("output_padding", window.output_padding, geometry.output_padding),
+        ("output_size", window.output_size, geometry.fine),
+    ):
+        if value is not None and checks.per_axis(name, value, ndim, 0) != implied:
+            checks.wrong(f"{name} must be {implied}, as the sizes of x and y imply, or be left out; got {value}")
+    return coarse.batch, coarse.channels, fine.channels, geometry
+
+
+def _weights(w: tuple[int, ...], groups: int) -> tuple[int, int, tuple[int, ...]]:
+    """Cin, Cout and the kernel of weights of this shape."""
+    if len(w) < 3:
+        checks.wrong(f"w must have shape (Cin, Cout / groups, *kernel), so at least 3 axes; got {w}")
+    if 0 in w:
+        checks.wrong(f"w must have no empty axis; got shape {w}")
+    return w[0], w[1] * groups, w[2:]

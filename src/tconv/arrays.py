@@ -1,0 +1,79 @@
+"""Checks of arrays themselves: their type, dtype and shape, and whether a result may be written into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tconv import checks
+
+
+def array(name: str, value: object) -> None:
+    """A NumPy array, without a mask."""
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+        kind = type(value).__name__
+        checks.wrong_type(f"{name} must be a NumPy array; got {checks.shorten(value)} of type {kind}")
+
+
+def same_dtype(name: str, value: Any, other: str, dtype: str) -> None:
+    """An array of the dtype that another argument has."""
+    array(name, value)
+    if value.dtype.name != dtype:
+        checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}")
+
+
+def exact_shape(name: str, value: Any, shape: tuple[int, ...]) -> None:
+    """An array of exactly this shape."""
+    if value.shape != shape:
+        checks.wrong(f"{name} must have shape {shape}; got {value.shape}")
+
+
+def trailing_shape(name: str, shape: tuple[int, ...], what: str, expected: tuple[int, ...]) -> None:
+    """The last axes of an array have the expected sizes."""
+    if shape[max(0, len(shape) - len(expected)) :] != expected:
+        checks.wrong(f"{name} must have a shape that ends in the {what} size {expected}; got {shape}")
+
+
+def output(out: Any, shape: tuple[int, ...], dtype: str, others: Mapping[str, Any]) -> None:
+    """An array that a result of this shape and dtype can be written into while the others are read."""
+    array("out", out)
+    exact_shape("out", out, shape)
+    if out.dtype != np.dtype(dtype):
+        checks.wrong_type(f"out must have dtype {dtype}, in native byte order; got {out.dtype}")
+    if not out.flags.writeable:
+        checks.wrong("out must be writeable; got a read-only array")
+    if _overlaps_itself(out):
+        checks.wrong(f"out must hold each element once; got strides {out.strides} for shape {out.shape}")
+    for name, other in others.items():
+        if other is not None and _share_memory(out, other):
+            checks.wrong(f"out must share no memory with {name}; got arrays that overlap")
+
+
+def _overlaps_itself(a: Any) -> bool:
+    """Whether two elements may share memory: certain where an axis steps over all that smaller steps reach."""
+    if a.size == 0:
+        return False
+    reach = a.itemsize
+    for step, size in sorted((abs(step), size) for step, size in zip(a.strides, a.shape, strict=True) if size > 1):
+        if step < reach:
+            return True
+        reach += step * (size - 1)
+    return False
+
+
+def _share_memory(a: Any, b: Any) -> bool:
+    if not np.may_share_memory(a, b):
+        return False
+    try:
+        return np.shares_memory(a, b, max_work=10_000)  # type: ignore[arg-type]  # any limit is allowed
+    except np.exceptions.TooHardError:  # intricate strides: refuse rather than search for long
+        return True
+
+
+def summary(value: Any) -> str:
+    """An array by dtype and shape, anything else by its repr."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    return checks.shorten(value)

@@ -1,0 +1,94 @@
+"""The dot test: whether two functions are each other's transpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tconv import arguments, checks
+from tconv.methods.base import Array
+
+
+@dataclass(frozen=True, slots=True)
+class DotTest:
+    """The outcome of a dot test: true if it passed, and the two products."""
+
+    passed: bool
+    left: float  #: <forward(x), y>
+    right: float  #: <x, adjoint(y)>
+    error: float  #: |left - right| relative to |forward(x)| |y| + |x| |adjoint(y)|, which bounds rounding
+    tolerance: float
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __str__(self) -> str:
+        verdict = "passed" if self.passed else "failed"
+        products = f"<Cx, y> = {self.left:.15g}, <x, C'y> = {self.right:.15g}"
+        return f"dot test {verdict}: {products}, relative error {self.error:.1e} (allowed {self.tolerance:.1e})"
+
+
+def dot_test(
+    forward: Callable[[Any], Any],
+    adjoint: Callable[[Any], Any],
+    x_shape: tuple[int, ...],
+    y_shape: tuple[int, ...],
+    *,
+    dtype: Any = "float64",
+    tolerance: float | None = None,
+    seed: int = 0,
+) -> DotTest:
+    """Test <forward(x), y> = <x, adjoint(y)> for random x and y: true of a linear map and its transpose, and no other.
+
+    The two functions take and return arrays, of shapes x_shape and y_shape one way and the reverse the other. x and y
+    are drawn from a normal distribution in `dtype` (float32, float64; float16 with a wide tolerance). `tolerance` is on
+    the error relative to |forward(x)| |y| + |x| |adjoint(y)|; by default 100 units in the last place of the dtype.
+
+    Raises ValueError or TypeError where an argument is wrong or a function returns another shape.
+
+    >>> import numpy as np, tconv
+    >>> w = np.random.default_rng(1).normal(size=(3, 2, 4, 4))
+    >>> up = lambda x: tconv.conv_transpose(x, w, stride=2, padding=1)
+    >>> down = lambda y: tconv.conv(y, w, stride=2, padding=1)
+    >>> bool(tconv.dot_test(up, down, (1, 3, 5, 5), (1, 2, 10, 10)))
+    True
+    """
+    with checks.explained("dot_test"):
+        name = arguments.dtype_name("dtype", dtype)
+        if not name.startswith("float"):
+            checks.wrong_type(f"dtype must be a floating point dtype; got {checks.shorten(dtype)}")
+        checks.integer("seed", seed, 0)
+        x_shape, y_shape = _shape("x_shape", x_shape), _shape("y_shape", y_shape)
+    allowed = 100 * float(np.finfo(name).eps) if tolerance is None else float(tolerance)
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal(x_shape).astype(name), rng.standard_normal(y_shape).astype(name)
+    forward_x, adjoint_y = np.asarray(forward(x)), np.asarray(adjoint(y))
+    with checks.explained("dot_test"):
+        _check_returned("forward", forward_x, y_shape)
+        _check_returned("adjoint", adjoint_y, x_shape)
+    left, right = _dot(forward_x, y), _dot(x, adjoint_y)
+    bound = _norm(forward_x) * _norm(y) + _norm(x) * _norm(adjoint_y)
+    error = abs(left - right) / bound if bound else abs(left - right)
+    return DotTest(bool(error <= allowed), left, right, error, allowed)
+
+
+def _shape(name: str, value: Any) -> tuple[int, ...]:
+    if not checks.is_sequence(value):
+        checks.wrong_type(f"{name} must be a shape; got {checks.shorten(value)} of type {type(value).__name__}")
+    return tuple(checks.integer(f"{name}[{i}]", size, 0) for i, size in enumerate(value))
+
+
+def _check_returned(name: str, result: Array, shape: tuple[int, ...]) -> None:
+    if result.shape != shape:
+        checks.wrong(f"{name} must return an array of shape {shape}; got {result.shape}")
+
+
+def _dot(a: Array, b: Array) -> float:
+    return float(np.dot(a.ravel().astype(np.float64), b.ravel().astype(np.float64)))
+
+
+def _norm(a: Array) -> float:
+    return float(np.linalg.norm(a.ravel().astype(np.float64)))

@@ -1,0 +1,119 @@
+"""What a method is: a way to compute the three operations on one geometry, with its cost, its memory and its limits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tconv.geometry import Geometry
+
+Operation: TypeAlias = Literal["conv_transpose", "conv", "weight_gradient"]
+OPERATIONS: tuple[Operation, ...] = ("conv_transpose", "conv", "weight_gradient")
+Array: TypeAlias = NDArray[Any]
+Index: TypeAlias = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is to be computed, as integers and words: no arrays."""
+
+    operation: Operation
+    geometry: Geometry
+    batch: int
+    in_channels: int  #: of x, on the coarse grid
+    out_channels: int  #: of y, on the fine grid
+    groups: int
+    dtype: str  #: in which it is computed; float16 arrays are computed in float32
+
+    @property
+    def cin(self) -> int:
+        """Channels of x in a group."""
+        return self.in_channels // self.groups
+
+    @property
+    def cout(self) -> int:
+        """Channels of y in a group."""
+        return self.out_channels // self.groups
+
+    @property
+    def taps(self) -> int:
+        """Taps of the kernel over all axes."""
+        return prod(self.geometry.kernel)
+
+    @property
+    def coarse_cells(self) -> int:
+        """Cells of the coarse grid."""
+        return prod(self.geometry.coarse)
+
+    @property
+    def fine_cells(self) -> int:
+        """Cells of the fine grid."""
+        return prod(self.geometry.fine)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """(N, groups, Cin / groups, *coarse), as a method sees x."""
+        return (self.batch, self.groups, self.cin, *self.geometry.coarse)
+
+    @property
+    def w_shape(self) -> tuple[int, ...]:
+        """(groups, Cin / groups, Cout / groups, *kernel), as a method sees the weights."""
+        return (self.groups, self.cin, self.cout, *self.geometry.kernel)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """(N, groups, Cout / groups, *fine), as a method sees y."""
+        return (self.batch, self.groups, self.cout, *self.geometry.fine)
+
+
+def last_axes(entries: Iterable[int | slice]) -> Index:
+    """The index that applies these entries to the last axes of an array."""
+    return (Ellipsis, *entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a method is expected to take: seconds by the model in `cost.py`, and bytes beside the arguments."""
+
+    seconds: float
+    scratch: int
+
+
+class Method(ABC):
+    """One way to compute x, w or y from the other two.
+
+    The three arrays always come in the same order with groups split off, shapes as in `Problem`; which one is written
+    follows from the operation: y by conv_transpose, x by conv, w by weight_gradient. It is written in every element and
+    holds anything before. Arrays may have any strides; the two that are read may be read-only.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    #: For an operation whose products include padded zeros, the operand that meets them. Where it holds NaN or Inf, a
+    #: padded zero would spread it to results that no tap ties to it; `run` in `methods/__init__.py` then goes
+    #: tap by tap.
+    padded: ClassVar[Mapping[Operation, Literal["x", "w", "y"]]] = MappingProxyType({})
+
+    @abstractmethod
+    def cost(self, problem: Problem) -> Cost:
+        """Expected time and scratch memory."""
+
+    def limit(self, problem: Problem) -> str:
+        """Why this method cannot compute the problem; "" where it can."""
+        return ""
+
+    @abstractmethod
+    def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
+        """Compute the operation."""

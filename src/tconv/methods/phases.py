@@ -1,0 +1,183 @@
+"""Phases: the transposed convolution as dense stride-1 pieces, one matrix product a block, interleaved on write.
+
+A block (`tconv.phases`) holds the fine positions whose phases read the same shifts of the coarse grid. With
+
+    X  the shifted coarse cells,      (taps * Cin, positions)
+    W  the weights of the block,      (Cout * residues, taps * Cin)
+    Y  the fine cells of the block,   (Cout * residues, positions)
+
+the three operations are Y = W X (interleaved into y), X = W^T Y (shifted and added to x) and W = Y X^T. Nothing is
+multiplied by an inserted zero and no fine cell is added to twice.
+
+W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016 (arXiv:1609.07009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from types import MappingProxyType
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from tconv.methods import cost
+from tconv.methods.base import Array, Cost, Index, Method, Problem, last_axes
+from tconv.methods.blocks import block_sizes, block_slices
+from tconv.phases import AxisBlock, blocks
+
+Block = tuple[AxisBlock, ...]
+
+
+class Phases(Method):
+    """Dense pieces, interleaved."""
+
+    name = "phases"
+    summary = "a dense stride-1 matrix product for each block of phases, interleaved on write"
+    padded = MappingProxyType({"conv_transpose": "w", "weight_gradient": "y"})
+
+    def cost(self, problem: Problem) -> Cost:
+        """Each block copies its shifted coarse cells and its weights, multiplies, and moves its fine cells once."""
+        seconds, scratch = 0.0, 0
+        for block in blocks(problem.geometry):
+            taps, residues, cells = _sizes(block)
+            if not taps:
+                seconds += cost.move(problem, problem.batch * problem.out_channels * residues * cells)
+                continue
+            images, rows = _block_sizes(problem, block)
+            pieces = cost.blocks(problem.batch, block[0].count, images, rows)
+            positions = problem.batch * cells
+            seconds += cost.matmul(problem, problem.cout * residues, problem.cin * taps, positions, pieces)
+            if not _in_place(problem, block, images, pieces):
+                seconds += cost.move(problem, problem.in_channels * taps * positions)
+            seconds += cost.move(problem, problem.out_channels * residues * positions, problem.geometry.stride[-1])
+            if not _weights_in_place(problem, block):
+                seconds += cost.gather(problem, problem.out_channels * residues * taps * problem.cin)
+            seconds += cost.calls(10 + pieces * (taps + 5))
+            per_position = problem.in_channels * taps + problem.out_channels * residues
+            piece = per_position * images * rows * (cells // block[0].count)
+            scratch = max(scratch, piece + problem.out_channels * residues * taps * problem.cin)
+        return Cost(seconds, scratch * problem.itemsize)
+
+    def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
+        """Compute the operation, a block of phases after the other."""
+        if problem.operation != "conv_transpose":
+            written = x if problem.operation == "conv" else w
+            written[...] = 0
+        for block in blocks(problem.geometry):
+            fine = _fine_view(y, block, problem.geometry.stride)
+            if all(axis.shifts for axis in block):
+                _run_block(problem, block, x, _weight_view(w, block), fine)
+            elif problem.operation == "conv_transpose":
+                fine[...] = 0
+
+
+def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: Array) -> None:
+    """One block of phases, in pieces of some images or some rows; `weights` and `fine` are its views of w and y."""
+    groups, writes_w = problem.groups, problem.operation == "weight_gradient"
+    taps, residues, _ = _sizes(block)
+    matrix_shape = (groups, problem.cout * residues, taps * problem.cin)
+    matrix = np.zeros(matrix_shape, x.dtype) if writes_w else weights.reshape(matrix_shape)
+    rest = [slice(None)] * (len(block) - 1)
+    for of_batch, of_rows in block_slices(problem.batch, block[0].count, *_block_sizes(problem, block)):
+        xb = x[of_batch].transpose(1, 2, 0, *range(3, x.ndim))
+        yb = fine[of_batch][last_axes([of_rows, *rest])]
+        yb = yb.transpose(1, 2, *range(3, 3 + len(block)), 0, *range(3 + len(block), yb.ndim))
+        positions = yb.shape[2 + len(block) :]
+        if problem.operation == "conv":
+            shifted = np.matmul(matrix.transpose(0, 2, 1), yb.reshape(groups, problem.cout * residues, -1))
+            _add_shifted(xb, shifted.reshape(_shifted_shape(problem, block, positions)), block, of_rows)
+            continue
+        shifted = _shifted(problem, xb, block, of_rows, positions).reshape(groups, taps * problem.cin, -1)
+        if writes_w:
+            matrix += np.matmul(yb.reshape(groups, problem.cout * residues, -1), shifted.transpose(0, 2, 1))
+        else:
+            yb[...] = np.matmul(matrix, shifted).reshape(yb.shape)
+    if writes_w:
+        weights[...] = matrix.reshape(weights.shape)
+
+
+def _weight_view(w: Array, block: Block) -> Array:
+    """The weights of a block as a view of shape (groups, Cout, *residues, *shifts, Cin)."""
+    start = w[last_axes(slice(axis.first_tap, None) for axis in block)]
+    strides = start.strides[3:]
+    shape = [len(axis.residues) for axis in block] + [len(axis.shifts) for axis in block]
+    steps = [axis.tap_per_residue * stride for axis, stride in zip(block, strides, strict=True)]
+    steps += [axis.tap_per_shift * stride for axis, stride in zip(block, strides, strict=True)]
+    groups, cin, cout = start.shape[:3]
+    of_group, of_cin, of_cout = start.strides[:3]
+    return as_strided(start, (groups, cout, *shape, cin), (of_group, of_cout, *steps, of_cin))
+
+
+def _fine_view(y: Array, block: Block, stride: tuple[int, ...]) -> Array:
+    """The fine cells of a block as a view of shape (N, groups, Cout, *residues, *counts)."""
+    start = y[last_axes(slice(axis.residues.start, None) for axis in block)]
+    strides = start.strides[3:]
+    shape = [len(axis.residues) for axis in block] + [axis.count for axis in block]
+    steps = [axis.residues.step * cell for axis, cell in zip(block, strides, strict=True)]
+    steps += [s * cell for s, cell in zip(stride, strides, strict=True)]
+    return as_strided(start, (*start.shape[:3], *shape), (*start.strides[:3], *steps))
+
+
+def _shifted(problem: Problem, x: Array, block: Block, rows: slice, positions: tuple[int, ...]) -> Array:
+    """X of a piece: for every tap the coarse cells it reads, zero where they lie outside; x itself where it is that."""
+    if positions == x.shape[2:] and all(axis.shifts == range(1) for axis in block):
+        return x
+    shifted = np.empty(_shifted_shape(problem, block, positions), x.dtype)
+    if any(
+        axis.count + max(axis.shifts) > n or min(axis.shifts) < 0 for axis, n in zip(block, x.shape[3:], strict=True)
+    ):
+        shifted[...] = 0
+    for which, inside, cells in _shifts(block, rows, x.shape[3:]):
+        shifted[which][inside] = x[cells]
+    return shifted
+
+
+def _add_shifted(x: Array, shifted: Array, block: Block, rows: slice) -> None:
+    """Add X of a piece back to the coarse cells its taps read: the transpose of `_shifted`."""
+    for which, inside, cells in _shifts(block, rows, x.shape[3:]):
+        x[cells] += shifted[which][inside]
+
+
+def _shifted_shape(problem: Problem, block: Block, positions: tuple[int, ...]) -> tuple[int, ...]:
+    return (problem.groups, *(len(axis.shifts) for axis in block), problem.cin, *positions)
+
+
+def _shifts(block: Block, rows: slice, coarse: tuple[int, ...]) -> Iterator[tuple[Index, Index, Index]]:
+    """For each combination of shifts: its index in X, the positions it stays inside at, the coarse cells they read."""
+    along = []
+    for i, (axis, n) in enumerate(zip(block, coarse, strict=True)):
+        first, beyond = (rows.start, rows.stop) if i == 0 else (0, axis.count)
+        entries = []
+        for j, shift in enumerate(axis.shifts):
+            start, stop = max(first, -shift), min(beyond, n - shift)
+            if start < stop:
+                entries.append((j, slice(start - first, stop - first), slice(start + shift, stop + shift)))
+        along.append(entries)
+    for combination in product(*along):
+        which, inside, cells = zip(*combination, strict=True)
+        yield (slice(None), *which), last_axes(inside), last_axes(cells)
+
+
+def _sizes(block: Block) -> tuple[int, int, int]:
+    """Taps that reach a position, residues, and positions of a residue."""
+    return prod(len(a.shifts) for a in block), prod(len(a.residues) for a in block), prod(a.count for a in block)
+
+
+def _block_sizes(problem: Problem, block: Block) -> tuple[int, int]:
+    taps, residues, cells = _sizes(block)
+    per_position = problem.in_channels * taps + problem.out_channels * residues
+    return block_sizes(problem.batch, block[0].count, per_position * (cells // block[0].count))
+
+
+def _in_place(problem: Problem, block: Block, images: int, pieces: int) -> bool:
+    """Whether X is x itself."""
+    return images == pieces == 1 and all(
+        a.shifts == range(1) and a.count == n for a, n in zip(block, problem.geometry.coarse, strict=True)
+    )
+
+
+def _weights_in_place(problem: Problem, block: Block) -> bool:
+    """Whether W is a view of w: the block holds every tap, in order."""
+    return _sizes(block)[:2] == (1, problem.taps)

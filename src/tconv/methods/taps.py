@@ -1,0 +1,70 @@
+"""Tap by tap: which coarse cells and which fine cells each tap ties, as slices, and the operations computed that way.
+
+Every product is of two cells that a tap really ties, with no padding anywhere. So NaN and Inf reach exactly what they
+should, and `run` in `methods/__init__.py` comes here where another method's padded zeros would meet one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from tconv.axis import Axis
+from tconv.geometry import Geometry
+from tconv.methods.base import Array, Index, Problem, last_axes
+
+
+class Tie(NamedTuple):
+    """A tap, and the coarse and the fine cells it ties, as indices of the last axes of an array."""
+
+    tap: Index
+    coarse: Index
+    fine: Index
+
+
+@lru_cache(maxsize=4096)
+def _ties_of_axis(axis: Axis, first: int, beyond: int) -> tuple[tuple[int, slice, slice], ...]:
+    """For each tap that lands inside: the coarse cells it ties out of first <= c < beyond, and their fine positions."""
+    ties = []
+    for tap in range(axis.kernel):
+        pairs = axis.pairs_of_tap(tap)
+        start, stop = max(pairs.start, first), min(pairs.stop, beyond)
+        if start < stop:
+            position = start * axis.stride + tap * axis.dilation - axis.padding[0]
+            fine = slice(position, position + (stop - start - 1) * axis.stride + 1, axis.stride)
+            ties.append((tap, slice(start - first, stop - first), fine))
+    return tuple(ties)
+
+
+def ties(geometry: Geometry, rows: slice | None = None) -> Iterator[Tie]:
+    """The taps that land inside, one after the other.
+
+    `rows` restricts the coarse cells along the first axis; their indices then count from its start.
+    """
+    head, *rest = geometry.axes
+    along = [_ties_of_axis(head, 0, head.coarse) if rows is None else _ties_of_axis(head, rows.start, rows.stop)]
+    along += [_ties_of_axis(axis, 0, axis.coarse) for axis in rest]
+    for combination in product(*along):
+        yield Tie(*(last_axes(entries) for entries in zip(*combination, strict=True)))
+
+
+def run_tap_by_tap(problem: Problem, x: Array, w: Array, y: Array) -> None:
+    """Compute the operation as a sum over taps of products between the cells that each tap ties."""
+    written = {"conv_transpose": y, "conv": x, "weight_gradient": w}[problem.operation]
+    written[...] = 0
+    for tap, coarse, fine in ties(problem.geometry):
+        xt, wt, yt = x[coarse], w[tap], y[fine]
+        if problem.operation == "conv_transpose":
+            yt += np.einsum("ngi...,gio->ngo...", xt, wt)
+        elif problem.operation == "conv":
+            xt += np.einsum("ngo...,gio->ngi...", yt, wt)
+        else:
+            wt += np.einsum("ngic,ngoc->gio", _flat(xt), _flat(yt))
+
+
+def _flat(a: Array) -> Array:
+    return a.reshape(*a.shape[:3], -1)

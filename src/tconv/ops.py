@@ -1,0 +1,257 @@
+"""The three operations on NumPy arrays: check, plan, run.
+
+A convolution of fixed geometry is a sparse matrix C, built from the weights. `conv` applies C, `conv_transpose` its
+transpose, and `weight_gradient` is the derivative of either by the weights. They are closed under differentiation:
+
+    y = conv_transpose(x, w):   dL/dx = conv(dL/dy, w),             dL/dw = weight_gradient(x, dL/dy)
+    x = conv(y, w):             dL/dy = conv_transpose(dL/dx, w),   dL/dw = weight_gradient(dL/dx, y)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tconv import arguments, arrays, checks, methods
+from tconv.arguments import Layout, Window
+from tconv.methods import METHODS, Operation
+from tconv.methods.base import Array
+from tconv.plan import Plan, make_plan
+from tconv.resolve import Ints, PaddingLike
+
+
+def conv_transpose(
+    x: Array,
+    w: Array,
+    bias: Array | None = None,
+    *,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints = 0,
+    output_size: Ints | None = None,
+    groups: int = 1,
+    dilation: Ints = 1,
+    layout: Layout = "channels_first",
+    method: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """Transposed convolution: from x on the coarse grid to the result on the fine grid.
+
+        y[n, o, c * stride - low + t * dilation] += x[n, i, c] * w[i, o, t]
+
+    summed over the input channels i of the group, coarse cells c and taps t; then the bias of its channel is added to
+    every cell, also to cells that no tap reaches. The fine size is, on each axis,
+
+        (coarse - 1) * stride - low - high + dilation * (kernel - 1) + 1 + output_padding
+
+    as in PyTorch's ConvTranspose layers (V. Dumoulin and F. Visin, arXiv:1603.07285, relationship 14).
+
+    Args:
+        x: (N, Cin, *coarse), or (Cin, *coarse) without a batch; any number of axes of size, any strides.
+        w: (Cin, Cout / groups, *kernel), as in PyTorch, whatever `layout` is.
+        bias: (Cout,), or None.
+        stride: fine cells from one coarse cell to the next: an integer of at least 1, or one for each axis.
+        padding: cells cropped off the result: one integer, for each axis an integer or a (low, high) pair, "same"
+            (coarse * stride cells remain) or "valid" (none is cropped). Negative padding adds cells.
+        output_padding: cells added at the high end, 0 <= output_padding < max(stride, dilation).
+        output_size: the fine size itself, instead of `output_padding`.
+        groups: channels are split into so many groups that do not mix; `groups=Cin` is depthwise.
+        dilation: fine cells from one tap to the next: an integer of at least 1, or one for each axis.
+        layout: "channels_first", or "channels_last" where x and the result are (N, *size, C).
+        method: "auto", or a name in `tconv.methods.METHODS`; `tconv.plan` tells what "auto" picks and why.
+        out: an array for the result, with any strides, that shares no memory with the others.
+
+    All arrays have one dtype: float32 or float64; float16, which is computed in float32 and rounded once; or an integer
+    type, whose sums wrap around as NumPy's do. NaN and Inf reach the cells that a tap ties to them, and no others.
+
+    Returns:
+        A new array of shape (N, Cout, *fine), or `out`. The other arrays are not changed.
+
+    Raises:
+        ValueError, TypeError, MemoryError: before any work; the text names the argument, its value, what is allowed.
+
+    >>> import numpy as np, tconv
+    >>> x = np.array([[1.0, 2.0, 3.0]])
+    >>> w = np.array([[[1.0, 1.0, 0.5]]])
+    >>> tconv.conv_transpose(x, w, stride=2)
+    array([[1. , 1. , 2.5, 2. , 4. , 3. , 1.5]])
+    """
+    window = (stride, padding, output_padding, output_size, groups, dilation)
+    return _compute("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
+
+
+def conv(
+    y: Array,
+    w: Array,
+    bias: Array | None = None,
+    *,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints | None = None,
+    output_size: Ints | None = None,
+    groups: int = 1,
+    dilation: Ints = 1,
+    layout: Layout = "channels_first",
+    method: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """Convolution, the adjoint of `conv_transpose` with the same keywords: from y on the fine grid to the coarse grid.
+
+        x[n, i, c] = sum of y[n, o, c * stride - low + t * dilation] * w[i, o, t]
+
+    over the channels o of the group and the taps t that land inside y. The coarse size is, on each axis,
+
+        floor((fine + low + high - dilation * (kernel - 1) - 1) / stride) + 1
+
+    as in PyTorch's Conv layers. It is the gradient of `conv_transpose` by its input.
+
+    Args:
+        y: (N, Cout, *fine), or (Cout, *fine) without a batch.
+        w: (Cin, Cout / groups, *kernel), the weights of the transposed convolution: a Conv layer of PyTorch from Cout
+            to Cin channels holds them in the same order.
+        bias: (Cin,), or None.
+        padding: zeros around y; negative padding crops y. "same" gives ceil(fine / stride) cells.
+        output_padding: checked if given: what the fine size leaves over. It decides only where dilation > stride.
+        output_size: checked if given: the coarse size.
+        stride, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
+
+    Returns:
+        A new array of shape (N, Cin, *coarse), or `out`.
+
+    >>> import numpy as np, tconv
+    >>> y = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
+    >>> w = np.array([[[1.0, 1.0, 0.5]]])
+    >>> tconv.conv(y, w, stride=2)
+    array([[4.5, 9.5]])
+    """
+    window = (stride, padding, output_padding, output_size, groups, dilation)
+    return _compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
+
+
+def weight_gradient(
+    x: Array,
+    y: Array,
+    kernel_size: Ints,
+    *,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints | None = None,
+    output_size: Ints | None = None,
+    groups: int = 1,
+    dilation: Ints = 1,
+    layout: Layout = "channels_first",
+    method: str = "auto",
+    out: Array | None = None,
+) -> Array:
+    """The derivative by the weights of <conv_transpose(x, w), y>, which is <x, conv(y, w)>.
+
+        dw[i, o, t] = sum of x[n, i, c] * y[n, o, c * stride - low + t * dilation]
+
+    over images n and coarse cells c whose tap t lands inside y. With y the gradient of a loss by the result of
+    `conv_transpose`, it is the gradient by the weights; with x the gradient by the result of `conv`, likewise.
+
+    Args:
+        x: (N, Cin, *coarse), or (Cin, *coarse) without a batch.
+        y: (N, Cout, *fine), or (Cout, *fine); a fine size that the coarse size of x reaches.
+        kernel_size: an integer of at least 1, or one for each axis (needed where x has no batch axis).
+        output_padding, output_size: checked if given; x and y imply them.
+        stride, padding, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
+
+    Returns:
+        A new array of shape (Cin, Cout / groups, *kernel), or `out`.
+
+    >>> import numpy as np, tconv
+    >>> x = np.array([[[1.0, 10.0]]])
+    >>> y = np.array([[[1.0, 2.0, 3.0, 4.0, 5.0]]])
+    >>> tconv.weight_gradient(x, y, 3, stride=2)
+    array([[[31., 42., 53.]]])
+    """
+    window = (stride, padding, output_padding, output_size, groups, dilation)
+    return _compute("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out)
+
+
+def _compute(
+    operation: Operation,
+    operands: dict[str, Any],
+    kernel_size: Any,
+    bias: Any,
+    window: tuple[Any, ...],
+    layout: Layout,
+    method: str,
+    out: Any,
+) -> Array:
+    with checks.explained(operation, lambda: _called_with(operands, kernel_size, bias, window, layout, method, out)):
+        (first_name, first), (second_name, second) = operands.items()
+        dtype = _dtype(first_name, first)
+        arrays.same_dtype(second_name, second, first_name, dtype)
+        plan = make_plan(
+            operation,
+            first.shape,
+            second.shape,
+            arguments.freeze("kernel_size", kernel_size),
+            dtype,
+            arguments.window(*window),
+            layout,
+            method,
+        )
+        if bias is not None:
+            arrays.same_dtype("bias", bias, first_name, dtype)
+            channels = plan.problem.out_channels if operation == "conv_transpose" else plan.problem.in_channels
+            arrays.exact_shape("bias", bias, (channels,))
+        if out is not None:
+            arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias})
+    result = np.empty(plan.result_shape, dtype) if out is None else out
+    _run(plan, first, second, bias, result)
+    return result
+
+
+def _run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Array) -> None:
+    """Bring the arrays into the form that methods take, run the method, add the bias."""
+    dtype = np.dtype(plan.problem.dtype)
+    first, second = np.asarray(first, dtype), np.asarray(second, dtype)
+    written = result if result.dtype == dtype else np.empty(result.shape, dtype)
+    if plan.problem.operation == "conv_transpose":
+        x, w, y = first, second, written
+    elif plan.problem.operation == "conv":
+        x, w, y = written, second, first
+    else:
+        x, w, y = first, written, second
+    x, y = _grouped(plan, x), _grouped(plan, y)
+    w = w.reshape(plan.problem.w_shape)
+    methods.run(METHODS[plan.method], plan.problem, x, w, y)
+    if bias is not None:
+        into = y if plan.problem.operation == "conv_transpose" else x
+        into += bias.reshape(*into.shape[1:3], *(1,) * plan.geometry.ndim)
+    if written is not result:
+        with np.errstate(over="ignore"):
+            result[...] = written
+
+
+def _grouped(plan: Plan, grid: Array) -> Array:
+    """A view of x or y as (N, groups, C / groups, *size)."""
+    if not plan.batched:
+        grid = grid[None]
+    if plan.layout == "channels_last":
+        grid = np.moveaxis(grid, -1, 1)
+    groups = plan.problem.groups
+    return grid.reshape(grid.shape[0], groups, grid.shape[1] // groups, *grid.shape[2:])
+
+
+def _dtype(name: str, value: Any) -> str:
+    arrays.array(name, value)
+    return arguments.dtype_name(f"the dtype of {name}", value.dtype)
+
+
+def _called_with(
+    operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...], layout: Any, method: Any, out: Any
+) -> str:
+    """The line below an error: arrays by dtype and shape, and every other argument that is not the default."""
+    shown = [f"{name}={arrays.summary(value)}" for name, value in operands.items()]
+    shown += [f"{name}={arrays.summary(value)}" for name, value in (("bias", bias), ("out", out)) if value is not None]
+    names = ("kernel_size", *Window._fields, "layout", "method")
+    defaults = (None, *Window(output_padding=0), "channels_first", "auto")
+    for name, value, default in zip(names, (kernel_size, *window, layout, method), defaults, strict=True):
+        if value is not None and not (type(value) is type(default) and value == default):
+            shown.append(f"{name}={checks.shorten(value)}")
+    return ", ".join(shown)

@@ -1,0 +1,184 @@
+"""What to do, computed from shapes alone: which method runs on which geometry, why, and what it is expected to take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+from tconv import arguments, checks
+from tconv.arguments import LAYOUTS, Layout, Window
+from tconv.geometry import Geometry
+from tconv.methods import METHODS, OPERATIONS, Cost, Operation, Problem
+from tconv.resolve import Ints, PaddingLike
+
+
+class Candidate(NamedTuple):
+    """A method that was considered: its cost, and the reason why it cannot run, if there is one."""
+
+    method: str
+    cost: Cost
+    excluded: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one call will run. Frozen, hashable, without arrays; `print(plan)` shows what was picked and why."""
+
+    problem: Problem
+    dtype: str  #: of the arrays
+    layout: Layout
+    batched: bool  #: False where x and y come without a batch axis
+    method: str
+    why: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def geometry(self) -> Geometry:
+        """The sizes and the window."""
+        return self.problem.geometry
+
+    @property
+    def cost(self) -> Cost:
+        """The expected time and the scratch memory of the method that was picked."""
+        return next(candidate.cost for candidate in self.candidates if candidate.method == self.method)
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """The shape of x, on the coarse grid, in the layout of the call."""
+        return self._shape(self.problem.in_channels, self.geometry.coarse)
+
+    @property
+    def w_shape(self) -> tuple[int, ...]:
+        """The shape of the weights: (Cin, Cout / groups, *kernel) in both layouts."""
+        return (self.problem.in_channels, self.problem.cout, *self.geometry.kernel)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """The shape of y, on the fine grid, in the layout of the call."""
+        return self._shape(self.problem.out_channels, self.geometry.fine)
+
+    @property
+    def result_shape(self) -> tuple[int, ...]:
+        """The shape of what is returned: y of conv_transpose, x of conv, w of weight_gradient."""
+        if self.problem.operation == "conv_transpose":
+            return self.y_shape
+        return self.x_shape if self.problem.operation == "conv" else self.w_shape
+
+    def _shape(self, channels: int, size: tuple[int, ...]) -> tuple[int, ...]:
+        inner = (channels, *size) if self.layout == "channels_first" else (*size, channels)
+        return (self.problem.batch, *inner) if self.batched else inner
+
+    def __str__(self) -> str:
+        p = self.problem
+        work = p.geometry.work(p.in_channels, p.out_channels, batch=p.batch, groups=p.groups, itemsize=p.itemsize)
+        groups = f", groups {p.groups}" if p.groups > 1 else ""
+        lines = [
+            f"{p.operation} by {self.method}: {self.why}",
+            f"  x {self.x_shape}, w {self.w_shape}, y {self.y_shape}{groups}, {self.dtype}, {self.layout}",
+            f"  {self.geometry}",
+            f"  {work.multiplications:,} multiplications of use; zero insertion wastes {work.wasted:,} more",
+            f"  {'method':<16}{'expected time':>16}{'scratch memory':>18}",
+        ]
+        for name, cost, excluded in sorted(self.candidates, key=lambda candidate: candidate.cost.seconds):
+            mark = " <" if name == self.method else f"  {excluded}" if excluded else ""
+            lines.append(f"  {name:<16}{_time(cost.seconds):>16}{checks.memory(cost.scratch):>18}{mark}")
+        return "\n".join(lines)
+
+
+def _time(seconds: float) -> str:
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
+    return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} us"
+
+
+@lru_cache(maxsize=4096)
+def make_plan(
+    operation: Operation,
+    first: tuple[int, ...],
+    second: tuple[int, ...],
+    kernel_size: Any,
+    dtype: str,
+    window: Window,
+    layout: Layout,
+    method: str,
+) -> Plan:
+    """The plan of a call from the shapes of its operands; raises `checks.Rejected`."""
+    checks.choice("layout", layout, LAYOUTS)
+    checks.choice("method", method, ("auto", *METHODS))
+    problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
+    candidates = _candidates(problem)
+    if method == "auto":
+        able = [candidate for candidate in candidates if not candidate.excluded]
+        if not able:
+            raise checks.Rejected(MemoryError, "no method has the scratch memory it needs at these sizes")
+        method, why = min(able, key=lambda candidate: candidate.cost.seconds).method, "the lowest expected time"
+    else:
+        why = "asked for by name"
+        excluded = next(candidate.excluded for candidate in candidates if candidate.method == method)
+        if excluded:
+            raise checks.Rejected(MemoryError, f'method "{method}" {excluded}')
+    return Plan(problem, dtype, layout, batched, method, why, candidates)
+
+
+def _candidates(problem: Problem) -> tuple[Candidate, ...]:
+    result = {"conv_transpose": problem.y_shape, "conv": problem.x_shape, "weight_gradient": problem.w_shape}
+    result_bytes = prod(result[problem.operation]) * problem.itemsize
+    checks.fits_memory("the result", result_bytes)
+    room = checks.physical_memory() - result_bytes
+    candidates = []
+    for name, method in METHODS.items():
+        cost, excluded = method.cost(problem), method.limit(problem)
+        if not excluded and cost.scratch > room:
+            excluded = (
+                f"needs {checks.memory(cost.scratch)} of scratch memory; {checks.memory(room)} is what there can be"
+            )
+        candidates.append(Candidate(name, cost, excluded))
+    return tuple(candidates)
+
+
+def plan(
+    first: Any,
+    second: Any,
+    *,
+    operation: Operation = "conv_transpose",
+    kernel_size: Ints | None = None,
+    dtype: Any = None,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints | None = None,
+    output_size: Ints | None = None,
+    groups: int = 1,
+    dilation: Ints = 1,
+    layout: Layout = "channels_first",
+    method: str = "auto",
+) -> Plan:
+    """Say how a call would run, from shapes alone.
+
+    `first` and `second` are the shapes (or arrays) of the operands: x and w for operation "conv_transpose", y and w for
+    "conv", x and y for "weight_gradient", which needs `kernel_size` too. `dtype` defaults to that of `first` if it is
+    an array, else to float32. The other arguments and the errors are those of the operation.
+
+    Expected times come from a cost model of one machine: their order decides, not their size.
+
+    >>> import tconv
+    >>> plan = tconv.plan((1, 64, 32, 32), (64, 32, 2, 2), stride=2)
+    >>> plan.result_shape, plan.method, plan.why
+    ((1, 32, 64, 64), 'phases', 'the lowest expected time')
+    """
+    with checks.explained("plan"):
+        checks.choice("operation", operation, OPERATIONS)
+        name = arguments.dtype_name("dtype", getattr(first, "dtype", "float32") if dtype is None else dtype)
+        shapes = _shape("first", first), _shape("second", second)
+        window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
+        return make_plan(operation, *shapes, arguments.freeze("kernel_size", kernel_size), name, window, layout, method)
+
+
+def _shape(name: str, value: Any) -> tuple[int, ...]:
+    shape = getattr(value, "shape", value)
+    if not checks.is_sequence(shape):
+        checks.wrong_type(
+            f"{name} must be a shape or an array; got {checks.shorten(value)} of type {type(value).__name__}"
+        )
+    return tuple(checks.integer(f"{name}[{i}]", size, 0) for i, size in enumerate(shape))
