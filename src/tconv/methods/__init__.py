@@ -24,6 +24,9 @@ __all__ = ["METHODS", "OPERATIONS", "Cost", "Method", "Operation", "Problem", "r
 
 def run(method: Method, problem: Problem, x: Array, w: Array, y: Array) -> None:
     """Compute the operation with this method, or tap by tap where its padded zeros would meet a NaN or an Inf."""
+    if problem.batch == 0:
+        {"conv_transpose": y, "conv": x, "weight_gradient": w}[problem.operation][...] = 0
+        return
     operand = method.padded.get(problem.operation)
     # IEEE arithmetic without a word: what overflows or was NaN before shows in the result.
     with np.errstate(all="ignore"):
