@@ -7,20 +7,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
-
 from tconv import checks, resolve
+from tconv.arrays import DTYPES
 from tconv.geometry import Geometry
 from tconv.methods.base import Operation, Problem
 
 Layout: TypeAlias = Literal["channels_first", "channels_last"]
 LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
-
-#: The dtype each is computed in: float16 in float32, rounded once; integers wrap around as NumPy's do.
-DTYPES = {
-    name: name for name in ("float32", "float64", *(f"{u}int{bits}" for u in ("", "u") for bits in (8, 16, 32, 64)))
-}
-DTYPES["float16"] = "float32"
 
 
 class Window(NamedTuple):
@@ -49,17 +42,6 @@ def freeze(name: str, value: Any) -> Any:
 def window(*values: Any) -> Window:
     """The geometry arguments, in the order of `Window`, as part of a key."""
     return Window(*[freeze(name, value) for name, value in zip(Window._fields, values, strict=True)])
-
-
-def dtype_name(name: str, dtype: Any) -> str:
-    """The name of an allowed dtype, whatever its byte order."""
-    try:
-        known = str(np.dtype(dtype).name)
-    except TypeError:
-        known = ""
-    if known not in DTYPES:
-        checks.wrong_type(f"{name} must be one of {', '.join(DTYPES)}; got {checks.shorten(dtype)}")
-    return known
 
 
 class Grid(NamedTuple):

@@ -9,6 +9,25 @@ import numpy as np
 
 from tconv import checks
 
+#: The allowed dtypes, and the one each is computed in: float16 in float32, then rounded; integers wrap as NumPy's do.
+DTYPES = {
+    "float16": "float32",
+    "float32": "float32",
+    "float64": "float64",
+    **{name: name for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
+}
+_NAMES = {dtype: name for name in DTYPES for dtype in (np.dtype(name), np.dtype(name).newbyteorder("S"))}
+
+
+def dtype_name(name: str, dtype: Any) -> str:
+    """The name of an allowed dtype, whatever its byte order."""
+    try:
+        return _NAMES[np.dtype(dtype)]
+    except (TypeError, KeyError):
+        checks.wrong_type(
+            f"{name} must be one of {', '.join(DTYPES)}; got {dtype if isinstance(dtype, np.dtype) else checks.shorten(dtype)}"
+        )
+
 
 def array(name: str, value: object) -> None:
     """A NumPy array, without a mask."""
@@ -20,7 +39,7 @@ def array(name: str, value: object) -> None:
 def same_dtype(name: str, value: Any, other: str, dtype: str) -> None:
     """An array of the dtype that another argument has."""
     array(name, value)
-    if value.dtype.name != dtype:
+    if _NAMES.get(value.dtype) != dtype:
         checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}")
 
 

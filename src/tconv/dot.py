@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tconv import arguments, checks
+from tconv import arrays, checks
 from tconv.methods.base import Array
 
 
@@ -57,7 +57,7 @@ def dot_test(
     True
     """
     with checks.explained("dot_test"):
-        name = arguments.dtype_name("dtype", dtype)
+        name = arrays.dtype_name("dtype", dtype)
         if not name.startswith("float"):
             checks.wrong_type(f"dtype must be a floating point dtype; got {checks.shorten(dtype)}")
         checks.integer("seed", seed, 0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tconv import arguments, arrays, checks, ops
+from tconv import arrays, checks, ops
 from tconv.geometry import Geometry
 from tconv.methods import METHODS
 from tconv.methods.base import Array
@@ -86,7 +86,7 @@ def _grouped(geometry: Geometry, w: Array, groups: int) -> tuple[np.dtype[Any], 
     if not isinstance(geometry, Geometry):
         checks.wrong_type(f"geometry must be a Geometry; got {checks.shorten(geometry)}")
     arrays.array("w", w)
-    dtype = np.dtype(arguments.DTYPES[arguments.dtype_name("the dtype of w", w.dtype)])
+    dtype = np.dtype(arrays.DTYPES[arrays.dtype_name("the dtype of w", w.dtype)])
     if w.ndim != geometry.ndim + 2 or w.shape[2:] != geometry.kernel or 0 in w.shape:
         checks.wrong(f"w must have shape (Cin, Cout / groups, *kernel) with kernel {geometry.kernel}; got {w.shape}")
     groups = checks.integer("groups", groups, 1)

@@ -183,7 +183,8 @@ def _compute(
 ) -> Array:
     with checks.explained(operation, lambda: _called_with(operands, kernel_size, bias, window, layout, method, out)):
         (first_name, first), (second_name, second) = operands.items()
-        dtype = _dtype(first_name, first)
+        arrays.array(first_name, first)
+        dtype = arrays.dtype_name(f"the dtype of {first_name}", first.dtype)
         arrays.same_dtype(second_name, second, first_name, dtype)
         plan = make_plan(
             operation,
@@ -236,11 +237,6 @@ def _grouped(plan: Plan, grid: Array) -> Array:
         grid = np.moveaxis(grid, -1, 1)
     groups = plan.problem.groups
     return grid.reshape(grid.shape[0], groups, grid.shape[1] // groups, *grid.shape[2:])
-
-
-def _dtype(name: str, value: Any) -> str:
-    arrays.array(name, value)
-    return arguments.dtype_name(f"the dtype of {name}", value.dtype)
 
 
 def _called_with(

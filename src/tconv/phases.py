@@ -87,25 +87,25 @@ class Phase:
         return " x ".join(f"({axis})" if len(self.axes) > 1 else str(axis) for axis in self.axes)
 
 
-@lru_cache(maxsize=1024)
 def axis_phases(axis: Axis) -> tuple[AxisPhase, ...]:
     """The phases of one axis in the order of their residues; those beyond the fine size are left out."""
-    s, d, low = axis.stride, axis.dilation, axis.padding[0]
-    step = d // gcd(s, d)
-    phases = []
-    for residue in range(min(s, axis.fine)):
-        taps = axis.taps_of_phase(residue)
-        first = (residue + low - taps.start * d) // s
-        shifts = range(first, first - len(taps) * step, -step)
-        phases.append(AxisPhase(residue, -(-(axis.fine - residue) // s), taps, shifts))
-    return tuple(phases)
+    return tuple(_phase(axis, residue) for residue in range(min(axis.stride, axis.fine)))
+
+
+def _phase(axis: Axis, residue: int) -> AxisPhase:
+    s, d = axis.stride, axis.dilation
+    taps = axis.taps_of_phase(residue)
+    first, step = (residue + axis.padding[0] - taps.start * d) // s, d // gcd(s, d)
+    shifts = range(first, first - len(taps) * step, -step)
+    return AxisPhase(residue, -(-(axis.fine - residue) // s), taps, shifts)
 
 
 @lru_cache(maxsize=1024)
 def axis_blocks(axis: Axis) -> tuple[AxisBlock, ...]:
-    """The phases of one axis gathered into blocks; a block without shifts holds phases that no tap reaches."""
+    """The phases of one axis that some tap reaches, gathered into blocks."""
+    reached = {(tap * axis.dilation - axis.padding[0]) % axis.stride for tap in range(axis.kernel)}
     alike: dict[tuple[range, int], list[AxisPhase]] = {}
-    for phase in axis_phases(axis):
+    for phase in (_phase(axis, residue) for residue in sorted(reached) if residue < axis.fine):
         alike.setdefault((phase.shifts, phase.count), []).append(phase)
     step = axis.stride // gcd(axis.stride, axis.dilation)
     return tuple(_block(run, step) for group in alike.values() for run in _evenly_spaced(group))
@@ -147,7 +147,7 @@ def phases(geometry: Geometry) -> tuple[Phase, ...]:
 
 
 def blocks(geometry: Geometry) -> Iterator[tuple[AxisBlock, ...]]:
-    """The blocks of a geometry, an `AxisBlock` an axis."""
+    """The blocks of a geometry, an `AxisBlock` an axis; fine positions outside all of them are reached by no tap."""
     return product(*map(axis_blocks, geometry.axes))
 
 

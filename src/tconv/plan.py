@@ -7,7 +7,7 @@ from functools import lru_cache
 from math import prod
 from typing import Any, NamedTuple
 
-from tconv import arguments, checks
+from tconv import arguments, arrays, checks
 from tconv.arguments import LAYOUTS, Layout, Window
 from tconv.geometry import Geometry
 from tconv.methods import METHODS, OPERATIONS, Cost, Operation, Problem
@@ -169,7 +169,7 @@ def plan(
     """
     with checks.explained("plan"):
         checks.choice("operation", operation, OPERATIONS)
-        name = arguments.dtype_name("dtype", getattr(first, "dtype", "float32") if dtype is None else dtype)
+        name = arrays.dtype_name("dtype", getattr(first, "dtype", "float32") if dtype is None else dtype)
         shapes = _shape("first", first), _shape("second", second)
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
         return make_plan(operation, *shapes, arguments.freeze("kernel_size", kernel_size), name, window, layout, method)

@@ -22,10 +22,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from tconv.geometry import Geometry
 from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Index, Method, Problem, last_axes
 from tconv.methods.blocks import block_sizes, block_slices
-from tconv.phases import AxisBlock, blocks
+from tconv.phases import AxisBlock, axis_blocks, blocks
 
 Block = tuple[AxisBlock, ...]
 
@@ -42,9 +43,6 @@ class Phases(Method):
         seconds, scratch = 0.0, 0
         for block in blocks(problem.geometry):
             taps, residues, cells = _sizes(block)
-            if not taps:
-                seconds += cost.move(problem, problem.batch * problem.out_channels * residues * cells)
-                continue
             images, rows = _block_sizes(problem, block)
             pieces = cost.blocks(problem.batch, block[0].count, images, rows)
             positions = problem.batch * cells
@@ -62,15 +60,15 @@ class Phases(Method):
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
         """Compute the operation, a block of phases after the other."""
-        if problem.operation != "conv_transpose":
-            written = x if problem.operation == "conv" else w
-            written[...] = 0
+        if problem.operation == "conv":
+            x[...] = 0
+        elif problem.operation == "weight_gradient":
+            w[...] = 0
+        elif _has_gaps(problem.geometry):
+            y[...] = 0
         for block in blocks(problem.geometry):
             fine = _fine_view(y, block, problem.geometry.stride)
-            if all(axis.shifts for axis in block):
-                _run_block(problem, block, x, _weight_view(w, block), fine)
-            elif problem.operation == "conv_transpose":
-                fine[...] = 0
+            _run_block(problem, block, x, _weight_view(w, block), fine)
 
 
 def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: Array) -> None:
@@ -96,6 +94,12 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
             yb[...] = np.matmul(matrix, shifted).reshape(yb.shape)
     if writes_w:
         weights[...] = matrix.reshape(weights.shape)
+
+
+def _has_gaps(geometry: Geometry) -> bool:
+    """Whether some fine positions are in no block, because no tap reaches their phase."""
+    reached = (sum(len(block.residues) for block in axis_blocks(axis)) for axis in geometry.axes)
+    return any(n < min(axis.stride, axis.fine) for n, axis in zip(reached, geometry.axes, strict=True))
 
 
 def _weight_view(w: Array, block: Block) -> Array:
