@@ -1,0 +1,54 @@
+"""`import tconv` is light: it loads numpy and nothing heavier, and takes less than 100 ms more than numpy does."""
+
+import subprocess
+import sys
+
+OPTIONAL = ("scipy", "torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "matplotlib", "PIL", "typer", "rich")
+
+PROBE = f"""
+import sys
+{{statement}}
+print([name for name in {OPTIONAL} if name in sys.modules])
+"""
+
+TIMER = """
+import time, numpy
+start = time.perf_counter()
+{statement}
+print(time.perf_counter() - start)
+"""
+
+
+def fresh_interpreter(program: str, statement: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", program.format(statement=statement)], capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip()
+
+
+def seconds(statement: str) -> float:
+    """The best of a few: a slow one says that the machine was busy."""
+    return min(float(fresh_interpreter(TIMER, statement)) for _ in range(5))
+
+
+def test_import_loads_nothing_optional():
+    assert fresh_interpreter(PROBE, "import tconv") == "[]"
+
+
+def test_the_probe_can_fail():
+    assert fresh_interpreter(PROBE, "import tconv, scipy.sparse") == "['scipy']"
+
+
+def test_import_takes_less_than_100_ms():
+    assert seconds("import tconv") < 0.1
+
+
+def test_the_timer_can_fail():
+    assert seconds("import tconv, time; time.sleep(0.1)") > 0.1
+
+
+def test_every_public_name_exists_and_is_documented():
+    import tconv
+
+    for name in tconv.__all__:
+        assert getattr(tconv, name).__doc__, name

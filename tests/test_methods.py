@@ -1,0 +1,181 @@
+"""Every registered method on every operation: the numbers of the definition, where they belong and nowhere else."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import oracle
+from strategies import GEOMETRIES, geometries
+
+import tconv
+from tconv.methods import METHODS, OPERATIONS, Method, Problem
+
+every_method = pytest.mark.parametrize("method", METHODS)
+every_operation = pytest.mark.parametrize("operation", OPERATIONS)
+every_geometry = pytest.mark.parametrize("geometry", GEOMETRIES)
+
+
+def arrays(geometry, *, batch=2, cin=2, cout=2, groups=1, seed=0):
+    """Random x, w and y in float64."""
+    rng = np.random.default_rng(seed)
+    shapes = (batch, cin, *geometry.coarse), (cin, cout // groups, *geometry.kernel), (batch, cout, *geometry.fine)
+    return tuple(rng.normal(size=shape) for shape in shapes)
+
+
+def expected(operation, geometry, x, w, y, groups=1):
+    return oracle(geometry, x, w, y, groups)[OPERATIONS.index(operation)]
+
+
+def compute(operation, geometry, x, w, y, *, groups=1, **keywords):
+    """Call the public function of an operation with the keywords of this geometry."""
+    keywords |= geometry.keywords | {"groups": groups}
+    if operation == "conv_transpose":
+        return tconv.conv_transpose(x, w, **keywords)
+    if operation == "conv":
+        return tconv.conv(y, w, **keywords)
+    return tconv.weight_gradient(x, y, geometry.kernel, **keywords)
+
+
+def test_registry_names_each_method_once():
+    assert all(isinstance(method, Method) and method.name == name for name, method in METHODS.items())
+    assert all(method.summary for method in METHODS.values())
+
+
+@every_method
+@every_operation
+@every_geometry
+def test_equals_the_definition(geometry, operation, method):
+    x, w, y = arrays(geometry)
+    result = compute(operation, geometry, x, w, y, method=method)
+    np.testing.assert_allclose(result, expected(operation, geometry, x, w, y), rtol=1e-12, atol=1e-12)
+
+
+@every_method
+@given(data=st.data())
+def test_equals_the_definition_at_random(method, data):
+    geometry = data.draw(geometries(small=True))
+    groups = data.draw(st.integers(1, 3))
+    cin, cout = (groups * data.draw(st.integers(1, 3)) for _ in range(2))
+    x, w, y = arrays(geometry, batch=data.draw(st.integers(1, 3)), cin=cin, cout=cout, groups=groups)
+    wanted = oracle(geometry, x, w, y, groups)
+    for operation, value in zip(OPERATIONS, wanted, strict=True):
+        result = compute(operation, geometry, x, w, y, groups=groups, method=method)
+        np.testing.assert_allclose(result, value, rtol=1e-11, atol=1e-11)
+
+
+@every_method
+@every_geometry
+def test_conv_and_conv_transpose_are_adjoint(geometry, method):
+    _, w, _ = arrays(geometry, cin=4, cout=6, groups=2)
+    keywords = {**geometry.keywords, "groups": 2, "method": method}
+    up, down = (lambda x: tconv.conv_transpose(x, w, **keywords)), (lambda y: tconv.conv(y, w, **keywords))
+    assert tconv.dot_test(up, down, (2, 4, *geometry.coarse), (2, 6, *geometry.fine))
+
+
+@every_method
+@every_geometry
+def test_weight_gradient_is_adjoint_to_both_in_the_weights(geometry, method):
+    """<conv_transpose(x, w), y> = <w, weight_gradient(x, y)> = <x, conv(y, w)>, as functions of w."""
+    x, w, y = arrays(geometry, cin=4, cout=6, groups=2)
+    keywords = {**geometry.keywords, "groups": 2, "method": method}
+
+    def gradient(y_or_x, of_conv):
+        pair = (y_or_x, y) if of_conv else (x, y_or_x)
+        return tconv.weight_gradient(*pair, geometry.kernel, **keywords)
+
+    assert tconv.dot_test(
+        lambda v: tconv.conv_transpose(x, v, **keywords), lambda u: gradient(u, of_conv=False), w.shape, y.shape
+    )
+    assert tconv.dot_test(lambda v: tconv.conv(y, v, **keywords), lambda u: gradient(u, of_conv=True), w.shape, x.shape)
+
+
+@every_method
+@every_operation
+@every_geometry
+def test_writes_every_cell_of_the_result_and_none_beside_it(geometry, operation, method):
+    x, w, y = arrays(geometry)
+    wanted = compute(operation, geometry, x, w, y, method=method)
+    guarded = np.full([2 * size + 3 for size in wanted.shape], 7.25)
+    out = guarded[tuple(slice(1, 1 + 2 * size, 2) for size in wanted.shape)]
+    out[...] = np.nan  # poison: whatever is not written shows
+    assert compute(operation, geometry, x, w, y, method=method, out=out) is out
+    np.testing.assert_array_equal(out, wanted)
+    out[...] = 7.25
+    assert (guarded == 7.25).all()
+
+
+@every_method
+@every_operation
+@every_geometry
+def test_inputs_are_never_changed(geometry, operation, method):
+    x, w, y = arrays(geometry)
+    copies = [a.copy() for a in (x, w, y)]
+    compute(operation, geometry, x, w, y, method=method)
+    for array, copy in zip((x, w, y), copies, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+OPERANDS = {"conv_transpose": ("x", "w"), "conv": ("y", "w"), "weight_gradient": ("x", "y")}
+
+
+@every_method
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize(("operation", "operand"), [(op, name) for op in OPERANDS for name in OPERANDS[op]])
+@every_geometry
+def test_nan_and_inf_reach_what_a_tap_ties_and_nothing_else(geometry, operation, operand, value, method):
+    given_arrays = dict(zip("xwy", arrays(geometry), strict=True))
+    place = np.random.default_rng(1).integers(0, given_arrays[operand].shape)
+    marked = {name: np.ones_like(a) for name, a in given_arrays.items()}
+    marked[operand][...] = 0
+    marked[operand][tuple(place)] = 1
+    reached = expected(operation, geometry, **marked) > 0
+    given_arrays[operand][tuple(place)] = 0
+    clean = expected(operation, geometry, **given_arrays)
+    given_arrays[operand][tuple(place)] = value
+    result = compute(operation, geometry, **given_arrays, method=method)
+    assert not np.isfinite(result[reached]).any()
+    np.testing.assert_allclose(result[~reached], clean[~reached], rtol=1e-12, atol=1e-12)
+
+
+@every_method
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+@every_operation
+def test_integers_are_exact_and_wrap_around(operation, dtype, method):
+    """Modulo 2**bits the order of a sum does not matter: every method gives the same integers."""
+    geometry = tconv.Geometry.conv_transpose((4, 3), 3, stride=2, padding=1, output_padding=1)
+    info = np.iinfo(dtype)
+    rng = np.random.default_rng(0)
+    x, w, y = (
+        rng.integers(info.min, info.max, a.shape, dtype, endpoint=True)
+        for a in arrays(geometry, cin=4, cout=4, groups=2)
+    )
+    result = compute(operation, geometry, x, w, y, groups=2, method=method)
+    assert result.dtype == dtype
+    # Python's integers do not overflow: the definition in them, reduced at the end.
+    whole = expected(operation, geometry, *(a.astype(object) for a in (x, w, y)), groups=2)
+    np.testing.assert_array_equal(result, (whole % 2**info.bits).astype(np.uint64).astype(dtype))
+
+
+@every_method
+@every_operation
+def test_work_in_several_blocks_gives_the_same(operation, method, monkeypatch):
+    """The public layers are larger than a block; here the block is made small instead."""
+    geometry = tconv.Geometry.conv_transpose((7, 5), (3, 4), stride=2, padding=((1, 0), (1, 1)), dilation=(1, 2))
+    x, w, y = arrays(geometry, batch=5, cin=4, cout=6, groups=2)
+    whole = compute(operation, geometry, x, w, y, groups=2, method=method)
+    for budget in (1, 300, 3000, 9000):
+        for module in ("gemm", "phases"):
+            sizes = lambda *a, budget=budget: tconv.methods.blocks.block_sizes(*a, budget)  # noqa: E731
+            monkeypatch.setattr(f"tconv.methods.{module}.block_sizes", sizes)
+        pieces = compute(operation, geometry, x, w, y, groups=2, method=method)
+        np.testing.assert_allclose(pieces, whole, rtol=1e-12, atol=1e-12)
+
+
+@every_method
+@given(geometry=geometries())
+def test_cost_is_finite_and_positive_for_any_problem(method, geometry):
+    for operation in OPERATIONS:
+        for batch in (0, 1, 1000):
+            cost = METHODS[method].cost(Problem(operation, geometry, batch, 8, 4, 2, "float32"))
+            assert 0 <= cost.seconds < np.inf
+            assert 0 <= cost.scratch == int(cost.scratch)

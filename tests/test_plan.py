@@ -1,0 +1,138 @@
+"""Plans: computed from shapes alone, cached, frozen, and readable."""
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError
+
+import numpy as np
+import pytest
+
+import tconv
+from tconv.methods import METHODS
+from tconv.plan import Plan, make_plan
+
+SHAPES = (1, 64, 32, 32), (64, 32, 4, 4)
+
+
+def test_auto_picks_the_method_that_is_expected_to_be_fastest():
+    plan = tconv.plan(*SHAPES, stride=2, padding=1)
+    costs = {candidate.method: candidate.cost.seconds for candidate in plan.candidates}
+    assert set(costs) == set(METHODS)
+    assert costs[plan.method] == min(costs.values())
+    assert plan.why == "the lowest expected time"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_can_be_asked_for(method):
+    plan = tconv.plan((1, 2, 4), (2, 3, 3), method=method)
+    assert (plan.method, plan.why) == (method, "asked for by name")
+
+
+def test_shapes_of_every_operation():
+    up = tconv.plan(*SHAPES, stride=2, padding=1)
+    assert up.result_shape == up.y_shape == (1, 32, 64, 64)
+    down = tconv.plan(up.y_shape, up.w_shape, operation="conv", stride=2, padding=1)
+    assert down.result_shape == down.x_shape == (1, 64, 32, 32)
+    keywords = {"operation": "weight_gradient", "kernel_size": 4, "stride": 2, "padding": 1}
+    assert tconv.plan(up.x_shape, up.y_shape, **keywords).result_shape == up.w_shape
+    assert tconv.plan((32, 32, 64), SHAPES[1], layout="channels_last").result_shape == (35, 35, 32)
+
+
+def test_arrays_stand_for_their_shape_and_dtype():
+    x, w = np.ones((1, 2, 4), np.float16), np.ones((2, 3, 3), np.float16)
+    plan = tconv.plan(x, w)
+    assert (plan.dtype, plan.problem.dtype) == ("float16", "float32")
+    assert plan == tconv.plan(x.shape, w.shape, dtype="float16")
+
+
+def test_plans_are_frozen_hashable_and_cached():
+    plan = tconv.plan(*SHAPES, stride=2)
+    assert plan is tconv.plan(*SHAPES, stride=2)
+    assert hash(plan) == hash(pickle.loads(pickle.dumps(plan)))
+    assert copy.deepcopy(plan) == plan
+    with pytest.raises(FrozenInstanceError):
+        plan.method = "gemm"
+
+
+def test_a_call_of_known_shapes_finds_its_plan():
+    x, w = np.ones((1, 2, 9)), np.ones((2, 3, 3))
+    tconv.conv_transpose(x, w, stride=[2])
+    before = make_plan.cache_info()
+    for stride in (2, (2,), [2], np.int64(2)):
+        tconv.conv_transpose(x, w, stride=stride)
+    after = make_plan.cache_info()
+    assert after.hits > before.hits
+    assert after.misses <= before.misses + 1  # stride 2 and stride (2,) are two keys
+
+
+def test_a_float_does_not_find_the_plan_of_the_integer_it_equals():
+    x, w = np.ones((1, 2, 9)), np.ones((2, 3, 3))
+    tconv.conv_transpose(x, w, stride=2, dilation=(1,))
+    with pytest.raises(TypeError, match=r"stride must be an integer; got 2\.0 of type float"):
+        tconv.conv_transpose(x, w, stride=2.0, dilation=(1,))
+    with pytest.raises(TypeError, match=r"dilation\[0\] must be an integer; got True"):
+        tconv.conv_transpose(x, w, stride=2, dilation=(True,))
+
+
+def test_a_plan_prints_what_was_picked_and_why():
+    lines = str(tconv.plan((1, 8, 4, 4), (8, 8, 2, 2), stride=2, groups=4, method="gemm")).splitlines()
+    assert lines[:5] == [
+        "conv_transpose by gemm: asked for by name",
+        "  x (1, 8, 4, 4), w (8, 8, 2, 2), y (1, 32, 8, 8), groups 4, float32, channels_first",
+        "  fine 8x8 <-> coarse 4x4: kernel 2, stride 2, padding 0",
+        "  4,096 multiplications of use; zero insertion wastes 12,288 more",
+        "  method             expected time    scratch memory",
+    ]
+    assert {line.split()[0] for line in lines[5:]} == set(METHODS)
+    assert [line.split()[0] for line in lines[5:] if line.endswith("<")] == ["gemm"]
+
+
+def test_a_method_without_the_memory_is_not_picked():
+    shapes = (1, 1024, 28, 28), (1024, 512, 16, 16)
+    plan = tconv.plan(*shapes, stride=2)
+    matrix = next(candidate for candidate in plan.candidates if candidate.method == "matrix")
+    assert matrix.excluded.startswith("needs ")
+    assert f"  {matrix.excluded}" in str(plan)
+    with pytest.raises(
+        MemoryError, match=r'^plan: method "matrix" needs .* GiB of scratch memory; .* is what there can'
+    ):
+        tconv.plan(*shapes, stride=2, method="matrix")
+
+
+def test_errors():
+    with pytest.raises(
+        ValueError, match=r'^plan: operation must be one of "conv_transpose", "conv", "weight_gradient"'
+    ):
+        tconv.plan(*SHAPES, operation="deconv")
+    with pytest.raises(TypeError, match=r"^plan: first must be a shape or an array; got 3 of type int$"):
+        tconv.plan(3, (1, 1, 1))
+    with pytest.raises(TypeError, match=r"^plan: dtype must be one of float16, .*, uint64; got 'complex64'$"):
+        tconv.plan(*SHAPES, dtype="complex64")
+    with pytest.raises(TypeError, match=r"^plan: first\[1\] must be an integer of at least 0; got 2.5 of type float$"):
+        tconv.plan((1, 2.5, 3), (1, 1, 1))
+
+
+def test_scratch_memory_is_what_is_used():
+    """The stated scratch memory bounds what NumPy really allocates beside the result, a few small things apart."""
+    import tracemalloc
+
+    x, w = np.ones((2, 16, 24, 24), np.float32), np.ones((16, 8, 4, 4), np.float32)
+    keywords = {"stride": 2, "padding": 1}
+    y = tconv.conv_transpose(x, w, **keywords)
+    calls = {
+        "conv_transpose": lambda m: tconv.conv_transpose(x, w, **keywords, method=m, out=np.empty_like(y)),
+        "conv": lambda m: tconv.conv(y, w, **keywords, method=m),
+        "weight_gradient": lambda m: tconv.weight_gradient(x, y, 4, **keywords, method=m),
+    }
+    for operation, call in calls.items():
+        for method in METHODS:
+            call(method)
+            operands = {"conv_transpose": (x, w), "conv": (y, w), "weight_gradient": (x, y)}[operation]
+            size = 4 if operation == "weight_gradient" else None
+            plan = tconv.plan(*operands, operation=operation, kernel_size=size, method=method, **keywords)
+            assert isinstance(plan, Plan)
+            tracemalloc.start()
+            result = call(method)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            assert peak - result.nbytes <= plan.cost.scratch * 1.05 + 100_000, (operation, method, peak, plan.cost)
