@@ -24,9 +24,8 @@ def dtype_name(name: str, dtype: Any) -> str:
     try:
         return _NAMES[np.dtype(dtype)]
     except (TypeError, KeyError):
-        checks.wrong_type(
-            f"{name} must be one of {', '.join(DTYPES)}; got {dtype if isinstance(dtype, np.dtype) else checks.shorten(dtype)}"
-        )
+        shown = str(dtype) if isinstance(dtype, np.dtype) else checks.shorten(dtype)
+        checks.wrong_type(f"{name} must be one of {', '.join(DTYPES)}; got {shown}")
 
 
 def array(name: str, value: object) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-#: Elements of a scratch array beyond which work is split: 4 MiB in float32. Large enough that the matrix products run
+#: Elements of a scratch array beyond which work is split: 2 MiB in float32. Large enough that the matrix products run
 #: at full speed, small enough that what one step wrote is still in the caches (L2, L3) when the next one reads it.
-BUDGET = 1 << 20
+BUDGET = 1 << 19
 
 
 def block_sizes(images: int, rows: int, elements_per_row: int, budget: int = BUDGET) -> tuple[int, int]:

@@ -3,10 +3,10 @@
 A block (`tconv.phases`) holds the fine positions whose phases read the same shifts of the coarse grid. With
 
     X  the shifted coarse cells,      (taps * Cin, positions)
-    W  the weights of the block,      (Cout * residues, taps * Cin)
+    W  the weights of the block,      (taps * Cin, Cout * residues)
     Y  the fine cells of the block,   (Cout * residues, positions)
 
-the three operations are Y = W X (interleaved into y), X = W^T Y (shifted and added to x) and W = Y X^T. Nothing is
+the three operations are Y = W^T X (interleaved into y), X = W Y (shifted and added to x) and W = X Y^T. Nothing is
 multiplied by an inserted zero and no fine cell is added to twice.
 
 W. Shi et al., "Is the deconvolution layer the same as a convolutional layer?", 2016 (arXiv:1609.07009).
@@ -75,7 +75,7 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
     """One block of phases, in pieces of some images or some rows; `weights` and `fine` are its views of w and y."""
     groups, writes_w = problem.groups, problem.operation == "weight_gradient"
     taps, residues, _ = _sizes(block)
-    matrix_shape = (groups, problem.cout * residues, taps * problem.cin)
+    matrix_shape = (groups, taps * problem.cin, problem.cout * residues)
     matrix = np.zeros(matrix_shape, x.dtype) if writes_w else weights.reshape(matrix_shape)
     rest = [slice(None)] * (len(block) - 1)
     for of_batch, of_rows in block_slices(problem.batch, block[0].count, *_block_sizes(problem, block)):
@@ -84,14 +84,14 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
         yb = yb.transpose(1, 2, *range(3, 3 + len(block)), 0, *range(3 + len(block), yb.ndim))
         positions = yb.shape[2 + len(block) :]
         if problem.operation == "conv":
-            shifted = np.matmul(matrix.transpose(0, 2, 1), yb.reshape(groups, problem.cout * residues, -1))
+            shifted = np.matmul(matrix, yb.reshape(groups, problem.cout * residues, -1))
             _add_shifted(xb, shifted.reshape(_shifted_shape(problem, block, positions)), block, of_rows)
             continue
         shifted = _shifted(problem, xb, block, of_rows, positions).reshape(groups, taps * problem.cin, -1)
         if writes_w:
-            matrix += np.matmul(yb.reshape(groups, problem.cout * residues, -1), shifted.transpose(0, 2, 1))
+            matrix += np.matmul(shifted, yb.reshape(groups, problem.cout * residues, -1).transpose(0, 2, 1))
         else:
-            yb[...] = np.matmul(matrix, shifted).reshape(yb.shape)
+            yb[...] = np.matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape)
     if writes_w:
         weights[...] = matrix.reshape(weights.shape)
 
@@ -103,15 +103,15 @@ def _has_gaps(geometry: Geometry) -> bool:
 
 
 def _weight_view(w: Array, block: Block) -> Array:
-    """The weights of a block as a view of shape (groups, Cout, *residues, *shifts, Cin)."""
+    """The weights of a block as a view of shape (groups, *shifts, Cin, Cout, *residues)."""
     start = w[last_axes(slice(axis.first_tap, None) for axis in block)]
     strides = start.strides[3:]
-    shape = [len(axis.residues) for axis in block] + [len(axis.shifts) for axis in block]
-    steps = [axis.tap_per_residue * stride for axis, stride in zip(block, strides, strict=True)]
-    steps += [axis.tap_per_shift * stride for axis, stride in zip(block, strides, strict=True)]
-    groups, cin, cout = start.shape[:3]
-    of_group, of_cin, of_cout = start.strides[:3]
-    return as_strided(start, (groups, cout, *shape, cin), (of_group, of_cout, *steps, of_cin))
+    shifts, residues = [len(axis.shifts) for axis in block], [len(axis.residues) for axis in block]
+    per_shift = [axis.tap_per_shift * tap for axis, tap in zip(block, strides, strict=True)]
+    per_residue = [axis.tap_per_residue * tap for axis, tap in zip(block, strides, strict=True)]
+    (groups, *channels), (of_group, *of_channels) = start.shape[:3], start.strides[:3]
+    shape, steps = (groups, *shifts, *channels, *residues), (of_group, *per_shift, *of_channels, *per_residue)
+    return as_strided(start, shape, steps)
 
 
 def _fine_view(y: Array, block: Block, stride: tuple[int, ...]) -> Array:
