@@ -131,9 +131,7 @@ def _candidates(problem: Problem) -> tuple[Candidate, ...]:
     for name, method in METHODS.items():
         cost, excluded = method.cost(problem), method.limit(problem)
         if not excluded and cost.scratch > room:
-            excluded = (
-                f"needs {checks.memory(cost.scratch)} of scratch memory; {checks.memory(room)} is what there can be"
-            )
+            excluded = f"needs {checks.memory(cost.scratch)} of scratch memory; the result leaves {checks.memory(room)}"
         candidates.append(Candidate(name, cost, excluded))
     return tuple(candidates)
 
