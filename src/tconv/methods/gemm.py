@@ -19,6 +19,7 @@ from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Method, Problem
 from tconv.methods.blocks import block_sizes, block_slices
 from tconv.methods.columns import gather, scatter
+from tconv.methods.matmul import matmul
 
 
 class Gemm(Method):
@@ -65,14 +66,14 @@ class Gemm(Method):
             by_tap = used.reshape(problem.groups, problem.cout, *geometry.kernel, *cells)
             by_tap = np.moveaxis(by_tap, range(2, 2 + geometry.ndim), range(-geometry.ndim, 0))
             if problem.operation == "conv_transpose":
-                np.matmul(matrix.transpose(0, 2, 1), xb.reshape(problem.groups, cin, -1), out=columns)
+                matmul(matrix.transpose(0, 2, 1), xb.reshape(problem.groups, cin, -1), out=columns)
                 scatter(by_tap, yb, geometry, of_rows)
                 continue
             gather(by_tap, yb, geometry, of_rows)
             if problem.operation == "conv":
-                xb[...] = np.matmul(matrix, columns).reshape(xb.shape)
+                xb[...] = matmul(matrix, columns).reshape(xb.shape)
             else:
-                matrix += np.matmul(xb.reshape(problem.groups, cin, -1), columns.transpose(0, 2, 1))
+                matrix += matmul(xb.reshape(problem.groups, cin, -1), columns.transpose(0, 2, 1))
         if _writes_w(problem):
             w[...] = matrix.reshape(w.shape)
 

@@ -18,6 +18,7 @@ import numpy as np
 from tconv.geometry import Geometry
 from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Method, Problem
+from tconv.methods.matmul import matmul
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -112,5 +113,4 @@ def _weight_gradient(problem: Problem, x: Array, y: Array) -> Array:
     columns = (selection(problem.geometry, x.dtype.str) @ of_fine.T).reshape(-1, cells, problem.batch, groups, cout)
     right = columns.transpose(3, 2, 1, 4, 0).reshape(groups, problem.batch * cells, cout * problem.taps)
     left = x.transpose(1, 2, 0, *range(3, x.ndim)).reshape(groups, cin, problem.batch * cells)
-    gradient: Array = np.matmul(left, right).reshape(problem.w_shape)
-    return gradient
+    return matmul(left, right).reshape(problem.w_shape)

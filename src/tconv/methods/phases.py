@@ -26,6 +26,7 @@ from tconv.geometry import Geometry
 from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Index, Method, Problem, last_axes
 from tconv.methods.blocks import block_sizes, block_slices
+from tconv.methods.matmul import matmul
 from tconv.phases import AxisBlock, axis_blocks, blocks
 
 Block = tuple[AxisBlock, ...]
@@ -84,14 +85,14 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
         yb = yb.transpose(1, 2, *range(3, 3 + len(block)), 0, *range(3 + len(block), yb.ndim))
         positions = yb.shape[2 + len(block) :]
         if problem.operation == "conv":
-            shifted = np.matmul(matrix, yb.reshape(groups, problem.cout * residues, -1))
+            shifted = matmul(matrix, yb.reshape(groups, problem.cout * residues, -1))
             _add_shifted(xb, shifted.reshape(_shifted_shape(problem, block, positions)), block, of_rows)
             continue
         shifted = _shifted(problem, xb, block, of_rows, positions).reshape(groups, taps * problem.cin, -1)
         if writes_w:
-            matrix += np.matmul(shifted, yb.reshape(groups, problem.cout * residues, -1).transpose(0, 2, 1))
+            matrix += matmul(shifted, yb.reshape(groups, problem.cout * residues, -1).transpose(0, 2, 1))
         else:
-            yb[...] = np.matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape)
+            yb[...] = matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape)
     if writes_w:
         weights[...] = matrix.reshape(weights.shape)
 
