@@ -31,6 +31,16 @@ GROWN = [
 ]
 
 
+#: (kernel, stride, padding, output padding) of Keras layers of one axis.
+KERAS_CASES = [
+    (kernel, stride, padding, added)
+    for kernel in range(1, 7)
+    for stride in range(1, 5)
+    for padding in ("valid", "same")
+    for added in (None, *range(stride))
+]
+
+
 def up_to(ndim: int) -> list[Layer]:
     """The shared layers of at most so many axes."""
     return [layer for layer in LAYERS + GROWN if layer.geometry.ndim <= ndim]

@@ -96,9 +96,18 @@ def test_the_nominal_coarse_size_stands_in_for_one_that_is_not_known(dialect):
         assert dialect.read(saying.parameters, kernel=saying.kernel).geometry == layer.geometry
 
 
-def test_the_nominal_coarse_size_grows_where_the_padding_crops_that_much():
+def test_the_nominal_coarse_size_grows_where_the_padding_would_leave_nothing():
     layer = DIALECTS["torch"].read({"kernel_size": 3, "stride": 2, "padding": 40})
-    assert layer.geometry.coarse == (56, 56)
+    assert (layer.geometry.coarse, layer.geometry.fine) == ((40, 40), (1, 1))
+
+
+@every_dialect
+def test_none_is_left_out(dialect):
+    needed = {"jax": {"padding": "VALID"}, "tflite": {"output_shape": (5, 5)}}.get(dialect.name, {})
+    nothing = {name: None for name in dialect.known if name not in needed}
+    layer = dialect.read(nothing | needed, kernel=3, coarse=(5, 5))
+    assert layer == dialect.read(needed, kernel=3, coarse=(5, 5))
+    assert dialect.disagreements(nothing | needed, layer) == dialect.disagreements(needed, layer)
 
 
 def test_unknown_channels_are_names_in_the_code():

@@ -8,15 +8,13 @@ from dialect_cases import run
 
 from tconv.conventions import DIALECTS, weight_from_tconv, weight_to_tconv, weights
 
-KERNELS = [(name, False) for name in DIALECTS] + [("jax", True)]
+#: (dialect, transpose_kernel, groups); JAX's transpose_kernel=True has no groups.
+KERNELS = [*((name, False, groups) for name in DIALECTS for groups in (1, 2, 3)), ("jax", True, 1)]
 
 
-@pytest.mark.parametrize("groups", [1, 2, 3])
 @pytest.mark.parametrize("ndim", [1, 2, 3])
-@pytest.mark.parametrize(("name", "transposed_kernel"), KERNELS)
+@pytest.mark.parametrize(("name", "transposed_kernel", "groups"), KERNELS)
 def test_weights_return_unchanged(name, transposed_kernel, ndim, groups):
-    if transposed_kernel and groups > 1:
-        pytest.skip("transpose_kernel=True has no groups; its error is tested below")
     w = np.arange(2 * groups * 2 * 2 * 3**ndim).reshape(2 * groups, 4, *[3] * ndim)
     options = {"groups": groups, "transpose_kernel": transposed_kernel}
     there = weight_from_tconv(w, name, **options)
@@ -59,13 +57,10 @@ def test_dense_kernels_hold_zeros_between_groups_and_taps():
 
 
 @pytest.mark.parametrize("dilation", [None, (2, 1)])
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize(("name", "transposed_kernel"), KERNELS)
+@pytest.mark.parametrize(("name", "transposed_kernel", "groups"), KERNELS)
 def test_the_weight_lines_do_what_the_functions_do(name, transposed_kernel, groups, dilation):
     layout = DIALECTS[name].layout({"transpose_kernel": transposed_kernel})
-    if transposed_kernel and groups > 1:
-        return
-    w = np.random.default_rng(1).normal(size=(4, 3, 2, 3))
+    w = np.random.default_rng(1).normal(size=(2 * groups, 3, 2, 3))
     there = weights.from_tconv(w, layout, groups, dilation)
     left = run("\n".join(weights.from_tconv_lines(layout, groups, dilation, 2)), w=w, np=np)
     if dilation is None:
