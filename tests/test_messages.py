@@ -71,7 +71,7 @@ UP = [
     (
         {"stride": 2, "output_size": (9, 13)},
         ValueError,
-        "output_size must be one of 11, 12, the sizes that coarse size 5 reaches; got 13 (axis 1)",
+        "output_size must be one of 11, 12 for coarse size 5; got 13 (axis 1)",
         ", stride=2, output_size=(9, 13)",
     ),
     (
@@ -89,7 +89,7 @@ UP = [
     (
         {"stride": 2, "padding": "same", "output_size": 9},
         ValueError,
-        "output_size must be one of 7, 8, the sizes that coarse size 4 reaches; got 9 (axis 0)",
+        "output_size must be one of 7, 8 for coarse size 4; got 9 (axis 0)",
         ", stride=2, padding='same', output_size=9",
     ),
     # channels, groups, words
@@ -259,7 +259,7 @@ DOWN = [
         (Y, W),
         {"stride": 2, "output_size": (4, 4)},
         ValueError,
-        "output_size must be a coarse size that reaches fine size 11; got 4, which reaches 9, 10 (axis 1)",
+        "output_size must be 5 for fine size 11; got 4 (axis 1)",
         FOR_DOWN + ", stride=2, output_size=(4, 4)",
     ),
     (
@@ -276,7 +276,7 @@ GRADIENT = [
         (X, Y, 3),
         {},
         ValueError,
-        "y must have one of the sizes that coarse size 4 of x reaches, 6; got 9 (axis 0)",
+        "the size of y must be 6 for size 4 of x; got 9 (axis 0)",
         FOR_GRADIENT + ", kernel_size=3",
     ),
     (

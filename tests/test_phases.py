@@ -134,6 +134,11 @@ def test_a_phase_without_taps_is_a_phase_but_in_no_block():
     assert [list(block.residues) for block in axis_blocks(axis)] == [[0]]
 
 
+def test_taps_beyond_the_fine_grid_are_in_no_block():
+    axis = Axis(1, 3, 5, (0, 2))  # one fine cell; the taps would land at 0, 1 and 2
+    assert [list(block.residues) for block in axis_blocks(axis)] == [[0]]
+
+
 def test_a_huge_stride_costs_no_more_blocks():
     huge = 10**18
     assert [list(block.residues) for block in axis_blocks(Axis(3, 2, huge))] == [[0, 1]]

@@ -93,9 +93,7 @@ def test_a_method_without_the_memory_is_not_picked():
     matrix = next(candidate for candidate in plan.candidates if candidate.method == "matrix")
     assert matrix.excluded.startswith("needs ")
     assert f"  {matrix.excluded}" in str(plan)
-    with pytest.raises(
-        MemoryError, match=r'^plan: method "matrix" needs .* GiB of scratch memory; the result leaves '
-    ):
+    with pytest.raises(MemoryError, match=r'^plan: method "matrix" needs .* GiB of scratch memory; the result leaves '):
         tconv.plan(*shapes, stride=2, method="matrix")
 
 

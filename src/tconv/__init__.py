@@ -1,5 +1,8 @@
 """Transposed convolution: exact, explained, fast."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tconv.axis import Axis
 from tconv.dot import dot_test
 from tconv.geometry import Geometry
@@ -9,6 +12,10 @@ from tconv.ops import conv, conv_transpose, weight_gradient
 from tconv.phases import phases
 from tconv.plan import plan
 
+if TYPE_CHECKING:
+    from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
+    from tconv.solving import solve
+
 __version__ = "0.1.0"
 __all__ = [
     "conv_transpose",
@@ -17,10 +24,34 @@ __all__ = [
     "plan",
     "Geometry",
     "Axis",
+    "solve",
     "phases",
     "sparse_matrix",
     "linear_operator",
     "im2col",
     "col2im",
     "dot_test",
+    "convert",
+    "Layer",
+    "weight_to_tconv",
+    "weight_from_tconv",
 ]
+
+#: Names that are imported when they are first used: who only computes does not wait for them.
+_LATER = {
+    "solve": "tconv.solving",
+    **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("conventions", "solving"):
+        return import_module(f"tconv.{name}")
+    if name not in _LATER:
+        raise AttributeError(f"module 'tconv' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

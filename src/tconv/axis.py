@@ -171,14 +171,16 @@ class Axis:
     def receptive_field(self, fine_index: int) -> range:
         """The coarse cells that a fine position reads in the transposed convolution, and writes to in conv."""
         with checks.explained("Axis.receptive_field"):
-            o = _index("fine_index", fine_index, self.fine) + self.padding[0]
-        taps = self.taps_of_phase((o - self.padding[0]) % self.stride)
+            return self._read_by(_index("fine_index", fine_index, self.fine))
+
+    def _read_by(self, o: int) -> range:
+        taps = self.taps_of_phase(o % self.stride)
         if not taps:
             return range(0)
-        g = gcd(self.stride, self.dilation)
-        step = self.dilation // g
-        nearest = (o - taps[0] * self.dilation) // self.stride  # through the first tap; later taps reach further down
-        farthest = nearest - (len(taps) - 1) * step
+        step = self.dilation // gcd(self.stride, self.dilation)
+        # Through the first tap it reads the nearest cell; each later tap reads `step` cells further down.
+        nearest = (o + self.padding[0] - taps[0] * self.dilation) // self.stride
+        farthest = nearest - (checks.length(taps) - 1) * step
         if farthest < 0:
             farthest += -(farthest // step) * step
         if nearest >= self.coarse:
@@ -198,13 +200,14 @@ class Axis:
         return range(first, self.kernel, s // g)
 
     def coverage_at(self, fine_index: int) -> int:
-        """How many taps reach fine position `fine_index`."""
-        return len(self.receptive_field(fine_index))
+        """How many taps reach a fine position."""
+        with checks.explained("Axis.coverage_at"):
+            return checks.length(self._read_by(_index("fine_index", fine_index, self.fine)))
 
     @property
     def taps_per_phase(self) -> tuple[int, ...]:
         """The coverage far from the border, for each o mod stride: it repeats with the stride."""
-        return tuple(len(self.taps_of_phase(residue)) for residue in range(self.stride))
+        return tuple(checks.length(self.taps_of_phase(residue)) for residue in range(self.stride))
 
     @property
     def unevenness(self) -> str:

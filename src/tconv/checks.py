@@ -155,6 +155,11 @@ def some_of(sizes: range) -> str:
     return f"{sizes[0]} to {sizes[-1]}" + ("" if sizes.step == 1 else f" in steps of {sizes.step}")
 
 
+def one_of(sizes: range) -> str:
+    """The sizes to choose from: 5, or one of 5, 6."""
+    return f"one of {some_of(sizes)}" if length(sizes) > 1 else some_of(sizes)
+
+
 def echo(**arguments: Any) -> str:
     """Arguments as they were given, for the line below a reason: name=value, ..."""
     return ", ".join(f"{name}={shorten(value)}" for name, value in arguments.items())

@@ -225,7 +225,11 @@ class Geometry:
         )
 
     def __str__(self) -> str:
-        parts = [f"kernel {joined(self.kernel)}", f"stride {joined(self.stride)}", f"padding {_padding(self.padding)}"]
+        parts = [
+            f"kernel {joined(self.kernel)}",
+            f"stride {joined(self.stride)}",
+            f"padding {padding_text(self.padding)}",
+        ]
         if any(self.output_padding):
             parts.append(f"output padding {joined(self.output_padding)}")
         if set(self.dilation) != {1}:
@@ -243,7 +247,8 @@ def joined(values: Sequence[int]) -> str:
     return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))
 
 
-def _padding(pairs: tuple[tuple[int, int], ...]) -> str:
+def padding_text(pairs: tuple[tuple[int, int], ...]) -> str:
+    """1 where both ends of all axes agree, else a pair, or a pair an axis."""
     if all(low == high for low, high in pairs):
         return joined([low for low, _ in pairs])
     return str(pairs[0]) if len(set(pairs)) == 1 else " x ".join(map(str, pairs))

@@ -22,6 +22,7 @@ from functools import lru_cache
 from itertools import product
 from math import gcd, prod
 
+from tconv import checks
 from tconv.axis import Axis
 from tconv.geometry import Geometry
 
@@ -59,7 +60,7 @@ class AxisBlock:
     def taps(self, which: int) -> range:
         """The taps of residue number `which`, one a shift."""
         first = self.first_tap + which * self.tap_per_residue
-        return range(first, first + len(self.shifts) * self.tap_per_shift, self.tap_per_shift)
+        return range(first, first + checks.length(self.shifts) * self.tap_per_shift, self.tap_per_shift)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Phase:
     @property
     def taps(self) -> int:
         """How many taps reach its positions, the border apart."""
-        return prod(len(axis.taps) for axis in self.axes)
+        return prod(checks.length(axis.taps) for axis in self.axes)
 
     def __str__(self) -> str:
         return " x ".join(f"({axis})" if len(self.axes) > 1 else str(axis) for axis in self.axes)
@@ -96,7 +97,7 @@ def _phase(axis: Axis, residue: int) -> AxisPhase:
     s, d = axis.stride, axis.dilation
     taps = axis.taps_of_phase(residue)
     first, step = (residue + axis.padding[0] - taps.start * d) // s, d // gcd(s, d)
-    shifts = range(first, first - len(taps) * step, -step)
+    shifts = range(first, first - checks.length(taps) * step, -step)
     return AxisPhase(residue, -(-(axis.fine - residue) // s), taps, shifts)
 
 
@@ -107,27 +108,24 @@ def axis_blocks(axis: Axis) -> tuple[AxisBlock, ...]:
     alike: dict[tuple[range, int], list[AxisPhase]] = {}
     for phase in (_phase(axis, residue) for residue in sorted(reached) if residue < axis.fine):
         alike.setdefault((phase.shifts, phase.count), []).append(phase)
-    step = axis.stride // gcd(axis.stride, axis.dilation)
-    return tuple(_block(run, step) for group in alike.values() for run in _evenly_spaced(group))
+    tap_per_shift = axis.stride // gcd(axis.stride, axis.dilation)
+    runs = (run for group in alike.values() for run in _evenly_spaced(group))
+    return tuple(_block(run, axis.dilation, tap_per_shift) for run in runs)
 
 
-def _block(run: list[AxisPhase], tap_per_shift: int) -> AxisBlock:
-    first, second = run[0], run[min(1, len(run) - 1)]
-    apart = max(1, second.residue - first.residue)
-    residues = range(first.residue, first.residue + len(run) * apart, apart)
-    tap_per_residue = second.taps.start - first.taps.start
-    return AxisBlock(first.count, first.shifts, residues, first.taps.start, tap_per_residue, tap_per_shift)
+def _block(run: list[AxisPhase], dilation: int, tap_per_shift: int) -> AxisBlock:
+    first, last = run[0], run[-1]
+    apart = (last.residue - first.residue) // max(1, len(run) - 1) or 1
+    residues = range(first.residue, last.residue + 1, apart)
+    # Equal shifts: dilation times the step from tap to tap is the step from residue to residue.
+    return AxisBlock(first.count, first.shifts, residues, first.taps.start, apart // dilation, tap_per_shift)
 
 
 def _evenly_spaced(group: list[AxisPhase]) -> Iterator[list[AxisPhase]]:
-    """Cut a group where the step from one phase to the next changes, in its residues or in its first taps."""
-
-    def step(a: AxisPhase, b: AxisPhase) -> tuple[int, int]:
-        return b.residue - a.residue, b.taps.start - a.taps.start
-
+    """Cut a group where the step from one residue to the next changes."""
     run = group[:1]
     for phase in group[1:]:
-        if len(run) > 1 and step(run[-1], phase) != step(run[0], run[1]):
+        if len(run) > 1 and phase.residue - run[-1].residue != run[1].residue - run[0].residue:
             yield run
             run = []
         run.append(phase)

@@ -57,7 +57,7 @@ def conv_transpose(coarse: Window, output_padding: Ints, output_size: Ints | Non
 
 def between(coarse: Window, fine: tuple[int, ...]) -> tuple[Axis, ...]:
     """The axes of a weight gradient, where both grids are given."""
-    return _settled(coarse, lambda i, n, k, s, pad, d: sizes.between(n, fine[i], k, s, pad, d, "weight_gradient"))
+    return _settled(coarse, lambda i, n, k, s, pad, d: sizes.of_both(n, fine[i], k, s, pad, d))
 
 
 def _settled(

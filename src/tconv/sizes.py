@@ -6,22 +6,12 @@ output_padding). Their arguments are integers checked before; what does not fit 
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import NoReturn, TypeAlias
 
 from tconv import checks
 
 Padding: TypeAlias = tuple[int, int]
 Ends: TypeAlias = tuple[int, Padding, int]
-
-_WORD_AND_OUTPUT_PADDING = (
-    'output_padding must be left out with padding="{pad}", where output_size names another size; got {a}'
-)
-
-_UNREACHABLE = {
-    "conv": "output_size must be a coarse size that reaches fine size {fine}; got {coarse}, which reaches {sizes}",
-    "conv_transpose": "output_size must be one of {sizes}, the sizes that coarse size {coarse} reaches; got {fine}",
-    "weight_gradient": "y must have one of the sizes that coarse size {coarse} of x reaches, {sizes}; got {fine}",
-}
 
 
 def effective_kernel(kernel: int, dilation: int) -> int:
@@ -34,31 +24,43 @@ def fine_size(coarse: int, kernel: int, stride: int, padding: Padding, output_pa
     return (coarse - 1) * stride - sum(padding) + effective_kernel(kernel, dilation) + output_padding
 
 
+def fine_sizes(coarse: int, k: int, s: int, pad: Padding | str, d: int) -> range:
+    """The fine sizes that some output padding makes of a coarse size; raises where the padding leaves none."""
+    if pad == "same":
+        return range((coarse - 1) * s + 1, coarse * s + 1)
+    pair = _pair(pad)
+    smallest = fine_size(coarse, k, s, pair, 0, d)
+    check_something_left(coarse, smallest + max(s, d) - 1, pair)
+    return range(max(smallest, 1), smallest + max(s, d))
+
+
+def coarse_sizes(fine: int, k: int, s: int, pad: Padding | str, d: int) -> range:
+    """The coarse sizes of which some output padding makes a fine size; empty where the kernel does not fit into it."""
+    if pad == "same":
+        return range(-(-fine // s), -(-fine // s) + 1)
+    room = fine + sum(_pair(pad)) - effective_kernel(k, d)
+    return range(max(0, (room - max(s, d)) // s + 1) + 1, room // s + 2)
+
+
 def of_conv(fine: int, k: int, s: int, pad: Padding | str, a: int | None, size: int | None, d: int) -> Ends:
     """A convolution of `fine` cells: how many coarse cells it has, and the remainder that is the output padding."""
     _check_one_of_two(a, size, pad)
-    if pad == "same":
-        return between(-(-fine // s) if size is None else size, fine, k, s, pad, d, "conv")
-    low, high = (0, 0) if isinstance(pad, str) else pad
-    eff = effective_kernel(k, d)
-    room = fine + low + high - eff
-    if room < 0:
-        checks.wrong(
-            f"kernel must fit into the padded size: kernel {k} with dilation {d} spans {checks.count(eff, 'cell')}, "
-            f"size {fine} with padding {(low, high)} has {fine + low + high}"
-        )
+    fitting = coarse_sizes(fine, k, s, pad, d)
+    if not fitting:
+        _kernel_does_not_fit(fine, k, _pair(pad), d)
     if size is not None:
-        return between(size, fine, k, s, (low, high), d, "conv")
+        if size not in fitting:
+            checks.wrong(f"output_size must be {checks.one_of(fitting)} for fine size {fine}; got {size}")
+        return _tied(size, fine, k, s, pad, d)
+    coarse, pair, remainder = _tied(fitting[-1], fine, k, s, pad, d)
     if a is None:
-        return room // s + 1, (low, high), room % s
+        return coarse, pair, remainder
     check_output_padding(a, s, d)
-    if (room - a) % s or a > room:
-        left_over = range(room % s, min(max(s, d), room + 1), s)
-        checks.wrong(
-            f"output_padding must be {checks.some_of(left_over)}, what fine size {fine} leaves over at stride {s}; "
-            f"got {a} (leave it out to have it derived)"
-        )
-    return (room - a) // s + 1, (low, high), a
+    left_over = range(remainder, remainder + checks.length(fitting) * s, s)
+    if a not in left_over:
+        must = f"output_padding must be {checks.one_of(left_over)}, what fine size {fine} leaves over at stride {s}"
+        checks.wrong(f"{must}; got {a} (leave it out to have it derived)")
+    return coarse - (a - remainder) // s, pair, a
 
 
 def of_conv_transpose(coarse: int, k: int, s: int, pad: Padding | str, a: int, size: int | None, d: int) -> Ends:
@@ -67,37 +69,35 @@ def of_conv_transpose(coarse: int, k: int, s: int, pad: Padding | str, a: int, s
     if isinstance(pad, str) and size is None:
         size = coarse * s + (max(effective_kernel(k, d) - s, 0) if pad == "valid" else 0)
     if size is not None:
-        return between(coarse, size, k, s, pad, d, "conv_transpose")
-    assert not isinstance(pad, str)
+        reached = fine_sizes(coarse, k, s, pad, d)
+        if size not in reached:
+            checks.wrong(f"output_size must be {checks.one_of(reached)} for coarse size {coarse}; got {size}")
+        return _tied(coarse, size, k, s, pad, d)
     check_output_padding(a, s, d)
-    check_something_left(coarse, fine_size(coarse, k, s, pad, a, d), pad)
-    return coarse, pad, a
+    check_something_left(coarse, fine_size(coarse, k, s, _pair(pad), a, d), _pair(pad))
+    return coarse, _pair(pad), a
 
 
-def between(
-    coarse: int,
-    fine: int,
-    k: int,
-    s: int,
-    pad: Padding | str,
-    d: int,
-    operation: Literal["conv", "conv_transpose", "weight_gradient"],
-) -> Ends:
-    """Both sizes are known: the output padding that ties them, if there is one."""
-    smallest, beyond = 0, 0
+def of_both(coarse: int, fine: int, k: int, s: int, pad: Padding | str, d: int) -> Ends:
+    """A weight gradient between `coarse` and `fine` cells: the output padding that ties them, if there is one."""
+    reached = fine_sizes(coarse, k, s, pad, d)
+    if fine not in reached:
+        checks.wrong(f"the size of y must be {checks.one_of(reached)} for size {coarse} of x; got {fine}")
+    return _tied(coarse, fine, k, s, pad, d)
+
+
+def _tied(coarse: int, fine: int, k: int, s: int, pad: Padding | str, d: int) -> Ends:
+    """Both sizes are known to fit: the padding that a word stands for, and the output padding."""
+    pair = _pair(pad)
     if pad == "same":
-        smallest, beyond = (coarse - 1) * s + 1, coarse * s + 1
-        total = max((coarse - 1) * s + effective_kernel(k, d) - fine, 0)
-        pad = (total // 2, total - total // 2)
-    pair = (0, 0) if isinstance(pad, str) else pad
-    without = fine_size(coarse, k, s, pair, 0, d)
-    if not beyond:
-        smallest, beyond = max(without, 1), without + max(s, d)
-        check_something_left(coarse, beyond - 1, pair)
-    if not smallest <= fine < beyond:
-        sizes = checks.some_of(range(smallest, beyond))
-        checks.wrong(_UNREACHABLE[operation].format(coarse=coarse, fine=fine, sizes=sizes))
-    return coarse, pair, fine - without
+        total = max(fine_size(coarse, k, s, (0, 0), 0, d) - fine, 0)
+        pair = (total // 2, total - total // 2)
+    return coarse, pair, fine - fine_size(coarse, k, s, pair, 0, d)
+
+
+def _pair(pad: Padding | str) -> Padding:
+    """The padding itself; nothing where a word stands for it."""
+    return (0, 0) if isinstance(pad, str) else pad
 
 
 def check_output_padding(a: int, stride: int, dilation: int) -> None:
@@ -119,4 +119,14 @@ def _check_one_of_two(a: int | None, size: int | None, pad: Padding | str) -> No
     if a is not None and size is not None:
         checks.wrong(f"output_padding and output_size must not both be given; got {a} and {size}")
     if a is not None and isinstance(pad, str):
-        checks.wrong(_WORD_AND_OUTPUT_PADDING.format(pad=pad, a=a))
+        checks.wrong(
+            f'output_padding must be left out with padding="{pad}", where output_size names another size; got {a}'
+        )
+
+
+def _kernel_does_not_fit(fine: int, k: int, pair: Padding, d: int) -> NoReturn:
+    span = checks.count(effective_kernel(k, d), "cell")
+    checks.wrong(
+        f"kernel must fit into the padded size: kernel {k} with dilation {d} spans {span}, "
+        f"size {fine} with padding {pair} has {fine + sum(pair)}"
+    )

@@ -176,7 +176,7 @@ def test_pytorch_raises_runtime_error_for_a_result_beyond_memory():
         (
             {"kernel_size": 3, "stride": 3, "padding": 1, "output_size": 24},
             {"coarse": 7, "ndim": 1},
-            "torch.read: output_size must be one of 19, 20, 21, the sizes that coarse size 7 reaches; got 24\n"
+            "torch.read: output_size must be one of 19, 20, 21 for coarse size 7; got 24\n"
             "  called with kernel_size=3, stride=3, padding=1, output_size=24",
         ),
     ],

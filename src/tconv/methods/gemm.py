@@ -30,14 +30,20 @@ class Gemm(Method):
     padded = MappingProxyType({"conv": "w", "weight_gradient": "x"})
 
     def cost(self, problem: Problem) -> Cost:
-        """Columns are written once and read once, a strided pass of NumPy for each tap and block."""
+        """A product, and a pass over the columns by a strided NumPy call for each tap and block."""
         images, rows = _block(problem)
         blocks = cost.blocks(problem.batch, problem.geometry.coarse[0], images, rows)
         cells = problem.batch * problem.coarse_cells
         columns = problem.groups * problem.cout * problem.taps
         seconds = cost.matmul(problem, columns // problem.groups, problem.cin, cells, blocks)
-        seconds += cost.move(problem, columns * cells, problem.geometry.stride[-1])
-        seconds += cost.move(problem, problem.groups * problem.cin * cells) if images > 1 or blocks > 1 else 0.0
+        run, stride = problem.geometry.coarse[-1], problem.geometry.stride[-1]
+        if problem.operation == "conv_transpose":
+            fine = problem.batch * problem.out_channels * problem.fine_cells
+            seconds += cost.add(problem, columns * cells, run) + cost.copy(problem, fine, fine)
+        else:
+            seconds += cost.copy(problem, columns * cells, run, stride)
+        if images > 1 or blocks > 1 or problem.operation == "conv":
+            seconds += cost.copy(problem, problem.in_channels * cells, run)
         seconds += cost.calls(blocks * (problem.taps + 4))
         per_cell = columns + problem.groups * problem.cin
         scratch = per_cell * images * rows * prod(problem.geometry.coarse[1:])

@@ -23,8 +23,6 @@ from tconv.methods.matmul import matmul
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-#: Seconds to build one stored element, and to multiply it once, on the machine that `cost.py` names.
-_BUILD, _MULTIPLY = 8e-9, 1.5e-9
 _INDEX_BYTES = 8
 
 
@@ -41,12 +39,12 @@ class Matrix(Method):
         if problem.operation == "weight_gradient":
             columns = problem.batch * problem.out_channels * problem.taps * problem.coarse_cells
             images = problem.batch * problem.coarse_cells
-            seconds = pairs * _BUILD + columns * _MULTIPLY + cost.calls(80)
+            seconds = pairs * cost.BUILD + columns * cost.MULTIPLY + cost.calls(80)
             seconds += cost.matmul(problem, problem.cin, images, problem.cout * problem.taps)
             scratch = pairs * (problem.itemsize + 4 * _INDEX_BYTES) + 2 * columns * problem.itemsize
             return Cost(seconds, scratch)
         stored = problem.in_channels * problem.cout * pairs
-        seconds = stored * (_BUILD + problem.batch * _MULTIPLY) + cost.calls(80)
+        seconds = stored * (cost.BUILD + problem.batch * cost.MULTIPLY) + cost.calls(80)
         building = 4 * _INDEX_BYTES * problem.cout * problem.coarse_cells * problem.taps
         return Cost(seconds, stored * (problem.itemsize + _INDEX_BYTES) + building)
 

@@ -48,9 +48,13 @@ class Phases(Method):
             pieces = cost.blocks(problem.batch, block[0].count, images, rows)
             positions = problem.batch * cells
             seconds += cost.matmul(problem, problem.cout * residues, problem.cin * taps, positions, pieces)
-            if not _in_place(problem, block, images, pieces):
-                seconds += cost.move(problem, problem.in_channels * taps * positions)
-            seconds += cost.move(problem, problem.out_channels * residues * positions, problem.geometry.stride[-1])
+            shifted, run = problem.in_channels * taps * positions, block[-1].count
+            if problem.operation == "conv":
+                seconds += cost.add(problem, shifted, run)
+            elif not _in_place(problem, block, images, pieces):
+                seconds += cost.copy(problem, shifted, run)
+            fine = problem.out_channels * residues * positions
+            seconds += cost.copy(problem, fine, run, problem.geometry.stride[-1])
             if not _weights_in_place(problem, block):
                 seconds += cost.gather(problem, problem.out_channels * residues * taps * problem.cin)
             seconds += cost.calls(10 + pieces * (taps + 5))

@@ -19,6 +19,7 @@ from types import MappingProxyType
 import numpy as np
 
 from tconv.geometry import Geometry
+from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Method, Operation, Problem, last_axes
 from tconv.methods.gemm import Gemm
 
@@ -45,7 +46,9 @@ class ZeroInsertion(Method):
         inner = _DENSE.cost(dense)
         stretched = problem.batch * problem.in_channels * dense.fine_cells
         weights = prod(problem.w_shape)
-        return Cost(inner.seconds, inner.scratch + (stretched + weights) * problem.itemsize)
+        seconds = inner.seconds + cost.copy(problem, stretched, stretched) + cost.gather(problem, weights)
+        seconds += cost.copy(problem, prod(problem.x_shape), problem.geometry.coarse[-1], problem.geometry.stride[-1])
+        return Cost(seconds + cost.calls(6), inner.scratch + (stretched + weights) * problem.itemsize)
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
         """Compute the operation through the dense convolution."""

@@ -1,0 +1,30 @@
+"""The command line's way in: run a command, and turn what it raises into a message and an exit code.
+
+0: done. 1: a failure, such as a file that cannot be read. 2: the command was used wrongly; the message says what is
+allowed. What the code did not foresee stays a traceback, because it is a fault of tconv.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_EXTRA = frozenset({"typer", "click", "rich", "PIL", "matplotlib"})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `tconv` with these arguments (those of the process if None) and return the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        from tconv.cli.app import run
+
+        return run(arguments)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in _EXTRA:
+            raise
+        print(
+            f"tconv: the command line needs {missing}, which is not installed: pip install 'tconv[cli]'",
+            file=sys.stderr,
+        )
+        return 1

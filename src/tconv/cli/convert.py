@@ -1,0 +1,138 @@
+"""`tconv convert`: a layer of one framework in the words of another."""
+
+from __future__ import annotations
+
+import ast
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from tconv.cli import options, output
+from tconv.cli.errors import UsageError, usage_errors
+from tconv.conventions import DIALECTS, Saying
+from tconv.conventions import convert as converted
+
+Given = options.Text
+NAMES = ", ".join(DIALECTS)
+
+
+def convert(
+    parameters: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Parameters under the source's own names.")
+    ] = None,
+    *,
+    source: Annotated[str, typer.Option("--from", metavar="DIALECT", help=f"One of {NAMES}.")],
+    target: Annotated[str, typer.Option("--to", metavar="DIALECT", help=f"One of {NAMES}.")],
+    kernel: Annotated[Given, typer.Option(metavar="SIZE", help="Taps along each axis, such as 4 or 4x3.")] = None,
+    stride: Annotated[Given, typer.Option(metavar="N", help="Stride.")] = None,
+    padding: Annotated[Given, typer.Option(metavar="PAD", help="As the source means it: 1, 1:2, same, valid.")] = None,
+    output_padding: Annotated[Given, typer.Option(metavar="N", help="Output padding.")] = None,
+    output_size: Annotated[Given, typer.Option(metavar="SIZE", help="Size of the result; needs --coarse.")] = None,
+    dilation: Annotated[Given, typer.Option(metavar="N", help="Dilation.")] = None,
+    groups: Annotated[int | None, typer.Option(metavar="N", help="Groups of channels.")] = None,
+    in_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of x.")] = None,
+    out_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the result.")] = None,
+    bias: Annotated[bool | None, typer.Option("--bias/--no-bias", help="Whether it has a bias.")] = None,
+    coarse: Annotated[Given, typer.Option(metavar="SIZE", help="Size of x; an output size needs it.")] = None,
+    ndim: Annotated[int | None, typer.Option(metavar="N", help="Number of axes; 2 where nothing else says.")] = None,
+    json: options.Json = False,
+) -> None:
+    """A transposed convolution of one framework as another says it, with code to paste.
+
+    Values mean what the source means by them. Exact, or with the crop or pad that makes it so. Parameters may be given
+    as options or under the source's own names.
+
+        tconv convert --from keras --to torch --kernel 4 --stride 2 --padding same
+        tconv convert --from keras --to torch kernel_size=4 strides=2 padding=same filters=8
+    """
+    texts = {"kernel": kernel, "stride": stride, "output_padding": output_padding, "output_size": output_size}
+    words = {name: text for name, text in {**texts, "dilation": dilation}.items() if text is not None}
+    given: dict[str, Any] = {name: options.value(f"--{name.replace('_', '-')}", text) for name, text in words.items()}
+    axes = ndim or max([len(entry) for entry in given.values() if isinstance(entry, tuple)], default=2)
+    if padding is not None:
+        given["padding"] = _padding(padding, axes, source)
+    if groups is not None:
+        given["groups"] = groups
+    with usage_errors():
+        saying = _converted(
+            source,
+            target,
+            given,
+            _named(parameters or []),
+            coarse=None if coarse is None else options.value("--coarse", coarse),
+            ndim=ndim,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            bias=bias,
+        )
+    if json:
+        output.as_json(as_dict(saying))
+    else:
+        print_saying(saying, output.console())
+
+
+def _converted(source: str, target: str, words: dict[str, Any], named: dict[str, Any], **keywords: Any) -> Saying:
+    for option, name in (("--from", source), ("--to", target)):
+        if name not in DIALECTS:
+            raise UsageError(f"{option} must be one of {NAMES}; got {name!r}")
+    dialect = DIALECTS[source]
+    if "kernel" not in dialect.words:  # such a framework takes it from the weights
+        keywords["kernel"] = words.pop("kernel", None)
+    spelt = dialect.spell(words)
+    for name in spelt.keys() & named.keys():
+        raise UsageError(f"{name} must be given once; got it as an option and as {name}={named[name]}")
+    return converted({**spelt, **named}, source=source, target=target, **keywords)
+
+
+def _padding(text: str, ndim: int, source: str) -> Any:
+    """A word as it is; numbers in the form that the source takes them in."""
+    entries = options.padding(text)
+    if isinstance(entries, str):
+        return entries
+    each = entries * ndim if len(entries) == 1 else entries
+    pairs = [(entry, entry) if isinstance(entry, int) else entry for entry in each]
+    if source == "onnx":
+        return [low for low, _ in pairs] + [high for _, high in pairs]
+    if source == "jax":
+        return pairs
+    return tuple(each) if len(set(each)) > 1 or not isinstance(each[0], int) else each[0]
+
+
+def _named(parameters: list[str]) -> dict[str, Any]:
+    """NAME=VALUE as a dictionary: values are Python's where they read as such, else 4x3, else text."""
+    named = {}
+    for parameter in parameters:
+        name, equals, text = parameter.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"parameters must be written NAME=VALUE, such as kernel_size=4; got {parameter!r}")
+        named[name] = _literal(text)
+    return named
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        entries = text.split("x")
+        return tuple(map(int, entries)) if all(entry.isdecimal() for entry in entries) else text
+
+
+def as_dict(saying: Saying) -> dict[str, Any]:
+    """What a framework says, for machines."""
+    return {
+        "dialect": saying.dialect,
+        "exact": saying.exact,
+        "parameters": dict(saying.parameters),
+        "kernel": saying.kernel,
+        "crop": saying.crop,
+        "pad": saying.pad,
+        "notes": saying.notes,
+        "code": saying.code,
+    }
+
+
+def print_saying(saying: Saying, out: Console) -> None:
+    """The code, and below it as comments what to know about it, so that all of it can be pasted."""
+    for line in str(saying).splitlines():
+        output.code(line, out)

@@ -1,0 +1,119 @@
+"""The options that several commands share, and how their text is read: 4, 32x32, 32,32, 1:2, same.
+
+Values stay text until a command reads them here, so that one error speaks for all of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, NoReturn, TypeAlias
+
+import typer
+
+from tconv.cli.errors import UsageError, usage_errors
+from tconv.geometry import Geometry
+
+Text: TypeAlias = str | None
+
+Coarse = Annotated[Text, typer.Option(metavar="SIZE", help="Size of the coarse grid, such as 32 or 32x48.")]
+Fine = Annotated[Text, typer.Option(metavar="SIZE", help="Size of the fine grid, such as 64 or 64x96.")]
+Kernel = Annotated[str, typer.Option(metavar="SIZE", help="Taps along each axis, such as 4 or 4x3.")]
+Stride = Annotated[str, typer.Option(metavar="N", help="Fine cells from one coarse cell to the next.")]
+Padding = Annotated[
+    str,
+    typer.Option(metavar="PAD", help="1, 1x0, low:high pairs such as 1:2 or 1:2x0:1, same or valid; negative crops."),
+]
+OutputPadding = Annotated[Text, typer.Option(metavar="N", help="Which of the fine sizes that share a coarse size.")]
+OutputSize = Annotated[
+    Text, typer.Option(metavar="SIZE", help="The size of the other grid, instead of output padding.")
+]
+Dilation = Annotated[str, typer.Option(metavar="N", help="Fine cells from one tap to the next.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text for people.")]
+
+_SEPARATOR = re.compile(r"[x,×]")
+
+
+def sizes(option: str, text: str) -> tuple[int, ...]:
+    """Integers, one for all axes or one for each: "4", "32x48", "32,48"."""
+    entries = [_integer(entry) for entry in _SEPARATOR.split(text)]
+    if None in entries:
+        _refuse(option, "an integer or one for each axis, such as 4 or 4x3", text)
+    return tuple(entry for entry in entries if entry is not None)
+
+
+def value(option: str, text: str) -> int | tuple[int, ...]:
+    """As `sizes`, an integer where there is only one, so that the library decides for how many axes it stands."""
+    entries = sizes(option, text)
+    return entries[0] if len(entries) == 1 else entries
+
+
+def padding(text: str) -> tuple[int | tuple[int, int], ...] | str:
+    """A word, or for all axes or each an integer or a pair: "same", "1", "1x0", "1:2", "1:2x0:1"."""
+    word = text.strip().lower()
+    if word in ("same", "valid"):
+        return word
+    entries = []
+    for entry in _SEPARATOR.split(text):
+        ends = [_integer(end) for end in entry.split(":")]
+        if None in ends or len(ends) > 2:
+            _refuse("--padding", 'an integer or a low:high pair, such as 1, 1x0 or 1:2, or "same" or "valid"', text)
+        whole = [end for end in ends if end is not None]
+        entries.append(whole[0] if len(whole) == 1 else (whole[0], whole[1]))
+    return tuple(entries)
+
+
+def geometry(
+    coarse: Text,
+    fine: Text,
+    kernel: str,
+    stride: str,
+    padding_text: str,
+    output_padding: Text,
+    output_size: Text,
+    dilation: str,
+) -> Geometry:
+    """The geometry that the options name, from the side that is given. Raises UsageError."""
+    if (coarse is None) == (fine is None):
+        hint = "; --output-size names the other one, and `tconv solve` finds what ties two sizes" if coarse else ""
+        got = "got both" if coarse else "got neither"
+        raise UsageError(f"one of --coarse and --fine must be given; {got}{hint}")
+    given: dict[str, Any] = {
+        "kernel": sizes("--kernel", kernel),
+        "stride": sizes("--stride", stride),
+        "padding": padding(padding_text),
+        "dilation": sizes("--dilation", dilation),
+    }
+    if output_padding is not None:
+        given["output_padding"] = sizes("--output-padding", output_padding)
+    if output_size is not None:
+        given["output_size"] = sizes("--output-size", output_size)
+    with usage_errors():
+        if coarse is not None:
+            return Geometry.conv_transpose(**on_axes({"coarse": sizes("--coarse", coarse), **given}))
+        return Geometry.conv(**on_axes({"fine": sizes("--fine", fine or ""), **given}))
+
+
+def on_axes(given: dict[str, Any]) -> dict[str, Any]:
+    """The values as the library takes them: an integer where there is only one, which stands for every axis.
+
+    The first value, the size that is known, and a single low:high pair are repeated for every axis. Values of other
+    lengths stay as they are, for the library to judge.
+    """
+    ndim = max(len(value) for value in given.values() if not isinstance(value, str))
+    plain = {name: _for_all_axes(value, ndim) for name, value in given.items()}
+    first = next(iter(given))
+    return plain | ({first: given[first] * ndim} if ndim > 1 and len(given[first]) == 1 else {})
+
+
+def _for_all_axes(value: Any, ndim: int) -> Any:
+    if isinstance(value, str) or len(value) > 1:
+        return value
+    return value[0] if isinstance(value[0], int) else value * ndim
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"\s*[+-]?[0-9]{1,99}\s*", text) else None
+
+
+def _refuse(option: str, allowed: str, text: str) -> NoReturn:
+    raise UsageError(f"{option} must be {allowed}; got {text!r}")

@@ -1,0 +1,41 @@
+"""`tconv demo`: what it prints and where it writes."""
+
+from tconv.methods import METHODS
+
+
+def test_demo(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("demo")
+    assert (code, err) == (0, "")
+    assert (tmp_path / "tconv-demo.png").stat().st_size > 100_000
+    lines = out.splitlines()
+    assert lines[:2] == [
+        "x: a photograph, 3 channels of 300x448",
+        "C: a depthwise convolution, fine 300x448 <-> coarse 150x224: kernel 4, stride 2, padding 1",
+    ]
+    table = [line.split()[0] for line in lines if line.count(" ms ") == 2]
+    assert table == list(METHODS)
+    for line in (
+        "Cᵀ C x            3 channels of 300x448, 0.249 of the brightness of x",
+        "nearest multiple  4.025 Cᵀ C x is still 6.5% off x",
+        "bilinear  31.63 dB from x",
+        "kernel 4, stride 2  even: 4 taps reach every fine position away from the border",
+    ):
+        assert line in lines
+    assert lines[-1].startswith("tconv-demo.png written, ")
+
+
+def test_demo_as_json(run_json, tmp_path):
+    target = tmp_path / "figure.png"
+    said = run_json("demo", "-o", target)
+    assert said["figure"] == str(target)
+    assert said["seconds"] < 20
+    assert [method["name"] for method in said["methods"]] == list(METHODS)
+    assert max(method["conv_transpose_difference"] for method in said["methods"]) < 1e-6
+    assert said["coverage"]["kernel 4, stride 2"] == ""
+    assert said["geometry"]["coarse"] == [150, 224]
+
+
+def test_demo_does_not_compute_what_it_cannot_write(run, tmp_path):
+    code, out, err = run("demo", "-o", tmp_path / "nowhere" / "figure.png")
+    assert (code, out, err) == (1, "", f"tconv demo: {tmp_path / 'nowhere'}: No such folder\n")

@@ -1,0 +1,127 @@
+"""`tconv explain`: its text in full, and its numbers against those of the library."""
+
+import numpy as np
+
+import tconv
+from tconv.conventions import DIALECTS
+
+EXPLAINED = """\
+fine 5x5 <-> coarse 3x3: kernel 3, stride 2, padding 1
+
+Sizes, each axis
+transposed      fine = (coarse - 1) * stride - low - high + dilation * (kernel -
+                1) + 1 + output padding
+                5 = (3 - 1) * 2 - 1 - 1 + 1 * (3 - 1) + 1 + 0
+convolution     coarse = floor((fine + low + high - dilation * (kernel - 1) - 1)
+                / stride) + 1
+                3 = floor((5 + 1 + 1 - 1 * (3 - 1) - 1) / 2) + 1
+fine sizes      5, 6 all give coarse 3; output padding 0 means 5
+zero insertion  insert 1 zero between neighbours (3 -> 5 cells), pad 1 before, 1
+                after, flip the kernel, convolve at stride 1 -> 5
+a coarse cell   sees 3 fine cells in conv and writes to them in the transposed
+                one
+a fine cell     reads 1 to 2 coarse cells in the transposed one
+
+Matrix C
+shape    18 x 100
+rows     2 channels of 3x3 coarse cells
+columns  4 channels of 5x5 fine cells
+stored   392 elements, 21.8% of all
+use      convolution is C times the fine grid, the transposed one Cᵀ times the
+         coarse grid
+
+4 phases of the fine grid; each a dense convolution at stride 1
+  (residue 0: taps 1 at shifts 0) x (residue 0: taps 1 at shifts 0)
+  (residue 0: taps 1 at shifts 0) x (residue 1: taps 0, 2 at shifts 1, 0)
+  (residue 1: taps 0, 2 at shifts 1, 0) x (residue 0: taps 1 at shifts 0)
+  (residue 1: taps 0, 2 at shifts 1, 0) x (residue 1: taps 0, 2 at shifts 1, 0)
+
+Coverage: how many taps reach each fine position
+uneven  kernel 3 is no multiple of stride 2: 1 in every 2 fine positions get 2
+        taps, the rest 1
+  1 2 1 2 1
+  2 4 2 4 2
+  1 2 1 2 1
+  2 4 2 4 2
+  1 2 1 2 1
+
+Work of one pass, batch 1, float32
+flops           784: 392 multiplications, each with an addition
+zero insertion  1,800 multiplications, 78.2% of them wasted
+memory          760 bytes: both grids and the weights, each moved once
+
+In tconv
+import tconv
+
+# x and y: (N, channels, *size); w: (Cin, Cout/groups, *kernel)
+y = tconv.conv_transpose(x, w, stride=2, padding=1)
+"""
+
+
+def test_explain(run):
+    code, out, err = run("explain --coarse 3x3 --kernel 3 --stride 2 --padding 1 --in-channels 2 --out-channels 4")
+    assert (code, err) == (0, "")
+    assert out.startswith(EXPLAINED)
+    for dialect in DIALECTS.values():
+        assert f"\nIn {dialect.title}\n" in out
+    assert "\nlayer = torch.nn.ConvTranspose2d(2, 4, kernel_size=3, stride=2, padding=1, bias=False)\n" in out
+
+
+def test_explain_as_json(run_json):
+    said = run_json("explain --coarse 3 --kernel 3 --stride 2 --padding 1 --groups 2 --in-channels 2 --out-channels 4")
+    assert said["conv_formula"] == ["3 = floor((5 + 1 + 1 - 1 * (3 - 1) - 1) / 2) + 1"]
+    assert said["conv_transpose_formula"] == ["5 = (3 - 1) * 2 - 1 - 1 + 1 * (3 - 1) + 1 + 0"]
+    assert said["zero_inserted"] == [{"inserted_zeros": 1, "stretched": 5, "padding": [1, 1], "extra": 0}]
+    assert said["matrix"] == {"rows": 6, "columns": 20, "stored": 28, "fill": 28 / 120}
+    assert said["phases"] == {
+        "count": 2,
+        "first": [
+            {"residue": [0], "count": [3], "taps": [[1]], "shifts": [[0]]},
+            {"residue": [1], "count": [2], "taps": [[0, 2]], "shifts": [[1, 0]]},
+        ],
+    }
+    assert said["coverage"]["even"] is False
+    assert said["coverage"]["along"] == ["1 2 1 2 1"]
+    assert said["work"]["flops"] == 56
+    assert said["work"]["wasted_by_zero_insertion"] == 60 - 28
+    assert list(said["dialects"]) == list(DIALECTS)
+    assert said["dialects"]["torch"]["parameters"]["padding"] == [1]
+    assert said["dialects"]["tflite"] == {
+        "dialect": "tflite",
+        "refused": "geometry must have 2 axes, which TRANSPOSE_CONV has; got 1",
+    }
+
+
+def test_the_formulas_that_explain_prints_are_true(run_json):
+    for given in (
+        "--coarse 5 --kernel 3 --stride 2 --dilation 3 --padding -1 --output-padding 2",
+        "--fine 9 --kernel 4",
+    ):
+        said = run_json("explain", *given.split())
+        for formula, size in (("conv_formula", "coarse"), ("conv_transpose_formula", "fine")):
+            left, _, right = said[formula][0].partition(" = ")
+            assert int(left) == said[size][0]
+            assert int(left) == eval(right, {"floor": lambda number: int(number // 1)})
+
+
+def test_explain_counts_what_the_matrix_stores(run_json):
+    said = run_json("explain --fine 6x5 --kernel 3x2 --stride 2x1 --padding 1x0")
+    geometry = tconv.Geometry.conv((6, 5), (3, 2), stride=(2, 1), padding=(1, 0))
+    c = tconv.sparse_matrix(geometry, np.ones((1, 1, 3, 2)))
+    assert (said["matrix"]["rows"], said["matrix"]["columns"]) == c.shape
+    assert said["matrix"]["stored"] == c.nnz
+
+
+def test_explain_is_quick_and_short_at_any_size(run):
+    code, out, _ = run("explain --coarse 1000000000000x3 --kernel 9999 --stride 9999")
+    assert code == 0
+    assert "99,980,001 phases of the fine grid; too many to list" in " ".join(out.split())
+    code, out, _ = run("explain --coarse 30x30 --kernel 9 --stride 9")
+    assert "81 phases of the fine grid; each a dense convolution at stride 1; the first 16:" in out
+    assert "1 1 1 1 1 1 1 1 1 1 1 1 ... 1 1 1 1   each axis" in out
+
+
+def test_explain_names_what_groups_must_divide(run):
+    code, out, err = run("explain --coarse 3 --kernel 3 --groups 2 --in-channels 3")
+    assert (code, out) == (2, "")
+    assert err.startswith("tconv explain: --groups must divide in_channels = 3; got 2\n")

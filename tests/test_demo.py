@@ -1,0 +1,164 @@
+"""`tconv demo` for real: the numbers that it shows, computed another way, and the figure that it writes."""
+
+import hashlib
+import subprocess
+import sys
+from dataclasses import FrozenInstanceError
+from importlib.resources import files
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from PIL import Image
+
+import tconv
+import tconv.demo
+from tconv.methods import METHODS
+
+LINE = np.array([1, 3, 3, 1]) / 8
+PHOTOGRAPH = "43cbb7c77fef892c67beca6923b8f5d345ed4dfe3626fc0857ffb580dbb89f64"
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return []
+
+
+@pytest.fixture(scope="module")
+def demo(reports):
+    return tconv.demo.demo(lambda *call: reports.append(call))
+
+
+def test_the_photograph_is_small_and_its_licence_is_stated():
+    data = files("tconv") / "data"
+    content = (data / "chelsea.png").read_bytes()
+    assert len(content) < 300_000
+    assert "CC0" in (data / "README.md").read_text("utf-8")
+
+
+def test_the_photograph_has_not_changed():
+    pixels = tconv.demo.photograph()
+    assert pixels.dtype == np.uint8
+    assert hashlib.sha256(pixels.tobytes()).hexdigest() == PHOTOGRAPH
+
+
+def test_down_and_up_are_those_of_pytorch(demo):
+    assert demo.geometry == tconv.Geometry.conv((300, 448), 4, stride=2, padding=1)
+    x = torch.as_tensor(demo.photo.astype(np.float64))[None]
+    w = torch.as_tensor(np.outer(LINE, LINE))[None, None].repeat(3, 1, 1, 1)
+    coarse = torch.nn.functional.conv2d(x, w, stride=2, padding=1, groups=3)
+    back = torch.nn.functional.conv_transpose2d(coarse, w, stride=2, padding=1, groups=3)
+    assert_allclose(demo.coarse, coarse[0], atol=1e-6)
+    assert_allclose(demo.back, back[0], atol=1e-6)
+
+
+def test_every_method_runs_and_agrees_with_the_matrix(demo):
+    assert [run.name for run in demo.methods] == list(METHODS)
+    for run in demo.methods:
+        assert 0 < run.conv_difference < 1e-6
+        assert 0 < run.conv_transpose_difference < 1e-6
+        assert run.conv_ms > 0
+        assert run.conv_transpose_ms > 0
+
+
+def test_a_method_that_is_wrong_would_show(demo):
+    geometry = demo.geometry
+    weights = np.broadcast_to(np.outer(LINE, LINE).astype(np.float32), (3, 1, 4, 4))
+    compare = tconv.demo._oracle(geometry, weights, demo.photo, demo.coarse)
+    wrong = demo.coarse.copy()
+    wrong[1, 2, 3] += 0.5
+    down, up = compare(wrong, demo.back)
+    assert down == pytest.approx(0.5, abs=1e-6)
+    assert up < 1e-6
+
+
+def test_the_shape_returns_and_the_values_do_not(demo):
+    assert demo.back.shape == demo.photo.shape
+    assert demo.brightness == pytest.approx(1 / 4, abs=0.002)  # a little less, for the border
+    assert demo.best_factor == pytest.approx(4, abs=0.05)
+    assert 0.06 < demo.left_over < 0.07
+    least = min(np.linalg.norm(f * demo.back - demo.photo) for f in np.linspace(3.9, 4.1, 21))
+    assert demo.left_over <= least / np.linalg.norm(demo.photo) + 1e-6
+    one, other = demo.inner_products
+    assert one == pytest.approx(other, rel=1e-7)
+
+
+def test_the_matrix_is_that_of_the_library(demo):
+    weights = np.broadcast_to(np.outer(LINE, LINE), (3, 1, 4, 4))
+    c = tconv.sparse_matrix(demo.geometry, weights, groups=3)
+    assert c.shape == (demo.matrix.rows, demo.matrix.columns)
+    assert c.nnz == demo.matrix.stored
+
+
+def test_interpolation_comes_nearer_the_better_it_is(demo):
+    assert list(demo.decibels) == ["nearest", "bilinear", "bicubic"]
+    assert 31 < demo.decibels["nearest"] < demo.decibels["bilinear"] < demo.decibels["bicubic"] < 33
+    squared = np.mean((demo.upsampled.astype(np.float64) - demo.photo) ** 2)
+    assert demo.decibels["bilinear"] == pytest.approx(10 * np.log10(1 / squared))
+    # away from the border, bilinear upsampling is the transposed convolution times stride ** 2
+    inner = (slice(None), slice(1, -1), slice(1, -1))
+    assert_allclose(demo.upsampled[inner], 4 * demo.back[inner], atol=1e-6)
+
+
+def test_one_kernel_makes_a_checkerboard_and_the_other_does_not(demo):
+    assert demo.uneven.fine == demo.even.fine == demo.photo.shape[1:]
+    assert "kernel 3 is no multiple of stride 2" in demo.uneven.unevenness
+    assert demo.even.is_even
+
+    def brightness_of_phases(picture):
+        return np.array([picture[:, 2 + r : -2 : 2, 2 + c : -2 : 2].mean() for r in (0, 1) for c in (0, 1)])
+
+    uneven, even = brightness_of_phases(demo.checkerboard), brightness_of_phases(demo.smooth)
+    assert_allclose(uneven / uneven.min(), [1, 2, 2, 4], rtol=0.01)
+    assert_allclose(even / even.min(), 1, rtol=0.01)
+
+
+def test_progress_is_reported_step_by_step(demo, reports):
+    total = len(METHODS) + 4
+    assert [(done, of) for done, of, _ in reports] == [(step, total) for step in range(total)]
+    assert [what for _, _, what in reports][2:-2] == list(METHODS)
+
+
+def test_the_result_is_frozen(demo):
+    with pytest.raises(FrozenInstanceError):
+        demo.photo = None
+
+
+def test_the_figure_shows_what_was_computed(demo, tmp_path):
+    from tconv.draw.demo import COLUMN, DPI, EYE, HEIGHT, LINE, MARGIN, ROW, WIDTH, save
+
+    path = tmp_path / "figure.png"
+    save(demo, path)
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    height = HEIGHT + LINE * len(demo.methods)
+    assert pixels.shape == (round(height * DPI), round(WIDTH * DPI), 3)
+    # the enlarged eye of the first column, found where the layout puts it, is the eye of the photograph
+    top, left = round((1.52 + 0.4 + ROW + 0.1) * DPI), round(MARGIN * DPI)
+    shown = pixels[top : top + round(ROW * DPI), left : left + round(COLUMN * DPI)]
+    eye = np.moveaxis(demo.photo[:, *EYE], 0, -1)
+    rows = ((np.arange(eye.shape[0]) + 0.5) * len(shown) / eye.shape[0]).astype(int)
+    columns = ((np.arange(eye.shape[1]) + 0.5) * shown.shape[1] / eye.shape[1]).astype(int)
+    assert_allclose(shown[np.ix_(rows, columns)] / 255, eye, atol=0.01)
+
+
+def test_drawing_leaves_pyplot_alone(demo):
+    program = "import sys, tconv.draw.demo; print('matplotlib.pyplot' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
+
+
+def test_no_text_of_the_figure_leaves_the_page_or_runs_into_another(demo):
+    from tconv.draw.demo import draw
+
+    figure = draw(demo).figure
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.texts]
+    width, height = figure.bbox.width, figure.bbox.height
+    for box in boxes:
+        assert 0 < box.x0 < box.x1 < width
+        assert 0 < box.y0 < box.y1 < height
+    for i, one in enumerate(boxes):
+        for other in boxes[:i]:
+            assert not one.overlaps(other)
