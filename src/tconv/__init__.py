@@ -1,4 +1,4 @@
-"""Transposed convolution: exact, explained, fast."""
+"""Transposed convolution: exact and explained."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

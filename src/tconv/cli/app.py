@@ -18,7 +18,7 @@ from tconv.cli.upsample import upsample
 
 app = typer.Typer(
     name="tconv",
-    help="Transposed convolution: exact, explained, fast.",
+    help="Transposed convolution: exact and explained.",
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -44,7 +44,7 @@ def start(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Transposed convolution: exact, explained, fast."""
+    """Transposed convolution: exact and explained."""
     if context.invoked_subcommand is None:
         print(context.get_help())
 
