@@ -96,9 +96,24 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
         if writes_w:
             matrix += matmul(shifted, yb.reshape(groups, problem.cout * residues, -1).transpose(0, 2, 1))
         else:
-            yb[...] = matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape)
+            _interleave(yb, matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape), 1 + len(block))
     if writes_w:
         weights[...] = matrix.reshape(weights.shape)
+
+
+def _interleave(fine: Array, values: Array, last_residues: int) -> None:
+    """Write a piece of Y into its cells; axis `last_residues` counts the residues along the last axis of the grid.
+
+    NumPy writes in the order of the cells, so its inner loop runs over the residues. Where these are few, a pass for
+    each of them is up to five times faster, because its inner loop then runs along the grid.
+    """
+    if fine.shape[last_residues] >= 8:
+        fine[...] = values
+        return
+    for cells, of_residue in zip(
+        np.moveaxis(fine, last_residues, 0), np.moveaxis(values, last_residues, 0), strict=True
+    ):
+        cells[...] = of_residue
 
 
 def _has_gaps(geometry: Geometry) -> bool:
