@@ -8,7 +8,6 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-import torch
 from numpy.testing import assert_allclose
 from PIL import Image
 
@@ -44,6 +43,7 @@ def test_the_photograph_has_not_changed():
 
 
 def test_down_and_up_are_those_of_pytorch(demo):
+    torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
     assert demo.geometry == tconv.Geometry.conv((300, 448), 4, stride=2, padding=1)
     x = torch.as_tensor(demo.photo.astype(np.float64))[None]
     w = torch.as_tensor(np.outer(LINE, LINE))[None, None].repeat(3, 1, 1, 1)

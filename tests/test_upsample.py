@@ -5,7 +5,6 @@ import sys
 import numpy as np
 import pytest
 import scipy.ndimage
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -24,6 +23,7 @@ def noise(*shape, dtype=np.uint8):
 
 @given(rows=st.integers(1, 9), columns=st.integers(1, 9), scale=st.integers(1, 6))
 def test_bilinear_is_that_of_pytorch_up_to_the_edge(rows, columns, scale):
+    torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
     picture = RNG.random((rows, columns))
     expected = torch.nn.functional.interpolate(
         torch.as_tensor(picture)[None, None], scale_factor=scale, mode="bilinear", align_corners=False

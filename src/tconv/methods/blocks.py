@@ -10,8 +10,13 @@ from itertools import product
 BUDGET = 1 << 19
 
 
-def block_sizes(images: int, rows: int, elements_per_row: int, budget: int = BUDGET) -> tuple[int, int]:
-    """How many images and how many rows of an image to take at a time: several whole images, or rows of one."""
+def block_sizes(images: int, rows: int, elements_per_row: int, at_least: int = 0) -> tuple[int, int]:
+    """How many images and how many rows of an image to take at a time: several whole images, or rows of one.
+
+    `at_least` elements are allowed whatever the budget: where each block also passes over the weights, smaller blocks
+    would spend their time on that.
+    """
+    budget = max(BUDGET, at_least)
     per_image = max(1, rows * elements_per_row)
     if per_image <= budget:
         return max(1, min(images, budget // per_image)), rows

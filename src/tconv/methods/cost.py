@@ -11,15 +11,19 @@ from __future__ import annotations
 from tconv.methods.base import Problem
 
 #: Multiplications a second of a large float32 matrix product, and of an integer one, which NumPy does without BLAS.
-PRODUCT_RATE, INTEGER_RATE = 8.2e10, 5e8
+PRODUCT_RATE, INTEGER_RATE = 5.2e10, 5e8
 #: A product of m rows and n columns over k takes as long as one of m + M_HALF, n + N_HALF and k + K_HALF would.
-M_HALF, N_HALF, K_HALF = 3.8, 27.0, 4.9
-#: Float32 elements a second: copied in runs, copied with a stride, added with a stride, and gathered from the weights.
-COPY_RATE, STRIDED_RATE, ADD_RATE, GATHER_RATE = 2.3e9, 1.4e9, 1.1e9, 7.4e8
-#: Seconds: of one run of neighbouring elements within a NumPy call, of that call, and of a call of the BLAS.
-RUN, CALL, PRODUCT_CALL = 2.7e-9, 3.3e-6, 4.4e-7
+M_HALF, N_HALF, K_HALF = 5.0, 3.0, 5.0
+#: Float32 elements a second: copied, added, and weights brought into another order.
+COPY_RATE, ADD_RATE, GATHER_RATE = 1.85e9, 1.26e9, 5.9e8
+#: How much longer each further step of the stride makes it, up to a cache line of 16 elements.
+STRIDED = 0.14
+#: Seconds of one run of neighbouring elements within a NumPy call that copies, and within one that adds.
+COPY_RUN, ADD_RUN = 5e-9, 1.8e-8
+#: Seconds of a NumPy call on views, and of a call of the BLAS.
+CALL, PRODUCT_CALL = 3.7e-6, 1.4e-6
 #: Seconds to build one stored element of the sparse matrix, and to multiply it once.
-BUILD, MULTIPLY = 7.4e-9, 4.6e-9
+BUILD, MULTIPLY = 4.9e-9, 7.1e-9
 
 
 def matmul(problem: Problem, m: int, k: int, n: int, blocks: int = 1) -> float:
@@ -33,21 +37,21 @@ def matmul(problem: Problem, m: int, k: int, n: int, blocks: int = 1) -> float:
 
 def copy(problem: Problem, elements: int, run: int, stride: int = 1) -> float:
     """Copy elements in runs of this length, one side of them with this stride."""
-    return _moved(problem, elements, run, COPY_RATE if stride == 1 else STRIDED_RATE)
+    return _moved(problem, elements, COPY_RATE, stride) + elements / max(1, run) * COPY_RUN
 
 
-def add(problem: Problem, elements: int, run: int) -> float:
-    """Add elements to others, in runs of this length."""
-    return _moved(problem, elements, run, ADD_RATE)
+def add(problem: Problem, elements: int, run: int, stride: int = 1) -> float:
+    """Add elements to others; the arguments are those of `copy`."""
+    return _moved(problem, elements, ADD_RATE, stride) + elements / max(1, run) * ADD_RUN
 
 
 def gather(problem: Problem, elements: int) -> float:
     """Bring elements of the weights into another order."""
-    return _moved(problem, elements, elements, GATHER_RATE)
+    return _moved(problem, elements, GATHER_RATE)
 
 
-def _moved(problem: Problem, elements: int, run: int, rate: float) -> float:
-    return elements * problem.itemsize / 4 / rate + elements / max(1, run) * RUN
+def _moved(problem: Problem, elements: int, rate: float, stride: int = 1) -> float:
+    return elements * problem.itemsize / 4 / rate * (1 + STRIDED * (min(stride, 16) - 1))
 
 
 def calls(number: int) -> float:
@@ -56,5 +60,5 @@ def calls(number: int) -> float:
 
 
 def blocks(images: int, rows: int, images_at_a_time: int, rows_at_a_time: int) -> int:
-    """In how many pieces work is done."""
-    return -(-images // images_at_a_time) * -(-rows // rows_at_a_time)
+    """In how many pieces work is done; one for an empty batch, which costs its calls."""
+    return max(1, -(-images // images_at_a_time) * -(-rows // rows_at_a_time))

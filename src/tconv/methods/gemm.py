@@ -19,7 +19,7 @@ from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Method, Problem
 from tconv.methods.blocks import block_sizes, block_slices
 from tconv.methods.columns import gather, scatter
-from tconv.methods.matmul import matmul
+from tconv.methods.matmul import accumulate, matmul
 
 
 class Gemm(Method):
@@ -34,21 +34,23 @@ class Gemm(Method):
         images, rows = _block(problem)
         blocks = cost.blocks(problem.batch, problem.geometry.coarse[0], images, rows)
         cells = problem.batch * problem.coarse_cells
-        columns = problem.groups * problem.cout * problem.taps
-        seconds = cost.matmul(problem, columns // problem.groups, problem.cin, cells, blocks)
+        columns, weights = problem.cout * problem.taps, prod(problem.w_shape)
         run, stride = problem.geometry.coarse[-1], problem.geometry.stride[-1]
+        fine = problem.batch * problem.out_channels * problem.fine_cells
+        move = cost.add if problem.operation == "conv_transpose" else cost.copy
+        seconds = cost.matmul(problem, columns, problem.cin, cells, blocks)
+        seconds += move(problem, problem.groups * columns * cells, run, stride)
         if problem.operation == "conv_transpose":
-            fine = problem.batch * problem.out_channels * problem.fine_cells
-            seconds += cost.add(problem, columns * cells, run) + cost.copy(problem, fine, fine)
-        else:
-            seconds += cost.copy(problem, columns * cells, run, stride)
+            seconds += cost.copy(problem, fine, fine)
+        if problem.operation == "weight_gradient":
+            seconds += cost.add(problem, (blocks - 1) * weights, weights)
         if images > 1 or blocks > 1 or problem.operation == "conv":
             seconds += cost.copy(problem, problem.in_channels * cells, run)
         seconds += cost.calls(blocks * (problem.taps + 4))
-        per_cell = columns + problem.groups * problem.cin
+        per_cell = problem.groups * (columns + problem.cin)
         scratch = per_cell * images * rows * prod(problem.geometry.coarse[1:])
         if problem.operation == "weight_gradient":
-            scratch += prod(problem.w_shape)
+            scratch += weights * (2 if blocks > 1 else 1)
         return Cost(seconds, scratch * problem.itemsize)
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
@@ -60,9 +62,9 @@ class Gemm(Method):
         scratch = np.empty(problem.groups * columns_of_cell * images * rows * prod(rest), x.dtype)
         if problem.operation == "conv_transpose":
             y[...] = 0
-        matrix = (
-            np.zeros((problem.groups, cin, columns_of_cell), x.dtype) if _writes_w(problem) else _matrix(w, problem)
-        )
+        matrix: Array | None = None  # of the weights, (groups, Cin, Cout * taps)
+        if problem.operation != "weight_gradient":
+            matrix = w.reshape(problem.groups, cin, columns_of_cell)
         for of_batch, of_rows in block_slices(problem.batch, geometry.coarse[0], images, rows):
             xb = x[of_batch, :, :, of_rows].transpose(1, 2, 0, *range(3, x.ndim))
             yb = y[of_batch].transpose(1, 2, 0, *range(3, y.ndim))
@@ -72,27 +74,23 @@ class Gemm(Method):
             by_tap = used.reshape(problem.groups, problem.cout, *geometry.kernel, *cells)
             by_tap = np.moveaxis(by_tap, range(2, 2 + geometry.ndim), range(-geometry.ndim, 0))
             if problem.operation == "conv_transpose":
+                assert matrix is not None
                 matmul(matrix.transpose(0, 2, 1), xb.reshape(problem.groups, cin, -1), out=columns)
                 scatter(by_tap, yb, geometry, of_rows)
                 continue
             gather(by_tap, yb, geometry, of_rows)
             if problem.operation == "conv":
+                assert matrix is not None
                 xb[...] = matmul(matrix, columns).reshape(xb.shape)
             else:
-                matrix += matmul(xb.reshape(problem.groups, cin, -1), columns.transpose(0, 2, 1))
-        if _writes_w(problem):
+                matrix = accumulate(matrix, xb.reshape(problem.groups, cin, -1), columns.transpose(0, 2, 1))
+        if problem.operation == "weight_gradient":
+            assert matrix is not None
             w[...] = matrix.reshape(w.shape)
 
 
 def _block(problem: Problem) -> tuple[int, int]:
     per_cell = problem.groups * (problem.cout * problem.taps + problem.cin)
     rows, *rest = problem.geometry.coarse
-    return block_sizes(problem.batch, rows, per_cell * prod(rest))
-
-
-def _matrix(w: Array, problem: Problem) -> Array:
-    return w.reshape(problem.groups, problem.cin, problem.cout * problem.taps)
-
-
-def _writes_w(problem: Problem) -> bool:
-    return problem.operation == "weight_gradient"
+    at_least = prod(problem.w_shape) if problem.operation == "weight_gradient" else 0
+    return block_sizes(problem.batch, rows, per_cell * prod(rest), at_least)

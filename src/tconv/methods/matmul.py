@@ -1,4 +1,4 @@
-"""The matrix product of every method."""
+"""The matrix product of every method, and a sum of such products."""
 
 from __future__ import annotations
 
@@ -17,3 +17,11 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
         return np.multiply(a, b, out=out)
     result: Array = np.matmul(a, b, out=out)
     return result
+
+
+def accumulate(total: Array | None, a: Array, b: Array) -> Array:
+    """The product added to a total, which is None before the first."""
+    if total is None:
+        return matmul(a, b)
+    total += matmul(a, b)
+    return total

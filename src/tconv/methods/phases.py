@@ -26,10 +26,13 @@ from tconv.geometry import Geometry
 from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Index, Method, Problem, last_axes
 from tconv.methods.blocks import block_sizes, block_slices
-from tconv.methods.matmul import matmul
+from tconv.methods.matmul import accumulate, matmul
 from tconv.phases import AxisBlock, axis_blocks, blocks
 
 Block = tuple[AxisBlock, ...]
+
+#: From so many residues along the last axis on, a block is interleaved in one pass; below, in one for each residue.
+MANY_RESIDUES = 8
 
 
 class Phases(Method):
@@ -54,13 +57,21 @@ class Phases(Method):
             elif not _in_place(problem, block, images, pieces):
                 seconds += cost.copy(problem, shifted, run)
             fine = problem.out_channels * residues * positions
-            seconds += cost.copy(problem, fine, run, problem.geometry.stride[-1])
+            last, stride = len(block[-1].residues), problem.geometry.stride[-1]
+            # As `_interleave` does it: many residues are written as runs of their own.
+            run, stride = (last, 1) if last >= MANY_RESIDUES else (run, stride)
+            seconds += cost.copy(problem, fine, run, stride)
+            weights = problem.out_channels * residues * taps * problem.cin
+            if problem.operation == "weight_gradient":
+                seconds += cost.add(problem, (pieces - 1) * weights, weights)
             if not _weights_in_place(problem, block):
-                seconds += cost.gather(problem, problem.out_channels * residues * taps * problem.cin)
-            seconds += cost.calls(10 + pieces * (taps + 5))
+                seconds += cost.gather(problem, weights)
+            seconds += cost.calls(10 + pieces * (taps + 5 + min(last, MANY_RESIDUES)))
             per_position = problem.in_channels * taps + problem.out_channels * residues
             piece = per_position * images * rows * (cells // block[0].count)
-            scratch = max(scratch, piece + problem.out_channels * residues * taps * problem.cin)
+            scratch = max(scratch, piece + weights * (2 if pieces > 1 else 1))
+        if problem.operation == "conv":
+            seconds += cost.copy(problem, prod(problem.x_shape), prod(problem.x_shape))
         return Cost(seconds, scratch * problem.itemsize)
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
@@ -81,7 +92,7 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
     groups, writes_w = problem.groups, problem.operation == "weight_gradient"
     taps, residues, _ = _sizes(block)
     matrix_shape = (groups, taps * problem.cin, problem.cout * residues)
-    matrix = np.zeros(matrix_shape, x.dtype) if writes_w else weights.reshape(matrix_shape)
+    matrix = None if writes_w else weights.reshape(matrix_shape)
     rest = [slice(None)] * (len(block) - 1)
     for of_batch, of_rows in block_slices(problem.batch, block[0].count, *_block_sizes(problem, block)):
         xb = x[of_batch].transpose(1, 2, 0, *range(3, x.ndim))
@@ -89,15 +100,19 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
         yb = yb.transpose(1, 2, *range(3, 3 + len(block)), 0, *range(3 + len(block), yb.ndim))
         positions = yb.shape[2 + len(block) :]
         if problem.operation == "conv":
+            assert matrix is not None
             shifted = matmul(matrix, yb.reshape(groups, problem.cout * residues, -1))
             _add_shifted(xb, shifted.reshape(_shifted_shape(problem, block, positions)), block, of_rows)
             continue
         shifted = _shifted(problem, xb, block, of_rows, positions).reshape(groups, taps * problem.cin, -1)
         if writes_w:
-            matrix += matmul(shifted, yb.reshape(groups, problem.cout * residues, -1).transpose(0, 2, 1))
+            of_fine = yb.reshape(groups, problem.cout * residues, -1)
+            matrix = accumulate(matrix, shifted, of_fine.transpose(0, 2, 1))
         else:
+            assert matrix is not None
             _interleave(yb, matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape), 1 + len(block))
     if writes_w:
+        assert matrix is not None
         weights[...] = matrix.reshape(weights.shape)
 
 
@@ -107,7 +122,7 @@ def _interleave(fine: Array, values: Array, last_residues: int) -> None:
     NumPy writes in the order of the cells, so its inner loop runs over the residues. Where these are few, a pass for
     each of them is up to five times faster, because its inner loop then runs along the grid.
     """
-    if fine.shape[last_residues] >= 8:
+    if fine.shape[last_residues] >= MANY_RESIDUES:
         fine[...] = values
         return
     for cells, of_residue in zip(
@@ -192,7 +207,8 @@ def _sizes(block: Block) -> tuple[int, int, int]:
 def _block_sizes(problem: Problem, block: Block) -> tuple[int, int]:
     taps, residues, cells = _sizes(block)
     per_position = problem.in_channels * taps + problem.out_channels * residues
-    return block_sizes(problem.batch, block[0].count, per_position * (cells // block[0].count))
+    at_least = problem.out_channels * residues * taps * problem.cin if problem.operation == "weight_gradient" else 0
+    return block_sizes(problem.batch, block[0].count, per_position * (cells // block[0].count), at_least)
 
 
 def _in_place(problem: Problem, block: Block, images: int, pieces: int) -> bool:
