@@ -22,6 +22,7 @@ import numpy as np
 import tconv
 from benchmarks.layers import LAYERS, Layer
 from tconv.methods import METHODS, OPERATIONS
+from tconv.plan import Plan
 
 
 def main() -> None:
@@ -33,14 +34,14 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="write the times in seconds to a file")
     options = parser.parse_args()
     print(machine())
-    print(f"{'layer':<16}" + "".join(f"{name + ' ms':>19}" for name in (*METHODS, "auto")) + "  auto / best")
+    print(f"{'layer':<16}" + "".join(f"{name + ' ms':>18}" for name in (*METHODS, "auto")) + "  GFLOP/s  auto / best")
     rows = []
     for number, name in enumerate(options.layers, 1):
         print(f"{number}/{len(options.layers)} {name}", end="\r", file=sys.stderr)
         rows.append(row := measure(LAYERS[name], options.operation, options.rounds, options.limit))
         print(line(row), flush=True)
-    worst = max(rows, key=lambda row: row["auto_over_best"])
-    print(f"auto takes at most {worst['auto_over_best']:.3f} times the best method ({worst['layer']})")
+    ratios = sorted(row["auto_over_best"] for row in rows)
+    print(f"auto / best: {sum(r == 1 for r in ratios)} of {len(rows)} layers at 1, {ratios[-1]:.3f} at most")
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)
@@ -48,7 +49,7 @@ def main() -> None:
 
 def measure(layer: Layer, operation: str, rounds: int, limit: float) -> dict[str, Any]:
     """Median seconds of each method and of auto, taking turns; None where a method was left out."""
-    call = caller(layer, operation)
+    call = Caller(layer, operation)
     plan = call.plan()
     able = [c.method for c in plan.candidates if not c.excluded and c.cost.seconds < limit and c.cost.scratch < 4e9]
     check_agreement({name: call(name) for name in able})
@@ -73,8 +74,8 @@ def measure(layer: Layer, operation: str, rounds: int, limit: float) -> dict[str
     }
 
 
-class caller:
-    """Calls one operation on the arrays of a layer with a given method, into a result allocated once."""
+class Caller:
+    """Calls one operation on the arrays of a layer with a given method."""
 
     def __init__(self, layer: Layer, operation: str) -> None:
         x, w = layer.arrays()
@@ -84,7 +85,7 @@ class caller:
         self.operands = {"conv_transpose": (x, w), "conv": (y, w), "weight_gradient": (x, y)}[operation]
         self.function: Callable[..., np.ndarray] = getattr(tconv, operation)
 
-    def plan(self) -> tconv.plan:
+    def plan(self) -> Plan:
         return tconv.plan(*self.operands, operation=self.operation, **self.kernel_size, **self.keywords)
 
     def __call__(self, method: str) -> np.ndarray:
@@ -102,9 +103,11 @@ def check_agreement(results: dict[str, np.ndarray]) -> None:
 
 
 def line(row: dict[str, Any]) -> str:
-    cells = [f"{'-' if s is None else format(s * 1e3, '.2f'):>19}" for s in row["seconds"].values()]
-    verdict = "" if row["picked"] == row["best"] else f" (picked {row['picked']}, best {row['best']})"
-    return f"{row['layer']:<16}" + "".join(cells) + f"{row['auto_over_best']:>13.3f}{verdict}"
+    cells = [f"{'-' if s is None else format(s * 1e3, '.2f'):>18}" for s in row["seconds"].values()]
+    verdict = f"  {row['auto_over_best']:.3f} ({row['picked']})"
+    if row["picked"] != row["best"]:
+        verdict += f", best {row['best']}"
+    return f"{row['layer']:<16}" + "".join(cells) + f"{row['gflops']:>9.1f}{verdict}"
 
 
 def machine() -> str:

@@ -54,39 +54,42 @@ class Gemm(Method):
         return Cost(seconds, scratch * problem.itemsize)
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
-        """Compute the operation block by block."""
-        geometry, cin = problem.geometry, problem.cin
+        """Compute the operation, in pieces of some images or some coarse rows."""
         images, rows = _block(problem)
-        rest = geometry.coarse[1:]
-        columns_of_cell = problem.cout * problem.taps
-        scratch = np.empty(problem.groups * columns_of_cell * images * rows * prod(rest), x.dtype)
+        matrix_shape = (problem.groups, problem.cin, problem.cout * problem.taps)
+        writes_w = problem.operation == "weight_gradient"
+        matrix = np.empty(matrix_shape, x.dtype) if writes_w else w.reshape(matrix_shape)
+        columns_of_cell = problem.groups * problem.cout * problem.taps
+        scratch = np.empty(columns_of_cell * images * rows * prod(x.shape[4:]), x.dtype)
         if problem.operation == "conv_transpose":
             y[...] = 0
-        matrix: Array | None = None  # of the weights, (groups, Cin, Cout * taps)
-        if problem.operation != "weight_gradient":
-            matrix = w.reshape(problem.groups, cin, columns_of_cell)
-        for of_batch, of_rows in block_slices(problem.batch, geometry.coarse[0], images, rows):
+        for number, (of_batch, of_rows) in enumerate(block_slices(problem.batch, x.shape[3], images, rows)):
             xb = x[of_batch, :, :, of_rows].transpose(1, 2, 0, *range(3, x.ndim))
             yb = y[of_batch].transpose(1, 2, 0, *range(3, y.ndim))
-            cells = xb.shape[2:]
-            used = scratch[: problem.groups * columns_of_cell * prod(cells)]
-            columns = used.reshape(problem.groups, columns_of_cell, prod(cells))
-            by_tap = used.reshape(problem.groups, problem.cout, *geometry.kernel, *cells)
-            by_tap = np.moveaxis(by_tap, range(2, 2 + geometry.ndim), range(-geometry.ndim, 0))
-            if problem.operation == "conv_transpose":
-                assert matrix is not None
-                matmul(matrix.transpose(0, 2, 1), xb.reshape(problem.groups, cin, -1), out=columns)
-                scatter(by_tap, yb, geometry, of_rows)
-                continue
-            gather(by_tap, yb, geometry, of_rows)
-            if problem.operation == "conv":
-                assert matrix is not None
-                xb[...] = matmul(matrix, columns).reshape(xb.shape)
-            else:
-                matrix = accumulate(matrix, xb.reshape(problem.groups, cin, -1), columns.transpose(0, 2, 1))
-        if problem.operation == "weight_gradient":
-            assert matrix is not None
+            columns = scratch[: columns_of_cell * prod(xb.shape[2:])]
+            _run_piece(problem, xb, matrix, yb, columns, of_rows, first=number == 0)
+        if writes_w:
             w[...] = matrix.reshape(w.shape)
+
+
+def _run_piece(
+    problem: Problem, x: Array, matrix: Array, y: Array, columns: Array, rows: slice, *, first: bool
+) -> None:
+    """One piece: x (groups, Cin, N, *coarse), the weights as a matrix, y (groups, Cout, N, *fine), flat columns."""
+    ndim, cells = problem.geometry.ndim, x.shape[2:]
+    by_tap = columns.reshape(problem.groups, problem.cout, *problem.geometry.kernel, *cells)
+    by_tap = np.moveaxis(by_tap, range(2, 2 + ndim), range(-ndim, 0))
+    columns = columns.reshape(problem.groups, problem.cout * problem.taps, prod(cells))
+    if problem.operation == "conv_transpose":
+        matmul(matrix.transpose(0, 2, 1), x.reshape(problem.groups, problem.cin, prod(cells)), out=columns)
+        scatter(by_tap, y, problem.geometry, rows)
+        return
+    gather(by_tap, y, problem.geometry, rows)
+    if problem.operation == "conv":
+        x[...] = matmul(matrix, columns).reshape(x.shape)
+    else:
+        of_coarse = x.reshape(problem.groups, problem.cin, prod(cells))
+        accumulate(matrix, of_coarse, columns.transpose(0, 2, 1), first=first)
 
 
 def _block(problem: Problem) -> tuple[int, int]:

@@ -19,9 +19,9 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     return result
 
 
-def accumulate(total: Array | None, a: Array, b: Array) -> Array:
-    """The product added to a total, which is None before the first."""
-    if total is None:
-        return matmul(a, b)
-    total += matmul(a, b)
-    return total
+def accumulate(total: Array, a: Array, b: Array, *, first: bool) -> None:
+    """Add the product to a total, whose contents the first one replaces."""
+    if first:
+        matmul(a, b, out=total)
+    else:
+        total += matmul(a, b)

@@ -92,27 +92,25 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
     groups, writes_w = problem.groups, problem.operation == "weight_gradient"
     taps, residues, _ = _sizes(block)
     matrix_shape = (groups, taps * problem.cin, problem.cout * residues)
-    matrix = None if writes_w else weights.reshape(matrix_shape)
+    matrix = np.empty(matrix_shape, x.dtype) if writes_w else weights.reshape(matrix_shape)
     rest = [slice(None)] * (len(block) - 1)
-    for of_batch, of_rows in block_slices(problem.batch, block[0].count, *_block_sizes(problem, block)):
+    pieces = block_slices(problem.batch, block[0].count, *_block_sizes(problem, block))
+    for number, (of_batch, of_rows) in enumerate(pieces):
         xb = x[of_batch].transpose(1, 2, 0, *range(3, x.ndim))
         yb = fine[of_batch][last_axes([of_rows, *rest])]
         yb = yb.transpose(1, 2, *range(3, 3 + len(block)), 0, *range(3 + len(block), yb.ndim))
         positions = yb.shape[2 + len(block) :]
         if problem.operation == "conv":
-            assert matrix is not None
             shifted = matmul(matrix, yb.reshape(groups, problem.cout * residues, -1))
             _add_shifted(xb, shifted.reshape(_shifted_shape(problem, block, positions)), block, of_rows)
             continue
         shifted = _shifted(problem, xb, block, of_rows, positions).reshape(groups, taps * problem.cin, -1)
         if writes_w:
             of_fine = yb.reshape(groups, problem.cout * residues, -1)
-            matrix = accumulate(matrix, shifted, of_fine.transpose(0, 2, 1))
+            accumulate(matrix, shifted, of_fine.transpose(0, 2, 1), first=number == 0)
         else:
-            assert matrix is not None
             _interleave(yb, matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape), 1 + len(block))
     if writes_w:
-        assert matrix is not None
         weights[...] = matrix.reshape(weights.shape)
 
 
