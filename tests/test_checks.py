@@ -122,8 +122,8 @@ def test_one_value_serves_every_axis():
 @pytest.mark.parametrize(
     ("value", "ndim", "kind", "text"),
     [
-        ((1, 2), 3, ValueError, "stride must be one integer or 3 integers, one an axis; got (1, 2)"),
-        ((1, 2), 1, ValueError, "stride must be one integer or 1 integer, one an axis; got (1, 2)"),
+        ((1, 2), 3, ValueError, "stride must be an integer or a sequence of 3 integers, one an axis; got (1, 2)"),
+        ((1, 2), 1, ValueError, "stride must be an integer or a sequence of 1 integer, one an axis; got (1, 2)"),
         ((1, 0), 2, ValueError, "stride[1] must be an integer of at least 1; got 0"),
         ((1.0, 1), 2, TypeError, "stride[0] must be an integer of at least 1; got 1.0 of type float"),
         ("12", 2, TypeError, "stride must be an integer of at least 1; got '12' of type str"),

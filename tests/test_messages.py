@@ -24,7 +24,7 @@ UP = [
     (
         {"stride": (2, 2, 2)},
         ValueError,
-        "stride must be one integer or 2 integers, one an axis; got (2, 2, 2)",
+        "stride must be an integer or a sequence of 2 integers, one an axis; got (2, 2, 2)",
         ", stride=(2, 2, 2)",
     ),
     ({"stride": (2, 0)}, ValueError, "stride[1] must be an integer of at least 1; got 0", ", stride=(2, 0)"),

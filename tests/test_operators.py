@@ -92,5 +92,5 @@ def test_errors():
         tconv.sparse_matrix(tconv.Geometry.conv_transpose((2**16, 2**16), 3), np.ones((8, 8, 3, 3)))
     with pytest.raises(ValueError, match=r'^linear_operator: method must be one of "auto", "matrix"'):
         tconv.linear_operator(geometry, np.ones((1, 1, 3, 3)), method="fast")
-    with pytest.raises(TypeError, match=r"^sparse_matrix: geometry must be a Geometry; got \(4, 4\)"):
+    with pytest.raises(TypeError, match=r"^sparse_matrix: geometry must be a tconv.Geometry; got \(4, 4\)"):
         tconv.sparse_matrix((4, 4), np.ones((1, 1, 3, 3)))

@@ -25,7 +25,7 @@ def test_size_or_kernel_say_how_many_axes_there_are(size, kernel, ndim):
 def test_nothing_else_says_so():
     with pytest.raises(Rejected) as caught:
         window(5, 3, stride=(1, 2))
-    assert str(caught.value) == "stride must be one integer or 1 integer, one an axis; got (1, 2)"
+    assert str(caught.value) == "stride must be an integer or a sequence of 1 integer, one an axis; got (1, 2)"
 
 
 def test_words_stay_words_until_an_axis_is_settled():

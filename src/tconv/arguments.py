@@ -99,7 +99,8 @@ def _of_coarse(x: tuple[int, ...], w: tuple[int, ...], groups: int, window: Wind
     if coarse.channels != cin:
         checks.wrong(f"x must have {checks.count(cin, 'channel')}, the first size of w; got {coarse.channels}")
     settled = resolve.window(coarse.size, kernel, window.stride, window.padding, window.dilation, "x")
-    axes = resolve.conv_transpose(settled, window.output_padding or 0, window.output_size)
+    a = 0 if window.output_padding is None else window.output_padding
+    axes = resolve.conv_transpose(settled, a, window.output_size)
     return coarse.batch, cin, cout, Geometry(axes)
 
 

@@ -29,8 +29,8 @@ def dtype_name(name: str, dtype: Any) -> str:
 
 
 def array(name: str, value: object) -> None:
-    """A NumPy array, without a mask."""
-    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+    """A NumPy array: no mask, which would be lost, and no np.matrix, which cannot have more axes."""
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray | np.matrix):
         kind = type(value).__name__
         checks.wrong_type(f"{name} must be a NumPy array; got {checks.shorten(value)} of type {kind}")
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import gcd
 
 from tconv import checks, sizes
+from tconv.counting import pairs_up_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,8 @@ class Axis:
 
         They are those with (residue + low - t * dilation) mod stride == 0: every stride / gcd(stride, dilation)-th.
         """
+        with checks.explained("Axis.taps_of_phase"):
+            residue = _index("residue", residue, self.stride)
         s, g = self.stride, gcd(self.stride, self.dilation)
         target = (residue + self.padding[0]) % s
         if target % g:
@@ -231,6 +234,8 @@ class Axis:
 
     def pairs_of_tap(self, tap: int) -> range:
         """The coarse cells for which `tap` lands inside the fine grid."""
+        with checks.explained("Axis.pairs_of_tap"):
+            tap = _index("tap", tap, self.kernel)
         offset = tap * self.dilation - self.padding[0]
         first = max(0, -(offset // self.stride))
         last = min(self.coarse, -((offset - self.fine) // self.stride))
@@ -239,7 +244,9 @@ class Axis:
     @property
     def pairs(self) -> int:
         """How many (coarse cell, tap) pairs land inside the fine grid: the stored elements of the axis's matrix."""
-        return sum(checks.length(self.pairs_of_tap(tap)) for tap in range(self.kernel))
+        n, s, k, d, low = self.coarse, self.stride, self.kernel, self.dilation, self.padding[0]
+        # The position c * s + t * d - low lies from 0 to fine - 1.
+        return pairs_up_to(low + self.fine - 1, n, s, k, d) - pairs_up_to(low - 1, n, s, k, d)
 
     def __str__(self) -> str:
         low, high = self.padding

@@ -86,7 +86,7 @@ def per_axis(name: str, value: object, ndim: int, least: int | None = None) -> t
         return (integer(name, value, least),) * ndim
     entries = tuple(value)
     if len(entries) != ndim:
-        wrong(f"{name} must be one integer or {count(ndim, 'integer')}, one an axis; got {shorten(value)}")
+        wrong(f"{name} must be an integer or a sequence of {count(ndim, 'integer')}, one an axis; got {shorten(value)}")
     return tuple(integer(f"{name}[{i}]", entry, least) for i, entry in enumerate(entries))
 
 

@@ -60,9 +60,12 @@ def dot_test(
         name = arrays.dtype_name("dtype", dtype)
         if not name.startswith("float"):
             checks.wrong_type(f"dtype must be a floating point dtype; got {checks.shorten(dtype)}")
-        checks.integer("seed", seed, 0)
+        seed = checks.integer("seed", seed, 0)
+        allowed = 100 * float(np.finfo(name).eps) if tolerance is None else _tolerance(tolerance)
+        for what, function in (("forward", forward), ("adjoint", adjoint)):
+            if not callable(function):
+                checks.wrong_type(f"{what} must be callable; got {checks.shorten(function)}")
         x_shape, y_shape = _shape("x_shape", x_shape), _shape("y_shape", y_shape)
-    allowed = 100 * float(np.finfo(name).eps) if tolerance is None else float(tolerance)
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal(x_shape).astype(name), rng.standard_normal(y_shape).astype(name)
     forward_x, adjoint_y = np.asarray(forward(x)), np.asarray(adjoint(y))
@@ -81,7 +84,17 @@ def _shape(name: str, value: Any) -> tuple[int, ...]:
     return tuple(checks.integer(f"{name}[{i}]", size, 0) for i, size in enumerate(value))
 
 
+def _tolerance(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        checks.wrong_type(f"tolerance must be a number of at least 0; got {checks.shorten(value)}")
+    if not value >= 0:
+        checks.wrong(f"tolerance must be a number of at least 0; got {value}")
+    return float(value)
+
+
 def _check_returned(name: str, result: Array, shape: tuple[int, ...]) -> None:
+    if result.dtype.kind not in "fiu":
+        checks.wrong_type(f"{name} must return real numbers; got an array of dtype {result.dtype}")
     if result.shape != shape:
         checks.wrong(f"{name} must return an array of shape {shape}; got {result.shape}")
 

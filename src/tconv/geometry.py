@@ -242,6 +242,12 @@ class Geometry:
         return f"Geometry.conv_transpose({self.coarse}, {self.kernel}, {keywords})"
 
 
+def check_geometry(value: object) -> None:
+    """The argument that other functions call geometry."""
+    if not isinstance(value, Geometry):
+        checks.wrong_type(f"geometry must be a tconv.Geometry; got {checks.shorten(value)}")
+
+
 def joined(values: Sequence[int]) -> str:
     """4 where all axes agree, else 4x3."""
     return str(values[0]) if len(set(values)) == 1 else "x".join(map(str, values))

@@ -23,7 +23,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tconv import checks
+from tconv import arrays, checks
+
+#: The most axes that a kernel can have: enough for every grid, few enough that its size is a number worth saying.
+MOST_AXES = 32
 
 #: B(|u|), taken element by element.
 Profile: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -32,8 +35,8 @@ Profile: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 def nearest_kernel(scale: int, ndim: int = 2, dtype: DTypeLike = "float64") -> NDArray[Any]:
     """The kernel that repeats each coarse cell `scale` times along every axis: `scale` ones an axis, padding 0.
 
-    Returns an array of shape (scale,) * ndim. ValueError where `scale` or `ndim` is below 1 or `dtype` is not a
-    floating point one, TypeError where they are no integers.
+    Returns an array of shape (scale,) * ndim. ValueError where `scale` is below 1, `ndim` is not from 1 to 32 or
+    `dtype` is not a floating point one, TypeError where they are no integers.
 
     >>> import tconv.interpolation
     >>> tconv.interpolation.nearest_kernel(2)
@@ -107,6 +110,7 @@ def phase_sums(kernel: NDArray[Any], scale: int) -> NDArray[np.float64]:
     """The sum of the weights that reach each phase, in the order of tap mod scale, shape (scale,) * kernel.ndim.
 
     Where all are 1, a constant picture comes out as it went in; where they differ, it comes out as a checkerboard.
+    TypeError where `kernel` is no array of integers or floats, ValueError where it is empty or `scale` is below 1.
 
     >>> import tconv.interpolation
     >>> tconv.interpolation.phase_sums(tconv.interpolation.bilinear_kernel(2, ndim=1), 2)
@@ -114,6 +118,8 @@ def phase_sums(kernel: NDArray[Any], scale: int) -> NDArray[np.float64]:
     """
     with checks.explained("phase_sums"):
         scale = checks.integer("scale", scale, 1)
+        _check_weights(kernel)
+        checks.fits_memory("the sums", 8 * scale**kernel.ndim)
     sums = np.asarray(kernel, np.float64)
     for axis in range(sums.ndim):
         # Whole strides of taps, the missing ones as zeros; then taps that share t mod scale lie in one column.
@@ -123,9 +129,21 @@ def phase_sums(kernel: NDArray[Any], scale: int) -> NDArray[np.float64]:
     return sums
 
 
+def _check_weights(kernel: object) -> None:
+    """An array of real numbers with at least one element, along at least one axis."""
+    arrays.array("kernel", kernel)
+    assert isinstance(kernel, np.ndarray)
+    if kernel.dtype.kind not in "iuf":
+        checks.wrong_type(f"kernel must be an array of integers or floats; got dtype {kernel.dtype}")
+    if kernel.ndim == 0 or kernel.size == 0:
+        checks.wrong(f"kernel must have at least 1 axis and 1 element; got shape {kernel.shape}")
+
+
 def _kernel(profile: Profile, radius: float, scale: int, ndim: int, dtype: DTypeLike) -> NDArray[Any]:
     """The outer product of one axis: the profile at the middle of each tap, every phase brought to a sum of 1."""
     scale, ndim, kind = checks.integer("scale", scale, 1), checks.integer("ndim", ndim, 1), _floating(dtype)
+    if ndim > MOST_AXES:
+        checks.wrong(f"ndim must be an integer from 1 to {MOST_AXES}; got {checks.shorten(ndim)}")
     taps = int(2 * radius * scale)
     taps -= (taps - scale) % 2  # an odd crop could not be centred
     checks.fits_memory("the kernel", 8 * taps**ndim)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tconv import arrays, checks, ops
-from tconv.geometry import Geometry
+from tconv.geometry import Geometry, check_geometry
 from tconv.methods import METHODS
 from tconv.methods.base import Array
 from tconv.methods.matrix import weighted
@@ -45,7 +45,8 @@ def linear_operator(geometry: Geometry, w: Array, *, groups: int = 1, method: st
     """The matrix C as a scipy.sparse.linalg.LinearOperator: nothing is stored, every product is a convolution.
 
     Its `matvec` is `conv` and its `rmatvec` is `conv_transpose`, by the given method; shapes, dtypes and errors are
-    those of `sparse_matrix`. Made for iterative solvers, deconvolution by least squares for example:
+    those of `sparse_matrix`. A product is computed in the dtype that NumPy gives to one of w and the vector; complex
+    vectors raise TypeError. Made for iterative solvers, deconvolution by least squares for example:
 
     >>> import numpy as np, tconv
     >>> from scipy.sparse.linalg import lsqr
@@ -64,12 +65,16 @@ def linear_operator(geometry: Geometry, w: Array, *, groups: int = 1, method: st
     keywords: dict[str, Any] = {**geometry.keywords, "groups": groups, "method": method}
 
     def down(columns: Array) -> Array:
-        images = np.ascontiguousarray(columns.T, dtype).reshape(columns.shape[1], cout, *geometry.fine)
-        return ops.conv(images, weights, **keywords).reshape(columns.shape[1], rows).T
+        both = _common_dtype(dtype, columns)
+        images = np.ascontiguousarray(columns.T, both).reshape(columns.shape[1], cout, *geometry.fine)
+        return ops.conv(images, weights.astype(both, copy=False), **keywords).reshape(columns.shape[1], rows).T
 
     def up(columns: Array) -> Array:
-        images = np.ascontiguousarray(columns.T, dtype).reshape(columns.shape[1], cin, *geometry.coarse)
-        return ops.conv_transpose(images, weights, **keywords).reshape(columns.shape[1], cells).T
+        both = _common_dtype(dtype, columns)
+        images = np.ascontiguousarray(columns.T, both).reshape(columns.shape[1], cin, *geometry.coarse)
+        return (
+            ops.conv_transpose(images, weights.astype(both, copy=False), **keywords).reshape(columns.shape[1], cells).T
+        )
 
     return LinearOperator(
         shape=(rows, cells),
@@ -81,10 +86,17 @@ def linear_operator(geometry: Geometry, w: Array, *, groups: int = 1, method: st
     )
 
 
+def _common_dtype(dtype: np.dtype[Any], vectors: Array) -> np.dtype[Any]:
+    """What a product of the weights and these vectors is computed in."""
+    with checks.explained("linear_operator"):
+        return np.dtype(
+            arrays.DTYPES[arrays.dtype_name("the dtype of a product", np.result_type(dtype, vectors.dtype))]
+        )
+
+
 def _grouped(geometry: Geometry, w: Array, groups: int) -> tuple[np.dtype[Any], Array]:
     """The dtype of the matrix, and the weights with their groups split off."""
-    if not isinstance(geometry, Geometry):
-        checks.wrong_type(f"geometry must be a Geometry; got {checks.shorten(geometry)}")
+    check_geometry(geometry)
     arrays.array("w", w)
     dtype = np.dtype(arrays.DTYPES[arrays.dtype_name("the dtype of w", w.dtype)])
     if w.ndim != geometry.ndim + 2 or w.shape[2:] != geometry.kernel or 0 in w.shape:

@@ -17,7 +17,7 @@ from tconv import arguments, arrays, checks, methods
 from tconv.arguments import Layout, Window
 from tconv.methods import METHODS, Operation
 from tconv.methods.base import Array
-from tconv.plan import Plan, make_plan
+from tconv.plan import Plan, check_words, make_plan
 from tconv.resolve import Ints, PaddingLike
 
 
@@ -182,6 +182,7 @@ def _compute(
     out: Any,
 ) -> Array:
     with checks.explained(operation, lambda: _called_with(operands, kernel_size, bias, window, layout, method, out)):
+        check_words(layout, method)
         (first_name, first), (second_name, second) = operands.items()
         arrays.array(first_name, first)
         dtype = arrays.dtype_name(f"the dtype of {first_name}", first.dtype)
@@ -223,9 +224,10 @@ def _run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Ar
     methods.run(METHODS[plan.method], plan.problem, x, w, y)
     if bias is not None:
         into = y if plan.problem.operation == "conv_transpose" else x
-        into += bias.reshape(*into.shape[1:3], *(1,) * plan.geometry.ndim)
+        with np.errstate(all="ignore"):  # as in `methods.run`
+            into += bias.reshape(*into.shape[1:3], *(1,) * plan.geometry.ndim)
     if written is not result:
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             result[...] = written
 
 

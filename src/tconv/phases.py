@@ -24,7 +24,7 @@ from math import gcd, prod
 
 from tconv import checks
 from tconv.axis import Axis
-from tconv.geometry import Geometry
+from tconv.geometry import Geometry, check_geometry
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +141,8 @@ def phases(geometry: Geometry) -> tuple[Phase, ...]:
     residue 0: taps 1, 3 at shifts 0, -1
     residue 1: taps 0, 2 at shifts 1, 0
     """
+    with checks.explained("phases"):
+        check_geometry(geometry)
     return tuple(Phase(combination) for combination in product(*map(axis_phases, geometry.axes)))
 
 

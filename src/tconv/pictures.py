@@ -7,7 +7,9 @@ colour profile is handed on. Of an animation the first picture is taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -40,12 +42,12 @@ class Enlarged:
 def read(source: Path) -> Image:
     """The picture in a file, upright, in a mode whose channels can be interpolated.
 
-    OSError where the file cannot be read or holds no picture.
+    OSError where the file cannot be read or holds no picture; it names the file.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(source) as image:
+        with naming(source, "is a broken picture"), Image.open(source) as image:
             picture = ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise OSError(f"{source} is not a picture in a format that Pillow reads") from None
@@ -54,6 +56,23 @@ def read(source: Path) -> Image:
     except (SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise for files that are broken
         raise OSError(f"{source} is a broken picture: {error}") from None
     return _interpolable(picture)
+
+
+@contextmanager
+def naming(path: Path, trouble: str) -> Iterator[None]:
+    """Errors of reading or writing that do not say which file they are about get this one."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        yield
+    except UnidentifiedImageError:
+        raise
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        if error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(path)) from None
+        raise OSError(f"{path} {trouble}: {error}") from None
 
 
 def _interpolable(picture: Image) -> Image:
@@ -123,23 +142,48 @@ def _format_of(target: Path) -> str:
         checks.wrong(
             f"output must end in the extension of a picture format, such as .png, .jpg or .tif; got {target.name!r}"
         )
-    if not target.parent.is_dir():
-        raise FileNotFoundError(2, "No such folder", str(target.parent))
+    check_place(target)
     return form
 
 
-def _check_holds(form: str, mode: str, size: tuple[int, int]) -> None:
-    """The format can hold such a picture; asked of Pillow with a picture of one pixel."""
-    from PIL import Image
+def check_place(target: Path) -> None:
+    """A file can be there: OSError where its folder is missing, or where a folder has its name."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(target))
 
-    try:
-        Image.new(mode, (1, 1)).save(BytesIO(), form)
-    except (OSError, ValueError, KeyError):
+
+def _check_holds(form: str, mode: str, size: tuple[int, int]) -> None:
+    """The format can hold such a picture."""
+    if not _survives(form, mode):
         checks.wrong(f"output must be in a format that holds {mode} pictures, such as {_advice(mode)}; got {form}")
     if max(size) > _LIMITS.get(form, max(size)):
         checks.wrong(
             f"output must have at most {_LIMITS[form]} pixels a side as {form}; it would have {size[0]}x{size[1]}"
         )
+
+
+def _survives(form: str, mode: str) -> bool:
+    """Whether depth and alpha channel come back from a file; asked of Pillow with a picture of one pixel.
+
+    That Pillow writes the picture does not say so: for some formats it converts to 8 bits, or drops the alpha channel.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    file = BytesIO()
+    try:
+        Image.new(mode, (1, 1)).save(file, form)
+        file.seek(0)
+        with Image.open(file) as back:
+            kept, transparent = back.mode, "transparency" in back.info
+    except UnidentifiedImageError:  # a format that Pillow writes and does not read, such as PDF
+        return mode in ("L", "RGB")
+    except (OSError, ValueError, KeyError):
+        return False
+    if mode.endswith("A"):
+        return transparent or kept.endswith("A")
+    return kept.startswith(mode[0]) if mode in ("F", "I;16") else True
 
 
 def _advice(mode: str) -> str:
@@ -150,4 +194,5 @@ def _write(image: Image, target: Path, form: str, profile: bytes | None) -> None
     options: dict[str, Any] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
     if profile:
         options["icc_profile"] = profile
-    image.save(target, form, **options)
+    with naming(target, "cannot be written"):
+        image.save(target, form, **options)

@@ -93,6 +93,12 @@ def _time(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.3g} us"
 
 
+def check_words(layout: object, method: object) -> None:
+    """The two words of a call; checked before they become part of a key, which must be hashable."""
+    checks.choice("layout", layout, LAYOUTS)
+    checks.choice("method", method, ("auto", *METHODS))
+
+
 @lru_cache(maxsize=4096)
 def make_plan(
     operation: Operation,
@@ -105,10 +111,8 @@ def make_plan(
     method: str,
 ) -> Plan:
     """The plan of a call from the shapes of its operands; raises `checks.Rejected`."""
-    checks.choice("layout", layout, LAYOUTS)
-    checks.choice("method", method, ("auto", *METHODS))
     problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
-    candidates = _candidates(problem)
+    candidates = _candidates(problem, dtype)
     if method == "auto":
         able = [candidate for candidate in candidates if not candidate.excluded]
         if not able:
@@ -122,14 +126,18 @@ def make_plan(
     return Plan(problem, dtype, layout, batched, method, why, candidates)
 
 
-def _candidates(problem: Problem) -> tuple[Candidate, ...]:
+def _candidates(problem: Problem, dtype: str) -> tuple[Candidate, ...]:
     result = {"conv_transpose": problem.y_shape, "conv": problem.x_shape, "weight_gradient": problem.w_shape}
     result_bytes = prod(result[problem.operation]) * problem.itemsize
     checks.fits_memory("the result", result_bytes)
     room = checks.physical_memory() - result_bytes
+    # Arrays of another dtype than that of the computation are copied into it.
+    copies = problem.itemsize * sum(map(prod, (problem.x_shape, problem.w_shape, problem.y_shape)))
+    copies = copies if dtype != problem.dtype else 0
     candidates = []
     for name, method in METHODS.items():
         cost, excluded = method.cost(problem), method.limit(problem)
+        cost = cost._replace(scratch=cost.scratch + copies)
         if not excluded and cost.scratch > room:
             excluded = f"needs {checks.memory(cost.scratch)} of scratch memory; the result leaves {checks.memory(room)}"
         candidates.append(Candidate(name, cost, excluded))
@@ -167,6 +175,7 @@ def plan(
     """
     with checks.explained("plan"):
         checks.choice("operation", operation, OPERATIONS)
+        check_words(layout, method)
         name = arrays.dtype_name("dtype", getattr(first, "dtype", "float32") if dtype is None else dtype)
         shapes = _shape("first", first), _shape("second", second)
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)

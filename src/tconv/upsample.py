@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tconv import checks, interpolation
+from tconv import arrays, checks, interpolation
 from tconv.geometry import Geometry
 from tconv.ops import conv_transpose
 
@@ -102,23 +102,39 @@ def planned(
     picture: object, scale: int, kernel: str | NDArray[Any], alpha: bool = False
 ) -> tuple[Enlargement, NDArray[Any]]:
     """The arguments of `upsample`, checked: what to do, and the weights in the dtype of the computation."""
-    if not isinstance(picture, np.ndarray):
-        checks.wrong_type(
-            f"picture must be a NumPy array; got {checks.shorten(picture)} of type {type(picture).__name__}"
-        )
+    arrays.array("picture", picture)
+    assert isinstance(picture, np.ndarray)
     if picture.ndim not in (2, 3) or 0 in picture.shape:
         checks.wrong(
             f"picture must have shape (rows, columns) or (rows, columns, channels), none 0; got {picture.shape}"
         )
     if picture.dtype.name not in _DTYPES:
-        checks.wrong(f"picture must be of dtype {', '.join(_DTYPES)}; got {picture.dtype}")
+        checks.wrong_type(f"picture must be of dtype {', '.join(_DTYPES)}; got {picture.dtype}")
     scale = checks.integer("scale", scale, 1)
     checks.fits_memory("the result", picture.nbytes * scale**2)
-    weights = weights_of(kernel, scale).astype(np.result_type(picture.dtype, np.float32))
+    if not isinstance(alpha, bool):
+        checks.wrong_type(f"alpha must be True or False; got {checks.shorten(alpha)}")
+    weights = weights_of(kernel, scale)
+    dtype = np.result_type(picture.dtype, np.float32)
+    _check_range(weights, picture.dtype, dtype, alpha)
     rows, columns, channels = (*picture.shape, 1)[:3]
     if alpha and channels < 2:
         checks.wrong(f"picture must have a channel beside the alpha channel; got shape {picture.shape}")
-    return Enlargement(rows, columns, channels, scale, (weights.shape[0], weights.shape[1]), alpha), weights
+    return Enlargement(rows, columns, channels, scale, (weights.shape[0], weights.shape[1]), alpha), weights.astype(
+        dtype
+    )
+
+
+def _check_range(weights: NDArray[np.float64], picture: np.dtype[Any], computed: np.dtype[Any], alpha: bool) -> None:
+    """No sum over the kernel overflows: with pixels of 1, or with the largest ones that integers can be."""
+    largest = 1.0 if picture.kind == "f" else float(np.iinfo(picture).max) ** (1 + alpha)
+    with np.errstate(over="ignore"):
+        total = np.abs(weights).sum() * largest
+    if total > np.finfo(computed).max:
+        checks.wrong(
+            f"kernel must hold weights whose sums are within {computed}, in which {picture} pictures are computed; "
+            f"got weights up to {np.abs(weights).max():.3g}"
+        )
 
 
 def weights_of(kernel: object, scale: int) -> NDArray[np.float64]:
@@ -130,6 +146,7 @@ def weights_of(kernel: object, scale: int) -> NDArray[np.float64]:
         checks.wrong_type(
             f"kernel must be {checks.words(tuple(interpolation.KERNELS))} or an array of numbers; got {got}"
         )
+    arrays.array("kernel", kernel)
     if kernel.ndim != 2 or min(kernel.shape) < scale:
         checks.wrong(
             f"kernel must have 2 axes of at least scale = {scale} taps each, so that every fine cell is reached; "
@@ -137,7 +154,8 @@ def weights_of(kernel: object, scale: int) -> NDArray[np.float64]:
         )
     if not np.isfinite(kernel).all():
         checks.wrong("kernel must hold finite numbers; got NaN or infinity among them")
-    return kernel.astype(np.float64)
+    with np.errstate(over="ignore"):
+        return kernel.astype(np.float64)
 
 
 def strips(picture: NDArray[Any], plan: Enlargement, weights: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
@@ -145,18 +163,24 @@ def strips(picture: NDArray[Any], plan: Enlargement, weights: NDArray[Any]) -> I
 
     The arguments are a picture and what `planned` made of it.
     """
-    (above, below), (left, right) = plan.halo
     for first in range(0, plan.rows, plan.rows_per_strip):
-        rows = min(plan.rows_per_strip, plan.rows - first)
-        wanted = np.arange(first - above, first + rows + below).clip(0, plan.rows - 1)
-        coarse = picture[wanted].reshape(len(wanted), plan.columns, plan.channels).astype(weights.dtype)
-        coarse = np.pad(coarse, ((0, 0), (left, right), (0, 0)), mode="edge")
-        if plan.alpha:
-            coarse[..., :-1] *= coarse[..., -1:]
-        fine = _transposed(coarse, weights, plan.geometry(rows))
-        if plan.alpha:
-            fine[..., :-1] = _divided(fine[..., :-1], fine[..., -1:])
-        yield first * plan.scale, _like(picture.dtype, fine).reshape(*fine.shape[:2], *picture.shape[2:])
+        yield first * plan.scale, _strip(picture, plan, weights, first)
+
+
+@np.errstate(all="ignore")  # infinity and NaN in a picture of floats, or float16 beyond its range, are no news
+def _strip(picture: NDArray[Any], plan: Enlargement, weights: NDArray[Any], first: int) -> NDArray[Any]:
+    """The strip that starts at a coarse row."""
+    (above, below), (left, right) = plan.halo
+    rows = min(plan.rows_per_strip, plan.rows - first)
+    wanted = np.arange(first - above, first + rows + below).clip(0, plan.rows - 1)
+    coarse = picture[wanted].reshape(len(wanted), plan.columns, plan.channels).astype(weights.dtype)
+    coarse = np.pad(coarse, ((0, 0), (left, right), (0, 0)), mode="edge")
+    if plan.alpha:
+        coarse[..., :-1] *= coarse[..., -1:]
+    fine = _transposed(coarse, weights, plan.geometry(rows))
+    if plan.alpha:
+        fine[..., :-1] = _divided(fine[..., :-1], fine[..., -1:])
+    return _like(picture.dtype, fine).reshape(*fine.shape[:2], *picture.shape[2:])
 
 
 def _transposed(coarse: NDArray[Any], weights: NDArray[Any], geometry: Geometry) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,8 +83,7 @@ def last_axes(entries: Iterable[int | slice]) -> Index:
     return (Ellipsis, *entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(NamedTuple):
     """What a method is expected to take: seconds by the model in `cost.py`, and bytes beside the arguments."""
 
     seconds: float

@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 
 from tconv import arrays, checks
-from tconv.geometry import Geometry
+from tconv.geometry import Geometry, check_geometry
 from tconv.methods.base import Array
 from tconv.methods.taps import ties
 
@@ -30,6 +30,7 @@ def im2col(y: Array, geometry: Geometry) -> Array:
            [3, 5]])
     """
     with checks.explained("im2col"):
+        check_geometry(geometry)
         arrays.array("y", y)
         arrays.trailing_shape("y", y.shape, "fine", geometry.fine)
         lead = y.shape[: y.ndim - geometry.ndim]
@@ -50,7 +51,10 @@ def col2im(columns: Array, geometry: Geometry) -> Array:
     array([1, 1, 2, 1, 1])
     """
     with checks.explained("col2im"):
+        check_geometry(geometry)
         arrays.array("columns", columns)
+        if columns.dtype.kind not in "biufc":
+            checks.wrong_type(f"columns must be of a numeric dtype; got {columns.dtype}")
         arrays.trailing_shape("columns", columns.shape, "kernel and coarse", (*geometry.kernel, *geometry.coarse))
         lead = columns.shape[: columns.ndim - 2 * geometry.ndim]
         checks.fits_memory("the result", columns.itemsize * prod((*lead, *geometry.fine)))
@@ -59,17 +63,17 @@ def col2im(columns: Array, geometry: Geometry) -> Array:
     return y
 
 
-def gather(columns: Array, y: Array, geometry: Geometry, rows: slice | None = None) -> None:
-    """Fill columns (..., *coarse, *kernel) from y (..., *fine); `rows` says which coarse rows they hold."""
+def gather(columns: Array, y: Array, geometry: Geometry, rows: slice | None = None, along: int = 0) -> None:
+    """Fill columns (..., *coarse, *kernel) from y (..., *fine); `rows` are those they hold along one axis."""
     if any(axis.pairs < axis.kernel * axis.coarse for axis in geometry.axes):
         columns[...] = 0
-    for tap, coarse, fine in ties(geometry, rows):
+    for tap, coarse, fine in ties(geometry, rows, along):
         columns[tap][coarse] = y[fine]
 
 
-def scatter(columns: Array, y: Array, geometry: Geometry, rows: slice | None = None) -> None:
-    """Add columns (..., *coarse, *kernel) to y (..., *fine); `rows` says which coarse rows they hold."""
-    for tap, coarse, fine in ties(geometry, rows):
+def scatter(columns: Array, y: Array, geometry: Geometry, rows: slice | None = None, along: int = 0) -> None:
+    """Add columns (..., *coarse, *kernel) to y (..., *fine); `rows` are those they hold along one axis."""
+    for tap, coarse, fine in ties(geometry, rows, along):
         y[fine] += columns[tap][coarse]
 
 

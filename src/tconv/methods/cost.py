@@ -57,8 +57,3 @@ def _moved(problem: Problem, elements: int, rate: float, stride: int = 1) -> flo
 def calls(number: int) -> float:
     """The fixed cost of this many NumPy calls."""
     return number * CALL
-
-
-def blocks(images: int, rows: int, images_at_a_time: int, rows_at_a_time: int) -> int:
-    """In how many pieces work is done; one for an empty batch, which costs its calls."""
-    return max(1, -(-images // images_at_a_time) * -(-rows // rows_at_a_time))

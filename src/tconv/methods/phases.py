@@ -25,7 +25,7 @@ from numpy.lib.stride_tricks import as_strided
 from tconv.geometry import Geometry
 from tconv.methods import cost
 from tconv.methods.base import Array, Cost, Index, Method, Problem, last_axes
-from tconv.methods.blocks import block_sizes, block_slices
+from tconv.methods.blocks import Split, number_of_pieces, pieces, split
 from tconv.methods.matmul import accumulate, matmul
 from tconv.phases import AxisBlock, axis_blocks, blocks
 
@@ -47,14 +47,14 @@ class Phases(Method):
         seconds, scratch = 0.0, 0
         for block in blocks(problem.geometry):
             taps, residues, cells = _sizes(block)
-            images, rows = _block_sizes(problem, block)
-            pieces = cost.blocks(problem.batch, block[0].count, images, rows)
+            how, counts = _split(problem, block), _counts(block)
+            number = number_of_pieces(problem.batch, counts, how)
             positions = problem.batch * cells
-            seconds += cost.matmul(problem, problem.cout * residues, problem.cin * taps, positions, pieces)
+            seconds += cost.matmul(problem, problem.cout * residues, problem.cin * taps, positions, number)
             shifted, run = problem.in_channels * taps * positions, block[-1].count
             if problem.operation == "conv":
                 seconds += cost.add(problem, shifted, run)
-            elif not _in_place(problem, block, images, pieces):
+            elif not _in_place(problem, block, how.images, number):
                 seconds += cost.copy(problem, shifted, run)
             fine = problem.out_channels * residues * positions
             last, stride = len(block[-1].residues), problem.geometry.stride[-1]
@@ -63,13 +63,13 @@ class Phases(Method):
             seconds += cost.copy(problem, fine, run, stride)
             weights = problem.out_channels * residues * taps * problem.cin
             if problem.operation == "weight_gradient":
-                seconds += cost.add(problem, (pieces - 1) * weights, weights)
+                seconds += cost.add(problem, (number - 1) * weights, weights)
             if not _weights_in_place(problem, block):
                 seconds += cost.gather(problem, weights)
-            seconds += cost.calls(10 + pieces * (taps + 5 + min(last, MANY_RESIDUES)))
+            seconds += cost.calls(10 + number * (taps + 5 + min(last, MANY_RESIDUES)))
             per_position = problem.in_channels * taps + problem.out_channels * residues
-            piece = per_position * images * rows * (cells // block[0].count)
-            scratch = max(scratch, piece + weights * (2 if pieces > 1 else 1))
+            piece = per_position * how.images * how.rows * (cells // counts[how.along])
+            scratch = max(scratch, piece + weights * (2 if number > 1 else 1))
         if problem.operation == "conv":
             seconds += cost.copy(problem, prod(problem.x_shape), prod(problem.x_shape))
         return Cost(seconds, scratch * problem.itemsize)
@@ -89,29 +89,38 @@ class Phases(Method):
 
 def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: Array) -> None:
     """One block of phases, in pieces of some images or some rows; `weights` and `fine` are its views of w and y."""
-    groups, writes_w = problem.groups, problem.operation == "weight_gradient"
+    writes_w = problem.operation == "weight_gradient"
     taps, residues, _ = _sizes(block)
-    matrix_shape = (groups, taps * problem.cin, problem.cout * residues)
+    matrix_shape = (problem.groups, taps * problem.cin, problem.cout * residues)
     matrix = np.empty(matrix_shape, x.dtype) if writes_w else weights.reshape(matrix_shape)
-    rest = [slice(None)] * (len(block) - 1)
-    pieces = block_slices(problem.batch, block[0].count, *_block_sizes(problem, block))
-    for number, (of_batch, of_rows) in enumerate(pieces):
+    how, counts = _split(problem, block), _counts(block)
+    rest = [slice(None)] * (len(block) - 1 - how.along)
+    for number, (of_batch, of_rows) in enumerate(pieces(problem.batch, counts, how)):
         xb = x[of_batch].transpose(1, 2, 0, *range(3, x.ndim))
         yb = fine[of_batch][last_axes([of_rows, *rest])]
         yb = yb.transpose(1, 2, *range(3, 3 + len(block)), 0, *range(3 + len(block), yb.ndim))
-        positions = yb.shape[2 + len(block) :]
-        if problem.operation == "conv":
-            shifted = matmul(matrix, yb.reshape(groups, problem.cout * residues, -1))
-            _add_shifted(xb, shifted.reshape(_shifted_shape(problem, block, positions)), block, of_rows)
-            continue
-        shifted = _shifted(problem, xb, block, of_rows, positions).reshape(groups, taps * problem.cin, -1)
-        if writes_w:
-            of_fine = yb.reshape(groups, problem.cout * residues, -1)
-            accumulate(matrix, shifted, of_fine.transpose(0, 2, 1), first=number == 0)
-        else:
-            _interleave(yb, matmul(matrix.transpose(0, 2, 1), shifted).reshape(yb.shape), 1 + len(block))
+        _run_piece(problem, block, xb, matrix, yb, of_rows, how.along, first=number == 0)
     if writes_w:
         weights[...] = matrix.reshape(weights.shape)
+
+
+def _run_piece(
+    problem: Problem, block: Block, x: Array, matrix: Array, y: Array, rows: slice, along: int, *, first: bool
+) -> None:
+    """One piece: x (groups, Cin, N, *coarse), W as a matrix, and Y as (groups, Cout, *residues, N, *counts)."""
+    taps, residues, _ = _sizes(block)
+    positions = y.shape[2 + len(block) :]
+    shape_of_y = (problem.groups, problem.cout * residues, prod(positions))
+    if problem.operation == "conv":
+        shifted = matmul(matrix, y.reshape(shape_of_y)).reshape(_shifted_shape(problem, block, positions))
+        _add_shifted(x, shifted, block, rows, along)
+        return
+    shifted = _shifted(problem, x, block, rows, along, positions)
+    shifted = shifted.reshape(problem.groups, taps * problem.cin, prod(positions))
+    if problem.operation == "weight_gradient":
+        accumulate(matrix, shifted, y.reshape(shape_of_y).transpose(0, 2, 1), first=first)
+    else:
+        _interleave(y, matmul(matrix.transpose(0, 2, 1), shifted).reshape(y.shape), 1 + len(block))
 
 
 def _interleave(fine: Array, values: Array, last_residues: int) -> None:
@@ -157,7 +166,7 @@ def _fine_view(y: Array, block: Block, stride: tuple[int, ...]) -> Array:
     return as_strided(start, (*start.shape[:3], *shape), (*start.strides[:3], *steps))
 
 
-def _shifted(problem: Problem, x: Array, block: Block, rows: slice, positions: tuple[int, ...]) -> Array:
+def _shifted(problem: Problem, x: Array, block: Block, rows: slice, along: int, positions: tuple[int, ...]) -> Array:
     """X of a piece: for every tap the coarse cells it reads, zero where they lie outside; x itself where it is that."""
     if positions == x.shape[2:] and all(axis.shifts == range(1) for axis in block):
         return x
@@ -166,14 +175,14 @@ def _shifted(problem: Problem, x: Array, block: Block, rows: slice, positions: t
         axis.count + max(axis.shifts) > n or min(axis.shifts) < 0 for axis, n in zip(block, x.shape[3:], strict=True)
     ):
         shifted[...] = 0
-    for which, inside, cells in _shifts(block, rows, x.shape[3:]):
+    for which, inside, cells in _shifts(block, rows, along, x.shape[3:]):
         shifted[which][inside] = x[cells]
     return shifted
 
 
-def _add_shifted(x: Array, shifted: Array, block: Block, rows: slice) -> None:
+def _add_shifted(x: Array, shifted: Array, block: Block, rows: slice, along: int) -> None:
     """Add X of a piece back to the coarse cells its taps read: the transpose of `_shifted`."""
-    for which, inside, cells in _shifts(block, rows, x.shape[3:]):
+    for which, inside, cells in _shifts(block, rows, along, x.shape[3:]):
         x[cells] += shifted[which][inside]
 
 
@@ -181,18 +190,18 @@ def _shifted_shape(problem: Problem, block: Block, positions: tuple[int, ...]) -
     return (problem.groups, *(len(axis.shifts) for axis in block), problem.cin, *positions)
 
 
-def _shifts(block: Block, rows: slice, coarse: tuple[int, ...]) -> Iterator[tuple[Index, Index, Index]]:
+def _shifts(block: Block, rows: slice, along: int, coarse: tuple[int, ...]) -> Iterator[tuple[Index, Index, Index]]:
     """For each combination of shifts: its index in X, the positions it stays inside at, the coarse cells they read."""
-    along = []
+    of_axes = []
     for i, (axis, n) in enumerate(zip(block, coarse, strict=True)):
-        first, beyond = (rows.start, rows.stop) if i == 0 else (0, axis.count)
+        first, beyond = (rows.start, rows.stop) if i == along else (0, axis.count)
         entries = []
         for j, shift in enumerate(axis.shifts):
             start, stop = max(first, -shift), min(beyond, n - shift)
             if start < stop:
                 entries.append((j, slice(start - first, stop - first), slice(start + shift, stop + shift)))
-        along.append(entries)
-    for combination in product(*along):
+        of_axes.append(entries)
+    for combination in product(*of_axes):
         which, inside, cells = zip(*combination, strict=True)
         yield (slice(None), *which), last_axes(inside), last_axes(cells)
 
@@ -202,16 +211,20 @@ def _sizes(block: Block) -> tuple[int, int, int]:
     return prod(len(a.shifts) for a in block), prod(len(a.residues) for a in block), prod(a.count for a in block)
 
 
-def _block_sizes(problem: Problem, block: Block) -> tuple[int, int]:
-    taps, residues, cells = _sizes(block)
+def _counts(block: Block) -> tuple[int, ...]:
+    return tuple(axis.count for axis in block)
+
+
+def _split(problem: Problem, block: Block) -> Split:
+    taps, residues, _ = _sizes(block)
     per_position = problem.in_channels * taps + problem.out_channels * residues
     at_least = problem.out_channels * residues * taps * problem.cin if problem.operation == "weight_gradient" else 0
-    return block_sizes(problem.batch, block[0].count, per_position * (cells // block[0].count), at_least)
+    return split(problem.batch, _counts(block), per_position, at_least)
 
 
-def _in_place(problem: Problem, block: Block, images: int, pieces: int) -> bool:
+def _in_place(problem: Problem, block: Block, images: int, number: int) -> bool:
     """Whether X is x itself."""
-    return images == pieces == 1 and all(
+    return images == number == 1 and all(
         a.shifts == range(1) and a.count == n for a, n in zip(block, problem.geometry.coarse, strict=True)
     )
 

@@ -40,15 +40,16 @@ def _ties_of_axis(axis: Axis, first: int, beyond: int) -> tuple[tuple[int, slice
     return tuple(ties)
 
 
-def ties(geometry: Geometry, rows: slice | None = None) -> Iterator[Tie]:
+def ties(geometry: Geometry, rows: slice | None = None, along: int = 0) -> Iterator[Tie]:
     """The taps that land inside, one after the other.
 
-    `rows` restricts the coarse cells along the first axis; their indices then count from its start.
+    `rows` restricts the coarse cells along one axis; their indices then count from its start.
     """
-    head, *rest = geometry.axes
-    along = [_ties_of_axis(head, 0, head.coarse) if rows is None else _ties_of_axis(head, rows.start, rows.stop)]
-    along += [_ties_of_axis(axis, 0, axis.coarse) for axis in rest]
-    for combination in product(*along):
+    ends = [(0, axis.coarse) for axis in geometry.axes]
+    if rows is not None:
+        ends[along] = (rows.start, rows.stop)
+    of_axes = [_ties_of_axis(axis, *end) for axis, end in zip(geometry.axes, ends, strict=True)]
+    for combination in product(*of_axes):
         yield Tie(*(last_axes(entries) for entries in zip(*combination, strict=True)))
 
 
