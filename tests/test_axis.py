@@ -302,3 +302,29 @@ def test_numpy_integers_are_integers(axis):
 )
 def test_str(axis, text):
     assert str(axis) == text
+
+
+def test_huge_kernels_are_counted_and_not_listed():
+    axis = Axis(10**30, 10**25, 2)
+    assert axis.coverage_at(10**29) == 5 * 10**24
+    assert axis.taps_per_phase == (5 * 10**24, 5 * 10**24)
+    assert axis.pairs == 10**55
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda a: a.taps_of_phase(2), "Axis.taps_of_phase: residue must be less than 2; got 2"),
+        (
+            lambda a: a.taps_of_phase("a"),
+            "Axis.taps_of_phase: residue must be an integer of at least 0; got 'a' of type str",
+        ),
+        (lambda a: a.pairs_of_tap(3), "Axis.pairs_of_tap: tap must be less than 3; got 3"),
+        (lambda a: a.coverage_at(9), "Axis.coverage_at: fine_index must be less than 9; got 9"),
+        (lambda a: a.receptive_field(-1), "Axis.receptive_field: fine_index must be an integer of at least 0; got -1"),
+    ],
+)
+def test_positions_that_are_not_there(call, text):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        call(Axis(4, 3, 2))
+    assert str(caught.value) == text

@@ -50,6 +50,18 @@ def test_im2col_is_unfold_and_col2im_is_fold_of_pytorch():
     np.testing.assert_allclose(tconv.col2im(columns, geometry), folded, atol=1e-12)
 
 
+@pytest.mark.parametrize("function", [tconv.im2col, tconv.col2im])
+def test_what_is_no_geometry(function):
+    with pytest.raises(TypeError) as caught:
+        function(np.ones(5), (5,))
+    assert str(caught.value) == f"{function.__name__}: geometry must be a tconv.Geometry; got (5,)"
+
+
+def test_what_has_no_sum():
+    with pytest.raises(TypeError, match=r"^col2im: columns must be of a numeric dtype; got datetime64\[D\]$"):
+        tconv.col2im(np.zeros((3, 2), "datetime64[D]"), tconv.Geometry.conv(5, 3, stride=2))
+
+
 def test_errors():
     geometry = tconv.Geometry.conv(5, 3, stride=2)
     with pytest.raises(TypeError, match=r"^im2col: y must be a NumPy array; got \[1\] of type list$"):

@@ -49,6 +49,34 @@ def test_lower_precision_is_judged_by_its_own_rounding(dtype):
     assert not tconv.dot_test(up, down, (1, 2, 4, 4), (1, 3, 9, 9), dtype=dtype, tolerance=0.0)
 
 
+@pytest.mark.parametrize(
+    ("changes", "kind", "text"),
+    [
+        ({"forward": 1}, TypeError, "forward must be callable; got 1"),
+        ({"adjoint": None}, TypeError, "adjoint must be callable; got None"),
+        ({"tolerance": "abc"}, TypeError, "tolerance must be a number of at least 0; got 'abc'"),
+        ({"tolerance": -1}, ValueError, "tolerance must be a number of at least 0; got -1"),
+        ({"tolerance": float("nan")}, ValueError, "tolerance must be a number of at least 0; got nan"),
+        ({"seed": 1.5}, TypeError, "seed must be an integer of at least 0; got 1.5 of type float"),
+        (
+            {"forward": lambda x: 1j * x},
+            TypeError,
+            "forward must return real numbers; got an array of dtype complex128",
+        ),
+        ({"adjoint": lambda y: y > 0}, TypeError, "adjoint must return real numbers; got an array of dtype bool"),
+    ],
+)
+def test_wrong_arguments(changes, kind, text):
+    arguments = {"forward": lambda x: x, "adjoint": lambda y: y, "x_shape": (3,), "y_shape": (3,)}
+    with pytest.raises(kind) as caught:
+        tconv.dot_test(**(arguments | changes))
+    assert str(caught.value) == f"dot_test: {text}"
+
+
+def test_numpy_numbers_are_numbers():
+    assert tconv.dot_test(lambda x: x, lambda y: y, (3,), (3,), seed=np.array(2), tolerance=np.float32(1e-6))
+
+
 def test_errors():
     same = {"forward": lambda x: x, "adjoint": lambda y: y}
     with pytest.raises(ValueError, match=r"^dot_test: forward must return an array of shape \(4,\); got \(3,\)$"):

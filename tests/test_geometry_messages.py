@@ -200,7 +200,8 @@ GEOMETRY = [
     ),
     (
         lambda: Geometry.conv_transpose((3, 3), 3, output_size=(5, 5, 5)),
-        "Geometry.conv_transpose: output_size must be an integer or a sequence of 2 integers, one an axis; got (5, 5, 5)",
+        "Geometry.conv_transpose: output_size must be an integer or a sequence of 2 integers, one an axis; "
+        "got (5, 5, 5)",
     ),
     (
         lambda: Geometry.conv_transpose((3, 3), 3, padding=((0, 0), (3, 2))),

@@ -57,6 +57,12 @@ UP = [
     ),
     # which fine size
     (
+        {"output_padding": ()},
+        ValueError,
+        "output_padding must be an integer or a sequence of 2 integers, one an axis; got ()",
+        ", output_padding=()",
+    ),
+    (
         {"output_padding": 1},
         ValueError,
         "output_padding must be less than max(stride, dilation) = max(1, 1) = 1; got 1 (axis 0)",
@@ -108,6 +114,12 @@ UP = [
         ", layout='channels_last'",
     ),
     (
+        {"layout": []},
+        TypeError,
+        'layout must be one of "channels_first", "channels_last"; got [] of type list',
+        ", layout=[]",
+    ),
+    (
         {"method": "fast"},
         ValueError,
         'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases"; got \'fast\'',
@@ -130,6 +142,13 @@ ARRAYS_UP = [
         TypeError,
         "x must be a NumPy array; got ",
         "x=float32 (2, 8, 4, 5), w=float32 (8, 6, 3, 3)",
+    ),
+    (
+        (np.matrix(np.ones((2, 6), np.float32)), W),
+        {},
+        TypeError,
+        "x must be a NumPy array; got ",
+        "x=float32 (2, 6), w=float32 (8, 6, 3, 3)",
     ),
     ((X, None), {}, TypeError, "w must be a NumPy array; got None of type NoneType", "x=float32 (2, 8, 4, 5), w=None"),
     (

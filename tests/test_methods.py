@@ -156,11 +156,12 @@ def test_integers_are_exact_and_wrap_around(operation, dtype, method):
     np.testing.assert_array_equal(result, (whole % 2**info.bits).astype(np.uint64).astype(dtype))
 
 
+@pytest.mark.parametrize("coarse", [(7, 5), (2, 20)], ids=["rows of the first axis", "rows of the longest axis"])
 @every_method
 @every_operation
-def test_work_in_several_blocks_gives_the_same(operation, method, monkeypatch):
-    """The public layers are larger than a block; here the block is made small instead."""
-    geometry = tconv.Geometry.conv_transpose((7, 5), (3, 4), stride=2, padding=((1, 0), (1, 1)), dilation=(1, 2))
+def test_work_in_several_pieces_gives_the_same(operation, method, coarse, monkeypatch):
+    """The public layers are larger than a piece; here the piece is made small instead."""
+    geometry = tconv.Geometry.conv_transpose(coarse, (3, 4), stride=2, padding=((1, 0), (1, 1)), dilation=(1, 2))
     x, w, y = arrays(geometry, batch=5, cin=4, cout=6, groups=2)
     whole = compute(operation, geometry, x, w, y, groups=2, method=method)
     for budget in (1, 300, 3000, 9000):

@@ -75,6 +75,22 @@ def test_later_changes_of_the_weights_do_not_reach_the_operator():
     assert (operator @ np.ones(5)).tolist() == [3, 3, 3]
 
 
+def test_products_are_computed_in_the_dtype_of_both():
+    geometry, v = tconv.Geometry.conv(6, 2, stride=2), np.arange(6) + 0.5
+    for dtype in ("int8", "int64", "float16", "float32"):
+        w = np.full((1, 1, 2), 100, dtype)
+        operator = tconv.linear_operator(geometry, w)
+        np.testing.assert_allclose(operator @ v, tconv.sparse_matrix(geometry, w) @ v)
+        np.testing.assert_allclose(operator.T @ v[:3], tconv.sparse_matrix(geometry, w).T @ v[:3])
+    assert (tconv.linear_operator(geometry, np.ones((1, 1, 2), "int32")) @ np.arange(6)).dtype == np.int64
+
+
+def test_complex_vectors_are_refused():
+    operator = tconv.linear_operator(tconv.Geometry.conv(6, 2, stride=2), np.ones((1, 1, 2)))
+    with pytest.raises(TypeError, match=r"^linear_operator: the dtype of a product must be one of .*; got complex128$"):
+        operator @ np.full(6, 1j)
+
+
 def test_errors():
     geometry = tconv.Geometry.conv((4, 4), 3)
     with pytest.raises(ValueError) as error:

@@ -248,3 +248,13 @@ def test_many_threads_at_once():
         for total, size in pool.map(work, cases):
             geometry = tconv.Geometry.conv_transpose((size, size), 4, stride=2, padding=1)
             assert total == 2 * geometry.coverage().sum()
+
+
+@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_arithmetic_is_silent_whatever_numpy_is_told_to_report(dtype, method):
+    x, w, b = np.full((1, 2, 6), np.inf, dtype), np.ones((2, 3, 3), dtype), np.full(3, -np.inf, dtype)
+    with np.errstate(all="raise"):
+        assert np.isnan(tconv.conv_transpose(x, w, b, method=method)).all()
+        huge = np.full((1, 1, 1), np.finfo(dtype).max, dtype)
+        assert np.isinf(tconv.conv_transpose(huge, huge, method=method)).all()

@@ -156,3 +156,9 @@ def test_str():
     assert (first.residue, first.count, first.taps) == ((0, 0), (4, 3), 2)
     assert (second.residue, second.count, second.taps) == ((0, 1), (4, 2), 0)
     assert str(phases(Geometry.conv_transpose(3, 3))[0]) == "residue 0: taps 0, 1, 2 at shifts 0, -1, -2"
+
+
+def test_what_is_no_geometry():
+    with pytest.raises(TypeError) as caught:
+        phases(None)
+    assert str(caught.value) == "phases: geometry must be a tconv.Geometry; got None"
