@@ -279,3 +279,12 @@ def test_explained_looks_at_the_context_only_when_there_is_an_error():
 def test_explained_leaves_other_errors_alone():
     with pytest.raises(ZeroDivisionError), checks.explained("Axis"):
         1 / 0  # noqa: B018  # for its error
+
+
+def test_numbers_too_long_to_print_are_described():
+    with pytest.raises(Rejected, match=r"^stride must be an integer of at least 1; got an integer of 16610 bits$"):
+        checks.integer("stride", -(10**5000), 1)
+    with pytest.raises(
+        Rejected, match=r"^the result must have a size below 2\*\*63 bytes; it would take an integer of"
+    ):
+        checks.fits_memory("the result", 10**5000)

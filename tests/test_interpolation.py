@@ -133,6 +133,38 @@ def test_phase_sums_are_in_the_order_of_the_taps():
             ValueError,
             "upsampling_padding: kernel must have at least scale = 4 taps along each axis; got 3",
         ),
+        *[
+            (
+                lambda ndim=ndim: nearest_kernel(2, ndim=ndim),
+                ValueError,
+                f"nearest_kernel: ndim must be an integer from 1 to 32; got {ndim}",
+            )
+            for ndim in (33, 10**30)
+        ],
+        (
+            lambda: phase_sums("abc", 2),
+            TypeError,
+            "phase_sums: kernel must be a NumPy array; got 'abc' of type str",
+        ),
+        (lambda: phase_sums([], 2), TypeError, "phase_sums: kernel must be a NumPy array; got [] of type list"),
+        (
+            lambda: phase_sums(np.array(["a"]), 2),
+            TypeError,
+            "phase_sums: kernel must be an array of integers or floats; got dtype <U1",
+        ),
+        *[
+            (
+                lambda shape=shape: phase_sums(np.ones(shape), 2),
+                ValueError,
+                f"phase_sums: kernel must have at least 1 axis and 1 element; got shape {shape}",
+            )
+            for shape in ((), (0,), (3, 0))
+        ],
+        (
+            lambda: phase_sums(np.ones((1, 1)), 10**20),
+            ValueError,
+            f"phase_sums: the sums must have a size below 2**63 bytes; it would take {8 * 10**40}",
+        ),
         (lambda: phase_sums(np.ones(3), 0), ValueError, "phase_sums: scale must be an integer of at least 1; got 0"),
         (
             lambda: nearest_kernel(2**32),

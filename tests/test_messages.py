@@ -144,7 +144,7 @@ ARRAYS_UP = [
         "x=float32 (2, 8, 4, 5), w=float32 (8, 6, 3, 3)",
     ),
     (
-        (np.matrix(np.ones((2, 6), np.float32)), W),
+        (np.ones((2, 6), np.float32).view(np.matrix), W),
         {},
         TypeError,
         "x must be a NumPy array; got ",

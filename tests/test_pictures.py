@@ -120,6 +120,67 @@ def test_a_format_that_cannot_hold_the_result_is_refused_before_any_work(tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "target", "text"),
+    [
+        *[
+            ("I;16", f"out.{form.lower()}", f"a format that holds I;16 pictures, such as .png; got {form}")
+            for form in ("GIF", "WEBP", "BMP")
+        ],
+        *[
+            ("F", f"out.{form.lower()}", f"a format that holds F pictures, such as .tif; got {form}")
+            for form in ("GIF", "WEBP", "PNG")
+        ],
+        *[
+            ("RGBA", f"out.{form.lower()}", f"a format that holds RGBA pictures, such as .png; got {form}")
+            for form in ("BMP", "DIB")
+        ],
+        ("L", "out.ico", "a format that holds pictures of any size, such as .png; got ICO"),
+        ("L", "out.icns", "a format that holds pictures of any size, such as .png; got ICNS"),
+    ],
+)
+def test_a_format_that_would_take_something_away_is_refused(tmp_path, mode, target, text):
+    Image.new(mode, (2, 2)).save(tmp_path / "in.tif")
+    with pytest.raises(ValueError) as caught:
+        enlarge(tmp_path / "in.tif", tmp_path / target, 2)
+    assert str(caught.value) == f"enlarge: output must be in {text}"
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
+@pytest.mark.parametrize("target", ["out.png", "out.tif", "out.jp2", "out.pgm"])
+def test_formats_of_16_bits_keep_them(files, target):
+    values = noise(5, 6, dtype=np.uint16)
+    options = (Image.fromarray(values), "in.tif", target, 1, "nearest")
+    assert_array_equal(np.asarray(files(*options)), values)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_picture_may_become_a_pdf(tmp_path, mode):
+    Image.new(mode, (2, 2)).save(tmp_path / "in.png")
+    enlarge(tmp_path / "in.png", tmp_path / "out.pdf", 2)
+    assert (tmp_path / "out.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_folder_is_refused_before_any_work(tmp_path, monkeypatch):
+    Image.new("L", (2, 2)).save(tmp_path / "in.png")
+    (tmp_path / "out.png").mkdir()
+    monkeypatch.setattr(tconv.pictures, "read", lambda _: pytest.fail("work was done"))
+    with pytest.raises(IsADirectoryError, match="Is a directory"):
+        enlarge(tmp_path / "in.png", tmp_path / "out.png", 2)
+
+
+def test_an_error_of_the_encoder_names_the_file(tmp_path, monkeypatch):
+    def fails(*_, **__):
+        raise OSError("encoder error -2")
+
+    Image.new("L", (2, 2)).save(tmp_path / "in.png")
+    image = tconv.pictures.read(tmp_path / "in.png")
+    monkeypatch.setattr(Image.Image, "save", fails)
+    with pytest.raises(OSError) as caught:
+        tconv.pictures._write(image, tmp_path / "out.png", "PNG", None)
+    assert str(caught.value) == f"{tmp_path / 'out.png'} cannot be written: encoder error -2"
+
+
 def test_a_format_that_is_too_small_is_refused(tmp_path):
     Image.new("L", (700, 2)).save(tmp_path / "in.png")
     with pytest.raises(ValueError) as caught:
@@ -136,8 +197,9 @@ def test_broken_pictures_are_failures_of_the_file(tmp_path):
     cut = tmp_path / "cut.png"
     Image.fromarray(noise(50, 50, 3)).save(cut)
     cut.write_bytes(cut.read_bytes()[:2000])
-    with pytest.raises(OSError, match="truncated"):
+    with pytest.raises(OSError, match="truncated") as caught:
         enlarge(cut, tmp_path / "out.png", 2)
+    assert str(caught.value).startswith(f"{cut} is a broken picture: ")
     with pytest.raises(FileNotFoundError, match="No such folder"):
         enlarge(cut, tmp_path / "nowhere" / "out.png", 2)
     assert not (tmp_path / "out.png").exists()

@@ -129,6 +129,22 @@ def test_transparent_cells_lend_no_colour():
             "upsample: picture must be a NumPy array; got [[1]] of type list",
         ),
         (
+            (np.ones((1, 1)).view(np.matrix), 2),
+            TypeError,
+            "upsample: picture must be a NumPy array; got matrix([[1.]]) of type matrix",
+        ),
+        (
+            (np.ma.ones((2, 2)).astype(np.float32)[0:1, 0:1], 2),
+            TypeError,
+            "upsample: picture must be a NumPy array; got masked_array(data=[[1.]],\n  ... "
+            "\n            dtype=float32) of type MaskedArray",
+        ),
+        (
+            (np.ones((2, 2)), 1, np.ones((1, 1)).view(np.matrix)),
+            TypeError,
+            "upsample: kernel must be a NumPy array; got matrix([[1.]]) of type matrix",
+        ),
+        (
             (np.ones(3), 2),
             ValueError,
             "upsample: picture must have shape (rows, columns) or (rows, columns, channels), none 0; got (3,)",
@@ -140,7 +156,7 @@ def test_transparent_cells_lend_no_colour():
         ),
         (
             (np.ones((2, 3), int), 2),
-            ValueError,
+            TypeError,
             "upsample: picture must be of dtype uint8, uint16, float16, float32, float64; got int64",
         ),
         ((np.ones((2, 3)), 0), ValueError, "upsample: scale must be an integer of at least 1; got 0"),
@@ -166,12 +182,43 @@ def test_transparent_cells_lend_no_colour():
             ValueError,
             "upsample: kernel must hold finite numbers; got NaN or infinity among them",
         ),
+        *[
+            (
+                (np.ones((2, 3), dtype), 2, np.full((2, 2), weight)),
+                ValueError,
+                f"upsample: kernel must hold weights whose sums are within {computed}, in which {dtype} pictures are "
+                f"computed; got weights up to {weight}",
+            )
+            for dtype, computed, weight in (
+                ("uint8", "float32", 1e300),
+                ("uint8", "float32", 1e36),
+                ("float32", "float32", 3e38),
+                ("float64", "float64", 1e308),
+            )
+        ],
     ],
 )
 def test_wrong_arguments_are_named(arguments, error, text):
     with pytest.raises(error) as caught:
         upsample(*arguments)
     assert str(caught.value) == text
+
+
+def test_floats_beyond_their_range_become_infinite_without_a_warning():
+    steps = np.array([[0, 65504, 65504, 0]], np.float16)
+    assert np.isposinf(upsample(steps, 2, "bicubic")).any()
+    assert np.isnan(upsample(np.array([[np.inf, -np.inf]]), 2)).any()
+
+
+def test_large_weights_within_the_range_are_taken():
+    assert_array_equal(upsample(np.ones((1, 2), np.uint8), 1, np.full((1, 1), 1e30)), [[255, 255]])
+    assert_array_equal(upsample(np.ones((1, 2)), 1, np.full((1, 1), 1e300)), [[1e300, 1e300]])
+
+
+def test_alpha_is_true_or_false():
+    with pytest.raises(TypeError) as caught:
+        upsample(np.ones((2, 3)), 2, alpha=[])
+    assert str(caught.value) == "upsample: alpha must be True or False; got []"
 
 
 def test_alpha_needs_a_colour():

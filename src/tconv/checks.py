@@ -54,6 +54,8 @@ def explained(call: str, context: Callable[[], str] | None = None) -> Iterator[N
 
 def shorten(value: object, limit: int = 60) -> str:
     """The repr of a value, cut in the middle where it is long, so that a message stays readable."""
+    if isinstance(value, int) and value.bit_length() > 4096:  # Python refuses to print the largest
+        return f"an integer of {value.bit_length()} bits"
     text = repr(value)
     if len(text) <= limit:
         return text
@@ -71,7 +73,7 @@ def integer(name: str, value: object, least: int | None = None) -> int:
     except TypeError:
         wrong_type(f"{name} {allowed}; got {shorten(value)} of type {type(value).__name__}")
     if least is not None and number < least:
-        wrong(f"{name} {allowed}; got {number}")
+        wrong(f"{name} {allowed}; got {shorten(number)}")
     return number
 
 
@@ -182,7 +184,7 @@ def physical_memory() -> int:
 def fits_memory(what: str, size: int) -> None:
     """An array of this many bytes can be indexed and held in memory."""
     if size > INDEX_MAX:
-        wrong(f"{what} must have a size below 2**63 bytes; it would take {size}")
+        wrong(f"{what} must have a size below 2**63 bytes; it would take {shorten(size, 200)}")
     if size > physical_memory():
         raise Rejected(
             MemoryError, f"{what} must fit into memory, {memory(physical_memory())}; it would take {memory(size)}"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Formats that hold no more than so many pixels a side.
 _LIMITS = {"JPEG": 65500, "WEBP": 16383}
+#: Formats of icons: Pillow shrinks or stretches a picture to the sizes that icons have.
+_ICONS = ("ICNS", "ICO")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,8 @@ def _format_of(target: Path) -> str:
         checks.wrong(
             f"output must end in the extension of a picture format, such as .png, .jpg or .tif; got {target.name!r}"
         )
+    if form in _ICONS:
+        checks.wrong(f"output must be in a format that holds pictures of any size, such as .png; got {form}")
     check_place(target)
     return form
 
@@ -178,7 +182,7 @@ def _survives(form: str, mode: str) -> bool:
         with Image.open(file) as back:
             kept, transparent = back.mode, "transparency" in back.info
     except UnidentifiedImageError:  # a format that Pillow writes and does not read, such as PDF
-        return mode in ("L", "RGB")
+        return mode not in ("F", "I;16")
     except (OSError, ValueError, KeyError):
         return False
     if mode.endswith("A"):

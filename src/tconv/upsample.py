@@ -120,9 +120,8 @@ def planned(
     rows, columns, channels = (*picture.shape, 1)[:3]
     if alpha and channels < 2:
         checks.wrong(f"picture must have a channel beside the alpha channel; got shape {picture.shape}")
-    return Enlargement(rows, columns, channels, scale, (weights.shape[0], weights.shape[1]), alpha), weights.astype(
-        dtype
-    )
+    plan = Enlargement(rows, columns, channels, scale, (weights.shape[0], weights.shape[1]), alpha)
+    return plan, weights.astype(dtype)
 
 
 def _check_range(weights: NDArray[np.float64], picture: np.dtype[Any], computed: np.dtype[Any], alpha: bool) -> None:

@@ -72,6 +72,46 @@ def test_notes_are_comments_below_the_code(run):
             '"dilation_rate", "use_bias"; got \'kernel\'',
         ),
         (
+            "--from keras --to torch kernel_size=()",
+            "kernel_size must have an entry for each axis, from 1 to 32 of them; got 0",
+        ),
+        (
+            "--from tconv --to torch --kernel 3 stride=[]",
+            "--stride must have an entry for each axis, from 1 to 32 of them; got 0",
+        ),
+        (
+            "--from keras --to torch kernel_size=3 strides=" + "9" * 5000,
+            "strides must hold integers of at most 99 digits; got '99999999999999999999999999 ... "
+            "99999999999999999999999999'",
+        ),
+        (
+            "--from torch --to keras kernel_size=3 stride=" + "(" * 1000,
+            "--stride must be an integer of at least 1; got '(((((((((((((((((((((((((( ... "
+            "((((((((((((((((((((((((((' of type str",
+        ),
+        (
+            "--from tconv --to torch --kernel 3 padding=[(0,1),(0,'a')]",
+            "--padding of axis 1 (high end) must be an integer; got 'a' of type str",
+        ),
+        (
+            "--from tconv --to torch --kernel 3 --output-padding 0 --output-size 9 --coarse 3x0",
+            "--coarse of axis 1 must be an integer of at least 1; got 0",
+        ),
+        *[
+            (
+                f"--from keras --to torch --kernel 3 --padding 1 --ndim {n}",
+                f"--ndim must be an integer from 1 to 32; got {n}",
+            )
+            for n in ("0", "33", "9" * 20)
+        ],
+        *[
+            (
+                f"--from keras --to torch --kernel 3 {option} 1.5",
+                f"{option} must be an integer of at least 1; got '1.5'",
+            )
+            for option in ("--groups", "--in-channels", "--out-channels")
+        ],
+        (
             "--from keras --to torch 4",
             "parameters must be written NAME=VALUE, such as kernel_size=4; got '4'",
         ),

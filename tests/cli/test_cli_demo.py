@@ -1,5 +1,7 @@
 """`tconv demo`: what it prints and where it writes."""
 
+import pytest
+
 from tconv.methods import METHODS
 
 
@@ -39,3 +41,31 @@ def test_demo_as_json(run_json, tmp_path):
 def test_demo_does_not_compute_what_it_cannot_write(run, tmp_path):
     code, out, err = run("demo", "-o", tmp_path / "nowhere" / "figure.png")
     assert (code, out, err) == (1, "", f"tconv demo: {tmp_path / 'nowhere'}: No such folder\n")
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    monkeypatch.setattr("tconv.cli.demo.computed", lambda _: pytest.fail("work was done"))
+
+
+@pytest.mark.parametrize("name", ["figure.jpg", "figure.xyz", "figure", ".png"])
+def test_the_figure_is_a_png(run, tmp_path, no_work, name):
+    code, out, err = run("demo", "-o", tmp_path / name)
+    message = f"tconv demo: --output must end in .png, the format of the figure; got {name!r}"
+    assert (code, out, err) == (2, "", f"{message}\nTry 'tconv demo --help'.\n")
+
+
+def test_a_folder_is_no_place_for_the_figure(run, tmp_path, no_work):
+    target = tmp_path / "folder.png"
+    target.mkdir()
+    assert run("demo", "-o", target) == (1, "", f"tconv demo: {target}: Is a directory\n")
+
+
+def test_a_full_disk_is_said_with_the_name_of_the_figure(run, tmp_path, monkeypatch):
+    def fails(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tconv.cli.demo.computed", lambda _: None)
+    monkeypatch.setattr("tconv.draw.demo.save", fails)
+    target = tmp_path / "figure.png"
+    assert run("demo", "-o", target) == (1, "", f"tconv demo: {target}: No space left on device\n")

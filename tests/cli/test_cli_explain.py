@@ -124,4 +124,4 @@ def test_explain_is_quick_and_short_at_any_size(run):
 def test_explain_names_what_groups_must_divide(run):
     code, out, err = run("explain --coarse 3 --kernel 3 --groups 2 --in-channels 3")
     assert (code, out) == (2, "")
-    assert err.startswith("tconv explain: --groups must divide in_channels = 3; got 2\n")
+    assert err.startswith("tconv explain: --groups must divide --in-channels = 3; got 2\n")

@@ -87,7 +87,10 @@ def test_size_is_exact_where_floating_point_is_not(run_json):
         ),
         ("--coarse 4x --kernel 3", "--coarse must be an integer or one for each axis, such as 4 or 4x3; got '4x'"),
         ("--coarse 4 --kernel 0", "--kernel must be an integer of at least 1; got 0"),
-        ("--coarse 4x4 --kernel 3x3x3", "--kernel must be one integer or 2 integers, one an axis; got (3, 3, 3)"),
+        (
+            "--coarse 4x4 --kernel 3x3x3",
+            "--kernel must be an integer or a sequence of 2 integers, one an axis; got (3, 3, 3)",
+        ),
         (
             "--coarse 4 --kernel 3 --padding 1:2:3",
             '--padding must be an integer or a low:high pair, such as 1, 1x0 or 1:2, or "same" or "valid"; '

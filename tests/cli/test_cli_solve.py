@@ -57,15 +57,25 @@ def test_solve_without_an_answer_fails_with_the_reason(run):
     [
         ("--kernel 3", "two of --coarse, --fine and --scale must be given, or --scale alone; got none of them"),
         ("--coarse 3", "--coarse and fine must both be given, or scale; got coarse=3 and fine=None"),
+        ("--scale 2 --limit 1e3", "--limit must be an integer of at least 1; got '1e3'\n"),
+        (
+            "--scale 2x2 --padding 0 --output-padding 0x-1",
+            "--output-padding of axis 1 must be an integer of at least 0; ",
+        ),
         ("--scale 2 --limit 0", "--limit must be an integer of at least 1; got 0"),
         (
             "--scale 2 --padding same",
             "--padding must be integers or (low, high) pairs of them, or left out to be found; ",
         ),
-        ("--scale 2 --max-kernel x", "Invalid value for '--max-kernel': "),
+        ("--scale 2 --max-kernel x", "--max-kernel must be an integer of at least 1; got 'x'\n"),
     ],
 )
 def test_wrong_questions_are_usage_errors(run, arguments, message):
     code, out, err = run("solve", *arguments.split())
     assert (code, out) == (2, "")
     assert err.startswith(f"tconv solve: {message}")
+
+
+def test_a_limit_beyond_all_counting_is_no_limit(run_json):
+    found = run_json("solve --coarse 2 --fine 4 --limit 99999999999999999999999")
+    assert found["complete"] is True

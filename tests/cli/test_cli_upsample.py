@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,13 +92,30 @@ def test_wrong_kernels_are_usage_errors(run, photo):
     ("arguments", "code", "message"),
     [
         ("photo.png --scale 0 -o out.png", 2, "--scale must be an integer of at least 1; got 0"),
-        ("photo.png --scale 1.5 -o out.png", 2, "Invalid value for '--scale': "),
+        ("photo.png --scale 1.5 -o out.png", 2, "--scale must be an integer of at least 1; got '1.5'\n"),
         ("photo.png --scale 2", 2, "Missing option '--output'"),
         ("--scale 2 -o out.png", 2, "Missing argument 'PHOTO'."),
         (
             "photo.png --scale 2 -o out.xyz",
             2,
             "--output must end in the extension of a picture format, such as .png, .jpg or .tif; got 'out.xyz'",
+        ),
+        (
+            "photo.png --scale 2 -o out.ico",
+            2,
+            "--output must be in a format that holds pictures of any size, such as .png; got ICO\n",
+        ),
+        (
+            "deep.png --scale 2 -o out.webp",
+            2,
+            "--output must be in a format that holds I;16 pictures, such as .png; got WEBP\n",
+        ),
+        ("cut.jpg --scale 2 -o out.png", 1, "cut.jpg is a broken picture: image file is truncated ("),
+        (
+            "photo.png --scale 2 -o out.png --kernel huge.npy",
+            2,
+            "--kernel must hold weights whose sums are within float32, in which uint8 pictures are computed; "
+            "got weights up to 1e+300\n",
         ),
         ("photo.png --scale 20000 -o out.jpg", 2, "--output must have at most 65500 pixels a side as JPEG; it would "),
         ("photo.png --scale 9999 -o out.webp", 2, "--output must have at most 16383 pixels a side as WEBP; it would "),
@@ -114,6 +132,10 @@ def test_wrong_files_and_options(run, photo, monkeypatch, arguments, code, messa
     monkeypatch.chdir(photo.parent)
     (photo.parent / "text.png").write_text("no picture")
     (photo.parent / "folder.png").mkdir()
+    Image.fromarray(np.full((2, 2), 40000, np.uint16)).save("deep.png")
+    Image.effect_noise((90, 90), 50).save("whole.jpg")
+    (photo.parent / "cut.jpg").write_bytes((photo.parent / "whole.jpg").read_bytes()[:2000])
+    np.save("huge.npy", np.full((4, 4), 1e300))
     returned, out, err = run("upsample", *arguments.split())
     assert (returned, out) == (code, "")
     assert err.startswith(f"tconv upsample: {message}")
@@ -130,3 +152,20 @@ def test_progress_is_shown_on_the_error_stream_of_a_terminal(run, photo, monkeyp
     assert json.loads(out)["strips"] == 4
     assert "upsample photo.png" in err
     assert "4/4" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+def test_a_full_disk_is_said_without_its_number(run, photo):
+    target = photo.parent / "full.png"
+    target.symlink_to("/dev/full")
+    message = f"tconv upsample: {target}: No space left on device\n"
+    assert run("upsample", photo, "--scale", 2, "-o", target) == (1, "", message)
+
+
+def test_an_error_without_a_file_is_said_without_its_number(run, photo, monkeypatch):
+    def fails(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tconv.cli.upsample.enlarge", fails)
+    message = "tconv upsample: No space left on device\n"
+    assert run("upsample", photo, "--scale", 2, "-o", photo) == (1, "", message)

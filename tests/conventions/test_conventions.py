@@ -190,9 +190,45 @@ def test_tconvs_own_line_gives_our_result(layer):
             "torch",
             {"kernel_size": (3, 3), "stride": (2, 2, 2)},
             {},
-            "torch.read: stride must be one integer or 2 integers, one an axis; got (2, 2, 2)\n"
+            "torch.read: stride must be an integer or a sequence of 2 integers, one an axis; got (2, 2, 2)\n"
             "  called with kernel_size=(3, 3), stride=(2, 2, 2)",
         ),
+        *[
+            (
+                name,
+                parameters,
+                keywords,
+                f"{name}.read: {empty} must have an entry for each axis, from 1 to 32 of them; {got}",
+            )
+            for name, parameters, keywords, empty, got in (
+                ("keras", {"kernel_size": ()}, {}, "kernel_size", "got 0\n  called with kernel_size=()"),
+                (
+                    "keras",
+                    {"kernel_size": 3, "strides": []},
+                    {},
+                    "strides",
+                    "got 0\n  called with kernel_size=3, strides=[]",
+                ),
+                ("torch", {"kernel_size": 3}, {"kernel": ()}, "kernel", "got 0\n  called with kernel_size=3"),
+                (
+                    "torch",
+                    {"kernel_size": 3},
+                    {"coarse": [], "ndim": 1},
+                    "coarse",
+                    "got 0\n  called with kernel_size=3",
+                ),
+                ("torch", {"kernel_size": 3}, {"coarse": [9] * 33}, "coarse", "got 33\n  called with kernel_size=3"),
+            )
+        ],
+        *[
+            (
+                "torch",
+                {"kernel_size": 3},
+                {"ndim": ndim},
+                f"torch.read: ndim must be an integer from 1 to 32; got {ndim}\n  called with kernel_size=3",
+            )
+            for ndim in (0, 33, 10**30)
+        ],
         (
             "tconv",
             {"kernel": 3, "padding": 9},

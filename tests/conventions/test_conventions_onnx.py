@@ -128,7 +128,8 @@ def test_same_upper_is_kerass_same():
         (
             {"pads": [1, 1]},
             {"kernel": (3, 3)},
-            "onnx.read: pads must be one integer or 4 integers, one an end of an axis, all lows first; got [1, 1]\n"
+            "onnx.read: pads must be an integer or a sequence of 4 integers, one an end of an axis, all lows first; "
+            "got [1, 1]\n"
             "  called with pads=[1, 1]",
         ),
         (

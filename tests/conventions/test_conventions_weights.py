@@ -112,6 +112,30 @@ def test_the_weight_lines_do_what_the_functions_do(name, transposed_kernel, grou
             "  called with w=(4, 4, 3), dialect='jax', groups=3",
         ),
         (
+            lambda: weight_to_tconv(np.ones((4, 4, 3)), "jax", transpose_kernel=()),
+            TypeError,
+            "weight_to_tconv: transpose_kernel must be True or False; got ()\n"
+            "  called with w=(4, 4, 3), dialect='jax', groups=1",
+        ),
+        (
+            lambda: weight_from_tconv(np.ones((4, 4, 3)), "torch", transpose_kernel=()),
+            TypeError,
+            "weight_from_tconv: transpose_kernel must be True or False; got ()\n"
+            "  called with w=(4, 4, 3), dialect='torch', groups=1",
+        ),
+        (
+            lambda: weight_from_tconv(np.ones((2, 3, 3, 3)), "keras", dilation=10**30),
+            ValueError,
+            "weight_from_tconv: w with its dilation written out as zeros must have a size below 2**63 bytes; it would "
+            f"take {48 * (2 * 10**30 + 1) ** 2}\n  called with w=(2, 3, 3, 3), dialect='keras', groups=1",
+        ),
+        (
+            lambda: weight_to_tconv(np.ones((3, 3, 2, 3)), "keras", dilation=10**30),
+            ValueError,
+            f"weight_to_tconv: w must be zero between the taps of dilation {(10**30, 10**30)}; it is not\n"
+            "  called with w=(3, 3, 2, 3), dialect='keras', groups=1",
+        ),
+        (
             lambda: DIALECTS["keras"].spell({"groups": 2}),
             ValueError,
             'keras.spell: Keras can be told "kernel", "stride", "padding", "output_padding", "dilation", '
@@ -123,3 +147,26 @@ def test_weights_and_words_that_cannot_be(call, error, message):
     with pytest.raises(error) as caught:
         call()
     assert str(caught.value) == message
+
+
+def test_zeros_beyond_memory_are_refused(monkeypatch):
+    monkeypatch.setattr("tconv.checks.physical_memory", lambda: 2**30)
+    with pytest.raises(MemoryError) as caught:
+        weight_from_tconv(np.ones((2, 3, 3, 3)), "keras", dilation=10**6)
+    assert str(caught.value) == (
+        "weight_from_tconv: w with its dilation written out as zeros must fit into memory, 1.0 GiB; "
+        "it would take 178814.1 GiB\n  called with w=(2, 3, 3, 3), dialect='keras', groups=1"
+    )
+    with pytest.raises(MemoryError) as caught:
+        weight_from_tconv(np.broadcast_to(1.0, (2**16, 1, 3)), "keras", groups=2**16)
+    assert str(caught.value) == (
+        "weight_from_tconv: w with zeros between its groups must fit into memory, 1.0 GiB; it would take 96.0 GiB\n"
+        "  called with w=(65536, 1, 3), dialect='keras', groups=65536"
+    )
+
+
+def test_a_single_tap_may_have_any_dilation():
+    w = np.ones((2, 3, 1))
+    there = weight_from_tconv(w, "keras", dilation=10**30)
+    assert there.shape == (1, 3, 2)
+    np.testing.assert_array_equal(weight_to_tconv(there, "keras", dilation=10**30), w)

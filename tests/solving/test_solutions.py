@@ -215,7 +215,7 @@ VALUES = [
     ),
     (
         lambda: solve((3, 3), (6, 6, 6)),
-        "fine must be one integer or 2 integers, one an axis; got (6, 6, 6)\n"
+        "fine must be an integer or a sequence of 2 integers, one an axis; got (6, 6, 6)\n"
         "  called with coarse=(3, 3), fine=(6, 6, 6)",
     ),
     (lambda: solve(scale=0), "scale must be an integer of at least 1; got 0\n  called with scale=0"),
@@ -315,3 +315,9 @@ def test_a_wrong_type(call, text):
     with pytest.raises(TypeError) as caught:
         call()
     assert str(caught.value) == f"solve: {text}"
+
+
+def test_a_limit_beyond_all_counting_is_no_limit():
+    everything = solve(2, 4, limit=10**30)
+    assert everything.are_all
+    assert list(everything) == list(solve(2, 4, limit=len(everything)))

@@ -84,5 +84,7 @@ def _complain(name: str, message: str, code: int) -> int:
 
 
 def _said(error: OSError) -> str:
-    """The file first, as the shell's own tools say it."""
-    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    """The file first, as the shell's own tools say it, and no number."""
+    if not error.strerror:
+        return str(error)
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from tconv import checks
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError, usage_errors
 from tconv.conventions import DIALECTS, Saying
 from tconv.conventions import convert as converted
+from tconv.conventions.given import MOST_AXES
 
 Given = options.Text
 NAMES = ", ".join(DIALECTS)
+#: Python reads and writes no integers of thousands of digits; options stop at 99 too.
+_LONG = re.compile(r"[0-9]{100}")
 
 
 def convert(
@@ -30,12 +35,12 @@ def convert(
     output_padding: Annotated[Given, typer.Option(metavar="N", help="Output padding.")] = None,
     output_size: Annotated[Given, typer.Option(metavar="SIZE", help="Size of the result; needs --coarse.")] = None,
     dilation: Annotated[Given, typer.Option(metavar="N", help="Dilation.")] = None,
-    groups: Annotated[int | None, typer.Option(metavar="N", help="Groups of channels.")] = None,
-    in_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of x.")] = None,
-    out_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the result.")] = None,
+    groups: Annotated[Given, typer.Option(metavar="N", help="Groups of channels.")] = None,
+    in_channels: Annotated[Given, typer.Option(metavar="N", help="Channels of x.")] = None,
+    out_channels: Annotated[Given, typer.Option(metavar="N", help="Channels of the result.")] = None,
     bias: Annotated[bool | None, typer.Option("--bias/--no-bias", help="Whether it has a bias.")] = None,
     coarse: Annotated[Given, typer.Option(metavar="SIZE", help="Size of x; an output size needs it.")] = None,
-    ndim: Annotated[int | None, typer.Option(metavar="N", help="Number of axes; 2 where nothing else says.")] = None,
+    ndim: Annotated[Given, typer.Option(metavar="N", help="Number of axes; 2 where nothing else says.")] = None,
     json: options.Json = False,
 ) -> None:
     """A transposed convolution of one framework as another says it, with code to paste.
@@ -49,11 +54,12 @@ def convert(
     texts = {"kernel": kernel, "stride": stride, "output_padding": output_padding, "output_size": output_size}
     words = {name: text for name, text in {**texts, "dilation": dilation}.items() if text is not None}
     given: dict[str, Any] = {name: options.value(f"--{name.replace('_', '-')}", text) for name, text in words.items()}
-    axes = ndim or max([len(entry) for entry in given.values() if isinstance(entry, tuple)], default=2)
+    ndims = None if ndim is None else options.integer("--ndim", ndim, most=MOST_AXES)
+    axes = ndims or max([len(entry) for entry in given.values() if isinstance(entry, tuple)], default=2)
     if padding is not None:
         given["padding"] = _padding(padding, axes, source)
     if groups is not None:
-        given["groups"] = groups
+        given["groups"] = options.integer("--groups", groups)
     with usage_errors():
         saying = _converted(
             source,
@@ -61,9 +67,9 @@ def convert(
             given,
             _named(parameters or []),
             coarse=None if coarse is None else options.value("--coarse", coarse),
-            ndim=ndim,
-            in_channels=in_channels,
-            out_channels=out_channels,
+            ndim=ndims,
+            in_channels=options.count("--in-channels", in_channels),
+            out_channels=options.count("--out-channels", out_channels),
             bias=bias,
         )
     if json:
@@ -106,6 +112,8 @@ def _named(parameters: list[str]) -> dict[str, Any]:
         name, equals, text = parameter.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"parameters must be written NAME=VALUE, such as kernel_size=4; got {parameter!r}")
+        if _LONG.search(text):
+            raise UsageError(f"{name} must hold integers of at most 99 digits; got {checks.shorten(text)}")
         named[name] = _literal(text)
     return named
 
@@ -113,7 +121,7 @@ def _named(parameters: list[str]) -> dict[str, Any]:
 def _literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: nested too deeply
         entries = text.split("x")
         return tuple(map(int, entries)) if all(entry.isdecimal() for entry in entries) else text
 

@@ -10,10 +10,12 @@ import typer
 from rich.console import Console
 
 from tconv.cli import options, output
+from tconv.cli.errors import UsageError
 from tconv.cli.size import as_dict as geometry_as_dict
 from tconv.cli.size import by
 from tconv.demo import Demo, MethodRun
 from tconv.demo import demo as computed
+from tconv.pictures import check_place, naming
 
 
 def demo(
@@ -29,13 +31,15 @@ def demo(
     a few seconds.
     """
     start = perf_counter()
-    if not target.parent.is_dir():
-        raise FileNotFoundError(2, "No such folder", str(target.parent))
+    if target.suffix.lower() != ".png":
+        raise UsageError(f"--output must end in .png, the format of the figure; got {target.name!r}")
+    check_place(target)
     with output.progress("demo") as progress:
         result = computed(progress)
         from tconv.draw.demo import save  # matplotlib takes a while to load
 
-        save(result, target)
+        with naming(target, "cannot be written"):
+            save(result, target)
     seconds = perf_counter() - start
     if json:
         output.as_json(_as_dict(result, target, seconds))

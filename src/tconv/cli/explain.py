@@ -36,9 +36,9 @@ def explain(
     output_padding: options.OutputPadding = None,
     output_size: options.OutputSize = None,
     dilation: options.Dilation = "1",
-    in_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the coarse grid.")] = None,
-    out_channels: Annotated[int | None, typer.Option(metavar="N", help="Channels of the fine grid.")] = None,
-    groups: Annotated[int, typer.Option(metavar="N", help="Groups that the channels form.")] = 1,
+    in_channels: Annotated[options.Text, typer.Option(metavar="N", help="Channels of the coarse grid.")] = None,
+    out_channels: Annotated[options.Text, typer.Option(metavar="N", help="Channels of the fine grid.")] = None,
+    groups: Annotated[str, typer.Option(metavar="N", help="Groups that the channels form.")] = "1",
     json: options.Json = False,
 ) -> None:
     """Sizes, formulas, the matrix, phases, coverage and cost of a geometry, and its dialects.
@@ -48,9 +48,11 @@ def explain(
         tconv explain --coarse 32x32 --kernel 4 --stride 2 --padding 1 --in-channels 64 --out-channels 32
     """
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
-    channels = (in_channels or groups, out_channels or groups, groups)
+    cin, cout = options.count("--in-channels", in_channels), options.count("--out-channels", out_channels)
+    number = options.integer("--groups", groups)
+    channels = (cin or number, cout or number, number)
     with usage_errors():
-        layer = Layer(geometry, in_channels, out_channels, groups)
+        layer = Layer(geometry, cin, cout, number)
         facts = {**_facts(geometry, *channels), "dialects": {name: _as_dict(layer, name) for name in DIALECTS}}
     if json:
         output.as_json(facts)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
+from tconv.checks import shorten
 from tconv.cli.errors import UsageError, usage_errors
 from tconv.geometry import Geometry
 
@@ -39,6 +40,20 @@ def sizes(option: str, text: str) -> tuple[int, ...]:
     if None in entries:
         _refuse(option, "an integer or one for each axis, such as 4 or 4x3", text)
     return tuple(entry for entry in entries if entry is not None)
+
+
+def integer(option: str, text: str, least: int = 1, most: int | None = None) -> int:
+    """One integer, from `least` to `most`."""
+    number = _integer(text)
+    if number is None or number < least or (most is not None and number > most):
+        allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise UsageError(f"{option} must be an integer {allowed}; got {shorten(text) if number is None else number}")
+    return number
+
+
+def count(option: str, text: Text) -> int | None:
+    """As `integer`, None where the option was left out."""
+    return None if text is None else integer(option, text)
 
 
 def value(option: str, text: str) -> int | tuple[int, ...]:
@@ -116,4 +131,4 @@ def _integer(text: str) -> int | None:
 
 
 def _refuse(option: str, allowed: str, text: str) -> NoReturn:
-    raise UsageError(f"{option} must be {allowed}; got {text!r}")
+    raise UsageError(f"{option} must be {allowed}; got {shorten(text)}")

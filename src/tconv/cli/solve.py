@@ -26,8 +26,8 @@ def solve(
     padding: Annotated[Fixed, typer.Option(metavar="PAD", help="Only this padding, such as 1, 1x0 or 1:2.")] = None,
     output_padding: Annotated[Fixed, typer.Option(metavar="N", help="Only this output padding.")] = None,
     dilation: Annotated[Fixed, typer.Option(metavar="N", help="This dilation; 1 if left out.")] = None,
-    max_kernel: Annotated[int | None, typer.Option(metavar="N", help="No kernel larger than this.")] = None,
-    limit: Annotated[int, typer.Option(metavar="N", help="How many parameter sets to show.")] = 10,
+    max_kernel: Annotated[Fixed, typer.Option(metavar="N", help="No kernel larger than this.")] = None,
+    limit: Annotated[str, typer.Option(metavar="N", help="How many parameter sets to show.")] = "10",
     json: options.Json = False,
 ) -> None:
     """The parameters that map one size to the other, the best first.
@@ -54,8 +54,10 @@ def solve(
     if not given.keys() & {"coarse", "fine", "scale"}:
         raise UsageError("two of --coarse, --fine and --scale must be given, or --scale alone; got none of them")
     fixed = {} if padding is None else {"padding": options.padding(padding)}
+    largest = options.count("--max-kernel", max_kernel)
+    most = options.integer("--limit", limit)
     with usage_errors():
-        solutions = solved(**options.on_axes({**given, **fixed}), max_kernel=max_kernel, limit=limit)
+        solutions = solved(**options.on_axes({**given, **fixed}), max_kernel=largest, limit=most)
     if json:
         output.as_json(_as_dict(solutions))
     elif solutions:

@@ -19,7 +19,7 @@ from tconv.pictures import Enlarged, enlarge
 def upsample(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A picture in a format that Pillow reads.")],
     *,
-    scale: Annotated[int, typer.Option(metavar="S", help="How many times larger, a whole number.")],
+    scale: Annotated[str, typer.Option(metavar="S", help="How many times larger, a whole number.")],
     kernel: Annotated[
         str,
         typer.Option(metavar="KERNEL", help="nearest, bilinear, bicubic, or a .npy file of two axes."),
@@ -36,16 +36,15 @@ def upsample(
 
         tconv upsample photo.jpg --scale 2 --kernel bicubic -o large.png
     """
-    if scale < 1:
-        raise UsageError(f"--scale must be an integer of at least 1; got {scale}")
+    times = options.integer("--scale", scale)
     weights = _kernel(kernel)
     with output.progress(f"upsample {photo.name}") as progress, usage_errors():
-        done = enlarge(photo, target, scale, weights, progress=progress)
-    sums = interpolation.phase_sums(weights, scale) if isinstance(weights, np.ndarray) else np.ones(1)
+        done = enlarge(photo, target, times, weights, progress=progress)
+    sums = interpolation.phase_sums(weights, times) if isinstance(weights, np.ndarray) else np.ones(1)
     if json:
-        output.as_json(_as_dict(photo, target, scale, kernel, done, sums))
+        output.as_json(_as_dict(photo, target, times, kernel, done, sums))
     else:
-        output.facts(_lines(photo, target, scale, kernel, done, sums), output.console())
+        output.facts(_lines(photo, target, times, kernel, done, sums), output.console())
 
 
 def _kernel(text: str) -> str | NDArray[Any]:

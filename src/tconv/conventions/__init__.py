@@ -106,7 +106,8 @@ def weight_to_tconv(
     """A framework's weights in tconv's layout, (Cin, Cout/groups, *kernel); a view wherever the numbers lie so.
 
     `transpose_kernel` is JAX's. With `groups`, kernels of frameworks without groups must hold zeros between them; with
-    `dilation`, the taps are picked out of a kernel that was written out with zeros. ValueError where it is not so.
+    `dilation`, the taps are picked out of a kernel that was written out with zeros. ValueError where it is not so,
+    TypeError for wrong types.
 
     >>> import numpy as np
     >>> from tconv.conventions import weight_to_tconv
@@ -128,6 +129,9 @@ def weight_from_tconv(
 ) -> NDArray[Any]:
     """Weights (Cin, Cout/groups, *kernel) in a framework's layout: what `weight_to_tconv` turns back.
 
+    With `groups`, frameworks without groups get zeros between them; with `dilation`, the zeros between the taps are
+    written out. ValueError, TypeError as there; MemoryError where the zeros would not fit into memory.
+
     >>> import numpy as np
     >>> from tconv.conventions import weight_from_tconv
     >>> weight_from_tconv(np.zeros((16, 8, 3, 3)), "tflite").shape
@@ -147,6 +151,8 @@ def _weight_arguments(
         checks.wrong_type(f"w must be a NumPy array of at least 3 axes, two of channels and one an axis; got {got}")
     spread = None if dilation is None else checks.per_axis("dilation", dilation, w.ndim - 2, 1)
     groups = checks.integer("groups", groups, 1)
+    if not isinstance(transpose_kernel, bool):
+        checks.wrong_type(f"transpose_kernel must be True or False; got {checks.shorten(transpose_kernel)}")
     if transpose_kernel and dialect != "jax":
         checks.wrong(f'transpose_kernel must be left out for any dialect but "jax"; got it for {dialect!r}')
     if transpose_kernel and groups > 1:

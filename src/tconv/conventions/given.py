@@ -13,6 +13,8 @@ from tconv.resolve import Ints
 NOMINAL_COARSE = 16
 #: The number of axes where no value is given for each axis: most layers are of images.
 USUAL_NDIM = 2
+#: The most axes: that of arrays in all frameworks, channels and batch aside.
+MOST_AXES = 32
 #: Parameters with a value an axis that are not called so: they hold other numbers of values.
 _NOT_AN_AXIS_EACH = ("pads", "output_shape")
 
@@ -33,8 +35,8 @@ class Given:
             if name not in known:
                 checks.wrong(f"parameters must be named {checks.words(known)}; got {name!r}")
         self.parameters = {name: value for name, value in parameters.items() if value is not None}
-        per_axis = [value for name, value in self.parameters.items() if name not in _NOT_AN_AXIS_EACH]
-        self.ndim = _ndim(ndim, [coarse, kernel, *per_axis])
+        per_axis = {name: value for name, value in self.parameters.items() if name not in _NOT_AN_AXIS_EACH}
+        self.ndim = _ndim(ndim, [("coarse", coarse), ("kernel", kernel), *per_axis.items()])
         self.kernel = self._kernel(kernel_name, kernel)
         self.coarse = None if coarse is None else checks.per_axis("coarse", coarse, self.ndim, 1)
 
@@ -124,7 +126,14 @@ def _no_kernel(name: str | None) -> NoReturn:
     checks.wrong(f"kernel must be given, {where}; got none")
 
 
-def _ndim(ndim: int | None, values: Sequence[object]) -> int:
-    if ndim is not None:
-        return checks.integer("ndim", ndim, 1)
-    return next((len(value) for value in values if checks.is_sequence(value)), USUAL_NDIM)
+def _ndim(ndim: int | None, values: Sequence[tuple[str, object]]) -> int:
+    """The number of axes that is given, or that of the first sequence among the values."""
+    lengths = {name: len(value) for name, value in values if checks.is_sequence(value)}
+    for name, length in lengths.items():
+        if not 1 <= length <= MOST_AXES:
+            checks.wrong(f"{name} must have an entry for each axis, from 1 to {MOST_AXES} of them; got {length}")
+    if ndim is None:
+        return next(iter(lengths.values()), USUAL_NDIM)
+    if not 1 <= checks.integer("ndim", ndim) <= MOST_AXES:
+        checks.wrong(f"ndim must be an integer from 1 to {MOST_AXES}; got {checks.shorten(ndim)}")
+    return checks.integer("ndim", ndim)

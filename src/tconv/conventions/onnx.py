@@ -111,7 +111,7 @@ class Onnx(Dialect):
     def _pads(self, given: Given) -> list[tuple[int, int]]:
         value, count = given.get("pads", 0), 2 * given.ndim
         if checks.is_sequence(value) and len(value) != count:
-            allowed = f"one integer or {count} integers, one an end of an axis, all lows first"
+            allowed = f"an integer or a sequence of {count} integers, one an end of an axis, all lows first"
             checks.wrong(f"pads must be {allowed}; got {checks.shorten(value)}")
         entries = checks.per_axis("pads", value, count, 0)
         return list(zip(entries[: given.ndim], entries[given.ndim :], strict=True))

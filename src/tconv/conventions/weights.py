@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
@@ -112,9 +113,15 @@ def _reordered(order: tuple[int, ...], flipped: bool) -> str:
 
 def _written_out(w: Array, dilation: tuple[int, ...]) -> Array:
     sizes = (d * (k - 1) + 1 for d, k in zip(dilation, w.shape[2:], strict=True))
-    spread = np.zeros((*w.shape[:2], *sizes), w.dtype)
+    spread = _zeros("w with its dilation written out as zeros", (*w.shape[:2], *sizes), w.dtype)
     spread[_every(dilation)] = w
     return spread
+
+
+def _zeros(what: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Zeros, or the reason why there are too many of them."""
+    checks.fits_memory(what, prod(shape) * dtype.itemsize)
+    return np.zeros(shape, dtype)
 
 
 def _every(dilation: tuple[int, ...]) -> tuple[slice, ...]:
@@ -131,7 +138,7 @@ def _gathered(w: Array, dilation: tuple[int, ...]) -> Array:
 
 def _dense(w: Array, groups: int) -> Array:
     rows, columns = w.shape[0] // groups, w.shape[1]
-    dense = np.zeros((w.shape[0], groups * columns, *w.shape[2:]), w.dtype)
+    dense = _zeros("w with zeros between its groups", (w.shape[0], groups * columns, *w.shape[2:]), w.dtype)
     for g in range(groups):
         dense[g * rows : (g + 1) * rows, g * columns : (g + 1) * columns] = w[g * rows : (g + 1) * rows]
     return dense

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -157,7 +158,7 @@ def solve(
     }
     given = {name: value for name, value in arguments.items() if value is not None}
     with checks.explained("solve", (lambda: checks.echo(**given)) if given else None):
-        limit = checks.integer("limit", limit, 1)
+        limit = min(checks.integer("limit", limit, 1), sys.maxsize - 1)  # more cannot be counted, nor held
         questions = _questions(**arguments)
     found = ranked(questions, limit + 1)
     return Solutions(
