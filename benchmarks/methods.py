@@ -123,7 +123,7 @@ def machine() -> str:
         pass
     threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
     return (
-        f"{name}, {len(os.sched_getaffinity(0))} cores, BLAS threads {threads}, Python {platform.python_version()}, "
+        f"{name}, {os.cpu_count()} cores, BLAS threads {threads}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}, tconv {tconv.__version__}"
     )
 

@@ -258,3 +258,11 @@ def test_arithmetic_is_silent_whatever_numpy_is_told_to_report(dtype, method):
         assert np.isnan(tconv.conv_transpose(x, w, b, method=method)).all()
         huge = np.full((1, 1, 1), np.finfo(dtype).max, dtype)
         assert np.isinf(tconv.conv_transpose(huge, huge, method=method)).all()
+
+
+@pytest.mark.parametrize("method", tconv.methods.METHODS)
+def test_as_many_axes_as_numpy_can_hold(method):
+    x, w = np.ones((1, 1, *[1] * 30)), np.ones((1, 1, *[1] * 29, 2))
+    assert tconv.conv_transpose(x, w, stride=2, method=method).shape == (1, 1, *[1] * 29, 2)
+    with pytest.raises(ValueError, match=r"^conv_transpose: w must have at most 30 axes of size; got 31\n"):
+        tconv.conv_transpose(np.ones([1] * 33), np.ones([1] * 33), method=method)

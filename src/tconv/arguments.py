@@ -117,6 +117,8 @@ def _of_fine(y: tuple[int, ...], w: tuple[int, ...], groups: int, window: Window
 def _of_both_grids(x: tuple[int, ...], y: tuple[int, ...], kernel_size: Any, window: Window, layout: Layout) -> Posed:
     ndim = len(kernel_size) if checks.is_sequence(kernel_size) else max(1, len(x) - 2)
     kernel = checks.per_axis("kernel_size", kernel_size, ndim, 1)
+    if ndim > checks.MOST_AXES:
+        checks.wrong(f"x and y must have at most {checks.MOST_AXES} axes of size; got {ndim}")
     coarse, fine = grid("x", x, ndim, layout), grid("y", y, ndim, layout)
     if coarse.batch != fine.batch:
         batches = ["no batch axis" if b is None else f"batch {b}" for b in (coarse.batch, fine.batch)]
@@ -136,6 +138,8 @@ def _weights(w: tuple[int, ...], groups: int) -> tuple[int, int, tuple[int, ...]
     """Cin, Cout and the kernel of weights of this shape."""
     if len(w) < 3:
         checks.wrong(f"w must have shape (Cin, Cout / groups, *kernel), so at least 3 axes; got {w}")
+    if len(w) - 2 > checks.MOST_AXES:
+        checks.wrong(f"w must have at most {checks.MOST_AXES} axes of size; got {len(w) - 2}")
     if 0 in w:
         checks.wrong(f"w must have no empty axis; got shape {w}")
     return w[0], w[1] * groups, w[2:]

@@ -18,6 +18,9 @@ from typing import Any, NoReturn, TypeGuard
 #: The largest size, count of elements or count of bytes that an array can have: that of a signed 64-bit index.
 INDEX_MAX = 2**63 - 1
 
+#: The most axes of size: an array with two entries for each, and three more, is within NumPy's limit of 64.
+MOST_AXES = 30
+
 
 class Rejected(Exception):
     """An argument is wrong: the class of the error to raise, and the sentence that says why."""

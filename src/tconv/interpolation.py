@@ -25,9 +25,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from tconv import arrays, checks
 
-#: The most axes that a kernel can have: enough for every grid, few enough that its size is a number worth saying.
-MOST_AXES = 32
-
 #: B(|u|), taken element by element.
 Profile: TypeAlias = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -142,8 +139,8 @@ def _check_weights(kernel: object) -> None:
 def _kernel(profile: Profile, radius: float, scale: int, ndim: int, dtype: DTypeLike) -> NDArray[Any]:
     """The outer product of one axis: the profile at the middle of each tap, every phase brought to a sum of 1."""
     scale, ndim, kind = checks.integer("scale", scale, 1), checks.integer("ndim", ndim, 1), _floating(dtype)
-    if ndim > MOST_AXES:
-        checks.wrong(f"ndim must be an integer from 1 to {MOST_AXES}; got {checks.shorten(ndim)}")
+    if ndim > checks.MOST_AXES:
+        checks.wrong(f"ndim must be an integer from 1 to {checks.MOST_AXES}; got {checks.shorten(ndim)}")
     taps = int(2 * radius * scale)
     taps -= (taps - scale) % 2  # an odd crop could not be centred
     checks.fits_memory("the kernel", 8 * taps**ndim)

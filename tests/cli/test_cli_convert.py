@@ -73,11 +73,11 @@ def test_notes_are_comments_below_the_code(run):
         ),
         (
             "--from keras --to torch kernel_size=()",
-            "kernel_size must have an entry for each axis, from 1 to 32 of them; got 0",
+            "kernel_size must have an entry for each axis, from 1 to 30 of them; got 0",
         ),
         (
             "--from tconv --to torch --kernel 3 stride=[]",
-            "--stride must have an entry for each axis, from 1 to 32 of them; got 0",
+            "--stride must have an entry for each axis, from 1 to 30 of them; got 0",
         ),
         (
             "--from keras --to torch kernel_size=3 strides=" + "9" * 5000,
@@ -100,7 +100,7 @@ def test_notes_are_comments_below_the_code(run):
         *[
             (
                 f"--from keras --to torch --kernel 3 --padding 1 --ndim {n}",
-                f"--ndim must be an integer from 1 to 32; got {n}",
+                f"--ndim must be an integer from 1 to 30; got {n}",
             )
             for n in ("0", "33", "9" * 20)
         ],

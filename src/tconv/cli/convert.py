@@ -14,7 +14,6 @@ from tconv.cli import options, output
 from tconv.cli.errors import UsageError, usage_errors
 from tconv.conventions import DIALECTS, Saying
 from tconv.conventions import convert as converted
-from tconv.conventions.given import MOST_AXES
 
 Given = options.Text
 NAMES = ", ".join(DIALECTS)
@@ -54,7 +53,7 @@ def convert(
     texts = {"kernel": kernel, "stride": stride, "output_padding": output_padding, "output_size": output_size}
     words = {name: text for name, text in {**texts, "dilation": dilation}.items() if text is not None}
     given: dict[str, Any] = {name: options.value(f"--{name.replace('_', '-')}", text) for name, text in words.items()}
-    ndims = None if ndim is None else options.integer("--ndim", ndim, most=MOST_AXES)
+    ndims = None if ndim is None else options.integer("--ndim", ndim, most=checks.MOST_AXES)
     axes = ndims or max([len(entry) for entry in given.values() if isinstance(entry, tuple)], default=2)
     if padding is not None:
         given["padding"] = _padding(padding, axes, source)

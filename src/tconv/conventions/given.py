@@ -13,8 +13,7 @@ from tconv.resolve import Ints
 NOMINAL_COARSE = 16
 #: The number of axes where no value is given for each axis: most layers are of images.
 USUAL_NDIM = 2
-#: The most axes: that of arrays in all frameworks, channels and batch aside.
-MOST_AXES = 32
+
 #: Parameters with a value an axis that are not called so: they hold other numbers of values.
 _NOT_AN_AXIS_EACH = ("pads", "output_shape")
 
@@ -130,10 +129,10 @@ def _ndim(ndim: int | None, values: Sequence[tuple[str, object]]) -> int:
     """The number of axes that is given, or that of the first sequence among the values."""
     lengths = {name: len(value) for name, value in values if checks.is_sequence(value)}
     for name, length in lengths.items():
-        if not 1 <= length <= MOST_AXES:
-            checks.wrong(f"{name} must have an entry for each axis, from 1 to {MOST_AXES} of them; got {length}")
+        if not 1 <= length <= checks.MOST_AXES:
+            checks.wrong(f"{name} must have an entry for each axis, from 1 to {checks.MOST_AXES} of them; got {length}")
     if ndim is None:
         return next(iter(lengths.values()), USUAL_NDIM)
-    if not 1 <= checks.integer("ndim", ndim) <= MOST_AXES:
-        checks.wrong(f"ndim must be an integer from 1 to {MOST_AXES}; got {checks.shorten(ndim)}")
+    if not 1 <= checks.integer("ndim", ndim) <= checks.MOST_AXES:
+        checks.wrong(f"ndim must be an integer from 1 to {checks.MOST_AXES}; got {checks.shorten(ndim)}")
     return checks.integer("ndim", ndim)
