@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from oracle import oracle
 from strategies import GEOMETRIES, geometries
@@ -168,6 +168,21 @@ def test_work_in_several_pieces_gives_the_same(operation, method, coarse, monkey
         monkeypatch.setattr("tconv.methods.blocks.BUDGET", budget)
         pieces = compute(operation, geometry, x, w, y, groups=2, method=method)
         np.testing.assert_allclose(pieces, whole, rtol=1e-12, atol=1e-12)
+
+
+@every_method
+@given(geometry=geometries(small=True), budget=st.integers(1, 600), batch=st.integers(1, 3))
+@example(  # a fine grid whose phases have more positions than there are coarse cells, taken one at a time
+    tconv.Geometry.conv_transpose((1, 3), (4, 2), stride=4, padding=(0, 3), output_padding=3, dilation=3), 20, 1
+)
+def test_work_in_pieces_of_any_size_gives_the_same(method, geometry, budget, batch):
+    x, w, y = arrays(geometry, batch=batch)
+    wanted = oracle(geometry, x, w, y)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tconv.methods.blocks.BUDGET", budget)
+        for operation, value in zip(OPERATIONS, wanted, strict=True):
+            result = compute(operation, geometry, x, w, y, method=method)
+            np.testing.assert_allclose(result, value, rtol=1e-11, atol=1e-11)
 
 
 @every_method

@@ -168,7 +168,7 @@ def _fine_view(y: Array, block: Block, stride: tuple[int, ...]) -> Array:
 
 def _shifted(problem: Problem, x: Array, block: Block, rows: slice, along: int, positions: tuple[int, ...]) -> Array:
     """X of a piece: for every tap the coarse cells it reads, zero where they lie outside; x itself where it is that."""
-    if positions == x.shape[2:] and all(axis.shifts == range(1) for axis in block):
+    if positions == x.shape[2:] and _reads_in_place(block, x.shape[3:]):
         return x
     shifted = np.empty(_shifted_shape(problem, block, positions), x.dtype)
     if any(
@@ -224,9 +224,12 @@ def _split(problem: Problem, block: Block) -> Split:
 
 def _in_place(problem: Problem, block: Block, images: int, number: int) -> bool:
     """Whether X is x itself."""
-    return images == number == 1 and all(
-        a.shifts == range(1) and a.count == n for a, n in zip(block, problem.geometry.coarse, strict=True)
-    )
+    return images == number == 1 and _reads_in_place(block, problem.geometry.coarse)
+
+
+def _reads_in_place(block: Block, coarse: tuple[int, ...]) -> bool:
+    """Whether position m of a block reads coarse cell m, for all cells there are and no more."""
+    return all(axis.shifts == range(1) and axis.count == n for axis, n in zip(block, coarse, strict=True))
 
 
 def _weights_in_place(problem: Problem, block: Block) -> bool:
