@@ -85,9 +85,8 @@ def problem(
     else:
         batch, cin, cout, geometry = _of_fine(first, second, groups, window, layout)
     checks.divides("groups", groups, "the channels of x, Cin", cin)
-    return Problem(
-        operation, geometry, 1 if batch is None else batch, cin, cout, groups, DTYPES[dtype]
-    ), batch is not None
+    images = 1 if batch is None else batch
+    return Problem(operation, geometry, images, cin, cout, groups, DTYPES[dtype]), batch is not None
 
 
 Posed: TypeAlias = tuple[int | None, int, int, Geometry]

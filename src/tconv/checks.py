@@ -95,6 +95,13 @@ def per_axis(name: str, value: object, ndim: int, least: int | None = None) -> t
     return tuple(integer(f"{name}[{i}]", entry, least) for i, entry in enumerate(entries))
 
 
+def shape(name: str, value: object) -> tuple[int, ...]:
+    """The shape of an array: a sequence of integers of at least 0."""
+    if not is_sequence(value):
+        wrong_type(f"{name} must be a shape; got {shorten(value)} of type {type(value).__name__}")
+    return tuple(integer(f"{name}[{i}]", size, 0) for i, size in enumerate(value))
+
+
 def padding_pair(name: str, value: object) -> tuple[int, int]:
     """The padding of one axis as (low, high), from one integer for both ends or from a pair; negative crops."""
     if not is_sequence(value):

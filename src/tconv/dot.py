@@ -65,7 +65,7 @@ def dot_test(
         for what, function in (("forward", forward), ("adjoint", adjoint)):
             if not callable(function):
                 checks.wrong_type(f"{what} must be callable; got {checks.shorten(function)}")
-        x_shape, y_shape = _shape("x_shape", x_shape), _shape("y_shape", y_shape)
+        x_shape, y_shape = checks.shape("x_shape", x_shape), checks.shape("y_shape", y_shape)
     rng = np.random.default_rng(seed)
     x, y = rng.standard_normal(x_shape).astype(name), rng.standard_normal(y_shape).astype(name)
     forward_x, adjoint_y = np.asarray(forward(x)), np.asarray(adjoint(y))
@@ -76,12 +76,6 @@ def dot_test(
     bound = _norm(forward_x) * _norm(y) + _norm(x) * _norm(adjoint_y)
     error = abs(left - right) / bound if bound else abs(left - right)
     return DotTest(bool(error <= allowed), left, right, error, allowed)
-
-
-def _shape(name: str, value: Any) -> tuple[int, ...]:
-    if not checks.is_sequence(value):
-        checks.wrong_type(f"{name} must be a shape; got {checks.shorten(value)} of type {type(value).__name__}")
-    return tuple(checks.integer(f"{name}[{i}]", size, 0) for i, size in enumerate(value))
 
 
 def _tolerance(value: Any) -> float:

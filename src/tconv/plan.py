@@ -62,9 +62,7 @@ class Plan:
     @property
     def result_shape(self) -> tuple[int, ...]:
         """The shape of what is returned: y of conv_transpose, x of conv, w of weight_gradient."""
-        if self.problem.operation == "conv_transpose":
-            return self.y_shape
-        return self.x_shape if self.problem.operation == "conv" else self.w_shape
+        return {"x": self.x_shape, "w": self.w_shape, "y": self.y_shape}[self.problem.written]
 
     def _shape(self, channels: int, size: tuple[int, ...]) -> tuple[int, ...]:
         inner = (channels, *size) if self.layout == "channels_first" else (*size, channels)
@@ -127,8 +125,7 @@ def make_plan(
 
 
 def _candidates(problem: Problem, dtype: str) -> tuple[Candidate, ...]:
-    result = {"conv_transpose": problem.y_shape, "conv": problem.x_shape, "weight_gradient": problem.w_shape}
-    result_bytes = prod(result[problem.operation]) * problem.itemsize
+    result_bytes = prod(problem.written_shape) * problem.itemsize
     checks.fits_memory("the result", result_bytes)
     room = checks.physical_memory() - result_bytes
     # Arrays of another dtype than that of the computation are copied into it.
@@ -188,4 +185,4 @@ def _shape(name: str, value: Any) -> tuple[int, ...]:
         checks.wrong_type(
             f"{name} must be a shape or an array; got {checks.shorten(value)} of type {type(value).__name__}"
         )
-    return tuple(checks.integer(f"{name}[{i}]", size, 0) for i, size in enumerate(shape))
+    return checks.shape(name, shape)

@@ -24,13 +24,14 @@ __all__ = ["METHODS", "OPERATIONS", "Cost", "Method", "Operation", "Problem", "r
 
 def run(method: Method, problem: Problem, x: Array, w: Array, y: Array) -> None:
     """Compute the operation with this method, or tap by tap where its padded zeros would meet a NaN or an Inf."""
+    arrays = {"x": x, "w": w, "y": y}
     if problem.batch == 0:
-        {"conv_transpose": y, "conv": x, "weight_gradient": w}[problem.operation][...] = 0
+        arrays[problem.written][...] = 0
         return
     operand = method.padded.get(problem.operation)
     # IEEE arithmetic without a word: what overflows or was NaN before shows in the result.
     with np.errstate(all="ignore"):
-        if operand is None or _is_finite({"x": x, "w": w, "y": y}[operand]):
+        if operand is None or _is_finite(arrays[operand]):
             method.run(problem, x, w, y)
         else:
             run_tap_by_tap(problem, x, w, y)

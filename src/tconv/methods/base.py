@@ -16,6 +16,7 @@ from tconv.geometry import Geometry
 
 Operation: TypeAlias = Literal["conv_transpose", "conv", "weight_gradient"]
 OPERATIONS: tuple[Operation, ...] = ("conv_transpose", "conv", "weight_gradient")
+_WRITTEN: dict[Operation, Literal["x", "w", "y"]] = {"conv_transpose": "y", "conv": "x", "weight_gradient": "w"}
 Array: TypeAlias = NDArray[Any]
 Index: TypeAlias = tuple[Any, ...]
 
@@ -31,6 +32,16 @@ class Problem:
     out_channels: int  #: of y, on the fine grid
     groups: int
     dtype: str  #: in which it is computed; float16 arrays are computed in float32
+
+    @property
+    def written(self) -> Literal["x", "w", "y"]:
+        """Which of the three arrays the operation computes from the other two."""
+        return _WRITTEN[self.operation]
+
+    @property
+    def written_shape(self) -> tuple[int, ...]:
+        """The shape of that array, as a method sees it."""
+        return {"x": self.x_shape, "w": self.w_shape, "y": self.y_shape}[self.written]
 
     @property
     def cin(self) -> int:

@@ -1,4 +1,4 @@
-"""How much to do at a time: blocks of whole images, or of rows of one image, that keep scratch arrays small."""
+"""How much to do at a time: pieces of whole images, or of rows of one image, that keep scratch arrays small."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
     weight_gradient:  columns = im2col(y),      w = x columns^T
 
 with w as a matrix of shape (Cin, Cout * taps). Y. Jia, "Learning Semantic Image Representations at a Large Scale",
-2014. Work is split into blocks of images or of coarse rows, so that the columns never need much memory.
+2014. Work is split into pieces of images or of coarse rows, so that the columns never need much memory.
 """
 
 from __future__ import annotations

@@ -55,8 +55,7 @@ def ties(geometry: Geometry, rows: slice | None = None, along: int = 0) -> Itera
 
 def run_tap_by_tap(problem: Problem, x: Array, w: Array, y: Array) -> None:
     """Compute the operation as a sum over taps of products between the cells that each tap ties."""
-    written = {"conv_transpose": y, "conv": x, "weight_gradient": w}[problem.operation]
-    written[...] = 0
+    {"x": x, "w": w, "y": y}[problem.written][...] = 0
     for tap, coarse, fine in ties(problem.geometry):
         xt, wt, yt = x[coarse], w[tap], y[fine]
         if problem.operation == "conv_transpose":
