@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import statistics
 import sys
 import time
@@ -20,9 +22,12 @@ from typing import Any
 import numpy as np
 
 import tconv
-from benchmarks.layers import LAYERS, Layer
+from tconv.bench.layers import Layer, public
+from tconv.bench.machine import processor
 from tconv.methods import METHODS, OPERATIONS
 from tconv.plan import Plan
+
+LAYERS = public()
 
 
 def main() -> None:
@@ -112,18 +117,9 @@ def line(row: dict[str, Any]) -> str:
 
 def machine() -> str:
     """The processor and the versions, for the record."""
-    import os
-    import platform
-
-    name = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as file:
-            name = next(row.split(":")[1].strip() for row in file if row.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
     threads = os.environ.get("OPENBLAS_NUM_THREADS", "all")
     return (
-        f"{name}, {os.cpu_count()} cores, BLAS threads {threads}, Python {platform.python_version()}, "
+        f"{processor()}, {os.cpu_count()} cores, BLAS threads {threads}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}, tconv {tconv.__version__}"
     )
 

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-OPTIONAL = ("scipy", "torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "matplotlib", "PIL", "typer", "rich")
+OPTIONAL = ("scipy", "llvmlite", "torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "matplotlib", "PIL")
+OPTIONAL += ("typer", "rich")
 
 PROBE = f"""
 import sys

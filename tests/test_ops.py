@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from oracle import dense_matrix
+from registry import auto_and_every_method, by, computes, param
 from strategies import GEOMETRIES, geometries
 
 import tconv
@@ -45,14 +46,15 @@ def strided(a, kind):
 KINDS = ["fortran", "reversed", "sparse", "transposed", "read-only", "byte-swapped", "unaligned"]
 
 
-@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
+@auto_and_every_method
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_arrangement_of_memory(kind, method):
     x, w, b, y = (strided(a, kind) for a in (X, W, B, Y))
     up = tconv.conv_transpose(x, w, b, **KEYWORDS, method=method)
     np.testing.assert_allclose(up, Y + B[:, None, None], atol=1e-12)
-    np.testing.assert_allclose(tconv.conv(y, w, **KEYWORDS, method=method), DX, atol=1e-10)
-    np.testing.assert_allclose(tconv.weight_gradient(x, y, 3, **KEYWORDS, method=method), DW, atol=1e-10)
+    np.testing.assert_allclose(tconv.conv(y, w, **KEYWORDS, **by(method, "conv")), DX, atol=1e-10)
+    gradient = tconv.weight_gradient(x, y, 3, **KEYWORDS, **by(method, "weight_gradient"))
+    np.testing.assert_allclose(gradient, DW, atol=1e-10)
     assert up.dtype.isnative
 
 
@@ -70,18 +72,20 @@ def test_memory_map(tmp_path):
     np.testing.assert_allclose(result, Y)
 
 
-@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
+@auto_and_every_method
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("geometry", GEOMETRIES[::3])
 def test_channels_last_moves_the_channels_of_x_and_y_only(geometry, groups, method):
     x = RNG.normal(size=(2, 4, *geometry.coarse))
     w = RNG.normal(size=(4, 3, *geometry.kernel))
-    keywords = {**geometry.keywords, "groups": groups, "method": method}
-    y = tconv.conv_transpose(x, w, **keywords)
+    keywords = {**geometry.keywords, "groups": groups}
+    by_method = by(method, "conv_transpose")
+    y = tconv.conv_transpose(x, w, **keywords, **by_method)
     b_up, b_down = RNG.normal(size=3 * groups), RNG.normal(size=4)
     x_last, y_last = np.moveaxis(x, 1, -1), np.moveaxis(y, 1, -1)
-    up = tconv.conv_transpose(x_last, w, b_up, layout="channels_last", **keywords)
+    up = tconv.conv_transpose(x_last, w, b_up, layout="channels_last", **keywords, **by_method)
     np.testing.assert_allclose(up, y_last + b_up, atol=1e-12)
+    keywords |= by(method, "conv")
     down = tconv.conv(np.ascontiguousarray(y_last), w, b_down, layout="channels_last", **keywords)
     np.testing.assert_allclose(np.moveaxis(down - b_down, -1, 1), tconv.conv(y, w, **keywords), atol=1e-11)
     gradient = tconv.weight_gradient(x_last, y_last, geometry.kernel, layout="channels_last", **keywords)
@@ -102,19 +106,26 @@ def test_without_a_batch_axis(layout):
     np.testing.assert_allclose(one + two, DW, atol=1e-10)
 
 
-@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
-@pytest.mark.parametrize("dtype", ["float32", "float16", "int32"])
+@pytest.mark.parametrize(
+    ("dtype", "method"),
+    [
+        param(method, dtype)
+        for dtype in ("float32", "float16", "int32")
+        for method in ("auto", *tconv.methods.METHODS)
+        if computes(method, "conv_transpose", tconv.arrays.DTYPES[dtype])
+    ],
+)
 def test_empty_batch(dtype, method):
     x, w, b = np.empty((0, 4, 5, 3), dtype), W.astype(dtype), B.astype(dtype)
     y = tconv.conv_transpose(x, w, b, **KEYWORDS, method=method)
     assert y.shape == (0, 6, 10, 6)
-    assert tconv.conv(y, w, **KEYWORDS, method=method).shape == x.shape
-    gradient = tconv.weight_gradient(x, y, 3, **KEYWORDS, method=method)
+    assert tconv.conv(y, w, **KEYWORDS, **by(method, "conv")).shape == x.shape
+    gradient = tconv.weight_gradient(x, y, 3, **KEYWORDS, **by(method, "weight_gradient"))
     assert gradient.shape == W.shape
     assert not gradient.any()
 
 
-@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
+@auto_and_every_method
 def test_float16_is_computed_in_float32_and_rounded_once(method):
     """3000 + 1 + 1 + ... is lost in float16 when each sum is rounded, and is not when only the last is."""
     x = np.ones((1, 64, 1), np.float16)
@@ -134,12 +145,13 @@ def test_float16_overflows_to_infinity_in_silence():
     assert tconv.conv_transpose(x, np.full((1, 1, 1), 2, np.float16)).item() == np.inf
 
 
-@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
+@auto_and_every_method
 def test_bias_is_added_to_every_cell_gaps_included(method):
     x, w = np.ones((1, 1, 2)), np.ones((1, 2, 1))
     y = tconv.conv_transpose(x, w, np.array([10.0, 20.0]), stride=3, output_padding=2, method=method)
     assert y.tolist() == [[[11, 10, 10, 11, 10, 10], [21, 20, 20, 21, 20, 20]]]
-    assert tconv.conv(y, np.ones((1, 2, 1)), np.array([0.5]), stride=3, method=method).tolist() == [[[32.5, 32.5]]]
+    x = tconv.conv(y, np.ones((1, 2, 1)), np.array([0.5]), stride=3, **by(method, "conv"))
+    assert x.tolist() == [[[32.5, 32.5]]]
 
 
 def test_bias_of_one_dtype_for_integers():
@@ -250,7 +262,7 @@ def test_many_threads_at_once():
             assert total == 2 * geometry.coverage().sum()
 
 
-@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
+@auto_and_every_method
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_arithmetic_is_silent_whatever_numpy_is_told_to_report(dtype, method):
     x, w, b = np.full((1, 2, 6), np.inf, dtype), np.ones((2, 3, 3), dtype), np.full(3, -np.inf, dtype)
@@ -260,9 +272,18 @@ def test_arithmetic_is_silent_whatever_numpy_is_told_to_report(dtype, method):
         assert np.isinf(tconv.conv_transpose(huge, huge, method=method)).all()
 
 
-@pytest.mark.parametrize("method", tconv.methods.METHODS)
+@auto_and_every_method
 def test_as_many_axes_as_numpy_can_hold(method):
     x, w = np.ones((1, 1, *[1] * 30)), np.ones((1, 1, *[1] * 29, 2))
-    assert tconv.conv_transpose(x, w, stride=2, method=method).shape == (1, 1, *[1] * 29, 2)
+    stride = 1 if method == "jit" else 2
+    assert tconv.conv_transpose(x, w, stride=stride, method=method).shape == (1, 1, *[1] * 29, 2)
     with pytest.raises(ValueError, match=r"^conv_transpose: w must have at most 30 axes of size; got 31\n"):
         tconv.conv_transpose(np.ones([1] * 33), np.ones([1] * 33), method=method)
+
+
+def test_kernels_are_not_generated_for_more_phases_than_tables_should_list():
+    x, w = np.ones((1, 1, *[1] * 30)), np.ones((1, 1, *[1] * 29, 2))
+    reason = 'method "jit" computes kernels and strides up to 16384 only, all axes together'
+    with pytest.raises(ValueError, match=rf"^conv_transpose: {reason}\n"):
+        tconv.conv_transpose(x, w, stride=2, method="jit")
+    assert tconv.plan(x, w, stride=2).method != "jit"

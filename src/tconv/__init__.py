@@ -14,11 +14,14 @@ from tconv.plan import plan
 
 if TYPE_CHECKING:
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
+    from tconv.jit.launch import get_num_threads, set_num_threads
+    from tconv.prepared import ConvTranspose
     from tconv.solving import solve
 
 __version__ = "0.1.0"
 __all__ = [
     "conv_transpose",
+    "ConvTranspose",
     "conv",
     "weight_gradient",
     "plan",
@@ -35,12 +38,16 @@ __all__ = [
     "Layer",
     "weight_to_tconv",
     "weight_from_tconv",
+    "set_num_threads",
+    "get_num_threads",
 ]
 
 #: Names that are imported when they are first used: who only computes does not wait for them.
 _LATER = {
+    "ConvTranspose": "tconv.prepared",
     "solve": "tconv.solving",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),
+    **dict.fromkeys(("set_num_threads", "get_num_threads"), "tconv.jit.launch"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from tconv import checks, resolve
 from tconv.arrays import DTYPES
 from tconv.geometry import Geometry
-from tconv.methods.base import Operation, Problem
+from tconv.problem import Operation, Problem
 
 Layout: TypeAlias = Literal["channels_first", "channels_last"]
 LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
@@ -93,7 +93,7 @@ Posed: TypeAlias = tuple[int | None, int, int, Geometry]
 
 
 def _of_coarse(x: tuple[int, ...], w: tuple[int, ...], groups: int, window: Window, layout: Layout) -> Posed:
-    cin, cout, kernel = _weights(w, groups)
+    cin, cout, kernel = weights(w, groups)
     coarse = grid("x", x, len(kernel), layout)
     if coarse.channels != cin:
         checks.wrong(f"x must have {checks.count(cin, 'channel')}, the first size of w; got {coarse.channels}")
@@ -104,7 +104,7 @@ def _of_coarse(x: tuple[int, ...], w: tuple[int, ...], groups: int, window: Wind
 
 
 def _of_fine(y: tuple[int, ...], w: tuple[int, ...], groups: int, window: Window, layout: Layout) -> Posed:
-    cin, cout, kernel = _weights(w, groups)
+    cin, cout, kernel = weights(w, groups)
     fine = grid("y", y, len(kernel), layout)
     if fine.channels != cout:
         times = "the second size of w" + ("" if groups == 1 else f" times groups={groups}")
@@ -133,7 +133,7 @@ def _of_both_grids(x: tuple[int, ...], y: tuple[int, ...], kernel_size: Any, win
     return coarse.batch, coarse.channels, fine.channels, geometry
 
 
-def _weights(w: tuple[int, ...], groups: int) -> tuple[int, int, tuple[int, ...]]:
+def weights(w: tuple[int, ...], groups: int) -> tuple[int, int, tuple[int, ...]]:
     """Cin, Cout and the kernel of weights of this shape."""
     if len(w) < 3:
         checks.wrong(f"w must have shape (Cin, Cout / groups, *kernel), so at least 3 axes; got {w}")

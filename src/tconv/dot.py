@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tconv import arrays, checks
-from tconv.methods.base import Array
+from tconv.problem import Array
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import numpy as np
 from tconv import arrays, checks, ops
 from tconv.geometry import Geometry, check_geometry
 from tconv.methods import METHODS
-from tconv.methods.base import Array
 from tconv.methods.matrix import weighted
+from tconv.problem import Array
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

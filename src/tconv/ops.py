@@ -16,8 +16,8 @@ import numpy as np
 from tconv import arguments, arrays, checks, methods
 from tconv.arguments import Layout, Window
 from tconv.methods import METHODS, Operation
-from tconv.methods.base import Array
 from tconv.plan import Plan, check_words, make_plan
+from tconv.problem import Array
 from tconv.resolve import Ints, PaddingLike
 
 
@@ -204,14 +204,15 @@ def _compute(
         if out is not None:
             arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias})
     result = np.empty(plan.result_shape, dtype) if out is None else out
-    _run(plan, first, second, bias, result)
+    run(plan, first, second, bias, result)
     return result
 
 
-def _run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Array) -> None:
+def run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Array) -> None:
     """Bring the arrays into the form that methods take, run the method, add the bias."""
     dtype = np.dtype(plan.problem.dtype)
     first, second = np.asarray(first, dtype), np.asarray(second, dtype)
+    bias = None if bias is None else np.asarray(bias, dtype)
     written = result if result.dtype == dtype else np.empty(result.shape, dtype)
     if plan.problem.operation == "conv_transpose":
         x, w, y = first, second, written
@@ -221,11 +222,10 @@ def _run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Ar
         x, w, y = first, written, second
     x, y = _grouped(plan, x), _grouped(plan, y)
     w = w.reshape(plan.problem.w_shape)
-    methods.run(METHODS[plan.method], plan.problem, x, w, y)
     if bias is not None:
-        into = y if plan.problem.operation == "conv_transpose" else x
-        with np.errstate(all="ignore"):  # as in `methods.run`
-            into += bias.reshape(*into.shape[1:3], *(1,) * plan.geometry.ndim)
+        written_first = plan.problem.operation == "conv_transpose"
+        bias = bias.reshape(plan.problem.groups, plan.problem.cout if written_first else plan.problem.cin)
+    methods.run(METHODS[plan.method], plan.problem, x, w, y, bias)
     if written is not result:
         with np.errstate(all="ignore"):
             result[...] = written

@@ -44,6 +44,10 @@ class Plan:
         """The expected time and the scratch memory of the method that was picked."""
         return next(candidate.cost for candidate in self.candidates if candidate.method == self.method)
 
+    def able(self, method: str) -> bool:
+        """Whether a method can compute this, whatever it takes."""
+        return any(candidate.method == method and not candidate.excluded for candidate in self.candidates)
+
     @property
     def x_shape(self) -> tuple[int, ...]:
         """The shape of x, on the coarse grid, in the layout of the call."""
@@ -118,10 +122,15 @@ def make_plan(
         method, why = min(able, key=lambda candidate: candidate.cost.seconds).method, "the lowest expected time"
     else:
         why = "asked for by name"
-        excluded = next(candidate.excluded for candidate in candidates if candidate.method == method)
-        if excluded:
-            raise checks.Rejected(MemoryError, f'method "{method}" {excluded}')
+        asked = next(candidate for candidate in candidates if candidate.method == method)
+        if asked.excluded:
+            kind = MemoryError if asked.excluded.startswith(_NEEDS) else ValueError
+            raise checks.Rejected(kind, f'method "{method}" {asked.excluded}')
     return Plan(problem, dtype, layout, batched, method, why, candidates)
+
+
+#: How the reason begins where memory is what is missing.
+_NEEDS = "needs"
 
 
 def _candidates(problem: Problem, dtype: str) -> tuple[Candidate, ...]:
@@ -136,7 +145,9 @@ def _candidates(problem: Problem, dtype: str) -> tuple[Candidate, ...]:
         cost, excluded = method.cost(problem), method.limit(problem)
         cost = cost._replace(scratch=cost.scratch + copies)
         if not excluded and cost.scratch > room:
-            excluded = f"needs {checks.memory(cost.scratch)} of scratch memory; the result leaves {checks.memory(room)}"
+            excluded = (
+                f"{_NEEDS} {checks.memory(cost.scratch)} of scratch memory; the result leaves {checks.memory(room)}"
+            )
         candidates.append(Candidate(name, cost, excluded))
     return tuple(candidates)
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 import tconv
+from tconv.cli.bench import bench
+from tconv.cli.cache import cache
 from tconv.cli.convert import convert
 from tconv.cli.demo import demo
 from tconv.cli.errors import Failure, UsageError
@@ -24,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (size, explain, solve, convert, upsample, demo):
+for command in (size, explain, solve, convert, upsample, demo, cache, bench):
     app.command()(command)
 
 #: The class of what typer raises about arguments it cannot read; its base class covers the rest of them.

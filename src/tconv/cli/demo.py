@@ -90,8 +90,9 @@ def _print(result: Demo, target: Path, seconds: float, out: Console) -> None:
 
 
 def _row(run: MethodRun) -> list[str]:
-    times = [f"{run.conv_ms:.1f} ms", f"{run.conv_transpose_ms:.1f} ms"]
-    return [run.name, *times, f"{run.conv_difference:.1e}", f"{run.conv_transpose_difference:.1e}"]
+    times = ["-" if ms is None else f"{ms:.1f} ms" for ms in (run.conv_ms, run.conv_transpose_ms)]
+    differences = (run.conv_difference, run.conv_transpose_difference)
+    return [run.name, *times, *("-" if value is None else f"{value:.1e}" for value in differences)]
 
 
 def _round_trip(result: Demo) -> list[tuple[str, str]]:

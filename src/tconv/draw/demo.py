@@ -131,7 +131,7 @@ def _draw_methods(page: Page, demo: Demo, top: float) -> None:
         f"{_in_words(len(demo.methods))} methods, one result",
         f"float32, best of {RUNS} runs on this machine",
     )
-    longest = max(max(run.conv_ms, run.conv_transpose_ms) for run in demo.methods)
+    longest = max(ms for run in demo.methods for ms in (run.conv_ms, run.conv_transpose_ms) if ms is not None)
     heads = ("method", "conv: x to C x", "conv_transpose: C x to Cᵀ C x", "largest difference from the float64 matrix")
     for index, head in enumerate(heads):
         page.text(column(index), top + 0.66, head, 9, color=GREY)
@@ -140,12 +140,15 @@ def _draw_methods(page: Page, demo: Demo, top: float) -> None:
         page.text(column(0), line, run.name, 10.5)
         _bar(page, column(1), line, run.conv_ms, longest)
         _bar(page, column(2), line, run.conv_transpose_ms, longest)
-        differences = f"conv {run.conv_difference:.1e}    conv_transpose {run.conv_transpose_difference:.1e}"
-        page.text(column(3), line, differences, 9.5)
+        down = "" if run.conv_difference is None else f"conv {run.conv_difference:.1e}    "
+        page.text(column(3), line, f"{down}conv_transpose {run.conv_transpose_difference:.1e}", 9.5)
 
 
-def _bar(page: Page, left: float, line: float, milliseconds: float, longest: float) -> None:
-    """A time as a bar, its number at the end."""
+def _bar(page: Page, left: float, line: float, milliseconds: float | None, longest: float) -> None:
+    """A time as a bar, its number at the end; or what there is to say where nothing was computed."""
+    if milliseconds is None:
+        page.text(left, line, "computes conv_transpose only", 9, color=GREY)
+        return
     room = COLUMN - 0.75
     length = max(room * milliseconds / longest, 0.015)
     page.bar(left, line - 0.13, length, 0.16)

@@ -10,20 +10,25 @@ import math
 
 import numpy as np
 
-from tconv.methods.base import OPERATIONS, Array, Cost, Method, Operation, Problem
+from tconv.methods.base import Cost, Method, add_bias
 from tconv.methods.gemm import Gemm
+from tconv.methods.jit import Jit
 from tconv.methods.matrix import Matrix
 from tconv.methods.phases import Phases
 from tconv.methods.taps import run_tap_by_tap
 from tconv.methods.zero_insertion import ZeroInsertion
+from tconv.problem import OPERATIONS, Array, Operation, Problem
 
-METHODS: dict[str, Method] = {method.name: method for method in (Matrix(), ZeroInsertion(), Gemm(), Phases())}
+METHODS: dict[str, Method] = {method.name: method for method in (Matrix(), ZeroInsertion(), Gemm(), Phases(), Jit())}
 
 __all__ = ["METHODS", "OPERATIONS", "Cost", "Method", "Operation", "Problem", "run"]
 
 
-def run(method: Method, problem: Problem, x: Array, w: Array, y: Array) -> None:
-    """Compute the operation with this method, or tap by tap where its padded zeros would meet a NaN or an Inf."""
+def run(method: Method, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None = None) -> None:
+    """Compute the operation with this method, or tap by tap where its padded zeros would meet a NaN or an Inf.
+
+    `bias`, of shape (groups, channels in a group), is added to y of conv_transpose or x of conv.
+    """
     arrays = {"x": x, "w": w, "y": y}
     if problem.batch == 0:
         arrays[problem.written][...] = 0
@@ -31,10 +36,14 @@ def run(method: Method, problem: Problem, x: Array, w: Array, y: Array) -> None:
     operand = method.padded.get(problem.operation)
     # IEEE arithmetic without a word: what overflows or was NaN before shows in the result.
     with np.errstate(all="ignore"):
-        if operand is None or _is_finite(arrays[operand]):
+        if operand is not None and not _is_finite(arrays[operand]):
+            run_tap_by_tap(problem, x, w, y)
+            if bias is not None:
+                add_bias(arrays[problem.written], bias)
+        elif bias is None:
             method.run(problem, x, w, y)
         else:
-            run_tap_by_tap(problem, x, w, y)
+            method.run_with_bias(problem, x, w, y, bias)
 
 
 def _is_finite(a: Array) -> bool:

@@ -12,8 +12,8 @@ import numpy as np
 
 from tconv import arrays, checks
 from tconv.geometry import Geometry, check_geometry
-from tconv.methods.base import Array
 from tconv.methods.taps import ties
+from tconv.problem import Array
 
 
 def im2col(y: Array, geometry: Geometry) -> Array:

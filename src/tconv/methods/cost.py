@@ -8,7 +8,7 @@ shows how well the choice does.
 
 from __future__ import annotations
 
-from tconv.methods.base import Problem
+from tconv.problem import Problem
 
 #: Multiplications a second of a large float32 matrix product, and of an integer one, which NumPy does without BLAS.
 PRODUCT_RATE, INTEGER_RATE = 5.2e10, 5e8

@@ -16,10 +16,11 @@ from types import MappingProxyType
 import numpy as np
 
 from tconv.methods import cost
-from tconv.methods.base import Array, Cost, Method, Problem, last_axes
+from tconv.methods.base import Cost, Method, last_axes
 from tconv.methods.blocks import Split, number_of_pieces, pieces, split
 from tconv.methods.columns import gather, scatter
 from tconv.methods.matmul import accumulate, matmul
+from tconv.problem import Array, Problem
 
 
 class Gemm(Method):

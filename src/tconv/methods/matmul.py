@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tconv.methods.base import Array
+from tconv.problem import Array
 
 
 def matmul(a: Array, b: Array, out: Array | None = None) -> Array:

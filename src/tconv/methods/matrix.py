@@ -17,8 +17,9 @@ import numpy as np
 
 from tconv.geometry import Geometry
 from tconv.methods import cost
-from tconv.methods.base import Array, Cost, Method, Problem
+from tconv.methods.base import Cost, Method
 from tconv.methods.matmul import matmul
+from tconv.problem import Array, Problem
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

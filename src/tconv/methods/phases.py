@@ -24,10 +24,11 @@ from numpy.lib.stride_tricks import as_strided
 
 from tconv.geometry import Geometry
 from tconv.methods import cost
-from tconv.methods.base import Array, Cost, Index, Method, Problem, last_axes
+from tconv.methods.base import Cost, Index, Method, last_axes
 from tconv.methods.blocks import Split, number_of_pieces, pieces, split
 from tconv.methods.matmul import accumulate, matmul
 from tconv.phases import AxisBlock, axis_blocks, blocks
+from tconv.problem import Array, Problem
 
 Block = tuple[AxisBlock, ...]
 

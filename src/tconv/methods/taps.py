@@ -15,7 +15,8 @@ import numpy as np
 
 from tconv.axis import Axis
 from tconv.geometry import Geometry
-from tconv.methods.base import Array, Index, Problem, last_axes
+from tconv.methods.base import Index, last_axes
+from tconv.problem import Array, Problem
 
 
 class Tie(NamedTuple):

@@ -20,8 +20,9 @@ import numpy as np
 
 from tconv.geometry import Geometry
 from tconv.methods import cost
-from tconv.methods.base import Array, Cost, Method, Operation, Problem, last_axes
+from tconv.methods.base import Cost, Method, last_axes
 from tconv.methods.gemm import Gemm
+from tconv.problem import Array, Operation, Problem
 
 _DENSE = Gemm()
 

@@ -1,0 +1,83 @@
+"""Timing in turns: in every round each contestant has one, in another order, so that drift and caches favour none."""
+
+from __future__ import annotations
+
+import gc
+import random
+import statistics
+import time
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Run = Callable[[], Any]
+Key = TypeVar("Key", bound=Hashable)
+
+#: Who takes so many times as long as the fastest after a short probe is hopeless, and has so many turns, shorter ones.
+HOPELESS, TURNS_OF_HOPELESS, SHORTER = 3.0, 2, 4
+#: Beyond so many seconds a call brings its own data into the caches, and needs no untimed call before.
+LONG_CALL = 0.25
+#: Who takes longer than this, and is hopeless, is not called again.
+ENDLESS_CALL = 1.0
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure."""
+
+    rounds: int = 7
+    turn: float = 0.04  #: seconds of timed calls in a turn, at least one call
+    pause: float = 0.0  #: seconds before a turn, in which the threads of the one before go to sleep
+
+
+def in_turns(
+    runs: Mapping[Key, Run], first: Mapping[Key, float], effort: Effort, between: Callable[[], None]
+) -> dict[Key, list[float]]:
+    """Seconds a call, the median of each turn. `first` is what a call took before; `between` begins every round."""
+    probes = {key: probe(run, first[key]) for key, run in runs.items()}
+    hopeless = {key: expected > HOPELESS * min(probes.values()) for key, expected in probes.items()}
+    endless = {key for key in runs if hopeless[key] and first[key] > ENDLESS_CALL}
+    seconds = {key: [first[key]] if key in endless else [] for key in runs}
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(effort.rounds):
+            between()
+            for key in shuffled([key for key in runs if key not in endless], number):
+                if not hopeless[key] or number < TURNS_OF_HOPELESS:
+                    time.sleep(effort.pause)
+                    lasting = effort.turn / (SHORTER if hopeless[key] else 1)
+                    seconds[key].append(turn(runs[key], probes[key], lasting))
+    finally:
+        gc.enable()
+    return seconds
+
+
+def shuffled(keys: list[Key], number: int) -> list[Key]:
+    """The order of this round: nobody always follows the same one."""
+    random.Random(number).shuffle(keys)
+    return keys
+
+
+def probe(run: Run, first: float) -> float:
+    """About how long a call takes, if one took so long before: that where it was long, else the best of two more."""
+    return first if first > LONG_CALL else min(timed(run), timed(run))
+
+
+def turn(run: Run, expected: float, lasting: float) -> float:
+    """The median of as many calls as that time holds, after an untimed one that brings its data into the caches."""
+    if expected < LONG_CALL:
+        run()
+    return statistics.median(timed(run) for _ in range(max(1, round(lasting / expected))))
+
+
+def timed(run: Run) -> float:
+    """Seconds of one call."""
+    return with_result(run)[0]  # what it returned is freed after the clock was read
+
+
+def with_result(run: Run) -> tuple[float, Any]:
+    """Seconds of one call, and what it returned."""
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result

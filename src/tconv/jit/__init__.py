@@ -1,0 +1,1 @@
+"""The CPU engine: transposed convolution through kernels generated for the shape and the processor at hand."""

@@ -1,0 +1,266 @@
+"""Keeps machine code on disk from one process to the next: a folder of files, one an entry, private to its user.
+
+The folder is `$TCONV_CACHE_DIR`, else `tconv` in the system's folder for caches. An entry that is damaged counts as
+absent. What another user may have written is native code of a stranger: it is refused with one warning, and the folder
+is not used for the rest of the process. All else that can go wrong with a folder (no home, read-only, full) means that
+code is compiled and not kept, and is nobody's business but that of `tconv cache info`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import stat
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+#: The least recently used entries are dropped when all together have more bytes than this, down to three quarters.
+LIMIT = 256 << 20
+
+#: What files begin with; changes when they are laid out anew. The sha256 of name and content follows, then the content.
+_MAGIC = b"tconv-1\n"
+_HEAD = len(_MAGIC) + 32
+_ENTRY = re.compile(r"([0-9a-f]{64})-([0-9a-f]{16})\.tconv")
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.tconv-new")
+_HOUR, _DAY = 3600, 86400
+
+#: Folders that hold something that another user may have written, with the sentence that says what.
+_distrusted: dict[Path, str] = {}
+
+
+class Distrusted(Exception):
+    """A file or folder that another user may have written; the text says which, why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """The state of the cache."""
+
+    folder: Path | None  #: None where the user has no home
+    entries: int
+    bytes: int
+    reason: str  #: why it is not used, "" if it is
+
+    @property
+    def in_use(self) -> bool:
+        """Whether code is read from it and kept in it."""
+        return not self.reason
+
+
+def place() -> Path | None:
+    """The folder, whether it exists or not; None where there is no place for one."""
+    given = os.environ.get("TCONV_CACHE_DIR")
+    if given:
+        return Path(given).absolute()
+    home = os.path.expanduser("~")
+    if sys.platform == "win32":
+        caches = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
+    elif sys.platform == "darwin":
+        caches = os.path.join(home, "Library", "Caches")
+    else:
+        caches = os.environ.get("XDG_CACHE_HOME", "")
+        if not os.path.isabs(caches):  # unset, or to be ignored, as its specification says
+            caches = os.path.join(home, ".cache")
+    return Path(caches, "tconv") if os.path.isabs(caches) else None
+
+
+def read(key: str, compiler: str | None) -> bytes | None:
+    """What was kept under a key of 64 hexadecimal digits by a compiler (16 of them; None: any), if anything was."""
+    folder = _trusted()
+    if folder is None:
+        return None
+    try:
+        _check(folder, os.lstat(folder))
+        names = (
+            sorted(found.name for found in folder.glob(f"{key}-*.tconv"))
+            if compiler is None
+            else [_name(key, compiler)]
+        )
+        contents = (_content(folder / name) for name in names)
+        return next((content for content in contents if content is not None), None)
+    except Distrusted as reason:
+        _distrust(folder, str(reason))
+    except OSError:
+        pass
+    return None
+
+
+def write(key: str, compiler: str, content: bytes) -> None:
+    """Keep content under a key, where that can be done."""
+    folder = _trusted()
+    if folder is None:
+        return
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        _check(folder, os.lstat(folder))
+        _put(folder, _name(key, compiler), content)
+        _shrink(folder)
+    except Distrusted as reason:
+        _distrust(folder, str(reason))
+    except OSError:
+        pass
+
+
+def info() -> Info:
+    """The state of the cache."""
+    folder = place()
+    if folder is None:
+        return Info(None, 0, 0, "there is no home folder; TCONV_CACHE_DIR can name another place")
+    sizes: list[int] = []
+    reason = _distrusted.get(folder, "")
+    try:
+        _check(folder, os.lstat(folder))
+        found = list(_entries(folder))
+        sizes += (state.st_size for _, state in found)
+        for path, state in found:
+            _check(path, state)
+        if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+            reason = reason or f"{folder} cannot be written to: its entries are read, none is added"
+    except Distrusted as distrusted:
+        reason = reason or str(distrusted)
+    except FileNotFoundError:
+        reason = reason or _cannot_be_made(folder)
+    except OSError as error:
+        reason = reason or f"{folder}: {error.strerror}"
+    return Info(folder, len(sizes), sum(sizes), reason)
+
+
+def clear() -> int:
+    """Remove all entries, and nothing else; how many there were."""
+    folder, removed = place(), 0
+    if folder is None or not os.path.lexists(folder):
+        return 0
+    for path, _ in _entries(folder):
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            removed += 1
+    _remove_unfinished(folder, older=0)
+    return removed
+
+
+# ---- trust
+
+
+def _trusted() -> Path | None:
+    folder = place()
+    return None if folder in _distrusted else folder
+
+
+def _distrust(folder: Path, reason: str) -> None:
+    """Stop using a folder, and say so once."""
+    if folder not in _distrusted:
+        _distrusted[folder] = reason
+        warnings.warn(f"tconv does not use its cache of compiled kernels: {reason}", RuntimeWarning, stacklevel=2)
+
+
+def _check(path: Path, state: os.stat_result) -> None:
+    """Raise where another user may have written this file or folder."""
+    if stat.S_ISLNK(state.st_mode):
+        raise Distrusted(f"{path} is a symbolic link; remove it, or set TCONV_CACHE_DIR to a folder")
+    if not hasattr(os, "geteuid"):
+        return  # Windows keeps the folders of a user from others by inheritance
+    if state.st_uid != os.geteuid():
+        raise Distrusted(
+            f"{path} belongs to user {state.st_uid} and this process to user {os.geteuid()}; set TCONV_CACHE_DIR to a "
+            "folder of your own"
+        )
+    if state.st_mode & 0o022:
+        raise Distrusted(
+            f"{path} can be written by others (mode {stat.S_IMODE(state.st_mode):04o}); if nobody has, run "
+            f"chmod go-w {path}"
+        )
+
+
+# ---- files
+
+
+def _name(key: str, compiler: str) -> str:
+    return f"{key}-{compiler}.tconv"
+
+
+def _digest(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + content).digest()
+
+
+def _content(path: Path) -> bytes | None:
+    """The content of an entry, None if it is absent or damaged."""
+    try:
+        # The checks look at what is opened, not at what the path leads to a moment later.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError:
+        return None
+    except OSError:
+        _check(path, os.lstat(path))  # a link is not opened
+        raise
+    with open(handle, "rb") as file:
+        state = os.fstat(handle)
+        _check(path, state)
+        raw = file.read() if state.st_size <= LIMIT else b""
+    if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : _HEAD] != _digest(path.name, raw[_HEAD:]):
+        return None
+    if time.time() - state.st_mtime > _DAY:  # when it was last used; once a day is exact enough
+        with contextlib.suppress(OSError):
+            os.utime(path)
+    return raw[_HEAD:]
+
+
+def _put(folder: Path, name: str, content: bytes) -> None:
+    """Write a file as a whole or not at all: readers see the old one or the new one, and the last writer wins."""
+    unfinished = folder / f".{os.urandom(8).hex()}.tconv-new"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        with open(os.open(unfinished, flags, 0o600), "wb") as file:
+            file.write(_MAGIC + _digest(name, content) + content)
+        os.replace(unfinished, folder / name)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def _files(folder: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, os.stat_result]]:
+    """Files by their names, and what the system says of them (not of where they lead, should they be links)."""
+    with os.scandir(folder) as found:
+        for entry in found:
+            if pattern.fullmatch(entry.name):
+                with contextlib.suppress(FileNotFoundError):  # removed by another process
+                    yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    return _files(folder, _ENTRY)
+
+
+def _shrink(folder: Path) -> None:
+    """Drop the least recently used entries where all together are too large, and what killed processes left."""
+    _remove_unfinished(folder, older=_HOUR)
+    found = [(state.st_mtime, state.st_size, path) for path, state in _entries(folder)]
+    total = sum(size for _, size, _ in found)
+    if total <= LIMIT:
+        return
+    for _, size, path in sorted(found):
+        if total <= LIMIT * 3 // 4:
+            break
+        path.unlink(missing_ok=True)
+        total -= size
+
+
+def _remove_unfinished(folder: Path, older: int) -> None:
+    for path, state in _files(folder, _UNFINISHED):
+        if time.time() - state.st_mtime >= older:
+            path.unlink(missing_ok=True)
+
+
+def _cannot_be_made(folder: Path) -> str:
+    """Why a folder that does not exist could not be made, "" if it could."""
+    above = next(parent for parent in folder.parents if parent.exists())
+    can = above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+    return "" if can else f"{folder} does not exist and cannot be made in {above}"

@@ -1,0 +1,98 @@
+"""Which schedule a problem gets: the kinds that can serve it, and the share of the peak that each should reach.
+
+The model counts what a kind computes in vain (lanes that no channel or column fills), and the work around the products:
+a tile over `terms` products a result costs as much as terms + OVERHEAD of them. The constants were fitted to times of
+all kinds on the public layers, one thread of an AMD Zen 5 with AVX-512; `tconv.tune` measures instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple, TypeAlias
+
+from tconv.jit import channels, depthwise, pixels
+from tconv.jit.channels import ChannelSchedule
+from tconv.jit.depthwise import PlaneSchedule
+from tconv.jit.isa import Isa
+from tconv.jit.lines import Layout, layout_of, phase_taps, spread_out
+from tconv.jit.pixels import PixelSchedule
+from tconv.problem import Problem
+
+Schedule: TypeAlias = PixelSchedule | ChannelSchedule | PlaneSchedule
+
+#: Products that the store of a result costs: from registers; through the block and a transpose; through it as runs.
+STORED, TRANSPOSED, MOVED = 8.0, 24.0, 60.0
+#: Share of the peak of pixels in lanes with few phases, with many (which leaves registers for few channels), and of
+#: channels in lanes.
+FEW_PHASES, MANY_PHASES, IN_CHANNELS = 0.92, 0.80, 0.93
+#: From so many phases of the last axis on pixels in lanes have many; beyond the second number they do not fit.
+MANY, TOO_MANY = 8, 12
+#: What becomes of it where tiles span rows, whose stores are in parts, and where a row is one vector.
+FLAT, NARROW = 0.94, 0.9
+#: Bytes of weights from which pixels in lanes, which read all of them for every tile of pixels, wait for memory.
+HEAVY = 3 << 19
+
+
+class Kind(NamedTuple):
+    """One way to serve a problem, and the share of the peak it is expected to reach."""
+
+    share: float
+    make: Callable[[], Schedule]
+
+
+@lru_cache(maxsize=1024)
+def choose(problem: Problem, channels_last: bool, isa: Isa) -> Schedule:
+    """The schedule of a problem in one of the layouts."""
+    layout = layout_of(problem, channels_last)
+    if layout.joined and channels_last and problem.groups > 1:
+        layout = spread_out(problem, channels_last)
+    return max(kinds(problem, layout, isa), key=lambda kind: kind.share).make()
+
+
+def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
+    """All kinds that can serve a problem."""
+    last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    if depthwise.able(problem, layout):
+        yield Kind(2.0, lambda: depthwise.make(problem, layout, isa))
+    if layout.joined:
+        yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases"))
+        return
+    terms = problem.cin * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
+    stored = STORED if layout.last else TRANSPOSED
+    share = IN_CHANNELS * _filled(problem.cout, lanes) * terms / (terms + stored)
+    yield Kind(share, lambda: channels.make(problem, layout, isa, "channels"))
+    # A run of channels-last lanes holds all channels of a pixel.
+    if last.dilation == 1 and not (layout.last and problem.groups > 1):
+        run = last.stride * (problem.cout if layout.last else 1)
+        lanes_filled = _filled(run * max(1, lanes // run), lanes) * _tapped(layout)
+        share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED)
+        yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
+    if not layout.last and last.stride <= TOO_MANY:
+        yield Kind(_pixels(problem, layout, lanes, terms), lambda: pixels.make(problem, layout, isa))
+
+
+def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float) -> float:
+    """The share of the peak with pixels in lanes."""
+    last = layout.lines[-1]
+    columns, beside = len(last.span()), max(0, (last.kernel - 1) * last.dilation // last.stride)
+    # Row by row, or flat over rows that are as far apart as x is wide with its zeros.
+    by_row = _filled(columns, lanes) * (NARROW if columns <= lanes else 1.0)
+    flat = FLAT * columns / (columns + beside) * _filled(columns * layout.lines[-2].coarse, lanes)
+    filled = max(by_row, flat)
+    share = FEW_PHASES if last.stride < MANY else MANY_PHASES
+    heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY
+    return share * filled * terms / (terms + STORED) * (0.6 if heavy else 1.0)
+
+
+def _filled(wanted: int, lanes: int) -> float:
+    """The share of lanes in use when vectors cover so many elements."""
+    return wanted / (-(-wanted // lanes) * lanes)
+
+
+def _tapped(layout: Layout) -> float:
+    """The share of (phase, shift) pairs of the last axis that have a tap, with phases in lanes."""
+    last = layout.lines[-1]
+    shifts = {shift for taps in phase_taps(last, last.low % last.stride) for _, shift in taps}
+    return last.kernel / (len(shifts) * last.stride)

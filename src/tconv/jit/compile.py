@@ -1,0 +1,202 @@
+"""From kernels to machine code in this process: emit, compile, or take from the cache of an earlier process; load.
+
+What is compiled is an object file. It is kept on disk (`cache.py`) and put into memory without LLVM (`loader.py`), so
+that a process which needs only kernels that are known never loads llvmlite.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import platform
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import tconv
+from tconv.jit import cache as disk
+from tconv.jit import debug, loader
+from tconv.jit.emit import Module
+from tconv.jit.isa import TARGETS, Isa
+from tconv.jit.kernels import Code
+from tconv.jit.relocations import Refused
+
+
+class Unavailable(RuntimeError):
+    """No machine code can be had here; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The entry points of compiled code, and what keeps it in memory."""
+
+    run: Any
+    worker: Any
+    pack: Any
+    owner: Any
+
+
+#: The functions that every kernel module exports, with their arguments.
+ENTRIES = {
+    "run": ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_void_p),
+    "worker": ctypes.CFUNCTYPE(None, ctypes.c_void_p),
+    "pack": ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 3),
+}
+
+
+def available() -> str:
+    """Why no code can be generated here, "" if it can. Loads nothing."""
+    if _native() is None:
+        return f"no kernels are generated for this processor ({platform.machine()})"
+    return "" if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"
+
+
+def ir(code: Code, isa: Isa) -> str:
+    """The LLVM IR of kernels and of their driver."""
+    module = Module(isa)
+    code.emit(module)
+    return str(module)
+
+
+def assembly(code: Code, isa: Isa) -> str:
+    """The machine code as text, for any of the processors in `isa.ISAS`."""
+    return str(_target(isa).emit_assembly(_parsed(ir(code, isa), isa)))
+
+
+@cache  # what is loaded stays in memory, so forgetting it would only load it twice
+def machine(code: Code, isa: Isa) -> Machine:
+    """The entry points of kernels: loaded from the cache, or compiled and kept in it."""
+    if debug.wants("ir"):
+        print(ir(code, isa), file=sys.stderr)
+    if debug.wants("asm"):
+        print(assembly(code, isa), file=sys.stderr)
+    addresses, owner = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
+    return Machine(**{name: kind(addresses[name]) for name, kind in ENTRIES.items()}, owner=owner)
+
+
+def function(module: Module, name: str, arguments: list[Any]) -> Any:
+    """One function of a module, as `machine` gets kernels; its code stays loaded."""
+    text = str(module)
+    addresses, owner = _loaded(text, lambda: text, module.isa, [name])
+    _KEPT.append(owner)
+    return ctypes.CFUNCTYPE(None, *arguments)(addresses[name])
+
+
+#: What owns the memory of functions.
+_KEPT: list[Any] = []
+
+
+def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) -> tuple[dict[str, int], Any]:
+    """The addresses of functions and what has to stay alive for them, from a description of the code and its IR."""
+    if isa.triple != _native():
+        raise Unavailable(f"kernels for {isa.name} do not run on this processor ({platform.machine()})")
+    key, compiler = _key(what, isa), _compiler()
+    data = disk.read(key, compiler)
+    if data is None:
+        data = _compiled(text(), isa)
+        if compiler:
+            disk.write(key, compiler, data)
+    try:
+        return loader.load(data), None
+    except Refused:
+        engine = _engine(data, isa)
+        return {name: engine.get_function_address(name) for name in names}, engine
+
+
+# ---- what an entry of the cache depends on
+
+
+def _key(what: str, isa: Isa) -> str:
+    """Machine code depends on what is asked for, on the processor, and on the code that generates it."""
+    parts = (tconv.__version__, _generator(), repr(isa), what)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _generator() -> str:
+    """A digest of the sources that machine code comes from: who edits a kernel never runs what it was before.
+
+    The version alone would not tell, as it stays for months. Reading the files takes less than a millisecond.
+    """
+    here, digest = Path(__file__).parent, hashlib.sha256()
+    for path in (here / "compile.py", here / "emit.py", here / "isa.py", *sorted(here.glob("kernels/*.py"))):
+        try:
+            digest.update(path.read_bytes())
+        except OSError:  # installed without sources: nobody edits them
+            digest.update(path.name.encode())
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _compiler() -> str | None:
+    """Which llvmlite and which LLVM compile here, without loading them; None if there is none.
+
+    LLVM's own version is known only once it is loaded. The size of the library stands for it: llvmlite is linked with
+    LLVM into one file of 170 MB, and no two of them are alike.
+    """
+    spec = find_spec("llvmlite")
+    if spec is None or spec.origin is None:
+        return None
+    here = Path(spec.origin).parent
+    digest = hashlib.sha256()
+    try:
+        digest.update((here / "_version.py").read_bytes())
+        for library in sorted(here.glob("binding/*llvmlite.*")):
+            digest.update(f"{library.name} {library.stat().st_size}".encode())
+    except OSError:
+        pass
+    return digest.hexdigest()[:16]
+
+
+# ---- LLVM
+
+
+def _binding() -> Any:
+    try:
+        from llvmlite import binding
+    except (ImportError, OSError) as error:  # OSError: its library does not load
+        raise Unavailable(f"kernels cannot be compiled: {available() or error}") from error
+    return binding
+
+
+def _native() -> str | None:
+    """The triple of this processor."""
+    return TARGETS.get((platform.system(), platform.machine()))
+
+
+def _target(isa: Isa, **options: Any) -> Any:
+    binding = _binding()
+    if isa.triple == _native():
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+    else:
+        binding.initialize_all_targets()
+        binding.initialize_all_asmprinters()
+    # Position independent, so that code and constants lie anywhere and refer to each other by distance.
+    options = {"reloc": "pic", "codemodel": "small", **options}
+    return binding.Target.from_triple(isa.triple).create_target_machine(cpu="", features=isa.features, opt=2, **options)
+
+
+def _parsed(text: str, isa: Isa) -> Any:
+    module = _binding().parse_assembly(text)
+    module.triple = isa.triple
+    module.verify()
+    return module
+
+
+def _compiled(text: str, isa: Isa) -> bytes:
+    """An object file."""
+    return bytes(_target(isa).emit_object(_parsed(text, isa)))
+
+
+def _engine(data: bytes, isa: Isa) -> Any:
+    """What `loader.load` does, by LLVM, for the systems and objects that it refuses; the engine owns the memory."""
+    binding = _binding()
+    engine = binding.create_mcjit_compiler(_parsed("", isa), _target(isa, jit=True))
+    engine.add_object_file(binding.ObjectFileRef.from_data(data))
+    engine.finalize_object()
+    return engine

@@ -1,0 +1,218 @@
+"""Schedule and program of depthwise layers, channels first (`kernels/planes.py`): panels of one channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import prod
+
+from tconv.jit.isa import Isa
+from tconv.jit.kernels import Code
+from tconv.jit.kernels.abi import Context, Tile
+from tconv.jit.kernels.pixels import Stage
+from tconv.jit.kernels.planes import Planes
+from tconv.jit.kernels.rows import Rows
+from tconv.jit.lines import Layout, phase_taps, shifts
+from tconv.jit.pixels import ELEMENTS, PixelProgram, PixelSchedule, flat
+from tconv.jit.program import Program, balanced, dot
+from tconv.problem import Problem
+
+#: Results larger than this are written past the caches.
+STREAM_FROM = 4 << 20
+
+
+@dataclass(frozen=True)
+class PlaneSchedule(PixelSchedule):
+    """Sizes of tiles and chunks; `flat` is True, because every row that could be read is in the panel."""
+
+    streaming: bool = False
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Each output channel is a tile of its own."""
+        return [1]
+
+    @cached_property
+    def combinations(self) -> dict[tuple[tuple[int, int], ...], int]:
+        """The (tap, shift) lists of the axes before the last two that occur, numbered: one for each of their phases."""
+        before = self.outer[:-1]
+        found: dict[tuple[tuple[int, int], ...], int] = {}
+        for phases in product(*(phase_taps(line) for line in before)):
+            for taps in product(*phases) if all(phases) else ():
+                found.setdefault(taps, len(found))
+        return found
+
+    def kernel(self, repeats: int) -> Planes:
+        """The kernel where so many combinations of taps of the axes before the last two reach a row."""
+        sources: tuple[Stage, ...] = self.row_stages() * repeats
+        element = ELEMENTS[self.problem.dtype]
+        return Planes(element, self.lanes, self.vectors, self.rows, self.last.stride, sources, self.streaming)
+
+    def row_stages(self) -> tuple[Stage, ...]:
+        """What the rows at each shift of the axis before the last feed."""
+        inner: dict[int, list[int]] = {}
+        for b, taps in enumerate(phase_taps(self.last)):
+            for _, shift in taps:
+                inner.setdefault(shift, []).append(b)
+        fed: dict[int, list[int]] = {}
+        for a, taps in enumerate(phase_taps(self.outer[-1])):
+            for _, shift in taps:
+                fed.setdefault(shift, []).append(a)
+        return tuple(
+            tuple((s, tuple((a, b) for a in fed[row] for b in inner[s])) for s in sorted(inner)) for row in sorted(fed)
+        )
+
+    @cached_property
+    def repeats(self) -> list[int]:
+        """How many combinations of taps reach a row, for the phases of the axes before the last two."""
+        return sorted({prod(map(len, phases)) for phases in product(*(phase_taps(line) for line in self.outer[:-1]))})
+
+    @cached_property
+    def code(self) -> Code:
+        """One kernel for each number of combinations, then the copy."""
+        element = ELEMENTS[self.problem.dtype]
+        kernels = tuple(self.kernel(n) for n in self.repeats)
+        return Code(element, self.lanes, (*kernels, Rows(element, self.lanes)))
+
+    def program(self, threads: int) -> Program:
+        """The tables."""
+        return PlaneProgram(self, threads).write()
+
+
+class PlaneProgram(PixelProgram):
+    """Writes the tables of a schedule."""
+
+    s: PlaneSchedule
+
+    def sizes(self) -> dict[Context, int]:
+        """Also the distance of rows."""
+        s = self.s
+        rows = {
+            Context.SOURCE_ROW: s.pitch * self.size,
+            Context.Y_ROW: s.outer[-1].stride * s.outer[-1].y_step,
+        }
+        return {**super().sizes(), **rows}
+
+    # ---- weights
+
+    def _row_weights(self) -> list[list[tuple[int, int]]]:
+        """For each row shift the (tap before the last, tap of the last axis) of its weights, in order."""
+        s = self.s
+        inner = {(b, shift): tap for b, taps in enumerate(phase_taps(s.last)) for tap, shift in taps}
+        rows = {(a, shift): tap for a, taps in enumerate(phase_taps(s.outer[-1])) for tap, shift in taps}
+        of_row = sorted({shift for _, shift in rows})
+        return [
+            [(rows[a, row], inner[b, shift]) for shift, fed in stage for a, b in fed]
+            for row, stage in zip(of_row, s.row_stages(), strict=True)
+        ]
+
+    def _phases_before(self) -> list[tuple[int, ...]]:
+        return list(product(*(range(line.stride) for line in self.s.outer[:-1])))
+
+    def _block_of(self, phase: tuple[int, ...]) -> list[int]:
+        """The taps of the whole kernel that reach rows of a phase of the axes before the last two, in order."""
+        s = self.s
+        kernel = [line.kernel for line in s.layout.lines]
+        taps = [phase_taps(line)[b] for line, b in zip(s.outer[:-1], phase, strict=True)]
+        return [
+            flat((*(t for t, _ in before), *pair), kernel)
+            for before in product(*taps)
+            for row in self._row_weights()
+            for pair in row
+        ]
+
+    def _weights(self, g: int) -> None:
+        s, p, w = self.s, self.s.problem, self.writer
+        start = w.packed
+        bias = w.reserve(w.room(1, p.cout))
+        w.block(bias, [range(p.cout)], source=g * p.cout, bias=True)
+        blocks = [self._block_of(phase) for phase in self._phases_before()]
+        self.per_phase = w.room(1, max(map(len, blocks)))
+        for channel in range(p.cout):
+            here = w.reserve(self.per_phase * len(blocks))
+            for number, taps in enumerate(blocks):
+                if taps:
+                    w.block(here + number * self.per_phase, [taps], source=(g * p.cout + channel) * p.taps)
+            if g == 0:
+                w.tile({
+                    Tile.W: here - start,
+                    Tile.BIAS: bias - start + channel * self.size,
+                    Tile.Y: channel * s.layout.y_channel,
+                    Tile.COUNT: 1,
+                })  # fmt: skip
+
+    # ---- ops
+
+    def _ops(self, box: tuple[range, ...]) -> None:
+        """For each phase and q of the axes before the last two, one op for all rows of the chunk."""
+        s = self.s
+        blocks = [self._block_of(phase) for phase in self._phases_before()]
+        per_phase = self.writer.room(1, max(map(len, blocks)))
+        before = s.outer[:-1]
+        for number, phase in enumerate(self._phases_before()):
+            valid = [
+                range(max(q.start, line.first(b)), min(q.stop, line.end(b)))
+                for q, line, b in zip(box, before, phase, strict=False)
+            ]
+            for q in product(*valid):
+                for rows in self._alike(box[-2]):
+                    self._op(box, phase, q, rows, number * per_phase)
+
+    def _alike(self, rows: range) -> Iterator[range]:
+        """The rows, cut before the last one if not all of its phases exist."""
+        line = self.s.outer[-1]
+        whole = range(rows.start, min(rows.stop, line.fine // line.stride)) if self.s.rows > 1 else rows
+        if whole:
+            yield whole
+        if whole.stop < rows.stop:
+            yield range(max(whole.stop, rows.start), rows.stop)
+
+    def _op(
+        self, box: tuple[range, ...], phase: tuple[int, ...], q: tuple[int, ...], rows: range, weights: int
+    ) -> None:
+        s = self.s
+        line, taps = s.outer[-1], [phase_taps(axis)[b] for axis, b in zip(s.outer[:-1], phase, strict=True)]
+        needed = [n.start + shifts(axis).start for n, axis in zip(box, s.outer, strict=False)]
+        sources = []
+        of_row = sorted({shift for phase_ in phase_taps(line) for _, shift in phase_})
+        for before in product(*taps):
+            cells = [q_ + shift for q_, (_, shift) in zip(q, before, strict=True)]
+            for shift in of_row:
+                position = [c - n for c, n in zip([*cells, rows.start + shift], needed, strict=True)]
+                sources.append(self.size * (s.before + flat(position, s.slots) * s.pitch))
+        o = [q_ * axis.stride + b for q_, axis, b in zip((*q, rows.start), s.outer, (*phase, 0), strict=True)]
+        start = box[-1].start * s.last.stride
+        y = dot(o, [axis.y_step for axis in s.outer]) + start * s.last.y_step
+        elements = min(s.last.fine, box[-1].stop * s.last.stride) - start
+        phases = min(s.rows, line.fine - rows.start * line.stride) if s.rows > 1 else 1
+        kernel = s.repeats.index(prod(map(len, taps)))
+        self.writer.op(kernel, y, weights, len(rows), phases, elements, *sources)
+
+
+def able(problem: Problem, layout: Layout) -> bool:
+    """Whether this schedule serves a problem: one input channel a group, channels first, few phases in a tile."""
+    last, before = layout.lines[-1], layout.lines[-2]
+    return problem.cin == 1 and not layout.last and last.stride <= 8 and before.stride * last.stride <= 16
+
+
+def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
+    """Choose the sizes: all phases of the last two axes, chunks that fit half of the first cache."""
+    lines, lanes = layout.lines, isa.lanes(problem.itemsize)
+    columns, rows = len(lines[-1].span()), lines[-2].stride
+    vectors = max(1, min(2, (isa.registers // 2) // (rows * lines[-1].stride), columns // lanes))
+    box = [1] * len(lines)
+    limit = 32 << 10
+    box[-1] = max(balanced(columns, max(lanes, limit // problem.itemsize)))
+    result = problem.batch * problem.out_channels * problem.fine_cells * problem.itemsize
+
+    def at(box: list[int]) -> PlaneSchedule:
+        streaming = result > STREAM_FROM
+        return PlaneSchedule(problem, layout, lanes, 1, vectors, rows, tuple(box), True, streaming)
+
+    if box[-1] == columns:
+        span = len(lines[-2].span())
+        per = at(box).pitch * problem.itemsize * prod(at(box).slots[:-1])
+        box[-2] = max(balanced(span, max(1, limit // per)))
+    return at(box)

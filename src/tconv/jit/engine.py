@@ -1,0 +1,154 @@
+"""One problem made ready: schedule, tables, machine code, and the two calls that use them: pack weights, and run."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tconv.jit import compile as compiler
+from tconv.jit import isa, launch
+from tconv.jit.choose import Schedule, choose
+from tconv.jit.isa import Isa
+from tconv.jit.program import LINE, Program
+from tconv.problem import Array, Problem
+
+#: More rows of tiles than this, and the tables of a program would be larger than what they describe.
+MOST_ROWS = 1 << 20
+#: Larger kernels and strides than this, all axes together, are not for generated code: tables list taps and phases.
+LONGEST = 1 << 14
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A problem made ready for arrays of one layout and a number of threads."""
+
+    schedule: Schedule
+    program: Program
+    machine: compiler.Machine
+    threads: int
+    address: int  #: of the program
+    scratch: int  #: bytes that all threads need together
+
+    def pack(self, w: Array, bias: Array | None, packed: NDArray[np.uint8]) -> bool:
+        """Bring contiguous weights into the order of the kernels; returns whether all of them are finite."""
+        program = self.program
+        first, count = program.blocks
+        source = 0 if bias is None else bias.ctypes.data
+        spoiled = self.machine.pack(
+            program.address, program.address + 8 * first, count, w.ctypes.data, source, packed.ctypes.data
+        )
+        return not spoiled
+
+    def run(self, x: int, packed: int, y: int) -> None:
+        """Compute y from x, given the addresses of contiguous arrays in the layout of the engine."""
+        scratch = scratch_address(self.scratch)
+        if self.threads == 1:
+            self.machine.run(self.address, x, packed, y, scratch, 1, 0)
+        else:
+            launch.run(self.machine, self.address, x, packed, y, scratch, self.threads)
+
+
+def limit(problem: Problem) -> str:
+    """Why the engine cannot compute a problem; "" where it can."""
+    if problem.operation != "conv_transpose":
+        return "computes conv_transpose only"
+    if problem.dtype not in DTYPES:
+        return f"computes {' and '.join(DTYPES)} only, not {problem.dtype}"
+    geometry = problem.geometry
+    if prod(geometry.fine[:-1]) * max(1, problem.batch) > MOST_ROWS and geometry.ndim > 1:
+        return f"computes at most {MOST_ROWS} rows of y"
+    if max(problem.taps, prod(geometry.stride)) > LONGEST:
+        return f"computes kernels and strides up to {LONGEST} only, all axes together"
+    if not isa.available():
+        return "has no kernels for this processor"
+    return compiler.available()
+
+
+def ready(problem: Problem, channels_last: bool) -> Engine:
+    """The engine of a problem for the processor and the number of threads in use."""
+    return _ready(problem, channels_last, isa.current(), launch.setting())
+
+
+@lru_cache(maxsize=512)
+def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int) -> Engine:
+    schedule = choose(problem, channels_last, target)
+    program = schedule.program(threads)
+    threads = launch.useful(expected_seconds(problem, target, 1), min(threads, program.pieces))
+    machine = compiler.machine(program.code, target)
+    return Engine(schedule, program, machine, threads, program.address, program.scratch * threads)
+
+
+#: Share of the peak that kernels reach, and turns of the clock a second: for expectations only.
+EFFICIENCY, CLOCK = 0.75, 4e9
+#: Bytes a second at which weights are packed and results written.
+PACKING = 4e9
+#: Seconds of a call beyond its arithmetic.
+CALL = 8e-6
+
+
+def expected_seconds(problem: Problem, target: Isa, threads: int) -> float:
+    """What the engine is expected to take, weights packed."""
+    multiplications = problem.geometry.work(
+        problem.in_channels, problem.out_channels, batch=problem.batch, groups=problem.groups
+    ).multiplications
+    rate = 2 * target.lanes(problem.itemsize) * CLOCK * EFFICIENCY * threads
+    moved = problem.itemsize * (prod(problem.x_shape) + prod(problem.y_shape))
+    return multiplications / rate + moved / (2 * PACKING) + CALL
+
+
+class _Workspaces(threading.local):
+    """Memory of one thread that is kept from call to call; its contents are anything."""
+
+    packed = np.empty(0, np.uint8)
+    scratch = np.empty(0, np.uint8)
+    scratch_address = 0
+    scratch_size = 0
+
+
+_local = _Workspaces()
+
+
+def scratch_address(size: int) -> int:
+    """Where this thread has so many bytes of scratch."""
+    if _local.scratch_size < size:
+        _local.scratch = aligned(size)
+        _local.scratch_address, _local.scratch_size = _local.scratch.ctypes.data, size
+    return _local.scratch_address
+
+
+def packed_workspace(size: int) -> NDArray[np.uint8]:
+    """Room of this thread for weights that are packed for one call."""
+    if _local.packed.size < size:
+        _local.packed = aligned(size)
+    return _local.packed
+
+
+#: Elements from which a result is worth aligning: it takes a microsecond.
+ALIGN_FROM = 16384
+
+
+def aligned(size: int) -> NDArray[np.uint8]:
+    """New memory, aligned to a cache line: vectors stored across two lines take twice as long."""
+    memory = np.empty(size + LINE, np.uint8)
+    start = -memory.ctypes.data % LINE
+    return memory[start : start + size]
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """A new array, aligned likewise unless it is small."""
+    if prod(shape) < ALIGN_FROM:
+        return np.empty(shape, dtype)
+    result: Array = aligned(prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
+    return result
+
+
+def is_channels_last(a: Array) -> bool:
+    """Whether an array (N, groups, C / groups, *size) is contiguous with its channels innermost."""
+    return a.transpose(0, *range(3, a.ndim), 1, 2).flags.c_contiguous

@@ -1,0 +1,124 @@
+"""What processors offer, as data: vectors, registers, instructions. One generator serves all of them.
+
+`detect` says which of these the machine has; `TCONV_ISA` forces another. Cache sizes, cores and page size are asked
+from the system, with stated defaults where it does not say.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from tconv import checks
+
+
+@dataclass(frozen=True, slots=True)
+class Isa:
+    """One set of instructions."""
+
+    name: str
+    triple: str  #: of the LLVM target
+    features: str  #: what LLVM may use beyond the base of the architecture
+    needs: tuple[str, ...]  #: features by LLVM's names that the processor must have
+    vector_bytes: int
+    registers: int  #: vector registers
+    fma: bool  #: has a fused multiply-add
+    masks: bool  #: loads and stores under a mask cost about what others cost
+    broadcast: bool  #: a scalar in memory can be an operand of every lane, without a register
+
+    def lanes(self, itemsize: int) -> int:
+        """Elements of a vector."""
+        return self.vector_bytes // itemsize
+
+
+_X86 = "x86_64-unknown-linux-gnu"
+_AVX2 = ("avx2", "fma", "f16c", "bmi2")
+_AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512dq", "avx512vl")
+
+#: The best first.
+ISAS: dict[str, Isa] = {
+    isa.name: isa
+    for isa in (
+        Isa("avx512", _X86, ",".join(f"+{f}" for f in _AVX512) + ",-prefer-256-bit", _AVX512, 64, 32, True, True, True),
+        Isa("avx2", _X86, ",".join(f"+{f}" for f in _AVX2), _AVX2, 32, 16, True, True, False),
+        Isa("baseline", _X86, "", (), 16, 16, False, False, False),
+        Isa("neon", "aarch64-unknown-linux-gnu", "+neon", (), 16, 32, True, False, False),
+    )
+}
+#: The targets by what the system calls itself. Windows and macOS have other calling conventions: no kernels there yet.
+TARGETS = {("Linux", "x86_64"): _X86, ("Linux", "aarch64"): ISAS["neon"].triple}
+
+
+@lru_cache(maxsize=1)
+def processor_features() -> frozenset[str]:
+    """The vector features of this processor, by LLVM's names, from what the system says of it."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return _features_by_llvm()
+    words = next((line.split(":", 1)[1].split() for line in text.splitlines() if line.startswith("flags")), [])
+    return frozenset(words)
+
+
+def _features_by_llvm() -> frozenset[str]:
+    try:
+        from llvmlite import binding
+    except ImportError:
+        return frozenset()
+    return frozenset(name for name, has in binding.get_host_cpu_features().items() if has)
+
+
+def available() -> tuple[str, ...]:
+    """The names of what this machine can run, the best first."""
+    triple = TARGETS.get((platform.system(), platform.machine()))
+    features = processor_features()
+    return tuple(isa.name for isa in ISAS.values() if isa.triple == triple and features.issuperset(isa.needs))
+
+
+def current() -> Isa:
+    """What kernels are generated for: the best this machine has, or what `TCONV_ISA` says."""
+    forced = os.environ.get("TCONV_ISA", "")
+    return _pick(forced)
+
+
+@lru_cache(maxsize=8)
+def _pick(forced: str) -> Isa:
+    can = available()
+    if not can:
+        checks.wrong(f"no kernels are generated for this processor ({platform.machine()})")
+    if forced and forced not in can:
+        checks.wrong(f"TCONV_ISA must be one of {', '.join(can)} on this machine, or unset; got {forced!r}")
+    return ISAS[forced or can[0]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """Bytes of the caches of one core."""
+
+    l1: int
+    l2: int
+
+
+@lru_cache(maxsize=1)
+def caches() -> Caches:
+    """The caches of this machine; 32 KB and 512 KB where the system does not say."""
+    sizes = {1: 32 << 10, 2: 512 << 10}
+    for folder in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        try:
+            level, kind = int((folder / "level").read_text()), (folder / "type").read_text().strip()
+            size = (folder / "size").read_text().strip()
+        except (OSError, ValueError):
+            continue
+        if kind != "Instruction" and level in sizes and size.endswith("K"):
+            sizes[level] = int(size[:-1]) << 10
+    return Caches(sizes[1], sizes[2])
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

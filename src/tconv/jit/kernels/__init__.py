@@ -1,0 +1,42 @@
+"""The kernels, one file a kind, and the module of IR that holds those of a schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tconv.jit.emit import Module, Vector
+from tconv.jit.kernels import channels, driver, moves, pixels, planes, rows, weights
+from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.moves import Runs, Transpose
+from tconv.jit.kernels.pixels import Pixels
+from tconv.jit.kernels.planes import Planes
+from tconv.jit.kernels.rows import Rows
+
+Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Rows
+_EMIT: dict[type, Callable[[Module, str, Any], object]] = {
+    Pixels: pixels.emit,
+    Planes: planes.emit,
+    Channels: channels.emit,
+    Transpose: moves.emit_transpose,
+    Runs: moves.emit_runs,
+    Rows: rows.emit,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """All kernels of a schedule, in the order in which ops number them: what machine code depends on."""
+
+    element: str
+    lanes: int
+    kernels: tuple[Kernel, ...]
+
+    def emit(self, module: Module) -> None:
+        """Write kernels, driver and the packing of weights."""
+        names = [f"kernel{number}" for number in range(len(self.kernels))]
+        for name, kernel in zip(names, self.kernels, strict=True):
+            _EMIT[type(kernel)](module, name, kernel)
+        driver.emit(module, names)
+        weights.emit(module, "pack", Vector(self.element, self.lanes))

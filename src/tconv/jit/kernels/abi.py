@@ -1,0 +1,106 @@
+"""How generated code is told what to do: tables of i64 that a program is made of. Nothing of a shape is in the code.
+
+A program is one array of i64 (see `jit/program.py`). It starts with a header (`Header`) and holds
+
+    pieces  independent work for a thread: which images, group, rows and channels (`Piece`)
+    tiles   which output channels one call of a kernel computes, and where their weights lie (`Tile`)
+    ops     what to do for a piece, one after the other: copy rows of x into the panel, compute a tile, move a block
+
+An op is a run of words: the number of its kernel, its length in bytes, then what that kernel wants (its module says
+what). Each thread keeps a context (`Context`) with its addresses and the sizes that all ops share. Offsets and strides
+are in bytes, bounds and counts in elements.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, auto
+
+#: Every kernel is called with its thread's context, its op and a tile.
+PARAMETERS = (("ptr", "context"), ("ptr", "op"), ("ptr", "tile"))
+
+
+class _Words(IntEnum):
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[int]) -> int:
+        return count
+
+
+class Context(_Words):
+    """Words of a thread's context: addresses first, then sizes, copied from the header."""
+
+    X = auto()  #: x of the image and group at hand
+    W = auto()  #: packed weights of the group
+    Y = auto()  #: y of the image and group
+    PANEL = auto()  #: scratch for rows of x
+    BLOCK = auto()  #: scratch for results on their way into y
+    PROGRAM = auto()  #: the program itself
+    SOURCE = auto()  #: what kernels read x from: PANEL or X
+    TARGET = auto()  #: what kernels write to: BLOCK or Y
+    CHANNELS = auto()  #: Cin / groups
+    COPIED = auto()  #: how often a copy repeats its rows, one channel further each time
+    X_CHANNEL = auto()  #: from one channel of x to the next
+    SOURCE_CHANNEL = auto()  #: likewise in SOURCE
+    SOURCE_ROW = auto()  #: from one row of SOURCE to the next
+    Y_CHANNEL = auto()  #: from one channel of y to the next
+    Y_ROW = auto()  #: from one row of y to that of the next q
+    Y_PHASE = auto()  #: from one phase of the axis before the last to the next, in y
+    TARGET_PIXEL = auto()  #: from one pixel of a tile to the next, in TARGET
+
+
+SIZES = tuple(word for word in Context if word >= Context.CHANNELS)
+
+
+class Header(_Words):
+    """Words at the start of a program. Tables are given by their offset from the start."""
+
+    PIECES = auto()
+    NUMBER_OF_PIECES = auto()
+    OPS = auto()
+    TILES = auto()
+    SCRATCH = auto()  #: bytes of scratch a thread
+    BLOCK = auto()  #: where BLOCK begins within it
+    IN_PLACE = auto()  #: 1: SOURCE is X, not PANEL
+    DIRECT = auto()  #: 1: TARGET is Y, not BLOCK
+    TILES_OUTSIDE = auto()  #: 1: all ops for one tile, then the next; 0: all tiles for one op
+    SIZES = auto()  #: the first of the sizes of a context
+
+
+HEADER_WORDS = int(Header.SIZES) + len(SIZES)  #: a tile of zeros follows
+
+
+class Piece(_Words):
+    """Words of a piece; offsets from the arrays, and spans of ops and tiles."""
+
+    X = auto()
+    W = auto()
+    Y = auto()
+    COPIES = auto()  #: the first op that fills the panel, from OPS
+    COPIES_END = auto()
+    OPS = auto()  #: the first op that computes
+    OPS_END = auto()
+    TILE = auto()  #: the first tile, from TILES
+    TILE_END = auto()
+
+
+class Tile(_Words):
+    """Words of a tile."""
+
+    VARIANT = auto()  #: which of the sizes kernels exist in
+    W = auto()  #: its weights within the group's
+    BIAS = auto()  #: its bias values, from its group's weights
+    MASK = auto()  #: its lane masks within the program
+    TAP = auto()  #: from the weights of one tap to those of the next
+    Y = auto()  #: its first channel within the group's part of y
+    TARGET = auto()  #: likewise in TARGET
+    COUNT = auto()  #: how many output channels it has
+    FIRST = auto()  #: its first element within a run of y
+
+
+PIECE_BYTES, TILE_BYTES = 8 * len(Piece), 8 * len(Tile)
+
+
+class Op(_Words):
+    """The words that every op begins with."""
+
+    KERNEL = auto()
+    BYTES = auto()

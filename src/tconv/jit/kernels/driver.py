@@ -1,0 +1,172 @@
+"""What runs a program: threads take pieces, fill the panel, and go through ops and tiles.
+
+`run(program, x, packed, y, scratch, threads, start)` is the one way in. `start` is GOMP_parallel of an OpenMP runtime,
+called where threads > 1; 0 runs everything on the calling thread. Which thread does which piece never changes a result:
+every element of y is computed within one piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tconv.jit.emit import Function, Module
+from tconv.jit.kernels.abi import (
+    HEADER_WORDS,
+    PARAMETERS,
+    PIECE_BYTES,
+    SIZES,
+    TILE_BYTES,
+    Context,
+    Header,
+    Op,
+    Piece,
+    Tile,
+)
+
+#: What threads share, in words: the arguments of `run`, then the next piece and the next thread.
+PROGRAM, X, W, Y, SCRATCH, NEXT_PIECE, NEXT_THREAD = range(7)
+
+
+def emit(module: Module, kernels: Sequence[str]) -> None:
+    """Write the driver; `kernels` are the functions that ops call by number."""
+    _step(module, kernels)
+    _piece(module)
+    _work(module)
+    _worker(module)
+    _run(module)
+
+
+def _step(module: Module, kernels: Sequence[str]) -> None:
+    """Do one op for one tile: its kernel in the variant of the tile."""
+    f = module.function("step", PARAMETERS)
+    which = f.add(f.word("%op", Op.KERNEL), f.word("%tile", Tile.VARIANT))
+    labels = [f.label("kernel") for _ in kernels]
+    cases = " ".join(f"i64 {number}, label %{label}" for number, label in enumerate(labels))
+    f.do(f"switch i64 {which}, label %{labels[-1]} [ {cases} ]")
+    for label, name in zip(labels, kernels, strict=True):
+        f.start(label)
+        f.do(f"tail call void @{name}(ptr %context, ptr %op, ptr %tile)")
+        f.ret()
+
+
+def _piece(module: Module) -> None:
+    """Do one piece."""
+    f = module.function("piece", [("ptr", "context"), ("ptr", "program"), ("ptr", "piece")])
+    ops, tiles = (f.at("%program", f.word("%program", word)) for word in (Header.OPS, Header.TILES))
+    # Copies do not depend on the tile: they take whichever comes first, in the list of kernels without variants.
+    none = f.at("%program", 8 * HEADER_WORDS)
+    _through_ops(f, ops, Piece.COPIES, Piece.COPIES_END, lambda op: _call(f, op, none))
+    outside = f.compare("ne", f.word("%program", Header.TILES_OUTSIDE), 0)
+    with f.choose(outside) as (tiles_outside, ops_outside):
+        with tiles_outside:
+            _through_tiles(
+                f,
+                tiles,
+                lambda tile: _through_ops(f, ops, Piece.OPS, Piece.OPS_END, lambda op: _call(f, op, tile)),
+            )
+        with ops_outside:
+            _through_ops(
+                f, ops, Piece.OPS, Piece.OPS_END, lambda op: _through_tiles(f, tiles, lambda tile: _call(f, op, tile))
+            )
+    f.ret()
+
+
+def _call(f: Function, op: str, tile: str) -> None:
+    f.do(f"call void @step(ptr %context, ptr {op}, ptr {tile})")
+
+
+def _through_ops(f: Function, ops: str, first: Piece, end: Piece, body: object) -> None:
+    begin, stop = f.word("%piece", first), f.word("%piece", end)
+    head, turn, after = f.label("op"), f.label("turn"), f.label("after")
+    before = f.block
+    f.jump(head)
+    f.start(head)
+    offset = f.fresh()
+    place = len(f.lines)
+    f.branch(f.compare("slt", offset, stop), turn, after)
+    f.start(turn)
+    op = f.at(ops, offset)
+    body(op)  # type: ignore[operator]
+    following = f.add(offset, f.word(op, Op.BYTES))
+    f.lines.insert(place, f"  {offset} = phi i64 [{begin}, %{before}], [{following}, %{f.block}]")
+    f.jump(head)
+    f.start(after)
+
+
+def _through_tiles(f: Function, tiles: str, body: object) -> None:
+    first, end = f.word("%piece", Piece.TILE), f.word("%piece", Piece.TILE_END)
+    start = f.at(tiles, f.mul(first, TILE_BYTES))
+    with f.loop(f.sub(end, first), carried=[("ptr", start)], once=True) as (_, [tile]):
+        body(tile)  # type: ignore[operator]
+        f.next(f.at(tile, TILE_BYTES))
+
+
+def _work(module: Module) -> None:
+    """One thread: its context, then pieces until none is left."""
+    f = module.function("work", [("ptr", "shared")])
+    context = f.stack(8 * len(Context))
+    program = f.pointer("%shared", PROGRAM)
+    thread = f.let(f"atomicrmw add ptr {f.at('%shared', 8 * NEXT_THREAD)}, i64 1 monotonic")
+    scratch = f.at(f.pointer("%shared", SCRATCH), f.mul(thread, f.word(program, Header.SCRATCH)))
+    block = f.at(scratch, f.word(program, Header.BLOCK))
+    _write(f, context, Context.PROGRAM, program)
+    _write(f, context, Context.PANEL, scratch)
+    _write(f, context, Context.BLOCK, block)
+    for number, size in enumerate(SIZES):
+        f.store("i64", f.word(program, Header.SIZES + number), context, 8 * size)
+    in_place = f.compare("ne", f.word(program, Header.IN_PLACE), 0)
+    direct = f.compare("ne", f.word(program, Header.DIRECT), 0)
+    pieces, count = f.at(program, f.word(program, Header.PIECES)), f.word(program, Header.NUMBER_OF_PIECES)
+    head, turn, done = f.label("piece"), f.label("turn"), f.label("done")
+    f.jump(head)
+    f.start(head)
+    taken = f.let(f"atomicrmw add ptr {f.at('%shared', 8 * NEXT_PIECE)}, i64 1 monotonic")
+    f.branch(f.compare("slt", taken, count), turn, done)
+    f.start(turn)
+    piece = f.at(pieces, f.mul(taken, PIECE_BYTES))
+    x = f.at(f.pointer("%shared", X), f.word(piece, Piece.X))
+    y = f.at(f.pointer("%shared", Y), f.word(piece, Piece.Y))
+    _write(f, context, Context.X, x)
+    _write(f, context, Context.Y, y)
+    _write(f, context, Context.W, f.at(f.pointer("%shared", W), f.word(piece, Piece.W)))
+    _write(f, context, Context.SOURCE, f.let(f"select i1 {in_place}, ptr {x}, ptr {scratch}"))
+    _write(f, context, Context.TARGET, f.let(f"select i1 {direct}, ptr {y}, ptr {block}"))
+    f.do(f"call void @piece(ptr {context}, ptr {program}, ptr {piece})")
+    f.jump(head)
+    f.start(done)
+    f.ret()
+
+
+def _write(f: Function, context: str, word: Context, value: str) -> None:
+    f.store("ptr", value, context, 8 * word)
+
+
+def _worker(module: Module) -> None:
+    """The way in for a pool of Python's threads: what they share is given.
+
+    Not `work` itself: code refers to what is exported through a table of addresses, which the loader does not make.
+    """
+    f = module.function("worker", [("ptr", "shared")])
+    f.exported = True
+    f.do("call void @work(ptr %shared)")
+    f.ret()
+
+
+def _run(module: Module) -> None:
+    """The way in: what threads share lies on this stack."""
+    arguments = [("ptr", name) for name in ("program", "x", "packed", "y", "scratch")]
+    f = module.function("run", [*arguments, ("i64", "threads"), ("ptr", "start")])
+    f.exported = True
+    shared = f.stack(8 * (NEXT_THREAD + 1))
+    for word, (_, name) in zip((PROGRAM, X, W, Y, SCRATCH), arguments, strict=True):
+        f.store("ptr", f"%{name}", shared, 8 * word)
+    for word in (NEXT_PIECE, NEXT_THREAD):
+        f.store("i64", 0, shared, 8 * word)
+    many = f.compare("sgt", "%threads", 1)
+    with f.choose(many) as (parallel, alone):
+        with parallel:
+            number = f.let("trunc i64 %threads to i32")
+            f.do(f"call void %start(ptr @work, ptr {shared}, i32 {number}, i32 0)")
+        with alone:
+            f.do(f"call void @work(ptr {shared})")
+    f.ret()

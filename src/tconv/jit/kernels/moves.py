@@ -1,0 +1,139 @@
+"""Results from the block into y: turned from channels in lanes to channels first, or run by run.
+
+`transpose` reads a block of positions, each with the lanes of a tile, and writes rows of y. Squares of lanes by lanes
+elements are turned in registers.
+
+    Op: kernel, bytes, offset in the block, offset in y, positions.
+
+`runs` reads for each pixel q and channel of the tile a run of `length` neighbouring elements, the first of them element
+`Tile.FIRST` of a longer run, and writes it to y, clipped to the elements from low to high counted from pixel 0.
+
+    Op: kernel, bytes, offset in the block, offset in y of element 0, pixels, bytes of y from one pixel to the next,
+    elements likewise, low, high.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tconv.jit.emit import BYTES, Function, Module, Value, Vector
+from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.pixels import interleave
+from tconv.jit.kernels.rows import copy_few
+
+
+@dataclass(frozen=True, slots=True)
+class Transpose:
+    """A size of the kernel: positions in the block are `vectors` vectors of lanes apart."""
+
+    element: str
+    lanes: int
+    vectors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """A size of the kernel: pixels in the block are `vectors` vectors of lanes apart, runs `length` elements."""
+
+    element: str
+    lanes: int
+    vectors: int
+    length: int
+
+
+def emit_transpose(module: Module, name: str, kernel: Transpose) -> Function:
+    """Write the kernel that turns a block."""
+    f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
+    size, position = BYTES[v.element], kernel.vectors * v.bytes
+    block = f.at(f.pointer("%context", Context.BLOCK), f.word("%op", 2))
+    y = f.at(f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y)), f.word("%op", 3))
+    positions, channels = f.word("%op", 4), f.word("%tile", Tile.COUNT)
+    per_channel = f.word("%context", Context.Y_CHANNEL)
+    with f.loop(channels, step=v.lanes, carried=[("ptr", block), ("ptr", y)], once=True) as (first, [source, target]):
+        remaining = f.sub(channels, first)
+        with f.loop(positions, step=v.lanes, carried=[("ptr", source)], once=True) as (i, [here]):
+            left = f.sub(positions, i)
+            # A last square that is not whole reads positions behind the block's last: scratch has room for them.
+            turned = interleave(f, v, [f.vload(v, here, lane * position) for lane in range(v.lanes)])
+            _store_square(f, v, turned, f.at(target, f.mul(i, size)), per_channel, left, remaining)
+            f.next(f.at(here, v.lanes * position))
+        f.next(f.at(source, v.bytes), f.at(target, f.mul(per_channel, v.lanes)))
+    f.ret()
+    return f
+
+
+def _store_square(
+    f: Function, v: Vector, turned: list[str], y: str, per_channel: str, left: Value, remaining: Value
+) -> None:
+    """Write one row a channel; fewer channels or positions than lanes take the slow way."""
+    whole = f.both(f.compare("sge", left, v.lanes), f.compare("sge", remaining, v.lanes))
+    with f.choose(whole) as (full, partial):
+        with full:
+            address = y
+            for value in turned:
+                f.vstore(v, value, address)
+                address = f.at(address, per_channel)
+        with partial:
+            _store_part(f, v, turned, y, per_channel, left, remaining)
+
+
+def _store_part(
+    f: Function, v: Vector, turned: list[str], y: str, per_channel: str, left: Value, remaining: Value
+) -> None:
+    """By way of the stack, row by row, as many rows as there are channels."""
+    buffer = f.stack(v.lanes * v.bytes)
+    for lane, value in enumerate(turned):
+        f.vstore(v, value, buffer, lane * v.bytes)
+    rows, count = f.smaller(remaining, v.lanes), f.smaller(left, v.lanes)
+    with f.loop(rows, carried=[("ptr", buffer), ("ptr", y)], once=True) as (_, [here, there]):
+        copy_few(f, v, here, there, count)
+        f.next(f.at(here, v.bytes), f.at(there, per_channel))
+
+
+def emit_runs(module: Module, name: str, kernel: Runs) -> Function:
+    """Write the kernel that moves runs."""
+    f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
+    run, pixel = kernel.length * BYTES[v.element], kernel.vectors * v.bytes
+    block = f.at(f.pointer("%context", Context.BLOCK), f.word("%op", 2))
+    y = f.at(f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y)), f.word("%op", 3))
+    pixels, step, elements, low, high = (f.word("%op", word) for word in range(4, 9))
+    low, high = (str(f.sub(bound, f.word("%tile", Tile.FIRST))) for bound in (low, high))
+    per_channel = f.word("%context", Context.Y_CHANNEL)
+    carried = [("ptr", block), ("ptr", y)]
+    with f.loop(f.word("%tile", Tile.COUNT), carried=carried, once=True) as (_, [source, target]):
+        with f.loop(pixels, carried=[("ptr", source), ("ptr", target)], once=True) as (q, [here, there]):
+            first = f.mul(q, elements)
+            begin, end = f.sub(low, first), f.sub(high, first)
+            whole = f.both(f.compare("sle", begin, 0), f.compare("sge", end, kernel.length))
+            with f.choose(whole) as (full, partial):
+                with full:
+                    _copy_run(f, v, here, there, kernel.length)
+                with partial:
+                    start = f.larger(begin, 0)
+                    offset, count = f.mul(start, BYTES[v.element]), f.sub(f.smaller(end, kernel.length), start)
+                    copy_few(f, v, f.at(here, offset), f.at(there, offset), count)
+            f.next(f.at(here, pixel), f.at(there, step))
+        f.next(f.at(source, run), f.at(target, per_channel))
+    f.ret()
+    return f
+
+
+def _copy_run(f: Function, v: Vector, source: str, target: str, length: int) -> None:
+    """Copy a run of known length: in vectors, the last of them overlapping; or in narrower vectors."""
+    size = BYTES[v.element]
+    if length > 16 * v.lanes:
+        with f.loop(length - v.lanes + 1, step=v.lanes) as (i, _):
+            f.vstore(v, f.vload(v, source, f.mul(i, size)), target, f.mul(i, size))
+        starts = [length - v.lanes] if length % v.lanes else []
+    elif length >= v.lanes:
+        starts = [*range(0, length - v.lanes, v.lanes), length - v.lanes]
+    else:
+        starts, at, lanes = [], 0, v.lanes
+        while at < length:
+            while lanes > length - at:
+                lanes //= 2
+            narrow = Vector(v.element, lanes)
+            f.vstore(narrow, f.vload(narrow, source, at * size), target, at * size)
+            at += lanes
+    for start in starts:
+        f.vstore(v, f.vload(v, source, start * size), target, start * size)

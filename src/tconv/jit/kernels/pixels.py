@@ -1,0 +1,209 @@
+"""Pixels in lanes: vectors run along the innermost axis of both grids, weights are scalars.
+
+A tile is `rows` phases of the axis before the last, `channels` output channels, `phases` phases of the innermost axis
+and `vectors` vectors of coarse cells q. Its sums stay in registers:
+
+    sum[a, m, b, v] = bias[m] + sum over rows of x, input channels i and shifts of  x[i, q + shift] * w[i, m, tap]
+
+All phases b of the innermost axis are computed together and interleaved in registers, so that y is written in runs.
+Rows of x that feed the same phases make a stage, one loop of code; rows that lie outside x are not in the op at all.
+
+Op: kernel, bytes, segments, rows of each stage, then for each row (offset of x, tap), then for each segment (offset of
+y, low, high, phases). A segment is one row of y that the tile reaches; lanes from low to high of its run of
+vectors * lanes * phases elements are written, in the first `phases` of its rows.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
+
+from tconv.jit.emit import BYTES, Function, Module, Value, Vector
+from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+
+#: (shift along the innermost axis, the (a, b) it feeds), in the order of the packed weights.
+Stage: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """A size of the kernel."""
+
+    element: str
+    lanes: int
+    channels: int
+    vectors: int
+    rows: int
+    phases: int
+    stages: tuple[Stage, ...]
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """Weights an input channel, for each stage."""
+        return tuple(self.channels * sum(len(fed) for _, fed in stage) for stage in self.stages)
+
+    @property
+    def run(self) -> int:
+        """Elements of y in a row of the tile."""
+        return self.vectors * self.lanes * self.phases
+
+
+#: How many bytes ahead weights are asked for. Measured, on AMD Zen 5: up to 8 % where they are 1 MB or more.
+AHEAD, LINE = 1024, 64
+#: Words before the counts of rows, and words of a row and of a segment.
+HEAD, ROW, SEGMENT = 3, 2, 4
+
+Sum: TypeAlias = tuple[int, int, int, int]  # a, channel, b, vector
+
+
+def emit(module: Module, name: str, kernel: Pixels) -> Function:
+    """Write the kernel."""
+    f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
+    sums = _begin(f, v, kernel)
+    weights = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W))
+    row = f.at("%op", 8 * (HEAD + len(kernel.stages)))
+    for number in range(len(kernel.stages)):
+        row = _stage(f, v, kernel, number, weights, row, sums)
+    runs = {
+        (a, m): [
+            piece
+            for vector in range(kernel.vectors)
+            for piece in interleave(f, v, [sums[a, m, b, vector] for b in range(kernel.phases)])
+        ]
+        for a, m in product(range(kernel.rows), range(kernel.channels))
+    }
+    y = f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y))
+    with f.loop(f.word("%op", 2), carried=[("ptr", row)], once=True) as (_, [segment]):
+        _store(f, v, kernel, runs, f.at(y, f.word(segment, 0)), segment)
+        f.next(f.at(segment, 8 * SEGMENT))
+    f.ret()
+    return f
+
+
+def _begin(f: Function, v: Vector, kernel: Pixels) -> dict[Sum, str]:
+    """Every sum starts with the bias of its channel."""
+    bias = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.BIAS))
+    starts = [f.broadcast(v, bias, m * BYTES[v.element]) for m in range(kernel.channels)]
+    return {
+        (a, m, b, vector): starts[m]
+        for a in range(kernel.rows)
+        for m in range(kernel.channels)
+        for b in range(kernel.phases)
+        for vector in range(kernel.vectors)
+    }
+
+
+def _stage(f: Function, v: Vector, kernel: Pixels, number: int, weights: str, row: str, sums: dict[Sum, str]) -> str:
+    """Add what the rows of a stage give; returns the address behind its rows."""
+    fed = {pair for _, pairs in kernel.stages[number] for pair in pairs}
+    keys = [key for key in sums if (key[0], key[2]) in fed]
+    source, channels = f.pointer("%context", Context.SOURCE), f.word("%context", Context.CHANNELS)
+    step, per_tap = f.word("%context", Context.SOURCE_CHANNEL), f.word("%tile", Tile.TAP)
+    carried = [("ptr", row), *((v.text, sums[key]) for key in keys)]
+    with f.loop(f.word("%op", HEAD + number), carried=carried) as (_, [here, *before]):
+        x = f.at(source, f.word(here, 0))
+        w = f.at(weights, f.mul(f.word(here, 1), per_tap))
+        carried = [("ptr", x), ("ptr", w), *((v.text, s) for s in before)]
+        with f.loop(channels, carried=carried, once=True) as (_, [x_here, w_here, *values]):
+            now = dict(zip(keys, values, strict=True))
+            _multiply(f, v, kernel, kernel.stages[number], x_here, w_here, now)
+            size = kernel.weights[number] * BYTES[v.element]
+            for line in range(0, size, LINE):
+                f.prefetch(w_here, AHEAD + line)
+            f.next(f.at(x_here, step), f.at(w_here, size), *(now[key] for key in keys))
+        f.next(f.at(here, 8 * ROW), *f.results[2:])
+    sums.update(zip(keys, f.results[1:], strict=True))
+    return f.results[0]
+
+
+def _multiply(f: Function, v: Vector, kernel: Pixels, stage: Stage, x: str, w: str, sums: dict[Sum, str]) -> None:
+    """One input channel: each vector of x is loaded once and meets every weight it feeds."""
+    size, weight = BYTES[v.element], 0
+    for shift, pairs in stage:
+        cells = [f.vload(v, x, size * (shift + vector * v.lanes)) for vector in range(kernel.vectors)]
+        for a, b in pairs:
+            for m in range(kernel.channels):
+                scalar = f.broadcast(v, w, size * weight)
+                weight += 1
+                for vector, cell in enumerate(cells):
+                    sums[a, m, b, vector] = f.fma(v, cell, scalar, sums[a, m, b, vector])
+
+
+def _store(
+    f: Function, v: Vector, kernel: Pixels, runs: dict[tuple[int, int], list[str]], y: str, segment: str
+) -> None:
+    """Write a segment."""
+    low, high, phases = (f.word(segment, word) for word in (1, 2, 3))
+    per_channel, per_row = f.word("%context", Context.Y_CHANNEL), f.word("%context", Context.Y_PHASE)
+    whole = f.both(f.compare("sle", low, 0), f.compare("sge", high, kernel.run))
+    for a in range(kernel.rows):
+        with f.when(f.compare("slt", a, phases)) if a else nullcontext():
+            here, address = [], y
+            for m in range(kernel.channels):
+                here.append((address, runs[a, m]))
+                address = f.at(address, per_channel)
+            with f.choose(whole) as (full, partial):
+                with full:
+                    for address, run in here:
+                        for j, piece in enumerate(run):
+                            f.vstore(v, piece, address, j * v.bytes)
+                with partial:
+                    store_runs(f, v, here, kernel.run, low, high)
+        y = f.at(y, per_row) if a + 1 < kernel.rows else y
+
+
+def store_runs(f: Function, v: Vector, runs: list[tuple[str, list[str]]], length: int, low: Value, high: Value) -> None:
+    """Write lanes low to high of runs of vectors: under masks, or where those are slow, by way of the stack."""
+    if f.module.isa.masks:
+        masks = [f.lanes_between(v, low, high, first) for first in range(0, length, v.lanes)]
+        for address, run in runs:
+            for j, piece in enumerate(run):
+                f.masked_store(v, piece, address, masks[j], j * v.bytes)
+        return
+    buffer, size = f.stack(length * BYTES[v.element]), BYTES[v.element]
+    first = f.larger(low, 0)
+    count = f.sub(f.smaller(high, length), first)
+    start = f.mul(first, size)
+    for address, run in runs:
+        for j, piece in enumerate(run):
+            f.vstore(v, piece, buffer, j * v.bytes)
+        source, target = f.at(buffer, start), f.at(address, start)
+        with f.loop(count) as (i, _):
+            offset = f.mul(i, size)
+            f.store(v.element, f.load(v.element, source, offset), target, offset)
+
+
+def interleave(f: Function, v: Vector, parts: list[str]) -> list[str]:
+    """n vectors to n vectors: element i of part b goes to position i * n + b of the whole."""
+    n = len(parts)
+    if n == 1:
+        return parts
+    if n % 2 == 0:
+        evens, odds = interleave(f, v, parts[0::2]), interleave(f, v, parts[1::2])
+        return [half for even, odd in zip(evens, odds, strict=True) for half in _zip(f, v, even, odd)]
+    return [_gather_lanes(f, v, parts, j) for j in range(n)]
+
+
+def _zip(f: Function, v: Vector, a: str, b: str) -> tuple[str, str]:
+    lanes = [i for lane in range(v.lanes) for i in (lane, v.lanes + lane)]
+    return f.shuffle(v, a, b, lanes[: v.lanes]), f.shuffle(v, a, b, lanes[v.lanes :])
+
+
+def _gather_lanes(f: Function, v: Vector, parts: list[str], j: int) -> str:
+    """Vector j of the whole, by one two-vector shuffle for each part but the first."""
+    n = len(parts)
+    wanted = [divmod(j * v.lanes + lane, n) for lane in range(v.lanes)]  # (element, part) of each lane
+    current = parts[0]
+    for part in range(1, n):
+        lanes: list[int | None] = []
+        for lane, (element, source) in enumerate(wanted):
+            if source == part:
+                lanes.append(v.lanes + element)
+            elif source < part:
+                lanes.append(element if part == 1 else lane)
+            else:
+                lanes.append(None)
+        current = f.shuffle(v, current, parts[part], lanes)
+    return current

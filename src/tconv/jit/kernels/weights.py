@@ -1,0 +1,159 @@
+"""Weights into the order in which kernels read them: for each tap and input channel a row, gathered through indices.
+
+Block: offset in the packed weights, source (0: the weights, 1: the bias), its offset, input channels, bytes from one
+to the next, elements of a row, offset of its lists of indices from the start of the program, number of taps, bytes from
+the rows of a tap to those of the next. There is a list for each tap, of i32, filled up to whole vectors; a negative
+index gives zero. One input channel is read for all taps before the next, because their weights lie side by side. Rows
+of a tap are packed tightly and written in whole vectors, so that the last one runs over: each has a vector to spare.
+
+Where a row is whole vectors of neighbouring output channels and the taps are all of the kernel, there is no list (its
+offset is 0): squares of channels by taps are turned in registers, eight times as fast as gathering.
+
+The function returns whether all weights are finite: with a NaN or an Inf among them, kernels would spread it to cells
+where it meets the padding of x.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from tconv.jit.emit import BYTES, Function, Module, Value, Vector
+from tconv.jit.kernels.pixels import interleave
+
+
+class Block(IntEnum):
+    """Words of a block."""
+
+    TARGET = 0
+    FROM_BIAS = 1
+    SOURCE = 2
+    CHANNELS = 3
+    CHANNEL = 4
+    COUNT = 5
+    INDICES = 6
+    TAPS = 7
+    TAP = 8
+
+
+BLOCK_WORDS = len(Block)
+#: How many channels ahead weights are asked for, where a row lies in one piece: the channels may be pages apart.
+AHEAD = 4
+
+
+def emit(module: Module, name: str, v: Vector) -> Function:
+    """Write the function: program, first block and how many of them, weights, bias (may be null), packed."""
+    parameters = [("ptr", "program"), ("ptr", "blocks"), ("i64", "count")]
+    parameters += [("ptr", "weights"), ("ptr", "bias"), ("ptr", "packed")]
+    f = module.function(name, parameters, returns="i64")
+    row_of_blocks = [("ptr", "%blocks"), (v.text, "zeroinitializer")]
+    with f.loop("%count", carried=row_of_blocks) as (_, [block, before]):
+        is_bias = f.compare("ne", f.word(block, Block.FROM_BIAS), 0)
+        base = f.let(f"select i1 {is_bias}, ptr %bias, ptr %weights")
+        source = f.at(base, f.word(block, Block.SOURCE))
+        # Without a bias no lane is loaded, which leaves zeros.
+        absent = f.let(f"icmp eq ptr {base}, null")
+        present = f.let(f"select i1 {absent}, i64 0, i64 1")
+        target = f.at("%packed", f.word(block, Block.TARGET))
+        indices = f.at("%program", f.word(block, Block.INDICES))
+        listed, squares, after = f.label("listed"), f.label("squares"), f.label("packed")
+        f.branch(f.compare("ne", f.word(block, Block.INDICES), 0), listed, squares)
+        f.start(listed)
+        one = _rows(f, v, block, (source, target, indices), before, present)
+        end_of_one = f.block
+        f.jump(after)
+        f.start(squares)
+        other = _squares(f, v, block, source, target, before) if module.isa.masks else before
+        end_of_other = f.block
+        f.jump(after)
+        f.start(after)
+        tested = f.let(f"phi {v.text} [{one}, %{end_of_one}], [{other}, %{end_of_other}]")
+        f.next(f.at(block, 8 * BLOCK_WORDS), tested)
+    [_, tested] = f.results
+    # x * 0 is 0 or NaN: one sum says whether any was not finite.
+    name = f"llvm.vector.reduce.fadd.{v.mangled}"
+    module.declare(f"{v.element} @{name}({v.element}, {v.text})")
+    total = f.let(f"call {v.element} @{name}({v.element} 0.0, {v.text} {tested})")
+    spoiled = f.let(f"fcmp uno {v.element} {total}, 0.0")
+    f.ret(f"i64 {f.let(f'zext i1 {spoiled} to i64')}")
+    f.exported = True
+    return f
+
+
+def _rows(f: Function, v: Vector, block: str, pointers: tuple[str, str, str], tested: str, present: str) -> str:
+    source, target, indices = pointers
+    count, per_channel = f.word(block, Block.COUNT), f.word(block, Block.CHANNEL)
+    taps, per_tap = f.word(block, Block.TAPS), f.word(block, Block.TAP)
+    row = f.mul(count, BYTES[v.element])
+    padded = f.let(f"and i64 {f.add(count, v.lanes - 1)}, {-v.lanes}")
+    enabled = f.splat(Vector("i1", v.lanes), f.let(f"trunc i64 {present} to i1"))
+    carried = [("ptr", source), ("ptr", target), (v.text, tested)]
+    with f.loop(f.word(block, Block.CHANNELS), carried=carried, once=True) as (_, [here, there, before]):
+        inner = [("ptr", there), ("ptr", indices), (v.text, before)]
+        with f.loop(taps, carried=inner, once=True) as (_, [to, listed, sofar]):
+            after = _row(f, v, (here, to, listed), f.mul(per_channel, AHEAD), count, enabled, sofar)
+            f.next(f.at(to, per_tap), f.at(listed, f.mul(padded, 4)), after)
+        after = f.results[2]
+        f.next(f.at(here, per_channel), f.at(there, row), after)
+    return f.results[2]
+
+
+def _row(
+    f: Function, v: Vector, pointers: tuple[str, str, str], ahead: Value, count: str, enabled: str, tested: str
+) -> str:
+    """One row, in whole vectors; returns the sum that tests whether all of it is finite."""
+    source, target, indices = pointers
+    wide = Vector("i32", v.lanes)
+    with f.loop(count, step=v.lanes, carried=[(v.text, tested)], once=True) as (i, [sofar]):
+        which = f.vload(wide, indices, f.mul(i, 4))
+        first = f.let(f"sext i32 {f.load('i32', indices, f.mul(i, 4))} to i64")
+        f.prefetch(f.at(source, f.add(f.mul(first, BYTES[v.element]), ahead)))
+        wanted = f.let(f"icmp sge {wide.text} {which}, zeroinitializer")
+        values = f.gather(v, source, which, f.let(f"and {v.mask} {wanted}, {enabled}"))
+        f.vstore(v, values, f.at(target, f.mul(i, BYTES[v.element])))
+        nothing = f.let(f"fmul {v.text} {values}, zeroinitializer")
+        f.next(f.let(f"fadd {v.text} {sofar}, {nothing}"))
+    return f.results[0]
+
+
+def _squares(f: Function, v: Vector, block: str, source: str, target: str, tested: str) -> str:
+    """All taps of whole vectors of channels; returns the sum that tests whether all of it is finite."""
+    count, taps = f.word(block, Block.COUNT), f.word(block, Block.TAPS)
+    row, per_tap = f.mul(count, BYTES[v.element]), f.word(block, Block.TAP)
+    of_channel = f.mul(taps, BYTES[v.element])
+    carried = [("ptr", source), ("ptr", target), (v.text, tested)]
+    with f.loop(f.word(block, Block.CHANNELS), carried=carried, once=True) as (_, [here, there, before]):
+        inner = [("ptr", here), ("ptr", there), (v.text, before)]
+        with f.loop(count, step=v.lanes, carried=inner, once=True) as (_, [x, to, sofar]):
+            with f.loop(taps, step=v.lanes, carried=[(v.text, sofar)], once=True) as (tap, [so_far]):
+                left = f.sub(taps, tap)
+                first = f.at(x, f.mul(tap, BYTES[v.element]))
+                turned, after = _turned(f, v, first, of_channel, left, so_far)
+                _spread(f, v, turned, f.at(to, f.mul(tap, per_tap)), per_tap, left)
+                f.next(after)
+            after = f.results[0]
+            f.next(f.at(x, f.mul(of_channel, v.lanes)), f.at(to, v.bytes), after)
+        after = f.results[2]
+        f.next(f.at(here, f.word(block, Block.CHANNEL)), f.at(there, row), after)
+    return f.results[2]
+
+
+def _turned(f: Function, v: Vector, source: str, of_channel: Value, left: Value, tested: str) -> tuple[list[str], str]:
+    """A square of channels by taps, as taps by channels."""
+    mask = f.lanes_between(v, None, left)
+    rows = []
+    for _ in range(v.lanes):
+        rows.append(f.masked_load(v, source, mask))
+        nothing = f.let(f"fmul {v.text} {rows[-1]}, zeroinitializer")
+        tested = f.let(f"fadd {v.text} {tested}, {nothing}")
+        source = f.at(source, of_channel)
+    return interleave(f, v, rows), tested
+
+
+def _spread(f: Function, v: Vector, rows: list[str], target: str, per_tap: Value, left: Value) -> None:
+    """A vector to each of the taps that are left."""
+    buffer = f.stack(v.lanes * v.bytes)
+    for number, row in enumerate(rows):
+        f.vstore(v, row, buffer, number * v.bytes)
+    with f.loop(f.smaller(left, v.lanes), carried=[("ptr", target)], once=True) as (i, [to]):
+        f.vstore(v, f.vload(v, f.at(buffer, f.mul(i, v.bytes))), to)
+        f.next(f.at(to, per_tap))

@@ -1,0 +1,213 @@
+"""A program: the tables of one schedule at one shape, as one array of i64 (the words are those of `kernels/abi.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tconv.jit.kernels import Code
+from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Piece, Tile
+from tconv.jit.kernels.weights import Block
+
+LINE = 64  #: bytes of a cache line, to which parts of scratch and of the packed weights are aligned
+
+
+@dataclass(frozen=True)
+class Program:
+    """What generated code needs beside the arrays. Made once a shape and only read afterwards."""
+
+    code: Code
+    words: NDArray[np.int64]
+    pieces: int
+    blocks: tuple[int, int]  #: where the blocks of weights begin in words, and how many there are
+    packed: int  #: bytes of the packed weights
+    scratch: int  #: bytes of scratch a thread
+    packing: Hashable  #: equal for programs that want the weights in the same order
+
+    @property
+    def address(self) -> int:
+        """Where the words lie."""
+        return int(self.words.ctypes.data)
+
+
+class Row(NamedTuple):
+    """A row of x for the panel: offsets of its first element, elements, and zeros on both sides."""
+
+    source: int
+    target: int
+    length: int
+    before: int
+    behind: int
+
+    def like(self, other: Row) -> bool:
+        """Whether both are as long."""
+        return self[2:] == other[2:]
+
+    def apart(self, other: Row) -> tuple[int, int]:
+        """From the other to this."""
+        return self.source - other.source, self.target - other.target
+
+
+@dataclass
+class Writer:
+    """Collects the tables of a program."""
+
+    itemsize: int
+    lanes: int
+    ops: list[int] = field(default_factory=list)
+    pieces: list[int] = field(default_factory=list)
+    tiles: list[int] = field(default_factory=list)
+    masks: list[list[float]] = field(default_factory=list)
+    blocks: list[tuple[dict[Block, int], tuple[int, ...]]] = field(default_factory=list)
+    packed: int = 0
+
+    @property
+    def here(self) -> int:
+        """Where the next op will lie, from the start of the ops."""
+        return 8 * len(self.ops)
+
+    def op(self, kernel: int, *words: int) -> None:
+        """Append an op."""
+        self.ops += (kernel, 8 * (len(words) + 2), *words)
+
+    def copies(self, kernel: int, rows: Sequence[Row]) -> None:
+        """Append ops that copy rows, one for each run of rows that are alike and evenly spaced."""
+        start = 0
+        while start < len(rows):
+            first, end = rows[start], start + 1
+            step = rows[end].apart(first) if end < len(rows) else (0, 0)
+            while end < len(rows) and rows[end].like(first) and rows[end].apart(rows[end - 1]) == step:
+                end += 1
+            at = (first.source, first.target, end - start, *step)
+            self.op(kernel, *at, first.length, first.before, first.behind)
+            start = end
+
+    def tile(self, words: dict[Tile, int]) -> None:
+        """Append a tile."""
+        self.tiles += [words.get(word, 0) for word in Tile]
+
+    def piece(self, words: dict[Piece, int]) -> None:
+        """Append a piece."""
+        self.pieces += [words[word] for word in Piece]
+
+    def room(self, rows: int, row: int) -> int:
+        """Bytes for rows of so many elements in the packed weights, and the vector that the last row runs over."""
+        return -(-(rows * row + self.lanes) * self.itemsize // LINE) * LINE
+
+    def reserve(self, size: int) -> int:
+        """Take so many bytes of the packed weights; returns their offset."""
+        self.packed += size
+        return self.packed - size
+
+    def block(
+        self, target: int, rows: Sequence[Sequence[int]], *, tap: int = 0, source: int = 0,
+        channels: tuple[int, int] = (1, 0), bias: bool = False,
+    ) -> None:  # fmt: skip
+        """Fill rows of the packed weights from elements source + index: for each channel one a tap; -1 gives zero.
+
+        The rows are equally long; `tap` is the number of bytes from those of one tap to those of the next. `channels`:
+        how many, and elements from one to the next.
+        """
+        count = len(rows[0])
+        words = {
+            Block.TARGET: target,
+            Block.FROM_BIAS: int(bias),
+            Block.SOURCE: source * self.itemsize,
+            Block.CHANNELS: channels[0],
+            Block.CHANNEL: channels[1] * self.itemsize,
+            Block.COUNT: count,
+            Block.TAPS: len(rows),
+            Block.TAP: tap,
+        }
+        beyond = (-1,) * (-count % self.lanes)
+        self.blocks.append((words, tuple(index for row in rows for index in (*row, *beyond))))
+
+    def squares(self, target: int, count: int, taps: int, *, tap: int, source: int, channels: tuple[int, int]) -> None:
+        """Likewise for all taps of `count` neighbouring output channels, whole vectors of them."""
+        words = {
+            Block.TARGET: target,
+            Block.SOURCE: source * self.itemsize,
+            Block.CHANNELS: channels[0],
+            Block.CHANNEL: channels[1] * self.itemsize,
+            Block.COUNT: count,
+            Block.TAPS: taps,
+            Block.TAP: tap,
+        }
+        self.blocks.append((words, ()))
+
+    def finish(
+        self, code: Code, header: dict[Header, int], sizes: dict[Context, int], panel: int, block: int
+    ) -> Program:
+        """Put everything into one array; `panel` and `block` are the bytes of the two parts of scratch."""
+        panel, block = (-(-size // LINE) * LINE for size in (panel, block))
+        scratch = panel + block
+        # An odd number of cache lines between threads keeps their scratch out of the same sets.
+        scratch += LINE * (1 + (scratch // LINE) % 2)
+        parts: list[NDArray[np.int64]] = [np.zeros(HEADER_WORDS + TILE_BYTES // 8, np.int64)]
+        where = parts[0].size
+
+        def append(words: NDArray[np.int64]) -> int:
+            nonlocal where
+            parts.append(words)
+            where += words.size
+            return 8 * (where - words.size)
+
+        head = dict(header)
+        head[Header.PIECES] = append(np.array(self.pieces, np.int64))
+        head[Header.NUMBER_OF_PIECES] = len(self.pieces) // len(Piece)
+        head[Header.OPS] = append(np.array(self.ops, np.int64))
+        masks = append(_as_words(np.array(list(chain.from_iterable(self.masks)), f"f{self.itemsize}")))
+        tiles = np.array(self.tiles, np.int64).reshape(-1, len(Tile))
+        tiles[:, Tile.MASK] = masks + tiles[:, Tile.MASK] * self.itemsize
+        head[Header.TILES] = append(tiles.reshape(-1))
+        head[Header.SCRATCH], head[Header.BLOCK] = scratch, panel
+        blocks = np.array([[words.get(w, 0) for w in Block] for words, _ in self.blocks], np.int64)
+        lists: dict[tuple[int, ...], int] = {}
+        for row, (_, indices) in zip(blocks, self.blocks, strict=True):
+            if not indices:
+                continue
+            if indices not in lists:
+                lists[indices] = append(_as_words(np.array(indices, np.int32)))
+            row[Block.INDICES] = lists[indices]
+        at = append(blocks.reshape(-1)) // 8
+        for word, value in head.items():
+            parts[0][word] = value
+        for number, size in enumerate(SIZES):
+            parts[0][Header.SIZES + number] = sizes.get(size, 0)
+        table = np.concatenate(parts)
+        table.flags.writeable = False
+        packing = tuple((*words.values(), indices) for words, indices in self.blocks)
+        pieces = head[Header.NUMBER_OF_PIECES]
+        return Program(code, table, pieces, (at, len(self.blocks)), self.packed, scratch, packing)
+
+
+def _as_words(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Narrower values, filled up to whole words."""
+    raw = values.tobytes()
+    return np.frombuffer(raw + bytes(-len(raw) % 8), np.int64)
+
+
+def balanced(total: int, most: int) -> list[int]:
+    """Cut a number into as few parts of at most `most` as can be, which differ by at most 1, the larger first."""
+    parts = -(-total // most)
+    size, larger = divmod(total, parts)
+    return [size + 1] * larger + [size] * (parts - larger)
+
+
+def spans(total: range, most: int) -> list[range]:
+    """Cut a range likewise."""
+    cut, start = [], total.start
+    for size in balanced(len(total), most):
+        cut.append(range(start, start + size))
+        start += size
+    return cut
+
+
+def dot(a: Sequence[int], b: Sequence[int]) -> int:
+    """The sum of products."""
+    return sum(x * y for x, y in zip(a, b, strict=True))

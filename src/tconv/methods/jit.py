@@ -1,0 +1,73 @@
+"""The engine: kernels generated for the shape and the processor, through LLVM (`tconv.jit`)."""
+
+from __future__ import annotations
+
+from math import prod
+
+import numpy as np
+
+from tconv.methods.base import Cost, Method, add_bias
+from tconv.methods.taps import run_tap_by_tap
+from tconv.problem import Array, Problem
+
+#: What a plan may assume of the tables, panels and blocks of a thread; packed weights come on top.
+SCRATCH = 4 << 20
+
+
+class Jit(Method):
+    """Generated kernels."""
+
+    name = "jit"
+    summary = "kernels generated for the shape and the processor at hand, through LLVM (llvmlite)"
+    operations = ("conv_transpose",)
+
+    def cost(self, problem: Problem) -> Cost:
+        """The arithmetic at most of the peak, the arrays once through memory, and the weights packed."""
+        from tconv.jit import engine, isa, launch
+
+        if self.limit(problem):
+            return Cost(float("inf"), 0)
+        threads = launch.setting()
+        seconds = engine.expected_seconds(problem, isa.current(), threads)
+        weights = prod(problem.w_shape) * problem.itemsize
+        return Cost(seconds + weights / engine.PACKING, 2 * weights + SCRATCH * threads)
+
+    def limit(self, problem: Problem) -> str:
+        """Only conv_transpose, only floating point, and only where code can be generated or was kept."""
+        from tconv.jit import engine
+
+        return engine.limit(problem)
+
+    def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
+        """Pack the weights and run the kernels; arrays that are contiguous in neither layout are copied."""
+        self._run(problem, x, w, y, None)
+
+    def run_with_bias(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array) -> None:
+        """Likewise, with the bias in the sums from the start."""
+        self._run(problem, x, w, y, np.ascontiguousarray(bias))
+
+    def _run(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
+        from tconv.jit import engine
+
+        channels_last = not y.flags.c_contiguous and engine.is_channels_last(y)
+        ready = engine.ready(problem, channels_last)
+        packed = engine.packed_workspace(ready.program.packed)
+        if not ready.pack(np.ascontiguousarray(w), bias, packed):
+            # Kernels would multiply the zeros around x by a NaN or an Inf.
+            run_tap_by_tap(problem, x, w, y)
+            if bias is not None:
+                add_bias(y, bias)
+            return
+        target = y if channels_last or y.flags.c_contiguous else np.empty(y.shape, y.dtype)
+        x = _in_layout(x, channels_last)
+        ready.run(x.ctypes.data, packed.ctypes.data, target.ctypes.data)
+        if target is not y:
+            y[...] = target
+
+
+def _in_layout(x: Array, channels_last: bool) -> Array:
+    """The array itself where it lies as the kernels want it, else a copy that does."""
+    if not channels_last:
+        return np.ascontiguousarray(x)
+    # Nothing is copied where the array is channels last already.
+    return np.ascontiguousarray(x.transpose(0, *range(3, x.ndim), 1, 2))

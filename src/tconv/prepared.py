@@ -1,0 +1,193 @@
+"""`ConvTranspose`: a transposed convolution with its weights packed once, for calls that repeat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tconv import arguments, arrays, checks, ops, resolve
+from tconv.arguments import Layout
+from tconv.plan import Plan, check_words, make_plan
+from tconv.problem import Array
+from tconv.resolve import Ints, PaddingLike
+
+if TYPE_CHECKING:
+    from tconv.jit.engine import Engine
+
+#: Shapes of x that an operator remembers how to compute.
+REMEMBERED = 64
+
+
+class _Ready:
+    """What a call needs once the shape of x has been seen; `engine` is None where another method computes."""
+
+    __slots__ = ("address", "dtype", "empty", "engine", "packed", "plan", "run", "setting", "shape", "threads")
+
+    def __init__(self, plan: Plan, engine: Engine | None, packed: Array | None, threads: int) -> None:
+        from tconv.jit import engine as engines
+        from tconv.jit import launch
+
+        self.plan, self.engine, self.packed, self.threads = plan, engine, packed, threads
+        self.shape, self.dtype = plan.result_shape, np.dtype(plan.dtype)
+        self.address = 0 if packed is None else packed.ctypes.data
+        self.setting = launch.setting
+        if engine is not None:
+            self.run = engine.run
+            self.empty = engines.empty if prod(self.shape) >= engines.ALIGN_FROM else np.empty
+
+    def usable(self, x: Array) -> bool:
+        """Whether x, of the shape that this was made for, can be read as it is."""
+        return (
+            self.engine is not None
+            and x.dtype == self.dtype
+            and x.flags.c_contiguous
+            and self.setting() == self.threads
+        )
+
+
+class ConvTranspose:
+    """A transposed convolution prepared for many calls: weights are packed once, plans and code are kept by shape.
+
+        op(x)[n, o, c * stride - low + t * dilation] = bias[o] + sum of x[n, i, c] * w[i, o, t]
+
+    Args:
+        w: (Cin, Cout / groups, *kernel); copied, so that later changes of the array do not matter.
+        bias: (Cout,), or None; copied likewise.
+        stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv_transpose`.
+
+    An operator may be called from many threads at once. Results are those of `tconv.conv_transpose` with the same
+    arguments, bit for bit, and so are errors.
+
+    >>> import numpy as np, tconv
+    >>> op = tconv.ConvTranspose(np.ones((8, 4, 2, 2), np.float32), stride=2)
+    >>> op(np.ones((1, 8, 16, 16), np.float32)).shape
+    (1, 4, 32, 32)
+    """
+
+    def __init__(
+        self,
+        w: Array,
+        bias: Array | None = None,
+        *,
+        stride: Ints = 1,
+        padding: PaddingLike = 0,
+        output_padding: Ints = 0,
+        output_size: Ints | None = None,
+        groups: int = 1,
+        dilation: Ints = 1,
+        layout: Layout = "channels_first",
+        method: str = "auto",
+    ) -> None:
+        with checks.explained("ConvTranspose"):
+            check_words(layout, method)
+            arrays.array("w", w)
+            self.dtype = np.dtype(arrays.dtype_name("the dtype of w", w.dtype))
+            self._window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
+            cin, cout, kernel = arguments.weights(w.shape, checks.integer("groups", groups, 1))
+            checks.divides("groups", groups, "the channels of x, Cin", cin)
+            resolve.window((1,) * len(kernel), kernel, stride, padding, dilation, "w")
+            if bias is not None:
+                arrays.same_dtype("bias", bias, "w", self.dtype.name)
+                arrays.exact_shape("bias", bias, (cout,))
+        self.layout, self.method = layout, method
+        self._w = np.array(w, self.dtype, order="C")
+        self._bias = None if bias is None else np.array(bias, self.dtype)
+        self._ready: dict[tuple[int, ...], _Ready] = {}
+        self._packed: dict[Any, tuple[Array, bool]] = {}
+        self._packing = Lock()
+
+    def __call__(self, x: Array, out: Array | None = None) -> Array:
+        """Compute y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels are last; batch optional.
+
+        `out` is an array for the result, with any strides, that shares no memory with x.
+        """
+        ready = self._ready.get(x.shape) if type(x) is np.ndarray else None
+        if ready is None or out is not None or not ready.usable(x):
+            return self._call(x, out)
+        y = ready.empty(ready.shape, ready.dtype)
+        ready.run(x.ctypes.data, ready.address, y.ctypes.data)
+        return y
+
+    def plan(self, x_shape: Any) -> Plan:
+        """How a call with x of this shape would run; see `tconv.plan`."""
+        with checks.explained("ConvTranspose.plan"):
+            shape = checks.shape("x_shape", getattr(x_shape, "shape", x_shape))
+            return self._plan(shape)
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in self._window._asdict().items() if value not in (None, 0, 1)}
+        shown = "".join(f", {name}={value!r}" for name, value in given.items())
+        bias = "" if self._bias is None else ", bias"
+        layout = "" if self.layout == "channels_first" else f', layout="{self.layout}"'
+        return f"ConvTranspose(w {self.dtype} {self._w.shape}{bias}{shown}{layout})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        return {**state, "_ready": {}, "_packed": {}, "_packing": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _packing=Lock())
+
+    def _plan(self, shape: tuple[int, ...]) -> Plan:
+        dtype, w = self.dtype.name, self._w.shape
+        plan = make_plan("conv_transpose", shape, w, None, dtype, self._window, self.layout, self.method)
+        # What "auto" weighs includes the packing of weights, which is done once here.
+        if self.method == "auto" and plan.method != "jit" and plan.able("jit"):
+            plan = replace(plan, method="jit", why="weights are packed once")
+        return plan
+
+    def _check_out(self, plan: Plan, x: Array, out: Any) -> None:
+        with checks.explained("ConvTranspose", lambda: f"x={arrays.summary(x)}, out={arrays.summary(out)}"):
+            arrays.output(out, plan.result_shape, self.dtype.name, {"x": x, "w": self._w, "bias": self._bias})
+
+    def _call(self, x: Any, out: Any) -> Array:
+        """The way for what is new or unusual: everything is checked, and remembered for the next call."""
+        with checks.explained("ConvTranspose", lambda: f"x={arrays.summary(x)}, {self!r}"):
+            arrays.array("x", x)
+            arrays.same_dtype("x", x, "w", self.dtype.name)
+            plan = self._plan(x.shape)
+        if out is not None:
+            self._check_out(plan, x, out)
+        ready = self._prepare(plan)
+        if ready.engine is None or not (out is None or out.flags.c_contiguous):
+            result = np.empty(plan.result_shape, self.dtype) if out is None else out
+            ops.run(plan, x, self._w, self._bias, result)
+            return result
+        x = np.ascontiguousarray(x, self.dtype)
+        y = ready.empty(ready.shape, ready.dtype) if out is None else out
+        ready.run(x.ctypes.data, ready.address, y.ctypes.data)
+        return y
+
+    def _prepare(self, plan: Plan) -> _Ready:
+        """Everything a call with this plan needs, kept for the next."""
+        from tconv.jit import engine, launch
+
+        threads, shape = launch.setting(), plan.x_shape
+        known = self._ready.get(shape)
+        if known is not None and known.threads == threads:
+            return known
+        ready = _Ready(plan, None, None, threads)
+        if plan.method == "jit" and plan.problem.batch > 0 and plan.dtype == plan.problem.dtype:
+            made = engine.ready(plan.problem, plan.layout == "channels_last")
+            packed, finite = self._pack(made)
+            # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.
+            ready = _Ready(plan, made, packed, threads) if finite else ready
+        if len(self._ready) >= REMEMBERED:
+            self._ready.pop(next(iter(self._ready)), None)
+        self._ready[shape] = ready
+        return ready
+
+    def _pack(self, made: Engine) -> tuple[Array, bool]:
+        """The weights in the order of an engine, and whether all are finite; packed once for all that agree on it."""
+        from tconv.jit import engine
+
+        with self._packing:
+            key = made.program.packing
+            if key not in self._packed:
+                packed = engine.aligned(made.program.packed)
+                self._packed[key] = packed, made.pack(self._w, self._bias, packed)
+            return self._packed[key]

@@ -1,0 +1,85 @@
+"""What is to be computed: an operation on a geometry with channels, groups, batch and dtype, as integers and words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tconv.geometry import Geometry
+
+Operation: TypeAlias = Literal["conv_transpose", "conv", "weight_gradient"]
+OPERATIONS: tuple[Operation, ...] = ("conv_transpose", "conv", "weight_gradient")
+_WRITTEN: dict[Operation, Literal["x", "w", "y"]] = {"conv_transpose": "y", "conv": "x", "weight_gradient": "w"}
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is to be computed, as integers and words: no arrays."""
+
+    operation: Operation
+    geometry: Geometry
+    batch: int
+    in_channels: int  #: of x, on the coarse grid
+    out_channels: int  #: of y, on the fine grid
+    groups: int
+    dtype: str  #: in which it is computed; float16 arrays are computed in float32
+
+    @property
+    def written(self) -> Literal["x", "w", "y"]:
+        """Which of the three arrays the operation computes from the other two."""
+        return _WRITTEN[self.operation]
+
+    @property
+    def written_shape(self) -> tuple[int, ...]:
+        """The shape of that array, as a method sees it."""
+        return {"x": self.x_shape, "w": self.w_shape, "y": self.y_shape}[self.written]
+
+    @property
+    def cin(self) -> int:
+        """Channels of x in a group."""
+        return self.in_channels // self.groups
+
+    @property
+    def cout(self) -> int:
+        """Channels of y in a group."""
+        return self.out_channels // self.groups
+
+    @property
+    def taps(self) -> int:
+        """Taps of the kernel over all axes."""
+        return prod(self.geometry.kernel)
+
+    @property
+    def coarse_cells(self) -> int:
+        """Cells of the coarse grid."""
+        return prod(self.geometry.coarse)
+
+    @property
+    def fine_cells(self) -> int:
+        """Cells of the fine grid."""
+        return prod(self.geometry.fine)
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of an element."""
+        return np.dtype(self.dtype).itemsize
+
+    @property
+    def x_shape(self) -> tuple[int, ...]:
+        """(N, groups, Cin / groups, *coarse), as a method sees x."""
+        return (self.batch, self.groups, self.cin, *self.geometry.coarse)
+
+    @property
+    def w_shape(self) -> tuple[int, ...]:
+        """(groups, Cin / groups, Cout / groups, *kernel), as a method sees the weights."""
+        return (self.groups, self.cin, self.cout, *self.geometry.kernel)
+
+    @property
+    def y_shape(self) -> tuple[int, ...]:
+        """(N, groups, Cout / groups, *fine), as a method sees y."""
+        return (self.batch, self.groups, self.cout, *self.geometry.fine)

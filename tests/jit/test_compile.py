@@ -1,0 +1,167 @@
+"""Machine code from kernels: compiled once, kept, and loaded in later processes without LLVM."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import tiny_kernel
+
+from tconv.jit import cache, isa
+from tconv.jit import compile as compiler
+
+HERE = Path(__file__).parent
+
+
+def entry(folder):
+    [path] = folder.iterdir()
+    return path
+
+
+def works(machine):
+    return tiny_kernel.error(machine) < 1e-5
+
+
+def process(*, before="", **environment):
+    """Run the tiny kernel in a process of its own."""
+    program = f"import sys; sys.path.insert(0, {str(HERE)!r}); {before}\nimport tiny_kernel; tiny_kernel.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_compiled_once_and_then_loaded(folder, compiled):
+    assert works(tiny_kernel.fresh())
+    assert works(tiny_kernel.fresh())
+    assert len(compiled) == 1
+    assert entry(folder).stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_second_process_needs_no_llvm(folder):
+    first, second = process(), process(before="sys.modules['llvmlite'] = None")
+    assert (first["kept"], first["llvm"], first["told"]) == (False, True, [])
+    assert (second["kept"], second["told"]) == (True, [])
+    assert max(first["error"], second["error"]) < 1e-5
+    if sys.platform == "linux":
+        assert not process()["llvm"]
+
+
+def test_without_llvm_and_without_an_entry_the_error_says_what_to_install(folder):
+    program = """
+import sys
+sys.modules["llvmlite"] = None
+import tiny_kernel
+from tconv.jit import compile
+try:
+    tiny_kernel.fresh()
+except compile.Unavailable as error:
+    print(error, compile.available(), sep="\\n")
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=HERE, capture_output=True, text=True, check=True)
+    reason = "llvmlite is not installed: pip install llvmlite"
+    assert result.stdout == f"kernels cannot be compiled: {reason}\n{reason}\n"
+    assert not folder.exists()
+
+
+def test_eight_processes_at_once(folder):
+    with ThreadPoolExecutor(8) as pool:
+        results = [future.result() for future in [pool.submit(process) for _ in range(8)]]
+    assert all(result["error"] < 1e-5 and result["told"] == [] for result in results)
+    assert cache.read(*tiny_kernel.key()) == compiler._compiled(
+        compiler.ir(tiny_kernel.PROGRAM.code, tiny_kernel.TARGET), tiny_kernel.TARGET
+    )
+    entry(folder)  # one, and nothing unfinished
+
+
+def test_a_truncated_kernel_is_compiled_again(folder, compiled):
+    tiny_kernel.fresh()
+    path = entry(folder)
+    good = path.read_bytes()
+    path.write_bytes(good[: len(good) // 2])
+    assert works(tiny_kernel.fresh())
+    assert len(compiled) == 2
+    assert path.read_bytes() == good
+
+
+def test_the_folder_may_disappear(folder, compiled):
+    tiny_kernel.fresh()
+    entry(folder).unlink()
+    folder.rmdir()
+    folder.parent.rmdir()
+    assert works(tiny_kernel.fresh())
+    assert works(tiny_kernel.fresh())
+    assert len(compiled) == 2
+
+
+def test_one_warning_a_process(folder):
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    [told] = process()["told"]
+    assert told.startswith(f"tconv does not use its cache of compiled kernels: {folder} can be written by others")
+
+
+def test_the_key_covers_all_that_machine_code_depends_on(monkeypatch):
+    base = compiler._key("code", tiny_kernel.TARGET)
+    assert base == compiler._key("code", tiny_kernel.TARGET)
+    keys = {base, compiler._key("other", tiny_kernel.TARGET)}
+    for field, value in (("features", "+avx"), ("vector_bytes", 128), ("fma", not tiny_kernel.TARGET.fma)):
+        keys.add(compiler._key("code", replace(tiny_kernel.TARGET, **{field: value})))
+    monkeypatch.setattr("tconv.__version__", "0")
+    keys.add(compiler._key("code", tiny_kernel.TARGET))
+    monkeypatch.setattr(compiler, "_generator", lambda: "edited")
+    keys.add(compiler._key("code", tiny_kernel.TARGET))
+    assert len(keys) == 7
+
+
+def test_the_digest_of_the_generator_covers_its_files(tmp_path, monkeypatch):
+    here = Path(compiler.__file__).parent
+    (tmp_path / "kernels").mkdir()
+    for path in (*here.glob("*.py"), *here.glob("kernels/*.py")):
+        (tmp_path / path.relative_to(here)).write_bytes(path.read_bytes())
+    monkeypatch.setattr(compiler, "__file__", str(tmp_path / "compile.py"))
+    digest = compiler._generator.__wrapped__
+    seen = {digest()}
+    for name in ("emit.py", "isa.py", "compile.py", "kernels/driver.py", "kernels/abi.py"):
+        with open(tmp_path / name, "a") as file:
+            file.write("#")
+        seen.add(digest())
+    assert len(seen) == 6
+
+
+def test_a_library_that_does_not_load_is_an_error_that_says_so(folder, monkeypatch):
+    class Broken:
+        def find_spec(self, name, *_):
+            if name == "llvmlite.binding":
+                raise OSError("libllvmlite.so: cannot open shared object file")
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "llvmlite"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(compiler.Unavailable) as refusal:
+        tiny_kernel.fresh()
+    assert str(refusal.value) == "kernels cannot be compiled: libllvmlite.so: cannot open shared object file"
+
+
+def test_kernels_for_another_processor_are_not_run(folder):
+    foreign = isa.ISAS["baseline" if isa.current().name == "neon" else "neon"]
+    with pytest.raises(compiler.Unavailable, match=f"kernels for {foreign.name} do not run on this processor"):
+        compiler.machine(tiny_kernel.PROGRAM.code, foreign)
+    assert not folder.exists()
+
+
+def test_nothing_is_generated_for_unknown_processors(monkeypatch):
+    assert compiler.available() == ""
+    monkeypatch.setattr("platform.machine", lambda: "s390x")
+    assert compiler.available() == "no kernels are generated for this processor (s390x)"

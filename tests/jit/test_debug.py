@@ -1,0 +1,43 @@
+"""`TCONV_DEBUG`: what is printed about the engine's work."""
+
+import pytest
+import tiny_kernel
+
+from tconv import checks
+from tconv.jit import debug
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("", set()), ("plan", {"plan"}), ("ir,asm", {"ir", "asm"}), (" asm , plan,", {"asm", "plan"})],
+)
+def test_words(monkeypatch, text, wanted):
+    monkeypatch.setenv("TCONV_DEBUG", text)
+    assert {word for word in debug.WORDS if debug.wants(word)} == wanted
+
+
+def test_nothing_is_wanted_where_it_is_unset(monkeypatch):
+    monkeypatch.delenv("TCONV_DEBUG", raising=False)
+    assert not any(map(debug.wants, debug.WORDS))
+
+
+def test_an_unknown_word_is_an_error(monkeypatch):
+    monkeypatch.setenv("TCONV_DEBUG", "ir,assembly")
+    with pytest.raises(checks.Rejected) as refusal:
+        debug.wants("plan")
+    assert str(refusal.value) == ("TCONV_DEBUG must be any of plan, ir, asm, with commas between them; got 'assembly'")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "hidden"), [("ir", "define void @run(", ".globl\trun"), ("asm", "\trun,", "define void @run(")]
+)
+def test_what_is_compiled_is_printed_even_if_it_is_kept(monkeypatch, capsys, text, shown, hidden):
+    monkeypatch.delenv("TCONV_DEBUG", raising=False)
+    tiny_kernel.fresh()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("TCONV_DEBUG", text)
+    tiny_kernel.fresh()
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert shown in err
+    assert hidden not in err

@@ -1,0 +1,243 @@
+"""Threads: how many, what starts them, and that their number and callers at the same time change no result."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from small_program import SmallProgram, has_openmp
+
+import tconv
+from tconv.jit import isa, launch
+
+openmp = pytest.mark.skipif(not has_openmp(), reason="the system has no libgomp.so.1")
+PATHS = [pytest.param("openmp", marks=openmp), "pool"]
+
+
+@pytest.fixture(autouse=True)
+def process(monkeypatch):
+    """A process as it is after a start, whatever other tests have set."""
+    monkeypatch.delenv("TCONV_NUM_THREADS", raising=False)
+    fresh = launch._Process(forked=False)
+    monkeypatch.setattr(launch, "_here", fresh)
+    return fresh
+
+
+@pytest.fixture
+def path(request, process, monkeypatch):
+    """What starts threads, and eight of them allowed."""
+    tconv.set_num_threads(8)
+    if request.param == "pool":
+        monkeypatch.setattr(launch, "start_address", lambda: 0)
+    else:
+        assert launch.start_address()
+
+
+@pytest.fixture(scope="module")
+def small() -> SmallProgram:
+    return SmallProgram()
+
+
+# ---- how many threads
+
+
+def test_the_default_is_the_cores_of_this_process():
+    assert tconv.get_num_threads() == isa.cores()
+
+
+def test_the_setting_is_kept_until_none_takes_it_back():
+    tconv.set_num_threads(np.int64(5))
+    assert tconv.get_num_threads() == 5
+    tconv.set_num_threads(None)
+    assert tconv.get_num_threads() == isa.cores()
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (0, ValueError, "set_num_threads: threads must be an integer of at least 1; got 0"),
+        (-2, ValueError, "set_num_threads: threads must be an integer of at least 1; got -2"),
+        (1025, ValueError, "set_num_threads: threads must be at most 1024; got 1025"),
+        (True, TypeError, "set_num_threads: threads must be an integer of at least 1; got True"),
+        (2.0, TypeError, "set_num_threads: threads must be an integer of at least 1; got 2.0 of type float"),
+        ("2", TypeError, "set_num_threads: threads must be an integer of at least 1; got '2' of type str"),
+    ],
+)
+def test_a_wrong_number_changes_nothing(value, kind, text):
+    tconv.set_num_threads(3)
+    with pytest.raises(kind) as caught:
+        tconv.set_num_threads(value)
+    assert str(caught.value) == text
+    assert tconv.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(("text", "threads"), [("3", 3), (" 12 ", 12), ("1024", 1024)])
+def test_the_environment_sets_the_default(monkeypatch, text, threads):
+    monkeypatch.setenv("TCONV_NUM_THREADS", text)
+    assert tconv.get_num_threads() == threads
+    tconv.set_num_threads(2)
+    assert tconv.get_num_threads() == 2
+
+
+def test_an_empty_environment_variable_counts_as_unset(monkeypatch):
+    monkeypatch.setenv("TCONV_NUM_THREADS", " ")
+    assert tconv.get_num_threads() == isa.cores()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("0", "must be an integer of at least 1; got 0"),
+        ("-1", "must be an integer of at least 1; got -1"),
+        ("4096", "must be at most 1024; got 4096"),
+        ("2.5", "must be an integer of at least 1; got '2.5'"),
+        ("all", "must be an integer of at least 1; got 'all'"),
+    ],
+)
+def test_a_wrong_environment_variable_is_named(monkeypatch, text, reason):
+    monkeypatch.setenv("TCONV_NUM_THREADS", text)
+    with pytest.raises(ValueError) as caught:
+        tconv.get_num_threads()
+    assert str(caught.value) == f"get_num_threads: TCONV_NUM_THREADS {reason}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "pieces", "start", "threads"),
+    [
+        (1.0, 100, 1, 4),  # the setting
+        (1.0, 3, 1, 3),  # no more than there are pieces
+        (1.0, 1, 1, 1),
+        (1.0, 0, 1, 1),
+        (19e-6, 100, 1, 1),  # too little to share
+        (21e-6, 100, 1, 4),
+        (21e-6, 100, 0, 1),  # the pool costs more
+        (201e-6, 100, 0, 4),
+    ],
+)
+def test_small_work_takes_one_thread(monkeypatch, seconds, pieces, start, threads):
+    monkeypatch.setattr(launch, "start_address", lambda: start)
+    tconv.set_num_threads(4)
+    assert launch.useful(seconds, pieces) == threads
+
+
+# ---- running
+
+
+@pytest.mark.parametrize("path", PATHS, indirect=True)
+def test_the_number_of_threads_changes_no_bit(path, small):
+    small.check(1)
+    alone = small(1)
+    for threads in (2, 3, 5):
+        for _ in range(5):
+            np.testing.assert_array_equal(small(threads), alone)
+
+
+@pytest.mark.parametrize("path", PATHS, indirect=True)
+def test_eight_python_threads_at_once_with_two_programs(path, small):
+    programs = [small, SmallProgram(stride=3, batch=3)]
+    ready = threading.Barrier(8)
+
+    def call(number: int) -> None:
+        ready.wait(timeout=30)
+        for turn in range(20):
+            programs[(number + turn) % 2].check(1 + (number + turn) % 4)
+
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(call, range(8)))
+
+
+@openmp
+def test_openmp_computes_with_as_many_threads_as_asked_for():
+    together = threading.Barrier(3)
+    body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: together.wait(timeout=30) and None)
+    kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+    ctypes.CFUNCTYPE(None, *kinds)(launch.start_address())(ctypes.cast(body, ctypes.c_void_p), None, 3, 0)
+    assert not together.broken
+
+
+@pytest.mark.parametrize(
+    ("threads", "setting", "start", "called"),
+    [
+        (1, 8, 99, ("run", 1, 2, 3, 4, 5, 1, 0)),
+        (4, 8, 99, ("run", 1, 2, 3, 4, 5, 4, 99)),
+        (4, 3, 99, ("run", 1, 2, 3, 4, 5, 3, 99)),  # the setting may have changed since the call was prepared
+        (4, 1, 99, ("run", 1, 2, 3, 4, 5, 1, 0)),
+        (4, 8, 0, ("pool", 1, 2, 3, 4, 5, 0, 0)),
+    ],
+)
+def test_what_is_called(monkeypatch, threads, setting, start, called):
+    seen = []
+    monkeypatch.setattr(launch, "start_address", lambda: start)
+    tconv.set_num_threads(setting)
+
+    def worker(address: int) -> None:
+        seen.append(("pool", *(ctypes.c_int64 * 7).from_address(address)))
+
+    machine = SimpleNamespace(run=lambda *arguments: seen.append(("run", *arguments)), worker=worker)
+    launch.run(machine, 1, 2, 3, 4, 5, threads)
+    assert set(seen) == {called}
+    assert len(seen) <= threads
+
+
+def test_a_system_that_starts_no_thread_computes_on_the_calling_one(process, monkeypatch, small):
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(launch, "start_address", lambda: 0)
+    tconv.set_num_threads(4)
+    small.check(4)
+    assert process.pool.size == 0
+
+
+# ---- which runtime
+
+
+def test_the_runtime_is_looked_for_once_before_and_once_after_pytorch(monkeypatch):
+    found = iter([16, 32])
+    monkeypatch.setattr(launch, "_runtimes", lambda: iter([object()]))
+    monkeypatch.setattr(launch, "_gomp_parallel", lambda _: next(found))
+    monkeypatch.delitem(sys.modules, "torch._C", raising=False)
+    assert [launch.start_address() for _ in range(3)] == [16, 16, 16]
+    monkeypatch.setitem(sys.modules, "torch._C", object())
+    assert [launch.start_address() for _ in range(3)] == [32, 32, 32]
+
+
+def test_without_any_runtime_there_is_no_address(monkeypatch):
+    monkeypatch.setattr(launch, "_SYSTEM", ("libtconv_has_no_such_library.so",))
+    monkeypatch.setattr(launch, "_loaded_libraries", lambda: ["/nowhere/libgomp.so.1"])
+    opened = launch._opened
+    monkeypatch.setattr(launch, "_opened", lambda name, mode: opened(name, mode) if name else iter(()))
+    assert launch.start_address() == 0
+
+
+@openmp
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists what is loaded")
+def test_a_loaded_runtime_is_found_among_the_libraries_of_the_process():
+    ctypes.CDLL("libgomp.so.1")
+    assert any(Path(path).name.startswith("libgomp") for path in launch._loaded_libraries())
+
+
+def test_libraries_are_listed_with_that_of_pytorch_first(monkeypatch):
+    maps = """7f00-7f01 r--p 00000000 fe:00 11   /usr/lib/libgomp.so.1.0.0
+7f01-7f02 r-xp 00001000 fe:00 11   /usr/lib/libgomp.so.1.0.0
+7f02-7f03 rw-p 00000000 00:00 0
+7f03-7f04 r--p 00000000 fe:00 12   /some where/libiomp5.so
+7f04-7f05 r--p 00000000 fe:00 13   /torch/lib/libtorch_cpu.so
+7f05-7f06 r--p 00000000 fe:00 14   /torch/lib/libtorch_cpu_extras.so
+7f06-7f07 r--p 00000000 fe:00 15   /usr/lib/libomp.so.5
+7f07-7f08 rw-p 00000000 00:00 0    [stack]
+"""
+    monkeypatch.setattr(Path, "read_text", lambda *_, **__: maps)
+    assert launch._loaded_libraries() == [
+        "/torch/lib/libtorch_cpu.so",
+        "/usr/lib/libgomp.so.1.0.0",
+        "/some where/libiomp5.so",
+        "/usr/lib/libomp.so.5",
+    ]

@@ -1,0 +1,192 @@
+"""Threads in whole processes: the environment, forks, workers, PyTorch imported late, and the end of a program."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_program import has_openmp
+
+from tconv.jit import isa
+
+openmp = pytest.mark.skipif(not has_openmp(), reason="the system has no libgomp.so.1")
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is loaded and who was forked")
+
+
+def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own; one that hangs fails."""
+    environment = {name: value for name, value in os.environ.items() if name != "TCONV_NUM_THREADS"}
+    environment |= {"PYTHONPATH": str(Path(__file__).parent), **variables}
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=120, check=False
+    )
+
+
+def printed(script: str, **variables: str) -> str:
+    """What a program prints that ends well."""
+    done = run(script, **variables)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_the_environment_counts_in_a_new_process():
+    script = "import tconv; print(tconv.get_num_threads())"
+    assert printed(script, TCONV_NUM_THREADS="3") == "3"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system ties no process to cores")
+def test_a_process_that_may_use_one_core_takes_one_thread():
+    script = """
+import os
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+import tconv
+print(tconv.get_num_threads())
+"""
+    assert printed(script) == "1"
+
+
+FORK = """
+import os, tconv
+from small_program import SmallProgram
+from tconv.jit import launch
+small = SmallProgram()
+tconv.set_num_threads(4)
+if {pool}:
+    launch.start_address = lambda: 0
+small.check(4)
+child = os.fork()
+if not child:
+    assert tconv.get_num_threads() == 1
+    small.check(4)  # prepared for 4 threads, runs on one
+    tconv.set_num_threads(3)
+    assert launch.start_address() == 0
+    small.check(3)
+    assert launch._here.pool.size == 2
+    grandchild = os.fork()
+    if not grandchild:
+        assert tconv.get_num_threads() == 1
+        tconv.set_num_threads(2)
+        small.check(2)
+        os._exit(0)
+    assert os.waitpid(grandchild, 0)[1] == 0
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert tconv.get_num_threads() == 4
+assert {pool} or launch.start_address()
+small.check(4)
+print("right")
+"""
+
+
+@forks
+@pytest.mark.parametrize("pool", [pytest.param(False, marks=openmp), True])
+def test_a_forked_process_computes_after_its_parent_has(pool):
+    assert printed(FORK.format(pool=pool)) == "right"
+
+
+@forks
+@openmp
+@linux
+def test_a_forked_process_that_imports_tconv_itself_leaves_the_runtime_alone():
+    script = """
+import ctypes, os
+runtime = ctypes.CDLL("libgomp.so.1")
+runtime.GOMP_parallel(ctypes.CDLL(None).getpid, None, 4, 0)
+child = os.fork()
+if not child:
+    import tconv
+    from small_program import SmallProgram
+    assert tconv.get_num_threads() == 1
+    tconv.set_num_threads(4)
+    SmallProgram().check(4)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+print("right")
+"""
+    assert printed(script) == "right"
+
+
+@forks
+def test_workers_of_multiprocessing_compute():
+    script = """
+import multiprocessing, tconv
+from small_program import SmallProgram, compute
+tconv.set_num_threads(3)
+SmallProgram().check(3)
+for method in ("fork", "spawn"):
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        print(method, sorted(set(pool.map(compute, [1, 2, 2, 3]))))
+"""
+    cores = isa.cores()
+    assert printed(script) == f"fork [1]\nspawn [{cores}]"
+
+
+@openmp
+@linux
+def test_pytorch_imported_later_brings_the_runtime_that_is_used_from_then_on():
+    pytest.importorskip("torch")
+    script = """
+import os, tconv
+from pathlib import Path
+from small_program import SmallProgram
+from tconv.jit import launch
+launch._SYSTEM = ()
+small = SmallProgram()
+tconv.set_num_threads(2)
+small.check(2)
+assert launch.start_address() == 0 and launch._here.pool.size == 1
+
+import torch
+small.check(2)
+start = launch.start_address()
+spans = (line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines())
+where = [(span.split("-"), rest) for span, *rest in spans]
+[file] = [rest[-1] for (low, high), rest in where if int(low, 16) <= start < int(high, 16)]
+loaded = {rest[-1] for _, rest in where if Path(rest[-1]).name.startswith("libgomp")}
+assert loaded == {file}, (file, loaded)
+
+torch.set_num_threads(2)  # starts a thread of PyTorch's other pool
+before = len(os.listdir("/proc/self/task"))
+torch.add(torch.ones(1 << 20), 1)
+assert len(os.listdir("/proc/self/task")) == before, "PyTorch started threads of its own"
+print("right")
+"""
+    assert printed(script) == "right"
+
+
+EXIT = """
+import atexit, sys, threading, tconv
+from small_program import SmallProgram
+from tconv.jit import launch
+small = SmallProgram()
+tconv.set_num_threads(3)
+if {pool}:
+    launch.start_address = lambda: 0
+started = threading.Event()
+
+def forever():
+    while True:
+        small(3)
+        started.set()
+
+threading.Thread(target=forever, daemon=True).start()
+started.wait()
+
+@atexit.register
+def last():
+    small.check(3)
+    print("right", flush=True)
+
+sys.excepthook = lambda *_: None
+raise ValueError("ends the program")
+"""
+
+
+@pytest.mark.parametrize("pool", [pytest.param(False, marks=openmp), True])
+def test_a_program_that_fails_while_threads_compute_ends(pool):
+    done = run(EXIT.format(pool=pool))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "right\n", "")
