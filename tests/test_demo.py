@@ -15,6 +15,7 @@ from registry import needs_kernels
 import tconv
 import tconv.demo
 from tconv.methods import METHODS
+from tconv.plan import make_plan
 
 DOWN = [name for name in METHODS if "conv" in METHODS[name].operations]
 LINE = np.array([1, 3, 3, 1]) / 8
@@ -74,9 +75,9 @@ def test_the_way_down_is_shown_for_the_methods_that_compute_it(demo):
 
 def test_a_machine_without_kernels_shows_the_other_methods(monkeypatch):
     monkeypatch.setattr("tconv.jit.compile.available", lambda: "llvmlite is not installed: pip install llvmlite")
-    tconv.plan.__globals__["make_plan"].cache_clear()
+    make_plan.cache_clear()
     assert tconv.demo._able() == [name for name in METHODS if name != "jit"]
-    tconv.plan.__globals__["make_plan"].cache_clear()
+    make_plan.cache_clear()
 
 
 def test_a_method_that_is_wrong_would_show(demo):

@@ -122,7 +122,7 @@ UP = [
     (
         {"method": "fast"},
         ValueError,
-        'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases"; got \'fast\'',
+        'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "jit"; got \'fast\'',
         ", method='fast'",
     ),
     # beyond memory and beyond an index

@@ -15,6 +15,7 @@ from tconv.plan import plan
 if TYPE_CHECKING:
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
     from tconv.jit.launch import get_num_threads, set_num_threads
+    from tconv.jit.tune import tune
     from tconv.prepared import ConvTranspose
     from tconv.solving import solve
 
@@ -25,6 +26,7 @@ __all__ = [
     "conv",
     "weight_gradient",
     "plan",
+    "tune",
     "Geometry",
     "Axis",
     "solve",
@@ -45,6 +47,7 @@ __all__ = [
 #: Names that are imported when they are first used: who only computes does not wait for them.
 _LATER = {
     "ConvTranspose": "tconv.prepared",
+    "tune": "tconv.jit.tune",
     "solve": "tconv.solving",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),
     **dict.fromkeys(("set_num_threads", "get_num_threads"), "tconv.jit.launch"),

@@ -74,7 +74,7 @@ class Plan:
 
     def __str__(self) -> str:
         p = self.problem
-        work = p.geometry.work(p.in_channels, p.out_channels, batch=p.batch, groups=p.groups, itemsize=p.itemsize)
+        work = p.work
         groups = f", groups {p.groups}" if p.groups > 1 else ""
         lines = [
             f"{p.operation} by {self.method}: {self.why}",
@@ -86,7 +86,25 @@ class Plan:
         for name, cost, excluded in sorted(self.candidates, key=lambda candidate: candidate.cost.seconds):
             mark = " <" if name == self.method else f"  {excluded}" if excluded else ""
             lines.append(f"  {name:<16}{_time(cost.seconds):>16}{checks.memory(cost.scratch):>18}{mark}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._engine()])
+
+    def _engine(self) -> list[str]:
+        """What the engine would do, where it computes. It is asked only now: its tables take milliseconds to write."""
+        if self.method != "jit" or self.problem.batch == 0:
+            return []
+        from tconv.jit import describe
+
+        try:
+            limit = METHODS["jit"].limit(self.problem)
+            said = [limit] if limit else describe.of_problem(self.problem, self.layout == "channels_last").lines()
+        except checks.Rejected as rejected:  # such as a wrong TCONV_ISA
+            said = [str(rejected)]
+        return [f"  the engine: {said[0]}", f"    {'arrays':<10}{self._arrays()}", *(f"  {line}" for line in said[1:])]
+
+    def _arrays(self) -> str:
+        if self.dtype != self.problem.dtype:
+            return f"x and w are copied as {self.problem.dtype}, the result is rounded once"
+        return f"x and y are used in place where they are contiguous in {self.layout}; other strides are copied once"
 
 
 def _time(seconds: float) -> str:
@@ -179,18 +197,19 @@ def plan(
     >>> import tconv
     >>> plan = tconv.plan((1, 64, 32, 32), (64, 32, 2, 2), stride=2)
     >>> plan.result_shape, plan.method, plan.why
-    ((1, 32, 64, 64), 'phases', 'the lowest expected time')
+    ((1, 32, 64, 64), 'jit', 'the lowest expected time')
     """
     with checks.explained("plan"):
         checks.choice("operation", operation, OPERATIONS)
         check_words(layout, method)
         name = arrays.dtype_name("dtype", getattr(first, "dtype", "float32") if dtype is None else dtype)
-        shapes = _shape("first", first), _shape("second", second)
+        shapes = shape_of("first", first), shape_of("second", second)
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
         return make_plan(operation, *shapes, arguments.freeze("kernel_size", kernel_size), name, window, layout, method)
 
 
-def _shape(name: str, value: Any) -> tuple[int, ...]:
+def shape_of(name: str, value: Any) -> tuple[int, ...]:
+    """A shape, or that of an array."""
     shape = getattr(value, "shape", value)
     if not checks.is_sequence(shape):
         checks.wrong_type(

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tconv.geometry import Geometry
+from tconv.geometry import Geometry, Work
 
 Operation: TypeAlias = Literal["conv_transpose", "conv", "weight_gradient"]
 OPERATIONS: tuple[Operation, ...] = ("conv_transpose", "conv", "weight_gradient")
@@ -68,6 +68,13 @@ class Problem:
     def itemsize(self) -> int:
         """Bytes of an element."""
         return np.dtype(self.dtype).itemsize
+
+    @property
+    def work(self) -> Work:
+        """The multiplications of use, those that zero insertion wastes, and bytes, each array moved once."""
+        return self.geometry.work(
+            self.in_channels, self.out_channels, batch=self.batch, groups=self.groups, itemsize=self.itemsize
+        )
 
     @property
     def x_shape(self) -> tuple[int, ...]:

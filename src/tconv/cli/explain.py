@@ -14,6 +14,7 @@ from tconv.axis import Axis
 from tconv.cli import options, output
 from tconv.cli.convert import as_dict as saying_as_dict
 from tconv.cli.convert import print_saying
+from tconv.cli.engine import Wanted
 from tconv.cli.errors import in_options, usage_errors
 from tconv.cli.size import as_dict, by
 from tconv.conventions import DIALECTS, Dialect, Layer
@@ -39,14 +40,27 @@ def explain(
     in_channels: Annotated[options.Text, typer.Option(metavar="N", help="Channels of the coarse grid.")] = None,
     out_channels: Annotated[options.Text, typer.Option(metavar="N", help="Channels of the fine grid.")] = None,
     groups: Annotated[str, typer.Option(metavar="N", help="Groups that the channels form.")] = "1",
+    plan: Annotated[bool, typer.Option("--plan", help="Say how the CPU engine computes the layer.")] = False,
+    batch: Annotated[options.Text, typer.Option(metavar="N", help="For --plan: images; 1 if left out.")] = None,
+    dtype: Annotated[options.Text, typer.Option(metavar="DTYPE", help="For --plan: float32 or another.")] = None,
+    layout: Annotated[
+        options.Text, typer.Option(metavar="LAYOUT", help="For --plan: channels_first or channels_last.")
+    ] = None,
+    threads: Annotated[options.Text, typer.Option(metavar="N", help="For --plan: at most so many threads.")] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="For --plan: measure peak and bandwidth here instead of assuming them.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Sizes, formulas, the matrix, phases, coverage and cost of a geometry, and its dialects.
 
-    Nothing is computed but counts, so any size will do. Without channels there is one a group.
+    Nothing is computed but counts, so any size will do. Without channels there is one a group. With --plan also how the
+    CPU engine computes the layer: lanes, tile, loops, bytes, and the share of the roofline that is expected.
 
         tconv explain --coarse 32x32 --kernel 4 --stride 2 --padding 1 --in-channels 64 --out-channels 32
+        tconv explain --coarse 32x32 --kernel 4 --stride 2 --padding 1 --in-channels 64 --out-channels 32 --plan
     """
+    wanted = Wanted.read(plan, batch, dtype, layout, threads, measure)
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
     cin, cout = options.count("--in-channels", in_channels), options.count("--out-channels", out_channels)
     number = options.integer("--groups", groups)
@@ -54,11 +68,14 @@ def explain(
     with usage_errors():
         layer = Layer(geometry, cin, cout, number)
         facts = {**_facts(geometry, *channels), "dialects": {name: _as_dict(layer, name) for name in DIALECTS}}
+    said_plan = None if wanted is None else wanted.plan(geometry, *channels)
     if json:
-        output.as_json(facts)
+        output.as_json(facts if said_plan is None else {**facts, "plan": said_plan.as_dict()})
         return
     out = output.console()
     _print(geometry, channels, out)
+    if said_plan is not None:
+        said_plan.print(out)
     for dialect in DIALECTS.values():
         output.heading(f"In {dialect.title}", out)
         _print_dialect(layer, dialect, out)

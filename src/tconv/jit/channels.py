@@ -12,12 +12,13 @@ y. Input channels are taken in parts whose weights fit the cache.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Literal
 
+from tconv.jit.depthwise import STREAM_FROM
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
@@ -55,6 +56,12 @@ class ChannelSchedule:
     part: int  #: input channels taken at a time
     in_place: bool  #: x is read where it is
     masks: bool  #: loads under a mask are quick
+    own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
+
+    def __str__(self) -> str:
+        from tconv.jit.describe import text
+
+        return text(self)
 
     @cached_property
     def last(self) -> Line:
@@ -99,7 +106,7 @@ class ChannelSchedule:
         """Bytes from a pixel to the next in what kernels read."""
         if self.in_place:
             return self.last.x_step
-        return self.problem.itemsize * (self.problem.in_channels if self.layout.last else 1)
+        return self.last.x_step if self.layout.last else self.problem.itemsize
 
     @cached_property
     def source_channel(self) -> int:
@@ -116,7 +123,7 @@ class ChannelSchedule:
     @cached_property
     def slot(self) -> int:
         """Bytes from a row of the panel to the next."""
-        return self.pitch * self.problem.itemsize * (self.problem.in_channels if self.layout.last else self.problem.cin)
+        return self.pitch * (self.last.x_step if self.layout.last else self.problem.cin * self.problem.itemsize)
 
     @cached_property
     def panel(self) -> int:
@@ -164,7 +171,7 @@ class ChannelSchedule:
         return counts
 
     @cached_property
-    def variants(self) -> list[tuple[int, int, int]]:
+    def variants(self) -> list[tuple[int, int, int, int]]:
         """(vectors, length of a run, lanes of the last vector that count) in which tiles come."""
         found = {(t.vectors, t.length, self._last_lanes(t)): None for t in self.tiles}
         return list(found)
@@ -200,6 +207,19 @@ class ChannelSchedule:
             return 0
         return (self.positions + self.lanes) * self.widest * self.problem.itemsize
 
+    @cached_property
+    def streaming(self) -> bool:
+        """Whether results go past the caches: little is computed for each, they are many, vectors are whole lines."""
+        p, vector = self.problem, self.lanes * self.problem.itemsize
+        large = prod(p.y_shape) * p.itemsize > STREAM_FROM
+        return self.own and large and self.last.pixel_step % vector == 0 and self.last.y_step % vector == 0
+
+    @cached_property
+    def near(self) -> int:
+        """Bytes of x that a chunk reads again and again, and of y that several tiles write between each other."""
+        written = self.positions * self.problem.cout * self.problem.itemsize if self.direct else 0
+        return prod(self.slots) * self.slot + written
+
     # ---- code
 
     @cached_property
@@ -222,7 +242,7 @@ class ChannelSchedule:
         """The kernels: for each width one a variant, then those that move the block, then the copy."""
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
-            Channels(element, self.lanes, width, vectors, self.pixel, last)
+            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, self.streaming)
             for width in self.widths
             for vectors, _, last in variants
         ]
@@ -274,7 +294,7 @@ class _ChannelProgram:
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.TARGET_PIXEL: self._target_pixel(),
         }
-        header = {Header.IN_PLACE: int(s.in_place), Header.DIRECT: int(s.direct), Header.TILES_OUTSIDE: 1}
+        header = {Header.IN_PLACE: int(s.in_place), Header.DIRECT: int(s.direct), Header.TILES_OUTSIDE: int(not s.own)}
         return self.writer.finish(self.code, header, sizes, s.panel, s.block)
 
     def _target_pixel(self) -> int:
@@ -403,7 +423,7 @@ class _ChannelProgram:
         """Rows of x into the panel: those that exist, each with its zeros."""
         s, rows, columns = self.s, [], box[-1]
         needed = self._needed(box)
-        wide = s.problem.in_channels if s.layout.last else 1
+        wide = s.last.x_step // self.size if s.layout.last else 1
         reach = range(columns.start - s.before, columns.stop + s.behind)
         inside = range(max(0, reach.start), min(s.last.coarse, reach.stop))
         for cells in product(*needed):
@@ -456,7 +476,10 @@ class _ChannelProgram:
             offset = (at - box[-1].start) * s.pixel
             plain: list[int] = []
             masked: list[int] = []
-            for x, number, mask in taps:
+            for x, number, mask, shift in taps:
+                # A tap that reads nothing but the zeros beside x is left out.
+                if at + shift >= s.last.coarse or at + pixels + shift <= 0:
+                    continue
                 row = [x + offset + first * s.source_channel, number, max(0, mask)]
                 (plain if mask < 0 else masked).extend(row)
             self.writer.op(
@@ -474,8 +497,8 @@ class _ChannelProgram:
 
     def _taps(
         self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]
-    ) -> list[tuple[int, int, int]]:
-        """(offset in the source of column box[-1].start, number of the block of weights, mask or -1) of each tap."""
+    ) -> list[tuple[int, int, int, int]]:
+        """For each tap: offset in the source of column box[-1].start, number of its weights, mask or -1, shift."""
         s, found = self.s, []
         kernel, needed = [line.kernel for line in s.outer], self._needed(box)
         if s.in_lanes == "channels":
@@ -496,7 +519,7 @@ class _ChannelProgram:
                 slot = flat([cell - n.start for cell, n in zip(cells, needed, strict=True)], s.slots)
                 base = slot * s.slot + s.before * s.pixel
             number = flat([tap for tap, _ in taps], kernel) * per_outer
-            found += [(base + shift * s.pixel, number + which, mask) for which, shift, mask in inner]
+            found += [(base + shift * s.pixel, number + which, mask, shift) for which, shift, mask in inner]
         return found
 
     def _fine(self, box: tuple[range, ...]) -> list[range]:
@@ -551,8 +574,12 @@ class _ChannelProgram:
 PANEL, BLOCK = 1792 << 10, 640 << 10
 
 
-def make(problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"]) -> ChannelSchedule:
+def make(
+    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, own: bool = False
+) -> ChannelSchedule:
     """Choose the sizes."""
+    if own:
+        problem = replace(problem, in_channels=1, out_channels=problem.groups, groups=1)
     lanes = isa.lanes(problem.itemsize)
     last = layout.lines[-1]
     origin = last.low % last.stride if in_lanes == "phases" else 0
@@ -576,27 +603,28 @@ def make(problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels
     # Lanes of phases take every q for every phase.
     in_place = layout.joined or (layout.last and in_lanes == "channels" and inside(last))
     part = problem.cin
-    draft = ChannelSchedule(problem, layout, lanes, vectors, pixels, in_lanes, tuple(box), part, in_place, isa.masks)
+
+    def at(box: list[int], part: int) -> ChannelSchedule:
+        sizes = (vectors, pixels, in_lanes, tuple(box), part, in_place)
+        return ChannelSchedule(problem, layout, lanes, *sizes, masks=isa.masks, own=own)
+
     taps = max(len(t) for t in phase_taps(last, origin)) * prod(
         max(len(t) for t in phase_taps(line)) for line in layout.lines[:-1]
     )
-    weights = taps * draft.widest * problem.itemsize
+    weights = taps * at(box, part).widest * problem.itemsize
     part = max(balanced(problem.cin, max(32, (256 << 10) // weights)))
 
-    def at(box: list[int]) -> ChannelSchedule:
-        return ChannelSchedule(problem, layout, lanes, vectors, pixels, in_lanes, tuple(box), part, in_place, isa.masks)
-
-    while (at(box).panel > PANEL // 2 or at(box).block > BLOCK // 2) and box[-1] > pixels:
+    while (at(box, part).near > PANEL // 2 or at(box, part).block > BLOCK // 2) and box[-1] > pixels:
         box[-1] = max(balanced(columns, max(pixels, box[-1] // 2 // pixels * pixels)))
     for axis in reversed(range(len(box) - 1)):
         whole = len(layout.lines[axis].span())
         while box[axis] < whole:
             grown = [*box]
             grown[axis] = min(whole, box[axis] * 2)
-            if at(grown).panel > PANEL or at(grown).block > BLOCK:
+            if at(grown, part).near > PANEL or at(grown, part).block > BLOCK:
                 break
             box = grown
         box[axis] = max(balanced(whole, box[axis]))
         if box[axis] < whole:
             break
-    return at(box)
+    return at(box, part)

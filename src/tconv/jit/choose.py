@@ -16,21 +16,22 @@ from tconv.jit import channels, depthwise, pixels
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.isa import Isa
-from tconv.jit.lines import Layout, layout_of, phase_taps, spread_out
+from tconv.jit.lines import Layout, Line, layout_of, phase_taps, spread_out
 from tconv.jit.pixels import PixelSchedule
 from tconv.problem import Problem
 
 Schedule: TypeAlias = PixelSchedule | ChannelSchedule | PlaneSchedule
 
-#: Products that the store of a result costs: from registers; through the block and a transpose; through it as runs.
-STORED, TRANSPOSED, MOVED = 8.0, 24.0, 60.0
+#: Products that the store of a result costs: from registers; likewise, but in parts, where tiles span rows; through the
+#: block and a transpose; through it as runs of a vector or more.
+STORED, IN_PARTS, TRANSPOSED, MOVED = 8.0, 30.0, 24.0, 40.0
 #: Share of the peak of pixels in lanes with few phases, with many (which leaves registers for few channels), and of
 #: channels in lanes.
 FEW_PHASES, MANY_PHASES, IN_CHANNELS = 0.92, 0.80, 0.93
 #: From so many phases of the last axis on pixels in lanes have many; beyond the second number they do not fit.
 MANY, TOO_MANY = 8, 12
-#: What becomes of it where tiles span rows, whose stores are in parts, and where a row is one vector.
-FLAT, NARROW = 0.94, 0.9
+#: What becomes of it where a row is one vector.
+NARROW = 0.9
 #: Bytes of weights from which pixels in lanes, which read all of them for every tile of pixels, wait for memory.
 HEAVY = 3 << 19
 
@@ -44,11 +45,23 @@ class Kind(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def choose(problem: Problem, channels_last: bool, isa: Isa) -> Schedule:
-    """The schedule of a problem in one of the layouts."""
+    """The schedule of a problem in one of the layouts: what `tconv.tune` found, else by the model."""
+    from tconv.jit import choices
+
+    return choices.remembered(problem, channels_last, isa) or by_model(problem, channels_last, isa)
+
+
+def by_model(problem: Problem, channels_last: bool, isa: Isa) -> Schedule:
+    """The schedule of the kind with the largest share."""
+    return max(offered(problem, channels_last, isa), key=lambda kind: kind.share).make()
+
+
+def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
+    """All kinds that can serve a problem in one of the layouts."""
     layout = layout_of(problem, channels_last)
     if layout.joined and channels_last and problem.groups > 1:
         layout = spread_out(problem, channels_last)
-    return max(kinds(problem, layout, isa), key=lambda kind: kind.share).make()
+    return list(kinds(problem, layout, isa))
 
 
 def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
@@ -56,18 +69,21 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
     if depthwise.able(problem, layout):
         yield Kind(2.0, lambda: depthwise.make(problem, layout, isa))
+    if layout.last and problem.cin == problem.cout == 1:
+        yield Kind(2.0, lambda: channels.make(problem, layout, isa, "channels", own=True))
     if layout.joined:
         yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases"))
         return
     terms = problem.cin * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
-    stored = STORED if layout.last else TRANSPOSED
+    # Far apart in the block, the phases of a large stride fall into few sets of the cache.
+    stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
     share = IN_CHANNELS * _filled(problem.cout, lanes) * terms / (terms + stored)
     yield Kind(share, lambda: channels.make(problem, layout, isa, "channels"))
     # A run of channels-last lanes holds all channels of a pixel.
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (problem.cout if layout.last else 1)
         lanes_filled = _filled(run * max(1, lanes // run), lanes) * _tapped(layout)
-        share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED)
+        share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
     if not layout.last and last.stride <= TOO_MANY:
         yield Kind(_pixels(problem, layout, lanes, terms), lambda: pixels.make(problem, layout, isa))
@@ -78,12 +94,22 @@ def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float) -> float
     last = layout.lines[-1]
     columns, beside = len(last.span()), max(0, (last.kernel - 1) * last.dilation // last.stride)
     # Row by row, or flat over rows that are as far apart as x is wide with its zeros.
-    by_row = _filled(columns, lanes) * (NARROW if columns <= lanes else 1.0)
-    flat = FLAT * columns / (columns + beside) * _filled(columns * layout.lines[-2].coarse, lanes)
-    filled = max(by_row, flat)
+    by_row = _filled(columns, lanes) * (NARROW if columns <= lanes else 1.0) * terms / (terms + STORED)
+    flat = columns / (columns + beside) * _filled(columns * layout.lines[-2].coarse, lanes) * terms / (terms + IN_PARTS)
     share = FEW_PHASES if last.stride < MANY else MANY_PHASES
     heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY
-    return share * filled * terms / (terms + STORED) * (0.6 if heavy else 1.0)
+    return share * max(by_row, flat) * _inside(last) * (0.6 if heavy else 1.0)
+
+
+def _inside(last: Line) -> float:
+    """The share of the taps of the last axis that meet a cell of x and not the zeros beside it."""
+    pairs = sum(
+        max(0, min(last.coarse, line_end) - max(0, line_first))
+        for b, taps in enumerate(phase_taps(last))
+        for _, shift in taps
+        for line_first, line_end in ((last.first(b) + shift, last.end(b) + shift),)
+    )
+    return pairs / max(1, sum(len(taps) * (last.end(b) - last.first(b)) for b, taps in enumerate(phase_taps(last))))
 
 
 def _filled(wanted: int, lanes: int) -> float:

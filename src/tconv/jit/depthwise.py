@@ -10,13 +10,14 @@ from math import prod
 
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code
-from tconv.jit.kernels.abi import Context, Tile
+from tconv.jit.kernels.abi import Context, Header, Tile
+from tconv.jit.kernels.moves import Stream
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.lines import Layout, phase_taps, shifts
 from tconv.jit.pixels import ELEMENTS, PixelProgram, PixelSchedule, flat
-from tconv.jit.program import Program, balanced, dot
+from tconv.jit.program import LINE, Program, balanced, dot
 from tconv.problem import Problem
 
 #: Results larger than this are written past the caches.
@@ -27,7 +28,21 @@ STREAM_FROM = 4 << 20
 class PlaneSchedule(PixelSchedule):
     """Sizes of tiles and chunks; `flat` is True, because every row that could be read is in the panel."""
 
-    streaming: bool = False
+    streaming: bool = False  #: results go past the caches
+
+    @cached_property
+    def through_block(self) -> bool:
+        """Whether rows of y, not whole cache lines long, are put together before they go past the caches."""
+        row = self.last.fine * self.last.y_step
+        # What is put together must lie in one piece in y.
+        joined = self.columns == len(self.last.span()) and self.outer[-1].y_step == row
+        return self.streaming and joined and row % LINE != 0
+
+    @cached_property
+    def block(self) -> int:
+        """Bytes of the block: the rows of y of a chunk."""
+        rows = self.box[-2] * self.outer[-1].stride
+        return rows * self.last.fine * self.last.y_step if self.through_block else 0
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -48,7 +63,8 @@ class PlaneSchedule(PixelSchedule):
         """The kernel where so many combinations of taps of the axes before the last two reach a row."""
         sources: tuple[Stage, ...] = self.row_stages() * repeats
         element = ELEMENTS[self.problem.dtype]
-        return Planes(element, self.lanes, self.vectors, self.rows, self.last.stride, sources, self.streaming)
+        streaming = self.streaming and not self.through_block
+        return Planes(element, self.lanes, self.vectors, self.rows, self.last.stride, sources, streaming)
 
     def row_stages(self) -> tuple[Stage, ...]:
         """What the rows at each shift of the axis before the last feed."""
@@ -71,10 +87,10 @@ class PlaneSchedule(PixelSchedule):
 
     @cached_property
     def code(self) -> Code:
-        """One kernel for each number of combinations, then the copy."""
+        """One kernel for each number of combinations, then those that move the block and copy rows."""
         element = ELEMENTS[self.problem.dtype]
         kernels = tuple(self.kernel(n) for n in self.repeats)
-        return Code(element, self.lanes, (*kernels, Rows(element, self.lanes)))
+        return Code(element, self.lanes, (*kernels, Stream(element, self.lanes), Rows(element, self.lanes)))
 
     def program(self, threads: int) -> Program:
         """The tables."""
@@ -91,9 +107,19 @@ class PlaneProgram(PixelProgram):
         s = self.s
         rows = {
             Context.SOURCE_ROW: s.pitch * self.size,
-            Context.Y_ROW: s.outer[-1].stride * s.outer[-1].y_step,
+            Context.Y_ROW: s.outer[-1].stride * self._row(),
+            Context.Y_PHASE: self._row(),
         }
         return {**super().sizes(), **rows}
+
+    def header(self) -> dict[Header, int]:
+        """Where kernels write."""
+        return {Header.DIRECT: int(not self.s.through_block), Header.TILES_OUTSIDE: 1}
+
+    def _row(self) -> int:
+        """Bytes from a row of the target to the next."""
+        s = self.s
+        return s.last.fine * s.last.y_step if s.through_block else s.outer[-1].y_step
 
     # ---- weights
 
@@ -140,6 +166,7 @@ class PlaneProgram(PixelProgram):
                     Tile.W: here - start,
                     Tile.BIAS: bias - start + channel * self.size,
                     Tile.Y: channel * s.layout.y_channel,
+                    Tile.TARGET: 0 if s.through_block else channel * s.layout.y_channel,
                     Tile.COUNT: 1,
                 })  # fmt: skip
 
@@ -188,7 +215,11 @@ class PlaneProgram(PixelProgram):
         elements = min(s.last.fine, box[-1].stop * s.last.stride) - start
         phases = min(s.rows, line.fine - rows.start * line.stride) if s.rows > 1 else 1
         kernel = s.repeats.index(prod(map(len, taps)))
-        self.writer.op(kernel, y, weights, len(rows), phases, elements, *sources)
+        target = 0 if s.through_block else y
+        self.writer.op(kernel, target, weights, len(rows), phases, elements, *sources)
+        if s.through_block:
+            written = (len(rows) - 1) * line.stride + phases if s.rows > 1 else len(rows)
+            self.writer.op(len(s.repeats), 0, y, written * elements)
 
 
 def able(problem: Problem, layout: Layout) -> bool:
@@ -214,5 +245,6 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
     if box[-1] == columns:
         span = len(lines[-2].span())
         per = at(box).pitch * problem.itemsize * prod(at(box).slots[:-1])
+        per = max(per, at(box).block // 2)
         box[-2] = max(balanced(span, max(1, limit // per)))
     return at(box)

@@ -283,6 +283,11 @@ class Function:
         """Return."""
         self.do(f"ret {value or 'void'}")
 
+    def leave(self) -> None:
+        """Return from within a body; what would follow in it is never reached."""
+        self.ret()
+        self.start(self.label("unreached"))
+
     @contextmanager
     def when(self, condition: str) -> Iterator[None]:
         """Do the body where the condition holds."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv.jit import compile as compiler
-from tconv.jit import isa, launch
+from tconv.jit import debug, isa, launch
 from tconv.jit.choose import Schedule, choose
 from tconv.jit.isa import Isa
 from tconv.jit.program import LINE, Program
@@ -78,11 +78,31 @@ def ready(problem: Problem, channels_last: bool) -> Engine:
 
 @lru_cache(maxsize=512)
 def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int) -> Engine:
-    schedule = choose(problem, channels_last, target)
+    made = build(choose(problem, channels_last, target), problem, target, threads)
+    if debug.wants("plan"):
+        from tconv.jit.describe import announce
+
+        announce(made, problem, target)
+    return made
+
+
+def build(schedule: Schedule, problem: Problem, target: Isa, threads: int) -> Engine:
+    """The engine that runs a schedule of a problem on at most so many threads."""
     program = schedule.program(threads)
-    threads = launch.useful(expected_seconds(problem, target, 1), min(threads, program.pieces))
+    threads = threads_for(problem, target, threads, program.pieces)
     machine = compiler.machine(program.code, target)
     return Engine(schedule, program, machine, threads, program.address, program.scratch * threads)
+
+
+def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int:
+    """How many threads are worth starting, at most so many, for work in so many pieces."""
+    return launch.useful(expected_seconds(problem, target, 1), min(threads, pieces))
+
+
+def forget() -> None:
+    """Make engines anew when they are next asked for: another schedule may have been chosen."""
+    choose.cache_clear()
+    _ready.cache_clear()
 
 
 #: Share of the peak that kernels reach, and turns of the clock a second: for expectations only.
@@ -95,12 +115,9 @@ CALL = 8e-6
 
 def expected_seconds(problem: Problem, target: Isa, threads: int) -> float:
     """What the engine is expected to take, weights packed."""
-    multiplications = problem.geometry.work(
-        problem.in_channels, problem.out_channels, batch=problem.batch, groups=problem.groups
-    ).multiplications
     rate = 2 * target.lanes(problem.itemsize) * CLOCK * EFFICIENCY * threads
     moved = problem.itemsize * (prod(problem.x_shape) + prod(problem.y_shape))
-    return multiplications / rate + moved / (2 * PACKING) + CALL
+    return problem.work.multiplications / rate + moved / (2 * PACKING) + CALL
 
 
 class _Workspaces(threading.local):

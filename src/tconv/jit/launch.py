@@ -64,7 +64,7 @@ def set_num_threads(threads: int | None) -> None:
     process that was forked without a new program it is 1. It is looked up once. PyTorch's setting is another one.
     """
     with checks.explained("set_num_threads"):
-        _here.threads, _here.default = 0 if threads is None else _checked("threads", threads), 0
+        _here.threads, _here.default = 0 if threads is None else checked("threads", threads), 0
 
 
 def get_num_threads() -> int:
@@ -100,10 +100,11 @@ def _default() -> int:
         number = int(text)
     except ValueError:
         checks.wrong(f"TCONV_NUM_THREADS must be an integer of at least 1; got {checks.shorten(text)}")
-    return _checked("TCONV_NUM_THREADS", number)
+    return checked("TCONV_NUM_THREADS", number)
 
 
-def _checked(name: str, value: object) -> int:
+def checked(name: str, value: object) -> int:
+    """How many threads can be asked for."""
     number = checks.integer(name, value, 1)
     if number > MOST_THREADS:
         checks.wrong(f"{name} must be at most {MOST_THREADS}; got {checks.shorten(number)}")

@@ -16,7 +16,7 @@ from math import prod
 
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code
-from tconv.jit.kernels.abi import Context, Piece, Tile
+from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.lines import Layout, Line, phase_taps, shifts
@@ -38,6 +38,11 @@ class PixelSchedule:
     rows: int  #: phases of the axis before the last in a tile: 1, or all of them
     box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     flat: bool  #: tiles may span rows
+
+    def __str__(self) -> str:
+        from tconv.jit.describe import text
+
+        return text(self)
 
     @cached_property
     def last(self) -> Line:
@@ -101,6 +106,11 @@ class PixelSchedule:
     def panel(self) -> int:
         """Bytes of the panel."""
         return self.panel_row * self.problem.cin * self.problem.itemsize + LINE
+
+    @cached_property
+    def block(self) -> int:
+        """Bytes of the block: tiles are written straight into y."""
+        return 0
 
     # ---- code
 
@@ -178,7 +188,11 @@ class PixelProgram:
             x, y, *ops = chunk
             words = [x + g * s.layout.x_group, g * group, y + g * s.layout.y_group, *ops, part.start, part.stop]
             self.writer.piece(dict(zip(Piece, words, strict=True)))
-        return self.writer.finish(self.code, {}, self.sizes(), s.panel, 0)
+        return self.writer.finish(self.code, self.header(), self.sizes(), s.panel, s.block)
+
+    def header(self) -> dict[Header, int]:
+        """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
+        return {Header.DIRECT: 1}
 
     def sizes(self) -> dict[Context, int]:
         """The sizes that all ops share."""
@@ -356,7 +370,7 @@ class PixelProgram:
     def _rows(
         self, box: tuple[range, ...], a: tuple[int, ...], spanned: list[tuple[tuple[int, ...], int]], at: int
     ) -> list[list[int]]:
-        """For each stage the rows of x of a tile, with their taps; those that lie beside x for all of it are left out."""
+        """For each stage the rows of x of a tile with their taps, but for those that lie beside x for all of it."""
         s = self.s
         begins = spanned[0][1]
         found: list[list[int]] = [[] for _ in self.stages]
@@ -410,6 +424,10 @@ def flat(index: list[int] | tuple[int, ...], shape: list[int] | tuple[int, ...])
 PANEL = 320 << 10
 
 
+#: Sums that must be under way to hide how long a multiply-add takes, and the most vectors of a tile.
+ENOUGH, MOST_VECTORS = 10, 4
+
+
 def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     """Choose the sizes."""
     lanes = isa.lanes(problem.itemsize)
@@ -418,10 +436,13 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     stride, before = lines[-1].stride, lines[-2]
     spans_ = [line.span() for line in lines]
     columns = len(spans_[-1])
-    vectors = max(1, min(2, budget // stride, -(-columns * len(spans_[-2]) // lanes)))
-    rows = 1
-    if len(lines) > 2 and before.stride > 1 and problem.cout * stride * vectors * before.stride <= budget:
-        rows = before.stride
+    # With few channels, all phases of the axis before the last share what is loaded of x.
+    together = problem.cout * stride * before.stride
+    rows = before.stride if len(lines) > 2 and before.stride > 1 and together <= budget else 1
+    # Two vectors, or more where few channels and phases would leave too few sums under way at a time.
+    sums = stride * rows * min(problem.cout, max(1, budget // (stride * rows)))
+    most = min(max(2, -(-ENOUGH // sums)), MOST_VECTORS, -(-columns * len(spans_[-2]) // lanes))
+    vectors = max(1, min(most, budget // (stride * rows)))
     channels = max(1, min(problem.cout, budget // (stride * vectors * rows)))
     box = [1] * len(lines)
     box[-1] = columns

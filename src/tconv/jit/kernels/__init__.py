@@ -9,18 +9,19 @@ from typing import Any, TypeAlias
 from tconv.jit.emit import Module, Vector
 from tconv.jit.kernels import channels, driver, moves, pixels, planes, rows, weights
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.moves import Runs, Transpose
+from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
 
-Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Rows
+Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Stream | Rows
 _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
     Channels: channels.emit,
     Transpose: moves.emit_transpose,
     Runs: moves.emit_runs,
+    Stream: moves.emit_stream,
     Rows: rows.emit,
 }
 

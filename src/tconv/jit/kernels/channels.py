@@ -6,7 +6,7 @@ A tile is `pixels` coarse cells, `pixel` bytes apart in x, and `vectors` vectors
 
 Where the input channels come in several ops, because their weights would not fit the cache, the later ones begin with
 what is in the target. Lanes that a tap does not reach hold a weight of zero; such a tap is in the second list of the op
-and adds under a mask, so that a NaN in x stays where it belongs.
+and adds under a mask, so that a NaN in x stays where it belongs. In depthwise layers x[i, p] is a vector too.
 
 Op: kernel, bytes, taps, taps under a mask, offset of the target, whether to begin with what is there, number of input
 channels, first of them, then for each tap (offset of x, tap, its mask).
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from tconv.jit.emit import BYTES, Function, Module, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.planes import aligned
 
 #: How many input channels ahead weights are asked for: they come from the outer caches, or from memory, once a chunk.
 #: Measured, on AMD Zen 5: 16 to 128 are alike, 8 is too late; without, layers with 1 MB of weights or more lose 10 %.
@@ -36,6 +37,8 @@ class Channels:
     vectors: int
     pixel: int  #: bytes from a pixel to the next in SOURCE
     last: int  #: lanes of the last vector that are written
+    own: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
+    streaming: bool = False  #: results go past the caches, where they lie as that wants
 
     @property
     def weights(self) -> int:
@@ -53,16 +56,26 @@ def emit(module: Module, name: str, kernel: Channels) -> Function:
     sums, row = _taps(f, v, kernel, f.at("%op", 8 * HEAD), f.word("%op", 2), sums, masked=False)
     masked = f.word("%op", 3)
     sums, _ = _taps(f, v, kernel, row, masked, sums, masked=True)
+    if kernel.streaming:
+        with f.when(aligned(f, v, target)):
+            _store(f, v, kernel, sums, target, pixel, last, streaming=True)
+            f.leave()
+    _store(f, v, kernel, sums, target, pixel, last, streaming=False)
+    f.ret()
+    return f
+
+
+def _store(
+    f: Function, v: Vector, kernel: Channels, sums: list[str], target: str, pixel: str, last: str, *, streaming: bool
+) -> None:
     for p in range(kernel.pixels):
         for vector in range(kernel.vectors):
             value, where = sums[p * kernel.vectors + vector], vector * v.bytes
             if last and vector == kernel.vectors - 1:
                 f.masked_store(v, value, target, last, where)
             else:
-                f.vstore(v, value, target, where)
+                f.vstore(v, value, target, where, streaming=streaming)
         target = f.at(target, pixel)
-    f.ret()
-    return f
 
 
 def _begin(f: Function, v: Vector, kernel: Channels, target: str, pixel: str, last: str) -> list[str]:
@@ -97,6 +110,8 @@ def _taps(
     per_tap, number = f.word("%tile", Tile.TAP), f.word("%op", 6)
     with f.loop(count, carried=[("ptr", row), *((v.text, s) for s in sums)]) as (_, [here, *before]):
         x, w = f.at(source, f.word(here, 0)), f.at(weights, f.mul(f.word(here, 1), per_tap))
+        if kernel.own:
+            x = f.at(x, f.word("%tile", Tile.TARGET))
         table = f.at(f.pointer(context, Context.PROGRAM), f.word("%tile", Tile.MASK)) if masked else ""
         masks = _masks(f, v, kernel, table, f.word(here, 2)) if masked else None
         carried = [("ptr", x), ("ptr", w), *((v.text, s) for s in before)]
@@ -105,14 +120,24 @@ def _taps(
             for vector in range(kernel.vectors):
                 f.prefetch(w_here, (AHEAD * kernel.vectors + vector) * v.bytes)
             for p in range(kernel.pixels):
-                cell = f.broadcast(v, x_here, p * kernel.pixel)
+                cell = "" if kernel.own else f.broadcast(v, x_here, p * kernel.pixel)
                 for vector, weight in enumerate(lanes):
+                    if kernel.own:
+                        cell = _own(f, v, kernel, x_here, p, vector)
                     which = p * kernel.vectors + vector
                     total = f.fma(v, cell, weight, values[which])
                     values[which] = f.select(v, masks[vector], total, values[which]) if masks else total
             f.next(f.at(x_here, step), f.at(w_here, kernel.weights * size), *values)
         f.next(f.at(here, 8 * ROW), *f.results[2:])
     return list(f.results[1:]), f.results[0]
+
+
+def _own(f: Function, v: Vector, kernel: Channels, x: str, pixel: int, vector: int) -> str:
+    """A vector of the channels of a pixel of x: as many as are written."""
+    where = pixel * kernel.pixel + vector * v.bytes
+    if kernel.last < v.lanes and vector == kernel.vectors - 1:
+        return f.masked_load(v, x, f.lanes_between(v, None, kernel.last), where)
+    return f.vload(v, x, where)
 
 
 def _masks(f: Function, v: Vector, kernel: Channels, table: str, index: str) -> list[str]:

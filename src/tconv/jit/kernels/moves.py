@@ -1,4 +1,4 @@
-"""Results from the block into y: turned from channels in lanes to channels first, or run by run.
+"""Results from the block into y: turned from channels in lanes to channels first, run by run, or as they are.
 
 `transpose` reads a block of positions, each with the lanes of a tile, and writes rows of y. Squares of lanes by lanes
 elements are turned in registers.
@@ -10,6 +10,10 @@ elements are turned in registers.
 
     Op: kernel, bytes, offset in the block, offset in y of element 0, pixels, bytes of y from one pixel to the next,
     elements likewise, low, high.
+
+`stream` moves neighbouring elements past the caches, however they are aligned: whole lines of y are written at once.
+
+    Op: kernel, bytes, offset in the block, offset in y, elements.
 """
 
 from __future__ import annotations
@@ -39,6 +43,36 @@ class Runs:
     lanes: int
     vectors: int
     length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The kernel that writes past the caches."""
+
+    element: str
+    lanes: int
+
+
+def emit_stream(module: Module, name: str, kernel: Stream) -> Function:
+    """Write the kernel that moves elements past the caches."""
+    f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
+    size = BYTES[v.element]
+    block = f.at(f.pointer("%context", Context.BLOCK), f.word("%op", 2))
+    y = f.at(f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y)), f.word("%op", 3))
+    count = f.word("%op", 4)
+    address = f.sub(0, f.let(f"ptrtoint ptr {y} to i64"))
+    to_line = f.let(f"lshr i64 {f.let(f'and i64 {address}, {v.bytes - 1}')}, {size.bit_length() - 1}")
+    head = f.smaller(to_line, count)
+    copy_few(f, v, block, y, head)
+    whole = f.let(f"and i64 {f.sub(count, head)}, {-v.lanes}")
+    source, target = f.at(block, f.mul(head, size)), f.at(y, f.mul(head, size))
+    with f.loop(whole, step=v.lanes) as (i, _):
+        offset = f.mul(i, size)
+        f.vstore(v, f.vload(v, source, offset), target, offset, streaming=True)
+    offset = f.mul(whole, size)
+    copy_few(f, v, f.at(source, offset), f.at(target, offset), f.sub(f.sub(count, head), whole))
+    f.ret()
+    return f
 
 
 def emit_transpose(module: Module, name: str, kernel: Transpose) -> Function:

@@ -5,8 +5,8 @@ of the axis before it, and writes them interleaved:
 
     y[a, b, q] = bias + sum over sources (rows of x) and shifts of  x[source, q + shift] * w[source, shift, a, b]
 
-Op: kernel, bytes, offset of y, offset of the weights, number of rows, phases of the axis before that are written,
-elements of a row of y, then the offset of each source for the first row.
+Op: kernel, bytes, offset in the target, offset of the weights, number of rows, phases of the axis before that are
+written, elements of a row of y, then the offset of each source for the first row.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def emit(module: Module, name: str, kernel: Planes) -> Function:
     weights = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W))
     bias = f.broadcast(v, f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.BIAS)))
     w = _weights(f, v, kernel, f.at(weights, f.word("%op", 3)))
-    y = f.at(f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y)), f.word("%op", 2))
+    y = f.at(f.at(f.pointer("%context", Context.TARGET), f.word("%tile", Tile.TARGET)), f.word("%op", 2))
     source = f.pointer("%context", Context.SOURCE)
     x = [f.at(source, f.word("%op", HEAD + number)) for number in range(len(kernel.sources))]
     x_row, y_row = f.word("%context", Context.SOURCE_ROW), f.word("%context", Context.Y_ROW)
@@ -112,12 +112,16 @@ def _store_full(f: Function, v: Vector, kernel: Planes, run: list[str], y: str) 
         for j, piece in enumerate(run):
             f.vstore(v, piece, y, j * v.bytes)
         return
-    address = f.let(f"ptrtoint ptr {y} to i64")
-    aligned = f.compare("eq", f.let(f"and i64 {address}, {v.bytes - 1}"), 0)
-    with f.choose(aligned) as (past, through):
+    with f.choose(aligned(f, v, y)) as (past, through):
         with past:
             for j, piece in enumerate(run):
                 f.vstore(v, piece, y, j * v.bytes, streaming=True)
         with through:
             for j, piece in enumerate(run):
                 f.vstore(v, piece, y, j * v.bytes)
+
+
+def aligned(f: Function, v: Vector, address: str) -> str:
+    """Whether an address is a multiple of a vector's size."""
+    number = f.let(f"ptrtoint ptr {address} to i64")
+    return f.compare("eq", f.let(f"and i64 {number}, {v.bytes - 1}"), 0)

@@ -1,0 +1,93 @@
+"""Remembers the schedules that `tconv.tune` found best: in this process, and from one process to the next.
+
+On disk each is an entry of the cache of compiled kernels (`cache.py`), with its checks of who may have written it. The
+content is JSON: the kind of schedule, and the values of its free fields (`kinds.py`). Whatever else is found there is
+not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import tconv
+from tconv.jit import cache as disk
+from tconv.jit import compile as compiler
+from tconv.jit.choose import Schedule, offered
+from tconv.jit.isa import Isa
+from tconv.jit.kinds import FREE, free, kind_of
+from tconv.jit.variations import allowed
+from tconv.problem import Problem
+
+#: What was measured in this process.
+_here: dict[tuple[Problem, bool, Isa], Schedule] = {}
+
+
+def remembered(problem: Problem, channels_last: bool, isa: Isa) -> Schedule | None:
+    """The schedule that was found best, in this process or an earlier one; None where nothing was measured."""
+    found = _here.get((problem, channels_last, isa))
+    if found is None:
+        content = disk.read(_key(problem, channels_last, isa), _sources())
+        found = None if content is None else from_json(content, problem, channels_last, isa)
+    return found
+
+
+def remember(problem: Problem, channels_last: bool, isa: Isa, schedule: Schedule) -> bool:
+    """Keep a schedule for this process, and on disk where that can be done; whether it could."""
+    _here[problem, channels_last, isa] = schedule
+    key, content = _key(problem, channels_last, isa), to_json(schedule)
+    disk.write(key, _sources(), content)
+    return disk.read(key, _sources()) == content
+
+
+def to_json(schedule: Schedule) -> bytes:
+    """A schedule as what is free in it: the rest follows from the problem."""
+    return json.dumps({"kind": kind_of(schedule), **free(schedule)}).encode()
+
+
+def from_json(content: bytes, problem: Problem, channels_last: bool, isa: Isa) -> Schedule | None:
+    """The schedule back; None where the content does not describe one of this problem."""
+    try:
+        said = json.loads(content)
+    except ValueError:
+        return None
+    if not isinstance(said, dict):
+        return None
+    for kind in offered(problem, channels_last, isa):
+        schedule = kind.make()
+        if kind_of(schedule) == said.get("kind"):
+            return _changed(schedule, {name: value for name, value in said.items() if name != "kind"}, isa)
+    return None
+
+
+def _changed(schedule: Schedule, values: dict[str, Any], isa: Isa) -> Schedule | None:
+    """The schedule with these values in its free fields, if they are of their types and within their limits."""
+    if set(values) != set(FREE[kind_of(schedule)]) or not isinstance(values["box"], list):
+        return None
+    values = {**values, "box": tuple(values["box"])}
+    expected = [type(value) for value in free(schedule).values()]
+    if [type(values[name]) for name in free(schedule)] != expected or {*map(type, values["box"])} != {int}:
+        return None
+    changed = replace(schedule, **values)
+    return changed if allowed(changed, isa) else None
+
+
+def _key(problem: Problem, channels_last: bool, isa: Isa) -> str:
+    parts = ("a measured choice", repr(problem), repr(channels_last), repr(isa))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    """A digest of the code that schedules and kernels come from: what was best before it changed is not used after."""
+    here, digest = Path(__file__).parent, hashlib.sha256(f"{tconv.__version__} {compiler._generator()}".encode())
+    for name in ("choices", "choose", "kinds", "lines", "program", "pixels", "channels", "depthwise", "variations"):
+        try:
+            digest.update((here / f"{name}.py").read_bytes())
+        except OSError:  # installed without sources: nobody edits them
+            digest.update(name.encode())
+    return digest.hexdigest()[:16]

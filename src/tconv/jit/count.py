@@ -1,0 +1,100 @@
+"""Counts what the tables of a program make the kernels do, without running them: products, pieces, bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tconv.jit.kernels import channels, pixels, planes
+from tconv.jit.kernels.abi import SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
+from tconv.jit.program import Program
+
+if TYPE_CHECKING:
+    from tconv.jit.choose import Schedule
+
+Words = Sequence[int]
+
+
+class Counted(NamedTuple):
+    """What a program amounts to."""
+
+    products: int  #: multiply-adds, those of lanes, rows and columns that are in vain among them
+    pieces: int  #: independent work for threads
+    packed: int  #: bytes of the packed weights
+    scratch: int  #: bytes of scratch a thread
+    tables: int  #: bytes of the program itself
+    in_place: bool  #: x is read where it is, not copied into a panel
+    direct: bool  #: y is written by the kernels that multiply, not by way of a block
+    tiles_outside: bool  #: all ops for one tile of channels, then the next; else all tiles for one op
+
+
+@lru_cache(maxsize=256)
+def counted(schedule: Schedule, threads: int) -> Counted:
+    """What the program of a schedule amounts to. Writing it takes as long as for a first call: 5 to 400 ms."""
+    return count(schedule.program(threads))
+
+
+def count(program: Program) -> Counted:
+    """Likewise, where the program is there already."""
+    flags = [bool(program.words[word]) for word in (Header.IN_PLACE, Header.DIRECT, Header.TILES_OUTSIDE)]
+    return Counted(_products(program), program.pieces, program.packed, program.scratch, program.words.nbytes, *flags)
+
+
+def _products(program: Program) -> int:
+    words = program.words.tolist()
+    input_channels = words[Header.SIZES + SIZES.index(Context.CHANNELS)]
+    alike = Counter(
+        (piece[Piece.OPS], piece[Piece.OPS_END], piece[Piece.TILE], piece[Piece.TILE_END])
+        for piece in _rows(words, words[Header.PIECES] // 8, len(Piece), program.pieces)
+    )
+    total = 0
+    for (start, end, first, last), times in alike.items():
+        tiles = _rows(words, words[Header.TILES] // 8 + first * TILE_BYTES // 8, len(Tile), last - first)
+        variants = Counter(tile[Tile.VARIANT] for tile in tiles)
+        here = words[Header.OPS] // 8
+        for op in _ops(words, here + start // 8, here + end // 8):
+            for variant, number in variants.items():
+                kernel = program.code.kernels[op[Op.KERNEL] + variant]
+                of_kernel = PRODUCTS.get(type(kernel))
+                if of_kernel:
+                    total += times * number * kernel.lanes * of_kernel(kernel, op, input_channels)
+    return total
+
+
+def _rows(words: Words, start: int, width: int, count: int) -> Iterator[Words]:
+    for at in range(start, start + width * count, width):
+        yield words[at : at + width]
+
+
+def _ops(words: Words, start: int, end: int) -> Iterator[Words]:
+    while start < end:
+        behind = start + words[start + Op.BYTES] // 8
+        yield words[start:behind]
+        start = behind
+
+
+def _of_pixels(kernel: pixels.Pixels, op: Words, input_channels: int) -> int:
+    rows = op[pixels.HEAD : pixels.HEAD + len(kernel.stages)]
+    weights = sum(n * weights for n, weights in zip(rows, kernel.weights, strict=True))
+    return kernel.vectors * weights * input_channels
+
+
+def _of_channels(kernel: channels.Channels, op: Words, input_channels: int) -> int:
+    taps, masked, number = op[2], op[3], op[6]
+    return kernel.pixels * kernel.vectors * (taps + masked) * number
+
+
+def _of_planes(kernel: planes.Planes, op: Words, input_channels: int) -> int:
+    rows, elements = op[4], op[6]
+    weights = sum(len(fed) for source in kernel.sources for _, fed in source)
+    return rows * -(-elements // kernel.run) * kernel.vectors * weights
+
+
+#: How many vectors of products one op makes, for the kernels that multiply; `op` is laid out as their module says.
+PRODUCTS: dict[type, Callable[[Any, Words, int], int]] = {
+    pixels.Pixels: _of_pixels,
+    channels.Channels: _of_channels,
+    planes.Planes: _of_planes,
+}

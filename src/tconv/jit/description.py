@@ -1,0 +1,149 @@
+"""A schedule in words and numbers: what `describe.py` finds out, as lines for people and as a dict for machines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tconv import checks
+from tconv.jit.kinds import by
+
+#: A name for each kind of schedule.
+TITLES = {
+    "pixels": "pixels in lanes",
+    "channels": "channels in lanes",
+    "phases": "phases in lanes",
+    "planes": "pixels in lanes, depthwise",
+    "own": "channels in lanes, depthwise",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """What the cores in use can do together at most."""
+
+    peak: float  #: floating-point operations a second
+    bandwidth: float  #: bytes a second to and from memory
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """What one call of the largest kernel computes, with its sums in registers."""
+
+    pixels: int
+    channels: int
+    phases: int
+    vectors: int  #: side by side along the lanes
+    sums: int  #: vectors of sums
+    registers: int | None  #: that the processor has; None where it is not known
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A schedule in words and numbers. `print` shows the lines, `to_dict` is for JSON."""
+
+    kind: str
+    isa: str
+    threads: int
+    lanes: str
+    tile: Tile
+    box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
+    whole: tuple[int, ...]  #: q of all
+    pieces: int  #: of work, which threads take one after the other
+    order: tuple[str, ...]  #: loops, from the outermost inwards
+    in_place: bool  #: x is read where it is
+    panel: int  #: bytes of x that a thread copies, with zeros around
+    direct: bool  #: y is written from registers
+    block: int  #: bytes of results on their way into y, of a thread
+    streaming: bool  #: y is written past the caches
+    packed: int  #: bytes of the packed weights
+    scratch: int  #: bytes of panel and block, rounded up, of a thread
+    tables: int  #: bytes of the program
+    flops: int  #: of use
+    executed: int  #: really done
+    bytes: int  #: x, y and the weights, each once
+    ceiling: Ceiling
+    share: float | None  #: of the roofline, that is expected
+
+    @property
+    def wasted(self) -> float:
+        """The share of the operations done that is of no use: lanes, columns and taps beside the result."""
+        return 1 - self.flops / self.executed if self.executed else 0.0
+
+    @property
+    def intensity(self) -> float:
+        """Operations of use for a byte to or from memory."""
+        return self.flops / self.bytes
+
+    @property
+    def roofline(self) -> float:
+        """Operations a second at most: the peak, or what the bandwidth feeds."""
+        return min(self.ceiling.peak, self.intensity * self.ceiling.bandwidth)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: the fields, and what follows from them."""
+        derived = {"wasted": self.wasted, "intensity": self.intensity, "roofline": self.roofline}
+        return {**asdict(self), **derived}
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Names and what they are, for a table or for lines."""
+        pieces = checks.count(self.pieces, "piece")
+        return [
+            ("lanes", self.lanes),
+            ("tile", _said_tile(self)),
+            ("chunk", f"{by(self.box)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
+            ("loops", " > ".join(self.order)),
+            ("x", "read in place" if self.in_place else f"copied into a panel of {checks.memory(self.panel)}"),
+            ("y", _said_y(self)),
+            ("memory", _said_memory(self)),
+            ("flops", f"{self.flops:,} of use, {self.executed:,} executed ({self.wasted:.1%} in vain)"),
+            ("bytes", f"{self.bytes:,} at least: {self.intensity:.1f} flops each"),
+            ("roofline", _said_roofline(self)),
+            *(
+                []
+                if self.share is None
+                else [("expected", f"{self.share:.0%} of the roofline; a call adds microseconds")]
+            ),
+        ]
+
+    def title(self) -> str:
+        """What the lines are about."""
+        return f"{TITLES[self.kind]}, {self.isa}, {checks.count(self.threads, 'thread')}"
+
+    def lines(self) -> list[str]:
+        """The text, line by line."""
+        return [self.title(), *(f"  {name:<10}{value}" for name, value in self.facts())]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+
+def _said_tile(d: Description) -> str:
+    t = d.tile
+    sizes = [
+        checks.count(t.pixels, "pixel"),
+        checks.count(t.channels, "channel"),
+        *([f"{t.phases} phases"] if t.phases > 1 else []),
+    ]
+    of = "" if t.registers is None else f" of {t.registers}"
+    return f"{' x '.join(sizes)}, {checks.count(t.vectors, 'vector')} wide: sums in {t.sums}{of} registers"
+
+
+def _said_y(d: Description) -> str:
+    how = "written from registers" if d.direct else f"by way of a block of {checks.memory(d.block)}"
+    return f"{how}, past the caches" if d.streaming else how
+
+
+def _said_memory(d: Description) -> str:
+    packed, scratch, tables = map(checks.memory, (d.packed, d.scratch, d.tables))
+    return f"packed weights {packed}, tables {tables}, scratch {scratch} a thread"
+
+
+def _said_roofline(d: Description) -> str:
+    c = d.ceiling
+    fed = d.intensity * c.bandwidth
+    least = "the peak" if c.peak <= fed else f"{c.bandwidth / 1e9:.1f} GB/s x {d.intensity:.1f} flops"
+    how = "measured" if c.measured else "assumed"
+    peak = "" if c.peak <= fed else f"; the peak is {c.peak / 1e9:.0f}"
+    return f"{min(c.peak, fed) / 1e9:.0f} GFLOP/s ({how}): {least}{peak}"

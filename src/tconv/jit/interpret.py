@@ -1,0 +1,160 @@
+"""A program as NumPy runs it, with every access checked: what generated code does, for those who read or test it.
+
+`interpret` packs the weights as `kernels/weights.py` does, goes through pieces, tiles and ops as `kernels/driver.py`
+does, and does each op as `meaning.py` says. It needs neither LLVM nor the processor that a program is made for. Packed
+weights and scratch hold NaN before they are written, and scratch does so again for every piece, so that a result that
+depends on what nobody wrote, or on what another piece left, is NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+
+from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
+from tconv.jit.kernels.weights import BLOCK_WORDS, Block
+from tconv.jit.meaning import MEANINGS, Memory, OutOfBounds, Pointer, Thread, Words, turns
+from tconv.jit.program import Program
+from tconv.problem import Array
+
+#: The dtypes of elements.
+DTYPES = {"float": np.dtype("float32"), "double": np.dtype("float64")}
+
+
+def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array) -> None:
+    """Compute y from contiguous arrays in the layout of the program's schedule; OutOfBounds where an access is."""
+    given = {Context.X: _given("x", x, program), Context.Y: _given("y", y, program)}
+    given[Context.W] = Memory("packed weights", pack(program, w, bias))
+    pieces = int(program.words[Header.PIECES])
+    for number in range(int(program.words[Header.NUMBER_OF_PIECES])):
+        piece = _words(program, pieces + 8 * len(Piece) * number, len(Piece))
+        _piece(program, _thread(program, piece, given), piece)
+
+
+def pack(program: Program, w: Array, bias: Array | None) -> Array:
+    """The packed weights, NaN where nothing is written."""
+    dtype = DTYPES[program.code.element]
+    packed = Memory("packed weights", np.full(program.packed // dtype.itemsize, np.nan, dtype))
+    first, count = program.blocks
+    for number, block in enumerate(program.words[first:][: count * BLOCK_WORDS].reshape(count, BLOCK_WORDS).tolist()):
+        given = bias if block[Block.FROM_BIAS] else w
+        source = None if given is None else Pointer(_given("bias" if given is bias else "w", given, program))
+        with _during(f"packing, block {number}"):
+            _pack_block(program, block, source, Pointer(packed))
+    return packed.elements
+
+
+def _given(name: str, array: Array, program: Program) -> Memory:
+    """An array of the caller as memory."""
+    wanted = DTYPES[program.code.element]
+    if not array.flags.c_contiguous or array.dtype != wanted:
+        raise ValueError(f"{name} must be contiguous and hold {wanted}; got strides {array.strides} and {array.dtype}")
+    return Memory(name, array.reshape(-1))
+
+
+@contextmanager
+def _during(what: str) -> Iterator[None]:
+    """Say where an access happened."""
+    try:
+        yield
+    except OutOfBounds as error:
+        raise OutOfBounds(f"{what}: {error}") from None
+
+
+# ---- weights
+
+
+def _pack_block(program: Program, block: Words, source: Pointer | None, packed: Pointer) -> None:
+    """Rows [channel][tap][element] in whole vectors; where a row runs over, the next one begins."""
+    lanes, size = program.code.lanes, packed.size
+    count, taps = block[Block.COUNT], block[Block.TAPS]
+    whole, channels = -(-len(turns(count)) // lanes) * lanes, np.arange(len(turns(block[Block.CHANNELS])))
+    indices = _indices(program, block, len(turns(taps)), whole)
+    values = np.zeros((len(channels), taps, whole), packed.memory.elements.dtype)
+    if source is not None:
+        offsets = block[Block.SOURCE] + channels[:, None] * block[Block.CHANNEL] + indices[indices >= 0] * size
+        values[:, indices >= 0] = source.gather(offsets)
+    target = packed.at(block[Block.TARGET])
+    target.write(values, (len(channels), count * size), (taps, block[Block.TAP]), (whole, size))
+
+
+def _indices(program: Program, block: Words, taps: int, whole: int) -> Array:
+    """Which element of the weights goes where, [tap][element]: listed in the program, or all taps of each channel."""
+    if not block[Block.INDICES]:
+        return np.arange(whole) * taps + np.arange(taps)[:, None]
+    lists = Pointer(Memory("program", program.words.view(np.int32)), block[Block.INDICES])
+    return lists.read((taps, 4 * whole), (whole, 4)).astype(np.int64)
+
+
+# ---- the driver
+
+
+def _words(program: Program, at: int, count: int) -> Words:
+    """So many words of a program from a byte on."""
+    start, odd = divmod(at, 8)
+    if odd or count < 0 or not 0 <= start <= program.words.size - count:
+        raise OutOfBounds(f"reads {count} words of the program from byte {at} of {program.words.nbytes}")
+    found: Words = program.words[start : start + count].tolist()
+    return found
+
+
+def _thread(program: Program, piece: Words, given: Mapping[Context, Memory]) -> Thread:
+    """The context in which a thread does a piece."""
+    dtype, words = DTYPES[program.code.element], program.words
+    scratch = np.full(int(words[Header.SCRATCH]) // dtype.itemsize, np.nan, dtype)
+    panel, block = np.split(scratch, [int(words[Header.BLOCK]) // dtype.itemsize])
+    pointers = {
+        Context.X: Pointer(given[Context.X], piece[Piece.X]),
+        Context.W: Pointer(given[Context.W], piece[Piece.W]),
+        Context.Y: Pointer(given[Context.Y], piece[Piece.Y]),
+        Context.PANEL: Pointer(Memory("panel", panel)),
+        Context.BLOCK: Pointer(Memory("block", block)),
+        Context.PROGRAM: Pointer(Memory("program", words.view(dtype))),
+    }
+    pointers[Context.SOURCE] = pointers[Context.X if words[Header.IN_PLACE] else Context.PANEL]
+    pointers[Context.TARGET] = pointers[Context.Y if words[Header.DIRECT] else Context.BLOCK]
+    sizes = _words(program, 8 * Header.SIZES, len(SIZES))
+    return Thread(pointers, dict(zip(SIZES, sizes, strict=True)))
+
+
+def _piece(program: Program, thread: Thread, piece: Words) -> None:
+    """Fill the panel, then go through ops and tiles."""
+    none = _words(program, 8 * HEADER_WORDS, len(Tile))
+    for op in _ops(program, piece[Piece.COPIES], piece[Piece.COPIES_END]):
+        _step(program, thread, op, none)
+    ops = list(_ops(program, piece[Piece.OPS], piece[Piece.OPS_END]))
+    tiles = list(_tiles(program, piece[Piece.TILE], piece[Piece.TILE_END]))
+    if program.words[Header.TILES_OUTSIDE]:
+        steps = [(op, tile) for tile in tiles for op in ops]
+    else:
+        steps = [(op, tile) for op in ops for tile in tiles]
+    for op, tile in steps:
+        _step(program, thread, op, tile)
+
+
+def _ops(program: Program, at: int, end: int) -> Iterator[int]:
+    """Where the ops of a span begin, from the first of all ops."""
+    while at < end:
+        yield at
+        length = _words(program, int(program.words[Header.OPS]) + at, len(Op))[Op.BYTES]
+        at += 8 * len(turns(length // 8))
+
+
+def _tiles(program: Program, first: int, end: int) -> Iterator[Words]:
+    """The tiles of a span."""
+    for number in turns(end - first):
+        yield _words(program, int(program.words[Header.TILES]) + (first + number) * TILE_BYTES, len(Tile))
+
+
+def _step(program: Program, thread: Thread, at: int, tile: Words) -> None:
+    """Do one op for one tile: its kernel in the variant of the tile."""
+    place = int(program.words[Header.OPS]) + at
+    number, length = _words(program, place, len(Op))
+    op, number = _words(program, place, length // 8), number + tile[Tile.VARIANT]
+    if not 0 <= number < len(program.code.kernels):
+        raise OutOfBounds(f"op at byte {at}: kernel {number} of {len(program.code.kernels)}")
+    kernel = program.code.kernels[number]
+    with _during(f"kernel {number} ({type(kernel).__name__}), op at byte {at}"):
+        MEANINGS[type(kernel)](kernel, thread, op, tile)

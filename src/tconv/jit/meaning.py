@@ -1,0 +1,301 @@
+"""What each kernel does, in NumPy: one short function a kind, on memory that checks every access.
+
+These functions are the definition of the kernels; `kernels/*.py` generate code that does the same, faster. Each takes
+the description of a kernel, its thread, its op and its tile as lists of words (see `kernels/abi.py`). Lanes are axes of
+arrays here, so that what generated code keeps in registers reads as an expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from tconv.jit.kernels.abi import Context, Tile
+from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
+from tconv.jit.kernels.channels import ROW as CHANNELS_ROW
+from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.moves import Runs, Stream, Transpose
+from tconv.jit.kernels.pixels import HEAD as PIXELS_HEAD
+from tconv.jit.kernels.pixels import ROW as PIXELS_ROW
+from tconv.jit.kernels.pixels import SEGMENT, Pixels, Stage
+from tconv.jit.kernels.planes import HEAD as PLANES_HEAD
+from tconv.jit.kernels.planes import Planes
+from tconv.jit.kernels.rows import Rows
+from tconv.problem import Array
+
+Words: TypeAlias = list[int]
+#: How many elements, and bytes from one to the next.
+Axis: TypeAlias = tuple[int, int]
+
+
+class OutOfBounds(IndexError):
+    """An access beside the memory it is meant for; the text says which."""
+
+
+class Offsets(NamedTuple):
+    """Distances from some place to elements, and the least and the greatest of them in bytes."""
+
+    elements: Array
+    low: int
+    high: int
+
+
+@lru_cache(maxsize=4096)
+def along(axes: tuple[Axis, ...], size: int) -> Offsets:
+    """To the elements along each of the axes; to one element without axes."""
+    offsets = np.zeros((), np.int64)
+    for count, step in axes:
+        offsets = offsets[..., None] + np.arange(count) * step
+    return apart(offsets, size)
+
+
+def apart(offsets: Array, size: int) -> Offsets:
+    """To elements so many bytes away."""
+    if (offsets % size).any():
+        raise OutOfBounds(f"steps between elements of {size} bytes by {offsets[offsets % size != 0][0]}")
+    return Offsets(offsets // size, int(offsets.min(initial=0)), int(offsets.max(initial=0)))
+
+
+class Memory(NamedTuple):
+    """Elements that lie side by side, addressed by bytes."""
+
+    name: str
+    elements: Array
+
+    def indices(self, start: int, offsets: Offsets, verb: str) -> Array:
+        """Which elements lie there; all of them have to exist."""
+        size, low, high = self.elements.itemsize, start + offsets.low, start + offsets.high
+        if offsets.elements.size and (low < 0 or high + size > self.elements.nbytes or start % size):
+            raise OutOfBounds(f"{verb} {self.name} from byte {low} to {high + size} of {self.elements.nbytes}")
+        return start // size + offsets.elements
+
+
+class Pointer(NamedTuple):
+    """A place in memory. It may lie outside as long as nothing is read or written there."""
+
+    memory: Memory
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of an element."""
+        return self.memory.elements.itemsize
+
+    def at(self, offset: int) -> Pointer:
+        """The place so many bytes further on."""
+        return Pointer(self.memory, self.offset + offset)
+
+    def read(self, *axes: Axis) -> Array:
+        """The elements from here along each of the axes, as an array; one element without axes."""
+        return self._read(along(axes, self.size))
+
+    def gather(self, offsets: Array) -> Array:
+        """The elements so many bytes further on."""
+        return self._read(apart(offsets, self.size))
+
+    def write(self, values: Array, *axes: Axis) -> None:
+        """Write an array likewise, its last axis first: what is written twice holds what came last."""
+        where = self.memory.indices(self.offset, along(axes, self.size), "writes")
+        self.memory.elements[where.ravel()] = values.ravel()
+
+    def _read(self, offsets: Offsets) -> Array:
+        found: Array = self.memory.elements[self.memory.indices(self.offset, offsets, "reads")]
+        return found
+
+
+@dataclass(frozen=True)
+class Thread:
+    """The context of a thread."""
+
+    pointers: Mapping[Context, Pointer]
+    sizes: Mapping[Context, int]
+
+    def to(self, where: Context, *offsets: int) -> Pointer:
+        """The place so many bytes behind one of its addresses."""
+        return self.pointers[where].at(sum(offsets))
+
+
+def turns(stop: int, step: int = 1) -> range:
+    """The turns of a loop that generated code tests at its end: there has to be one."""
+    if stop < 1:
+        raise OutOfBounds(f"loops over {stop} where at least 1 is wanted")
+    return range(0, stop, step)
+
+
+def entries(words: Words, first: int, count: int, width: int) -> list[Words]:
+    """A table within an op: so many entries of `width` words."""
+    end = first + count * width
+    if end > len(words):
+        raise OutOfBounds(f"reads words up to {end} of an op of {len(words)}")
+    return [words[start : start + width] for start in range(first, end, width)]
+
+
+# ---- pixels in lanes
+
+
+def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
+    """sums[a, m, b, q] = bias[m] + sum over rows, input channels and shifts of x * w; written interleaved."""
+    w, size = thread.to(Context.W), thread.to(Context.W).size
+    bias = w.at(tile[Tile.BIAS]).read((kernel.channels, size))
+    shape = kernel.rows, kernel.channels, kernel.phases, kernel.vectors * kernel.lanes
+    sums = np.broadcast_to(bias[:, None, None], shape).copy()
+    counts = [count for [count] in entries(op, PIXELS_HEAD, len(kernel.stages), 1)]
+    at = PIXELS_HEAD + len(counts)
+    for stage, weights, count in zip(kernel.stages, kernel.weights, counts, strict=True):
+        for x, tap in entries(op, at, count, PIXELS_ROW):
+            here = w.at(tile[Tile.W] + tap * tile[Tile.TAP])
+            _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, sums)
+        at += count * PIXELS_ROW
+    runs = sums.swapaxes(2, 3).reshape(kernel.rows, kernel.channels, kernel.run)
+    for y, low, high, phases in entries(op, at, op[2], SEGMENT):
+        written = range(max(0, low), min(high, kernel.run))
+        for a in range(min(kernel.rows, phases)):
+            target = thread.to(Context.Y, tile[Tile.Y], y, a * thread.sizes[Context.Y_PHASE], written.start * size)
+            values = runs[a][:, written.start : written.stop]
+            target.write(values, (kernel.channels, thread.sizes[Context.Y_CHANNEL]), (len(written), size))
+
+
+def _pixels_row(stage: Stage, thread: Thread, x: Pointer, w: Pointer, weights: int, sums: Array) -> None:
+    """Add what one row of x gives in all input channels: `weights` scalars each, in the order of the stage."""
+    size, number, channels = w.size, thread.sizes[Context.CHANNELS], sums.shape[1]
+    per_pair = channels * size
+    scalars = iter(w.read((weights // channels, per_pair), (number, weights * size), (channels, size)))
+    for shift, pairs in stage:
+        cells = x.at(shift * size).read((number, thread.sizes[Context.SOURCE_CHANNEL]), (sums.shape[3], size))
+        for a, b in pairs:
+            sums[a, :, b] += next(scalars).T @ cells
+
+
+# ---- depthwise
+
+
+def planes(kernel: Planes, thread: Thread, op: Words, tile: Words) -> None:
+    """Row after row, tile after tile: sums[a, b, q] = bias + sum over sources and shifts of x * w."""
+    _, _, at, weights, rows, phases, elements = op[:PLANES_HEAD]
+    w, size = thread.to(Context.W), thread.to(Context.W).size
+    sources = [x for [x] in entries(op, PLANES_HEAD, len(kernel.sources), 1)]
+    number = sum(len(fed) for source in kernel.sources for _, fed in source)
+    scalars, bias = w.at(tile[Tile.W] + weights).read((number, size)), w.at(tile[Tile.BIAS]).read()
+    for row, first in product(turns(rows), range(0, elements, kernel.run)):
+        moved = row * thread.sizes[Context.SOURCE_ROW] + first // kernel.phases * size
+        x = [thread.to(Context.SOURCE, source, moved) for source in sources]
+        runs = _planes_tile(kernel, x, scalars, bias).swapaxes(1, 2).reshape(kernel.rows, kernel.run)
+        count = min(elements - first, kernel.run)
+        y = thread.to(Context.TARGET, tile[Tile.TARGET], at, row * thread.sizes[Context.Y_ROW], first * size)
+        exist = min(kernel.rows, phases)
+        y.write(runs[:exist, :count], (exist, thread.sizes[Context.Y_PHASE]), (count, size))
+
+
+def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) -> Array:
+    """The sums [a, b, q] of one tile, whose sources begin at these places."""
+    lanes, weight = kernel.vectors * kernel.lanes, iter(scalars)
+    sums = np.full((kernel.rows, kernel.phases, lanes), bias)
+    for source, stage in zip(x, kernel.sources, strict=True):
+        for shift, fed in stage:
+            cells = source.at(shift * source.size).read((lanes, source.size))
+            for a, b in fed:
+                sums[a, b] += next(weight) * cells
+    return sums
+
+
+# ---- channels in lanes
+
+
+def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
+    """sums[p, lane] = bias[lane], or what is in the target, + sum over taps and input channels of x * w."""
+    _, _, plain, masked, at, resumed, number, first = op[:CHANNELS_HEAD]
+    lanes, size = kernel.weights, thread.to(Context.W).size
+    written = lanes - kernel.lanes + kernel.last
+    target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
+    grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (written, size)
+    if resumed:
+        sums = target.read(*grid)
+    else:
+        bias = thread.to(Context.W, tile[Tile.BIAS]).read((lanes, size))
+        sums = np.tile(bias[:written], (kernel.pixels, 1))
+    for which, (x, tap, mask) in enumerate(entries(op, CHANNELS_HEAD, plain + masked, CHANNELS_ROW)):
+        w = thread.to(Context.W, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
+        weights = w.read((number, lanes * size), (lanes, size))[:, :written]
+        here = thread.to(Context.SOURCE, x, tile[Tile.TARGET] if kernel.own else 0)
+        added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_CHANNEL], weights)
+        if which >= plain:
+            reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size)) != 0
+            added = np.where(reached[:written], added, 0)
+        sums += added
+    target.write(sums, *grid)
+
+
+def _channels_tap(kernel: Channels, x: Pointer, per_channel: int, w: Array) -> Array:
+    """What one tap adds to each pixel and lane; in depthwise layers every lane has its own element of x."""
+    number, lanes = w.shape
+    cells = (number, per_channel), (kernel.pixels, kernel.pixel)
+    if kernel.own:
+        own: Array = np.einsum("ipl,il->pl", x.read(*cells, (lanes, x.size)), w)
+        return own
+    shared: Array = x.read(*cells).T @ w
+    return shared
+
+
+def transpose(kernel: Transpose, thread: Thread, op: Words, tile: Words) -> None:
+    """Positions of lanes in the block become rows of y; squares are read whole and written as far as they count."""
+    _, _, at, to, positions = op[:5]
+    lanes, per_channel = kernel.lanes, thread.sizes[Context.Y_CHANNEL]
+    size = thread.to(Context.BLOCK).size
+    position = kernel.vectors * lanes * size
+    for channel, i in product(turns(tile[Tile.COUNT], lanes), turns(positions, lanes)):
+        square = thread.to(Context.BLOCK, at, channel * size, i * position).read((lanes, size), (lanes, position))
+        rows, count = min(lanes, tile[Tile.COUNT] - channel), min(lanes, positions - i)
+        y = thread.to(Context.Y, tile[Tile.Y], to, channel * per_channel, i * size)
+        y.write(square[:rows, :count], (rows, per_channel), (count, size))
+
+
+def runs(kernel: Runs, thread: Thread, op: Words, tile: Words) -> None:
+    """Runs of the block go to y, each clipped to the elements from low to high counted from pixel 0."""
+    _, _, at, to, number, step, elements, low, high = op[:9]
+    size = thread.to(Context.BLOCK).size
+    pixel, run = kernel.vectors * kernel.lanes * size, kernel.length * size
+    for channel, q in product(turns(tile[Tile.COUNT]), turns(number)):
+        first = tile[Tile.FIRST] + q * elements
+        start, end = max(0, low - first), min(kernel.length, high - first)
+        source = thread.to(Context.BLOCK, at, channel * run, q * pixel, start * size)
+        y = thread.to(Context.Y, tile[Tile.Y], to, channel * thread.sizes[Context.Y_CHANNEL], q * step, start * size)
+        if start < end:
+            y.write(source.read((end - start, size)), (end - start, size))
+
+
+def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
+    """Neighbouring elements go from the block to y as they are."""
+    _, _, at, to, count = op[:5]
+    size = thread.to(Context.BLOCK).size
+    thread.to(Context.Y, tile[Tile.Y], to).write(thread.to(Context.BLOCK, at).read((count, size)), (count, size))
+
+
+# ---- copies
+
+
+def rows(kernel: Rows, thread: Thread, op: Words, tile: Words) -> None:
+    """Rows of x into the panel, with zeros on both sides."""
+    _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
+    x, panel = thread.to(Context.X, at), thread.to(Context.PANEL, to)
+    size, turns_ = panel.size, (len(turns(thread.sizes[Context.COPIED])), len(turns(number)))
+    source = list(zip(turns_, (thread.sizes[Context.X_CHANNEL], x_row), strict=True))
+    target = list(zip(turns_, (thread.sizes[Context.SOURCE_CHANNEL], panel_row), strict=True))
+    whole = np.pad(x.read(*source, (length, size)), ((0, 0), (0, 0), (before, behind)))
+    panel.at(-before * size).write(whole, *target, (whole.shape[-1], size))
+
+
+#: What each kernel does.
+MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
+    Pixels: pixels,
+    Planes: planes,
+    Channels: channels,
+    Transpose: transpose,
+    Runs: runs,
+    Stream: stream,
+    Rows: rows,
+}

@@ -1,0 +1,233 @@
+"""`tconv.tune`: measures schedules of one problem against each other, and remembers the best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from tconv import arguments, arrays, checks
+from tconv.arguments import Layout
+from tconv.bench.rounds import Effort, in_turns, timed
+from tconv.jit import cache, choices, engine, launch, roofline
+from tconv.jit import isa as isas
+from tconv.jit.choose import Schedule, by_model, offered
+from tconv.jit.engine import Engine
+from tconv.jit.isa import Isa
+from tconv.jit.kinds import kind_of, sizes
+from tconv.jit.variations import variations
+from tconv.plan import Plan, make_plan, shape_of
+from tconv.problem import Array
+from tconv.resolve import Ints, PaddingLike
+
+#: Turns of each candidate.
+ROUNDS = 7
+#: Kinds that take longer than the best by more than this are not varied.
+PROMISING = 1.3
+#: The model's own choice stays unless another one takes less than this share of its time: less may be noise.
+BETTER = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A schedule that was measured."""
+
+    schedule: Schedule
+    seconds: float  #: the median of its turns
+    share: float  #: of the peak that was measured meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Tuned:
+    """What `tconv.tune` measured and chose; `print` shows it as a table."""
+
+    plan: Plan
+    isa: str
+    threads: int
+    candidates: tuple[Candidate, ...]  #: the fastest first
+    model: Candidate  #: what is used without tuning
+    chosen: Candidate
+    kept: str  #: the folder where the choice was kept for other processes, "" if it could not be
+
+    @property
+    def speedup(self) -> float:
+        """How much faster the choice is than what is used without tuning."""
+        return self.model.seconds / self.chosen.seconds
+
+    def __str__(self) -> str:
+        p = self.plan
+        shapes = f"x {p.x_shape}, w {p.w_shape}, {p.dtype}, {p.layout}"
+        rows = [(_said(c.schedule), f"{c.seconds * 1e3:.4g}", f"{c.share:.1%}", self._mark(c)) for c in self.candidates]
+        width = max(len(row[0]) for row in rows)
+        where = f"in this process and in {self.kept}" if self.kept else "in this process only"
+        return "\n".join([
+            f"{shapes}; {self.isa}, {checks.count(self.threads, 'thread')}",
+            f"  {'candidate':<{width}}{'ms':>10}{'of peak':>10}",
+            *(f"  {name:<{width}}{ms:>10}{share:>10}{mark}" for name, ms, share, mark in rows),
+            f"{self.speedup:.2f} times as fast as the model's choice; remembered {where}",
+        ])  # fmt: skip
+
+    def _mark(self, candidate: Candidate) -> str:
+        marks = ["< chosen"] if candidate is self.chosen else []
+        marks += ["the model's choice"] if candidate is self.model else []
+        return f"  {', '.join(marks)}" if marks else ""
+
+
+def tune(
+    x_shape: Any,
+    w_shape: Any,
+    *,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints = 0,
+    output_size: Ints | None = None,
+    groups: int = 1,
+    dilation: Ints = 1,
+    layout: Layout = "channels_first",
+    dtype: Any = "float32",
+    threads: int | None = None,
+    seconds: float = 1.0,
+) -> Tuned:
+    """Measure which schedule of the engine is the fastest for these shapes on this machine, and use it from now on.
+
+    Without tuning, a model of the processor chooses. Every kind of schedule that can serve the problem is measured, and
+    variations of the promising ones: other tiles, other chunks. They take turns on arrays of random whole numbers, and
+    must agree in every bit. The best is remembered for this problem, layout and set of instructions: in this process,
+    and, where the cache of compiled kernels can be written, in later ones. `tconv cache clear` forgets it.
+
+    Calls of `tconv.conv_transpose` use the choice from the next one on; a `tconv.ConvTranspose` uses it for shapes that
+    it has not computed yet. Another schedule may add in another order, so that results may differ in rounding.
+
+    Args:
+        x_shape, w_shape: shapes (or arrays) as `tconv.conv_transpose` takes them, and so are the other keywords.
+        threads: how many to measure with; None: as many as `tconv.get_num_threads` says. Other calls of the process
+            compute with as many meanwhile.
+        seconds: how long to measure in all. Compiling comes on top: some tens of milliseconds a candidate.
+
+    Raises:
+        ValueError, TypeError, MemoryError: as `tconv.plan` with method "jit".
+        RuntimeError: a candidate gives another result than the model's choice: a fault of tconv.
+    """
+    with checks.explained("tune"):
+        checks.choice("layout", layout, arguments.LAYOUTS)
+        name = arrays.dtype_name("dtype", dtype)
+        window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
+        shapes = shape_of("x_shape", x_shape), shape_of("w_shape", w_shape)
+        plan = make_plan("conv_transpose", *shapes, None, name, window, layout, "jit")
+        if plan.problem.batch == 0:
+            checks.wrong(f"x_shape must have at least 1 image to measure with; got {plan.x_shape}")
+        if threads is not None:
+            threads = launch.checked("threads", threads)
+        number = _seconds(seconds)
+        with _with_threads(threads):
+            return _Tuning(plan, isas.current()).run(number)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        checks.wrong_type(f"seconds must be a number; got {checks.shorten(value)} of type {type(value).__name__}")
+    if not 0 < float(value) < float("inf"):
+        checks.wrong(f"seconds must be more than 0 and finite; got {value}")
+    return float(value)
+
+
+@contextmanager
+def _with_threads(threads: int | None) -> Iterator[None]:
+    before = launch.setting()
+    if threads in (None, before):
+        yield
+        return
+    launch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        launch.set_num_threads(before)
+
+
+class _Tuning:
+    """The arrays of a problem, and engines that compute it on them."""
+
+    def __init__(self, plan: Plan, isa: Isa) -> None:
+        self.plan, self.isa, self.problem = plan, isa, plan.problem
+        self.channels_last = plan.layout == "channels_last"
+        self.x, self.w = (
+            _whole_numbers(plan.x_shape, self.problem.dtype),
+            _whole_numbers(plan.w_shape, self.problem.dtype),
+        )
+        self.y = engine.empty(plan.y_shape, np.dtype(self.problem.dtype))
+        self.expected: Array | None = None
+        self.packed: dict[Any, Array] = {}
+        self.engines: dict[Schedule, Engine] = {}
+        self.first: dict[Schedule, float] = {}
+        self.peaks: list[float] = []
+
+    def run(self, seconds: float) -> Tuned:
+        """Measure, choose, remember."""
+        model = by_model(self.problem, self.channels_last, self.isa)
+        self.prepare(model)
+        for kind in offered(self.problem, self.channels_last, self.isa):
+            self.prepare(kind.make())
+        best = min(self.first.values())
+        for schedule in [s for s, took in self.first.items() if took <= PROMISING * best]:
+            for other in variations(schedule, self.isa):
+                self.prepare(other)
+        effort = Effort(ROUNDS, seconds / ROUNDS / len(self.engines))
+        runs = {schedule: lambda made=made: self.call(made) for schedule, made in self.engines.items()}
+        turns = in_turns(
+            runs, self.first, effort, lambda: self.peaks.append(roofline.peak(self.isa, self.problem.dtype))
+        )
+        return self.chosen(model, {schedule: median(times) for schedule, times in turns.items()})
+
+    def prepare(self, schedule: Schedule) -> None:
+        """Compile a schedule, compare its result with that of the first one, and see how long a call takes."""
+        if schedule in self.engines:
+            return
+        made = engine.build(schedule, self.problem, self.isa, launch.setting())
+        self.y.fill(np.nan)
+        self.call(made)
+        if self.expected is None:
+            self.expected = self.y.copy()
+        elif not np.array_equal(self.y, self.expected):
+            raise RuntimeError(
+                f"tune: {_said(schedule)} gives another result than {_said(next(iter(self.engines)))}, on {self.plan}"
+            )
+        self.engines[schedule] = made
+        self.first[schedule] = min(timed(lambda: self.call(made)) for _ in range(2))
+
+    def call(self, made: Engine) -> None:
+        """One call with the weights packed; those that want them in the same order share them."""
+        key = made.program.packing
+        if key not in self.packed:
+            self.packed[key] = engine.aligned(made.program.packed)
+            made.pack(self.w, None, self.packed[key])
+        made.run(self.x.ctypes.data, self.packed[key].ctypes.data, self.y.ctypes.data)
+
+    def chosen(self, model: Schedule, times: dict[Schedule, float]) -> Tuned:
+        """The verdict, remembered."""
+        threads = max(made.threads for made in self.engines.values())
+        most = median(self.peaks) * threads
+        work = self.problem.work.flops
+        measured = {s: Candidate(s, t, work / t / most) for s, t in times.items()}
+        best = min(measured.values(), key=lambda candidate: candidate.seconds)
+        chosen = best if best.seconds < BETTER * measured[model].seconds else measured[model]
+        on_disk = choices.remember(self.problem, self.channels_last, self.isa, chosen.schedule)
+        engine.forget()
+        ranked = tuple(sorted(measured.values(), key=lambda candidate: candidate.seconds))
+        kept = str(cache.place()) if on_disk else ""
+        return Tuned(self.plan, self.isa.name, threads, ranked, measured[model], chosen, kept)
+
+
+def _whole_numbers(shape: tuple[int, ...], dtype: str) -> Array:
+    """Small ones, so that sums are exact in any order."""
+    numbers: Array = np.random.default_rng(0).integers(-3, 4, shape).astype(dtype)
+    aligned = engine.empty(shape, np.dtype(dtype))
+    aligned[...] = numbers
+    return aligned
+
+
+def _said(schedule: Schedule) -> str:
+    return f"{kind_of(schedule)}: {sizes(schedule)}"

@@ -1,0 +1,98 @@
+"""Schedules near a schedule: the same kind with other sizes, for `tune.py` to measure. Nothing is compiled here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from tconv.jit.channels import ChannelSchedule
+from tconv.jit.choose import Schedule
+from tconv.jit.isa import Isa
+from tconv.jit.kinds import free, kind_of
+from tconv.jit.pixels import PixelSchedule
+
+#: Bytes of scratch a thread that no variation goes beyond: what plans state (`methods/jit.py`).
+MOST_SCRATCH = 4 << 20
+#: Registers that a kernel needs beside its sums.
+BESIDE = 4
+
+
+def variations(schedule: Schedule, isa: Isa) -> list[Schedule]:
+    """Other schedules of its kind that are worth a try, each at one remove from it."""
+    tried: dict[Schedule, None] = {}
+    for changes in _changes(schedule, isa):
+        other = replace(schedule, **changes)
+        if other != schedule and allowed(other, isa):
+            tried.setdefault(other)
+    return list(tried)
+
+
+def allowed(schedule: Schedule, isa: Isa) -> bool:
+    """Whether the free fields of a schedule hold what its program and its kernels are made for."""
+    s, spans = schedule, _spans(schedule)
+    sizes = [value for value in free(s).values() if not isinstance(value, bool | tuple)]
+    if (
+        min(sizes) < 1
+        or len(s.box) != len(spans)
+        or not all(1 <= n <= most for n, most in zip(s.box, spans, strict=True))
+    ):
+        return False
+    if isinstance(s, ChannelSchedule):
+        fits = s.part <= s.problem.cin and s.pixels * s.vectors <= isa.registers
+    else:
+        fits = _pixels_allowed(s, isa.registers)
+    return fits and s.panel + s.block <= MOST_SCRATCH
+
+
+def _pixels_allowed(s: PixelSchedule, registers: int) -> bool:
+    before = s.layout.lines[-2].stride
+    sums = s.vectors * s.rows * s.last.stride * s.channels
+    if kind_of(s) == "planes":
+        return s.flat and s.rows == before and sums <= registers
+    together = s.rows == 1 or (s.rows == before and len(s.layout.lines) > 2)
+    spanning = not s.flat or (s.box[-1] == _spans(s)[-1] and s.box[-2] > 1)
+    return together and spanning and s.channels <= s.problem.cout and sums <= registers
+
+
+def _spans(schedule: Schedule) -> list[int]:
+    """How many q there are along each axis."""
+    lines = schedule.layout.lines
+    return [*(len(line.span()) for line in lines[:-1]), len(lines[-1].span(getattr(schedule, "origin", 0)))]
+
+
+def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
+    """What to change, the most promising first."""
+    budget = isa.registers - BESIDE
+    if isinstance(schedule, ChannelSchedule):
+        yield from _of_channels(schedule, budget)
+    elif kind_of(schedule) == "planes":
+        yield from ({"vectors": n} for n in (1, 2, 4))
+        yield {"streaming": not getattr(schedule, "streaming", False)}
+    else:
+        yield from _of_pixels(schedule, budget)
+    yield from ({"box": box} for box in _boxes(schedule))
+
+
+def _of_channels(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    for vectors in range(1, min(4, -(-s.run * s.runs // s.lanes)) + 1):
+        for pixels in dict.fromkeys((budget // vectors, (budget + 1) // vectors)):
+            yield {"vectors": vectors, "pixels": min(pixels, _spans(s)[-1])}
+    yield {"pixels": s.pixels - 1}
+    if kind_of(s) != "own":
+        yield from ({"part": min(s.problem.cin, n)} for n in (s.problem.cin, 2 * s.part, -(-s.part // 2)))
+
+
+def _of_pixels(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    for rows in dict.fromkeys((s.rows, 1, s.layout.lines[-2].stride)):
+        for vectors in (1, 2, 3, 4):
+            most = max(1, budget // (s.last.stride * vectors * rows))
+            yield {"rows": rows, "vectors": vectors, "channels": min(s.problem.cout, most)}
+    yield {"flat": not s.flat}
+
+
+def _boxes(s: Schedule) -> Iterator[tuple[int, ...]]:
+    """Chunks of twice and half the size, along each axis."""
+    for axis, whole in reversed(list(enumerate(_spans(s)))):
+        for size in (2 * s.box[axis], -(-s.box[axis] // 2)):
+            yield (*s.box[:axis], max(1, min(whole, size)), *s.box[axis + 1 :])

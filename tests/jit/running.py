@@ -1,0 +1,117 @@
+"""One schedule run as the engine runs it, on arrays that hold rubbish wherever something is to be written."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from definition import links
+
+import tconv
+from tconv.jit import compile as compiler
+from tconv.jit import isa, launch
+from tconv.problem import Problem
+
+#: Sets of instructions of this kind of processor, by name; tests of those that it lacks are skipped.
+ISAS = [
+    pytest.param(
+        name, marks=pytest.mark.skipif(name not in isa.available(), reason=f"this processor does not run {name}")
+    )
+    for name, target in isa.ISAS.items()
+    if target.triple in {isa.ISAS[runs].triple for runs in isa.available()}
+]
+#: The best of them, where one is enough.
+BEST = ISAS[:1]
+LAYOUTS = ("channels_first", "channels_last")
+DTYPES = ("float32", "float64")
+
+
+def problem_of(geometry, dtype="float32", *, batch=2, cin=4, cout=6, groups=1) -> Problem:
+    """A transposed convolution on a geometry."""
+    return Problem("conv_transpose", geometry, batch, cin, cout, groups, dtype)
+
+
+def poisoned(size: int) -> np.ndarray:
+    """So many bytes from a cache line on, every element of any floating dtype a NaN."""
+    raw = np.full(size + 64, 0xFF, np.uint8)
+    return raw[-raw.ctypes.data % 64 :][:size]
+
+
+def arrays(problem: Problem, seed: int = 0, *, with_bias: bool = True):
+    """x, w and bias of a problem, shaped as in a call, channels first, in its dtype."""
+    p, rng = problem, np.random.default_rng(seed)
+    shapes = (p.batch, p.in_channels, *p.geometry.coarse), (p.in_channels, p.cout, *p.geometry.kernel), p.out_channels
+    x, w, bias = (rng.uniform(-1, 1, shape).astype(p.dtype) for shape in shapes)
+    return x, w, bias if with_bias else None
+
+
+class Ready:
+    """A schedule compiled for an ISA, its weights packed."""
+
+    def __init__(self, problem: Problem, schedule, target, w, bias=None, *, threads: int = 1) -> None:
+        self.problem, self.last, self.threads = problem, schedule.layout.last, threads
+        self.program = schedule.program(threads)
+        self.machine = compiler.machine(schedule.code, target)
+        self.packed = poisoned(self.program.packed)
+        first, count = self.program.blocks
+        w = np.ascontiguousarray(w)
+        self.finite = not self.machine.pack(
+            self.program.address,
+            self.program.address + 8 * first,
+            count,
+            w.ctypes.data,
+            0 if bias is None else bias.ctypes.data,
+            self.packed.ctypes.data,
+        )
+
+    def __call__(self, x) -> np.ndarray:
+        """Compute y from x, both channels first, through arrays of the layout of the schedule."""
+        p = self.problem
+        x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if self.last else x)
+        inner = (*p.geometry.fine, p.out_channels) if self.last else (p.out_channels, *p.geometry.fine)
+        y, scratch = np.full((p.batch, *inner), np.nan, p.dtype), poisoned(self.program.scratch * self.threads)
+        addresses = (a.ctypes.data for a in (x, self.packed, y, scratch))
+        launch.run(self.machine, self.program.address, *addresses, self.threads)
+        return np.moveaxis(y, -1, 1) if self.last else y
+
+
+def exact(problem: Problem, x, w, bias=None) -> np.ndarray:
+    """The result by the sparse matrix in float64."""
+    keywords = {**problem.geometry.keywords, "groups": problem.groups, "method": "matrix"}
+    bias = None if bias is None else bias.astype(np.float64)
+    return tconv.conv_transpose(x.astype(np.float64), w.astype(np.float64), bias, **keywords)
+
+
+def bound(problem: Problem, x, w, bias=None) -> np.ndarray:
+    """How far a result in the problem's dtype may be off, whatever the order of its sums: n eps sum |x| |w|.
+
+    n counts the terms of the longest sum. (N. Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1.)
+    """
+    terms = problem.cin * problem.taps + 2
+    magnitude = exact(problem, np.abs(x), np.abs(w), None if bias is None else np.abs(bias))
+    return terms * np.finfo(problem.dtype).eps * magnitude + np.finfo(problem.dtype).tiny
+
+
+def check(problem: Problem, result, x, w, bias=None) -> None:
+    """The result is that of the definition, up to rounding, and no element is left as it was."""
+    assert not np.isnan(result).any()
+    worst = np.abs(result - exact(problem, x, w, bias)) - bound(problem, x, w, bias)
+    assert (worst <= 0).all(), f"off by {worst.max()} more than rounding at {np.argwhere(worst > 0)[:5].tolist()}"
+
+
+@lru_cache(maxsize=256)
+def reached_from(axis: tconv.Axis, cell: int) -> frozenset[int]:
+    """The fine positions of an axis that some tap ties to a coarse cell."""
+    return frozenset(o for c, _, o in links(axis) if c == cell)
+
+
+def tied(problem: Problem, place: tuple[int, ...]) -> np.ndarray:
+    """Which elements of y depend on the element of x at a place (image, channel, *cell)."""
+    p = problem
+    image, channel, *cell = place
+    mask = np.zeros((p.batch, p.out_channels, *p.geometry.fine), bool)
+    group = channel // p.cin
+    reached = [sorted(reached_from(axis, c)) for axis, c in zip(p.geometry.axes, cell, strict=True)]
+    mask[np.ix_([image], range(group * p.cout, (group + 1) * p.cout), *reached)] = True
+    return mask

@@ -1,0 +1,209 @@
+"""Problems and schedules chosen so that every way through the scheduling code is taken, and what each of them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from running import problem_of
+
+from tconv import Geometry
+from tconv.jit import choose, isa
+from tconv.jit.channels import ChannelSchedule
+from tconv.jit.depthwise import PlaneSchedule
+from tconv.jit.lines import Line, layout_of, phase_taps, spread_out
+from tconv.jit.program import spans
+
+_up = Geometry.conv_transpose
+
+
+def kind_of(schedule) -> str:
+    """What a schedule is called here."""
+    if isinstance(schedule, PlaneSchedule):
+        return "planes"
+    if isinstance(schedule, ChannelSchedule):
+        return "own" if schedule.own else schedule.in_lanes
+    return "pixels"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem, and what is forced upon schedules of it, by their kind."""
+
+    geometry: Geometry
+    channels: tuple[int, int] = (4, 6)
+    groups: int = 1
+    batch: int = 1
+    forced: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def problem(self, dtype: str):
+        """The problem in a dtype."""
+        cin, cout = self.channels
+        return problem_of(self.geometry, dtype, batch=self.batch, cin=cin, cout=cout, groups=self.groups)
+
+    def schedules(self, dtype: str, channels_last: bool, target: isa.Isa) -> Iterator[Any]:
+        """A schedule of every kind that can serve the problem, as it would be made and as it is forced."""
+        problem = self.problem(dtype)
+        for layout in {layout_of(problem, channels_last): 0, spread_out(problem, channels_last): 0}:
+            if layout.joined and channels_last and self.groups > 1:
+                continue  # as `choose` knows
+            for kind in choose.kinds(problem, layout, target):
+                made = kind.make()
+                yield made
+                if not layout.joined and kind_of(made) in self.forced:
+                    yield replace(made, **self.forced[kind_of(made)])
+
+
+CASES = {
+    # pixels in lanes
+    "GAN, all phases of two axes in a tile": Case(_up((9, 20), 4, stride=2, padding=1), (5, 1)),
+    "short rows, tiles span them": Case(_up((9, 5), 3, stride=1, padding=1), (4, 3)),
+    "short rows of phases, tiles span them": Case(_up((7, 9), 3, stride=2, padding=1, output_padding=1), (3, 5)),
+    "long rows, cut": Case(_up((3, 90), 3, stride=2, padding=1), (3, 5), forced={"pixels": {"box": (1, 1, 21), "flat": False}}),
+    "a row cut after every q": Case(_up((2, 5), (2, 4), stride=2), (2, 3), forced={"pixels": {"box": (1, 1, 1), "flat": False},
+                                            "channels": {"box": (1, 1, 1)}, "phases": {"box": (1, 1, 1)}}),
+    "boxes of two rows": Case(_up((7, 11), 3, stride=(2, 1), padding=1), (3, 4), forced={"pixels": {"box": (1, 2, 11)}, "channels": {"box": (1, 2, 4)}}),
+    "one image after the other, 1-D": Case(_up(40, 5, stride=3, padding=1), (4, 5), batch=17),
+    "several images in a chunk, 1-D": Case(_up(9, 4, stride=2, padding=1), (4, 5), batch=17,
+                                           forced={"pixels": {"box": (5, 9), "flat": False}, "channels": {"box": (4, 9)},
+                                                   "phases": {"box": (3, 4)}}),
+    "batch 17 of tiny grids": Case(_up((1, 1), 4), (6, 20), batch=17),
+    "dilation, pixels": Case(_up((9, 33), 3, stride=1, padding=2, dilation=2), (3, 5)),
+    "dilation and stride": Case(_up((5, 21), 3, stride=(2, 3), padding=(1, 2), dilation=(3, 2)), (3, 4)),
+    "output padding": Case(_up((4, 18), (2, 3), stride=(2, 4), output_padding=(1, 3)), (3, 4)),
+    "asymmetric padding": Case(_up((5, 18), 5, stride=2, padding=((0, 3), (4, 1))), (3, 4)),
+    "negative padding": Case(_up((3, 17), 3, stride=2, padding=((-3, -1), (-2, -5))), (3, 4)),
+    "gaps that hold the bias": Case(_up((3, 19), 2, stride=(3, 5), output_padding=(2, 4)), (3, 4)),
+    "3-D, pixels": Case(_up((3, 4, 19), 3, stride=2, padding=1), (3, 4)),
+    "groups, pixels": Case(_up((4, 19), 3, stride=2, padding=1), (6, 9), 3),
+    # channels in lanes
+    "wide and small": Case(_up((4, 4), 4, stride=2, padding=1), (7, 32)),
+    "a part of a vector of channels": Case(_up((4, 4), 4, stride=2, padding=1), (5, 23)),
+    "many channels in parts": Case(_up((3, 5), 3, stride=2, padding=1), (13, 32), forced={"channels": {"part": 4}, "phases": {"part": 5}}),
+    "columns cut, channels": Case(_up((3, 23), 3, stride=2, padding=1), (5, 32), forced={"channels": {"box": (1, 2, 7)}}),
+    "images in a chunk, channels": Case(_up((2, 3), 3, stride=2), (5, 32), batch=7, 
+                                        forced={"channels": {"box": (3, 2, 4)}, "phases": {"box": (3, 2, 4)}}),
+    "in place": Case(_up((5, 6), 2, stride=2), (9, 20), 1, 2),
+    "in place, in parts": Case(_up((5, 6), 2, stride=2), (9, 20), 1, 2, forced={"channels": {"part": 4}}),
+    "in place, cropped": Case(_up((6, 7), 2, stride=2, padding=((2, 2), (2, 4))), (5, 20)),
+    "groups, channels": Case(_up((4, 5), 3, stride=2, padding=1), (6, 48), 3),
+    "groups of a channel with many, channels": Case(_up((4, 5), 3, stride=2, padding=1), (3, 48), 3),
+    "wide, gaps": Case(_up((3, 4), 2, stride=(3, 5), output_padding=(2, 1)), (5, 32)),
+    "wide, negative padding and dilation": Case(_up((4, 5), 3, stride=2, padding=((-2, 1), (3, -4)), dilation=2),
+                                                (5, 32)),
+    "wide, 3-D": Case(_up((2, 3, 3), 2, stride=2), (5, 32), batch=2),
+    "wide, 1-D": Case(_up(11, 4, stride=2, padding=1), (5, 64), batch=3),
+    "large stride, dilation": Case(_up((2, 7), 3, stride=9, dilation=2), (3, 4)),
+    # lanes of phases
+    "kernel twice the stride": Case(_up((2, 5), 16, stride=8, padding=4), (3, 4)),
+    "taps that reach some phases": Case(_up((2, 5), 13, stride=8, padding=3), (3, 4)),
+    "kernel shorter than the stride": Case(_up((2, 5), 6, stride=8, output_padding=7), (3, 4)),
+    "a run longer than a tile": Case(_up(5, 150, stride=100, padding=((25, 30),)), (3, 2), batch=2),
+    "long runs in parts": Case(_up(5, 150, stride=100, padding=((25, 30),)), (7, 2), forced={"phases": {"part": 3}}),
+    "columns cut, phases": Case(_up((2, 13), 16, stride=8, padding=((0, 1), (3, 9))), (3, 4), 
+                                forced={"phases": {"box": (1, 2, 4)}}),
+    "phases of three channels": Case(_up((4, 5), 4, stride=2, padding=1), (5, 3)),
+    "phases, negative padding": Case(_up((2, 6), 12, stride=9, padding=((0, 0), (-7, -11))), (2, 3)),
+    "phases, cut and in parts": Case(_up((4, 9), 5, stride=3, padding=2), (7, 2), forced={"phases": {"box": (1, 3, 4), "part": 2}}),
+    "phases, images in a chunk": Case(_up(3, 10, stride=10, padding=3), (3, 2), batch=6, forced={"phases": {"box": (4, 4)}}),
+    # depthwise
+    "depthwise, 1-D": Case(_up(70, 4, stride=2, padding=1), (5, 5), 5, 2),
+    "depthwise": Case(_up((7, 37), 4, stride=2, padding=1), (3, 3), 3, 2),
+    "depthwise, odd": Case(_up((7, 37), 3, stride=2, padding=1), (3, 3), 3),
+    "depthwise with multiplier": Case(_up((5, 19), 3, stride=(3, 2), padding=1, output_padding=(2, 1)), (3, 6), 3, 2),
+    "depthwise, 3-D": Case(_up((3, 4, 19), 3, stride=2, padding=1), (2, 4), 2),
+    "depthwise, 3-D, gaps": Case(_up((2, 3, 19), (2, 3, 2), stride=(3, 1, 3), output_padding=(2, 0, 1)), (2, 2), 2),
+    "depthwise, dilation": Case(_up((5, 21), 3, stride=(2, 1), padding=(1, -3), dilation=(3, 2)), (3, 3), 3),
+    "depthwise, columns cut": Case(_up((5, 90), 3, stride=2, padding=((2, 0), (0, 3))), (2, 2), 2,
+                                   forced={"planes": {"box": (1, 1, 21)}}),
+    "depthwise, rows cut": Case(_up((9, 20), 4, stride=(2, 1), padding=1), (2, 2), 2, forced={"planes": {"box": (1, 2, 21)}}),
+    "depthwise, past the caches": Case(_up((5, 80), 4, stride=2, padding=1), (2, 2), 2, forced={"planes": {"streaming": True}}),
+    "depthwise, many phases": Case(_up((3, 9), 9, stride=8, padding=3), (2, 2), 2),
+    "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"own": {"box": (1, 2, 3)}}),
+    "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),
+    "depthwise, wide, 3-D": Case(_up((2, 3, 4), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (19, 19), 19),
+    "one cell": Case(_up((1, 1), (4, 3)), (9, 5)),
+    "one cell, groups": Case(_up((1, 1), (4, 3)), (9, 6), 3, 5),
+    "one channel": Case(_up((5, 40), (3, 5), stride=(2, 1), padding=((1, 1), (3, 2))), (1, 1)),
+}  # fmt: skip
+
+#: What the schedules of the cases have to show, together, for every set of instructions.
+EXPECTED = {
+    "first: planes", "first: pixels", "first: channels", "first: phases",
+    "last: channels", "last: phases", "last: own",
+    "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
+    "pixels: images together", "pixels: several sizes of channels", "pixels: several vectors",
+    "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",
+    "planes: rows cut", "planes: gaps",
+    "channels: parts", "channels: in place", "channels: in place, parts", "channels: direct, part of a vector",
+    "channels: columns cut", "channels: images together", "channels: several vectors", "channels: zeros around",
+    "own: columns cut", "own: zeros around", "own: part of a vector",
+    "phases: masked taps", "phases: runs in parts", "phases: several runs in a tile", "phases: columns cut",
+    "phases: parts", "phases: images together", "phases: joined", "phases: joined, several images",
+}  # fmt: skip
+
+
+def taken(s) -> set[str]:
+    """Which ways a schedule takes, in the words of `EXPECTED`."""
+    kind, lines = kind_of(s), s.layout.lines
+    cut = [n < len(line.span()) for n, line in zip(s.box, lines, strict=True)]
+    ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.box[0] > 1}
+    ways |= {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases}.get(kind, _of_channels)(s)
+    found = {f"{kind}: {way}" for way, takes in ways.items() if takes}
+    return found | {f"{'last' if s.layout.last else 'first'}: {kind}"}
+
+
+def _of_pixels(s) -> dict[str, bool]:
+    return {
+        "flat": s.flat,
+        "rows of all phases": s.rows > 1,
+        "one row": s.rows == 1,
+        "several sizes of channels": len(s.sizes) > 1,
+        "several vectors": s.vectors > 1,
+    }
+
+
+def _of_planes(s) -> dict[str, bool]:
+    return {
+        "streaming": s.streaming,
+        "two axes before the last two": len(s.layout.lines) > 3,
+        "combinations": len(s.repeats) > 1,
+        "gaps": 0 in s.repeats,
+    }
+
+
+def _of_channels(s) -> dict[str, bool]:
+    parts = s.part < s.problem.cin
+    return {
+        "parts": parts,
+        "in place": s.in_place,
+        "in place, parts": s.in_place and parts,
+        "direct, part of a vector": s.direct and any(last < s.lanes for _, _, last in s.variants),
+        "part of a vector": any(last < s.lanes for _, _, last in s.variants),
+        "several vectors": s.vectors > 1,
+        "zeros around": s.before + s.behind > 0,
+    }
+
+
+def _of_phases(s) -> dict[str, bool]:
+    return {
+        "parts": s.part < s.problem.cin,
+        "columns cut": len(spans(s.last.span(s.origin), s.box[-1])) > 1,
+        "masked taps": masked(s.last, s.origin),
+        "runs in parts": s.tiles[0].length < s.run,
+        "several runs in a tile": s.tiles[0].count > 1,
+        "joined": s.layout.joined,
+        "joined, several images": s.layout.joined and s.last.coarse > 1,
+    }
+
+
+def masked(line: Line, origin: int) -> bool:
+    """Whether some shift reaches some phases of an axis and not others."""
+    of_shift = [shift for taps in phase_taps(line, origin) for _, shift in taps]
+    return any(of_shift.count(shift) < line.stride for shift in set(of_shift))
+
+
+#: (case, channels last) for `pytest.mark.parametrize`.
+EVERY_CASE = list(product(CASES, (False, True)))
