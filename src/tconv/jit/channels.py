@@ -25,6 +25,7 @@ from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.turn import Turn
 from tconv.jit.lines import Layout, Line, inside, phase_taps, shifts
 from tconv.jit.pixels import ELEMENTS, flat
 from tconv.jit.program import LINE, Program, Row, Writer, balanced, dot, spans
@@ -84,6 +85,11 @@ class ChannelSchedule:
         return self.layout.last and self.in_lanes == "channels"
 
     @cached_property
+    def turned(self) -> bool:
+        """Whether channels are turned innermost on their way into the panel, and back on their way into y."""
+        return self.own and not self.layout.last
+
+    @cached_property
     def before(self) -> int:
         """Zeros before a row of the panel, in pixels."""
         return max(0, -shifts(self.last, self.origin).start)
@@ -97,7 +103,7 @@ class ChannelSchedule:
     def pitch(self) -> int:
         """Pixels of a row of the panel; for channels first an odd number of them keeps channels in different sets."""
         pixels = self.before + self.box[-1] + self.behind
-        if self.layout.last:
+        if self.layout.last or self.turned:
             return pixels
         return pixels + (pixels + 1) % 2 if pixels * self.problem.itemsize >= LINE else pixels
 
@@ -106,6 +112,9 @@ class ChannelSchedule:
         """Bytes from a pixel to the next in what kernels read."""
         if self.in_place:
             return self.last.x_step
+        if self.turned:
+            # Whole vectors of channels.
+            return -(-self.problem.cout // self.lanes) * self.lanes * self.problem.itemsize
         return self.last.x_step if self.layout.last else self.problem.itemsize
 
     @cached_property
@@ -123,7 +132,7 @@ class ChannelSchedule:
     @cached_property
     def slot(self) -> int:
         """Bytes from a row of the panel to the next."""
-        return self.pitch * (self.last.x_step if self.layout.last else self.problem.cin * self.problem.itemsize)
+        return self.pitch * self.pixel * (1 if self.layout.last or self.turned else self.problem.cin)
 
     @cached_property
     def panel(self) -> int:
@@ -252,7 +261,8 @@ class ChannelSchedule:
             kernels.append(
                 Runs(element, self.lanes, widest, length) if phases else Transpose(element, self.lanes, widest)
             )
-        return Code(element, self.lanes, (*kernels, Rows(element, self.lanes)))
+        copy = Turn(element, self.lanes, self.pixel) if self.turned else Rows(element, self.lanes)
+        return Code(element, self.lanes, (*kernels, copy))
 
     # ---- program
 
@@ -288,13 +298,13 @@ class _ChannelProgram:
             self.writer.piece(dict(zip(Piece, words, strict=True)))
         sizes = {
             Context.CHANNELS: p.cin,
-            Context.COPIED: 1 if s.layout.last else p.cin,
+            Context.COPIED: 1 if s.layout.last else p.cout if s.turned else p.cin,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.source_channel,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.TARGET_PIXEL: self._target_pixel(),
         }
-        header = {Header.IN_PLACE: int(s.in_place), Header.DIRECT: int(s.direct), Header.TILES_OUTSIDE: int(not s.own)}
+        header = {Header.IN_PLACE: int(s.in_place), Header.DIRECT: int(s.direct), Header.TILES_OUTSIDE: int(not (s.own and s.direct))}
         return self.writer.finish(self.code, header, sizes, s.panel, s.block)
 
     def _target_pixel(self) -> int:
@@ -367,6 +377,7 @@ class _ChannelProgram:
                     Tile.TAP: per_tap,
                     Tile.Y: y,
                     Tile.TARGET: y if s.direct else 0,
+                    Tile.X: tile.run * self.size if s.own else 0,
                     Tile.COUNT: tile.count,
                     Tile.FIRST: tile.first,
                 })  # fmt: skip
@@ -432,11 +443,11 @@ class _ChannelProgram:
             to = s.slot * flat([cell - n.start for cell, n in zip(cells, needed, strict=True)], s.slots)
             source = dot(cells, [line.x_step for line in s.outer])
             if len(inside) == 0:
-                rows.append(Row(0, to, 0, 0, len(reach) * wide))
+                rows.append(Row(source, to, 0, 0, len(reach) * wide))
                 continue
             before = inside.start - reach.start
             source += inside.start * s.last.x_step
-            to += before * wide * self.size
+            to += before * (s.pixel if s.turned else wide * self.size)
             rows.append(Row(source, to, len(inside) * wide, before * wide, (reach.stop - inside.stop) * wide))
         self.writer.copies(self.copy, rows)
 

@@ -32,6 +32,8 @@ FEW_PHASES, MANY_PHASES, IN_CHANNELS = 0.92, 0.80, 0.93
 MANY, TOO_MANY = 8, 12
 #: What becomes of it where a row is one vector.
 NARROW = 0.9
+#: Likewise for depthwise layers, against 2 for their own kernel with rows that fill vectors.
+SHORT = 1.5
 #: Bytes of weights from which pixels in lanes, which read all of them for every tile of pixels, wait for memory.
 HEAVY = 3 << 19
 
@@ -67,10 +69,12 @@ def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
 def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     """All kinds that can serve a problem."""
     last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    depth = problem.cin == problem.cout == 1
     if depthwise.able(problem, layout):
-        yield Kind(2.0, lambda: depthwise.make(problem, layout, isa))
-    if layout.last and problem.cin == problem.cout == 1:
-        yield Kind(2.0, lambda: channels.make(problem, layout, isa, "channels", own=True))
+        yield Kind(2.0 * _filled(len(last.span()), lanes), lambda: depthwise.make(problem, layout, isa))
+    if depth and (layout.last or problem.groups >= lanes):
+        share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
+        yield Kind(share, lambda: channels.make(problem, layout, isa, "channels", own=True))
     if layout.joined:
         yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases"))
         return

@@ -31,6 +31,8 @@ MULTIPLY_ADDS, CLOCK, BANDWIDTH = 2, 3.7e9, 15.6e9
 #: Share of the peak that the best kernels reach: what is expected where the model of `choose.py` gives none.
 BEST = 0.93
 
+#: Kinds for which the shares in `choose.py` are no shares of the peak.
+DEPTHWISE = ("planes", "own")
 #: What runs along the lanes, by kind of schedule.
 LANES = {
     "pixels": "pixels: vectors run along the last axis of both grids, weights are broadcast",
@@ -192,9 +194,10 @@ def _expected(schedule: Schedule, isa: Isa, work: Work, executed: int, ceiling: 
 
 @lru_cache(maxsize=256)
 def _share(schedule: Schedule, isa: Isa) -> float | None:
-    """The share of the peak that the model gives to schedules of this kind; None where it only says: take it."""
-    problem = problem_of(schedule)
-    for kind in kinds(problem, schedule.layout, isa):
-        if kind.share <= 1 and kind_of(kind.make()) == kind_of(schedule):
+    """The share of the peak that the model gives to schedules of this kind; None where it only ranks them."""
+    if kind_of(schedule) in DEPTHWISE or schedule.layout.joined:
+        return None
+    for kind in kinds(problem_of(schedule), schedule.layout, isa):
+        if kind_of(kind.make()) == kind_of(schedule):
             return kind.share
     return None

@@ -89,7 +89,7 @@ class Description:
     def facts(self) -> list[tuple[str, str]]:
         """Names and what they are, for a table or for lines."""
         pieces = checks.count(self.pieces, "piece")
-        return [
+        said = [
             ("lanes", self.lanes),
             ("tile", _said_tile(self)),
             ("chunk", f"{by(self.box)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
@@ -100,12 +100,10 @@ class Description:
             ("flops", f"{self.flops:,} of use, {self.executed:,} executed ({self.wasted:.1%} in vain)"),
             ("bytes", f"{self.bytes:,} at least: {self.intensity:.1f} flops each"),
             ("roofline", _said_roofline(self)),
-            *(
-                []
-                if self.share is None
-                else [("expected", f"{self.share:.0%} of the roofline; a call adds microseconds")]
-            ),
         ]
+        if self.share is not None:
+            said.append(("expected", f"{self.share:.0%} of the roofline; a call adds microseconds"))
+        return said
 
     def title(self) -> str:
         """What the lines are about."""

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
 from tconv.jit.kernels.weights import BLOCK_WORDS, Block
-from tconv.jit.meaning import MEANINGS, Memory, OutOfBounds, Pointer, Thread, Words, turns
+from tconv.jit.meaning import MEANINGS, Thread, Words, turns
+from tconv.jit.memory import Memory, OutOfBounds, Pointer
 from tconv.jit.program import Program
 from tconv.problem import Array
 
 #: The dtypes of elements.
-DTYPES = {"float": np.dtype("float32"), "double": np.dtype("float64")}
+DTYPES: dict[str, np.dtype[Any]] = {"float": np.dtype("float32"), "double": np.dtype("float64")}
 
 
 def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array) -> None:

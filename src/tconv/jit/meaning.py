@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from tconv.jit.emit import BYTES
 from tconv.jit.kernels.abi import Context, Tile
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import ROW as CHANNELS_ROW
@@ -26,86 +26,11 @@ from tconv.jit.kernels.pixels import SEGMENT, Pixels, Stage
 from tconv.jit.kernels.planes import HEAD as PLANES_HEAD
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.turn import Turn
+from tconv.jit.memory import OutOfBounds, Pointer
 from tconv.problem import Array
 
 Words: TypeAlias = list[int]
-#: How many elements, and bytes from one to the next.
-Axis: TypeAlias = tuple[int, int]
-
-
-class OutOfBounds(IndexError):
-    """An access beside the memory it is meant for; the text says which."""
-
-
-class Offsets(NamedTuple):
-    """Distances from some place to elements, and the least and the greatest of them in bytes."""
-
-    elements: Array
-    low: int
-    high: int
-
-
-@lru_cache(maxsize=4096)
-def along(axes: tuple[Axis, ...], size: int) -> Offsets:
-    """To the elements along each of the axes; to one element without axes."""
-    offsets = np.zeros((), np.int64)
-    for count, step in axes:
-        offsets = offsets[..., None] + np.arange(count) * step
-    return apart(offsets, size)
-
-
-def apart(offsets: Array, size: int) -> Offsets:
-    """To elements so many bytes away."""
-    if (offsets % size).any():
-        raise OutOfBounds(f"steps between elements of {size} bytes by {offsets[offsets % size != 0][0]}")
-    return Offsets(offsets // size, int(offsets.min(initial=0)), int(offsets.max(initial=0)))
-
-
-class Memory(NamedTuple):
-    """Elements that lie side by side, addressed by bytes."""
-
-    name: str
-    elements: Array
-
-    def indices(self, start: int, offsets: Offsets, verb: str) -> Array:
-        """Which elements lie there; all of them have to exist."""
-        size, low, high = self.elements.itemsize, start + offsets.low, start + offsets.high
-        if offsets.elements.size and (low < 0 or high + size > self.elements.nbytes or start % size):
-            raise OutOfBounds(f"{verb} {self.name} from byte {low} to {high + size} of {self.elements.nbytes}")
-        return start // size + offsets.elements
-
-
-class Pointer(NamedTuple):
-    """A place in memory. It may lie outside as long as nothing is read or written there."""
-
-    memory: Memory
-    offset: int = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes of an element."""
-        return self.memory.elements.itemsize
-
-    def at(self, offset: int) -> Pointer:
-        """The place so many bytes further on."""
-        return Pointer(self.memory, self.offset + offset)
-
-    def read(self, *axes: Axis) -> Array:
-        """The elements from here along each of the axes, as an array; one element without axes."""
-        return self._read(along(axes, self.size))
-
-    def gather(self, offsets: Array) -> Array:
-        """The elements so many bytes further on."""
-        return self._read(apart(offsets, self.size))
-
-    def write(self, values: Array, *axes: Axis) -> None:
-        """Write an array likewise, its last axis first: what is written twice holds what came last."""
-        where = self.memory.indices(self.offset, along(axes, self.size), "writes")
-        self.memory.elements[where.ravel()] = values.ravel()
-
-    def _read(self, offsets: Offsets) -> Array:
-        found: Array = self.memory.elements[self.memory.indices(self.offset, offsets, "reads")]
-        return found
 
 
 @dataclass(frozen=True)
@@ -140,7 +65,7 @@ def entries(words: Words, first: int, count: int, width: int) -> list[Words]:
 
 def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
     """sums[a, m, b, q] = bias[m] + sum over rows, input channels and shifts of x * w; written interleaved."""
-    w, size = thread.to(Context.W), thread.to(Context.W).size
+    w, size = thread.to(Context.W), BYTES[kernel.element]
     bias = w.at(tile[Tile.BIAS]).read((kernel.channels, size))
     shape = kernel.rows, kernel.channels, kernel.phases, kernel.vectors * kernel.lanes
     sums = np.broadcast_to(bias[:, None, None], shape).copy()
@@ -151,12 +76,12 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
             here = w.at(tile[Tile.W] + tap * tile[Tile.TAP])
             _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, sums)
         at += count * PIXELS_ROW
-    runs = sums.swapaxes(2, 3).reshape(kernel.rows, kernel.channels, kernel.run)
+    interleaved = sums.swapaxes(2, 3).reshape(kernel.rows, kernel.channels, kernel.run)
     for y, low, high, phases in entries(op, at, op[2], SEGMENT):
         written = range(max(0, low), min(high, kernel.run))
         for a in range(min(kernel.rows, phases)):
             target = thread.to(Context.Y, tile[Tile.Y], y, a * thread.sizes[Context.Y_PHASE], written.start * size)
-            values = runs[a][:, written.start : written.stop]
+            values = interleaved[a][:, written.start : written.stop]
             target.write(values, (kernel.channels, thread.sizes[Context.Y_CHANNEL]), (len(written), size))
 
 
@@ -177,18 +102,18 @@ def _pixels_row(stage: Stage, thread: Thread, x: Pointer, w: Pointer, weights: i
 def planes(kernel: Planes, thread: Thread, op: Words, tile: Words) -> None:
     """Row after row, tile after tile: sums[a, b, q] = bias + sum over sources and shifts of x * w."""
     _, _, at, weights, rows, phases, elements = op[:PLANES_HEAD]
-    w, size = thread.to(Context.W), thread.to(Context.W).size
+    w, size = thread.to(Context.W), BYTES[kernel.element]
     sources = [x for [x] in entries(op, PLANES_HEAD, len(kernel.sources), 1)]
     number = sum(len(fed) for source in kernel.sources for _, fed in source)
     scalars, bias = w.at(tile[Tile.W] + weights).read((number, size)), w.at(tile[Tile.BIAS]).read()
     for row, first in product(turns(rows), range(0, elements, kernel.run)):
         moved = row * thread.sizes[Context.SOURCE_ROW] + first // kernel.phases * size
         x = [thread.to(Context.SOURCE, source, moved) for source in sources]
-        runs = _planes_tile(kernel, x, scalars, bias).swapaxes(1, 2).reshape(kernel.rows, kernel.run)
+        interleaved = _planes_tile(kernel, x, scalars, bias).swapaxes(1, 2).reshape(kernel.rows, kernel.run)
         count = min(elements - first, kernel.run)
         y = thread.to(Context.TARGET, tile[Tile.TARGET], at, row * thread.sizes[Context.Y_ROW], first * size)
         exist = min(kernel.rows, phases)
-        y.write(runs[:exist, :count], (exist, thread.sizes[Context.Y_PHASE]), (count, size))
+        y.write(interleaved[:exist, :count], (exist, thread.sizes[Context.Y_PHASE]), (count, size))
 
 
 def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) -> Array:
@@ -209,7 +134,7 @@ def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) 
 def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     """sums[p, lane] = bias[lane], or what is in the target, + sum over taps and input channels of x * w."""
     _, _, plain, masked, at, resumed, number, first = op[:CHANNELS_HEAD]
-    lanes, size = kernel.weights, thread.to(Context.W).size
+    lanes, size = kernel.weights, BYTES[kernel.element]
     written = lanes - kernel.lanes + kernel.last
     target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
     grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (written, size)
@@ -221,7 +146,7 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     for which, (x, tap, mask) in enumerate(entries(op, CHANNELS_HEAD, plain + masked, CHANNELS_ROW)):
         w = thread.to(Context.W, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
         weights = w.read((number, lanes * size), (lanes, size))[:, :written]
-        here = thread.to(Context.SOURCE, x, tile[Tile.TARGET] if kernel.own else 0)
+        here = thread.to(Context.SOURCE, x, tile[Tile.X] if kernel.own else 0)
         added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_CHANNEL], weights)
         if which >= plain:
             reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size)) != 0
@@ -245,7 +170,7 @@ def transpose(kernel: Transpose, thread: Thread, op: Words, tile: Words) -> None
     """Positions of lanes in the block become rows of y; squares are read whole and written as far as they count."""
     _, _, at, to, positions = op[:5]
     lanes, per_channel = kernel.lanes, thread.sizes[Context.Y_CHANNEL]
-    size = thread.to(Context.BLOCK).size
+    size = BYTES[kernel.element]
     position = kernel.vectors * lanes * size
     for channel, i in product(turns(tile[Tile.COUNT], lanes), turns(positions, lanes)):
         square = thread.to(Context.BLOCK, at, channel * size, i * position).read((lanes, size), (lanes, position))
@@ -257,7 +182,7 @@ def transpose(kernel: Transpose, thread: Thread, op: Words, tile: Words) -> None
 def runs(kernel: Runs, thread: Thread, op: Words, tile: Words) -> None:
     """Runs of the block go to y, each clipped to the elements from low to high counted from pixel 0."""
     _, _, at, to, number, step, elements, low, high = op[:9]
-    size = thread.to(Context.BLOCK).size
+    size = BYTES[kernel.element]
     pixel, run = kernel.vectors * kernel.lanes * size, kernel.length * size
     for channel, q in product(turns(tile[Tile.COUNT]), turns(number)):
         first = tile[Tile.FIRST] + q * elements
@@ -271,7 +196,7 @@ def runs(kernel: Runs, thread: Thread, op: Words, tile: Words) -> None:
 def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
     """Neighbouring elements go from the block to y as they are."""
     _, _, at, to, count = op[:5]
-    size = thread.to(Context.BLOCK).size
+    size = BYTES[kernel.element]
     thread.to(Context.Y, tile[Tile.Y], to).write(thread.to(Context.BLOCK, at).read((count, size)), (count, size))
 
 
@@ -279,14 +204,26 @@ def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
 
 
 def rows(kernel: Rows, thread: Thread, op: Words, tile: Words) -> None:
-    """Rows of x into the panel, with zeros on both sides."""
+    """Rows of every channel of x into the panel, with zeros on both sides."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
-    x, panel = thread.to(Context.X, at), thread.to(Context.PANEL, to)
-    size, turns_ = panel.size, (len(turns(thread.sizes[Context.COPIED])), len(turns(number)))
-    source = list(zip(turns_, (thread.sizes[Context.X_CHANNEL], x_row), strict=True))
-    target = list(zip(turns_, (thread.sizes[Context.SOURCE_CHANNEL], panel_row), strict=True))
-    whole = np.pad(x.read(*source, (length, size)), ((0, 0), (0, 0), (before, behind)))
-    panel.at(-before * size).write(whole, *target, (whole.shape[-1], size))
+    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
+    x = thread.to(Context.X, at).read((channels, thread.sizes[Context.X_CHANNEL]), (number, x_row), (length, size))
+    whole = np.pad(x, ((0, 0), (0, 0), (before, behind)))
+    per_channel = channels, thread.sizes[Context.SOURCE_CHANNEL]
+    panel = thread.to(Context.PANEL, to - before * size)
+    panel.write(whole, per_channel, (len(turns(number)), panel_row), (whole.shape[2], size))
+
+
+def turn(kernel: Turn, thread: Thread, op: Words, tile: Words) -> None:
+    """Likewise with channels innermost, in whole vectors: lanes behind the last channel are zero."""
+    _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
+    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
+    x = thread.to(Context.X, at).read((channels, thread.sizes[Context.X_CHANNEL]), (number, x_row), (length, size))
+    whole = np.pad(x, ((0, -channels % kernel.lanes), (0, 0), (before, behind)))
+    panel = thread.to(Context.PANEL, to - before * kernel.pixel)
+    vectors = whole.reshape(-1, kernel.lanes, *whole.shape[1:]).transpose(0, 2, 3, 1)
+    steps = kernel.lanes * size, panel_row, kernel.pixel, size
+    panel.write(vectors, *zip(vectors.shape, steps, strict=True))
 
 
 #: What each kernel does.
@@ -298,4 +235,5 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Runs: runs,
     Stream: stream,
     Rows: rows,
+    Turn: turn,
 }

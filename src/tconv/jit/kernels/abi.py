@@ -92,6 +92,7 @@ class Tile(_Words):
     TAP = auto()  #: from the weights of one tap to those of the next
     Y = auto()  #: its first channel within the group's part of y
     TARGET = auto()  #: likewise in TARGET
+    X = auto()  #: its first channel in SOURCE, in depthwise layers with channels in lanes
     COUNT = auto()  #: how many output channels it has
     FIRST = auto()  #: its first element within a run of y
 

@@ -111,7 +111,7 @@ def _taps(
     with f.loop(count, carried=[("ptr", row), *((v.text, s) for s in sums)]) as (_, [here, *before]):
         x, w = f.at(source, f.word(here, 0)), f.at(weights, f.mul(f.word(here, 1), per_tap))
         if kernel.own:
-            x = f.at(x, f.word("%tile", Tile.TARGET))
+            x = f.at(x, f.word("%tile", Tile.X))
         table = f.at(f.pointer(context, Context.PROGRAM), f.word("%tile", Tile.MASK)) if masked else ""
         masks = _masks(f, v, kernel, table, f.word(here, 2)) if masked else None
         carried = [("ptr", x), ("ptr", w), *((v.text, s) for s in before)]

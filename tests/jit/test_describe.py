@@ -1,0 +1,228 @@
+"""Schedules in words and numbers: what is counted is what the kernels do, and what is said is what is counted."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tconv
+from tconv import Geometry
+from tconv.jit import choose, engine, isa, kernels
+from tconv.jit.count import PRODUCTS, count, counted
+from tconv.jit.describe import assumed, describe, of_problem
+from tconv.jit.description import Ceiling
+from tconv.jit.emit import Module
+from tconv.jit.kinds import kind_of, problem_of
+from tconv.jit.lines import layout_of
+from tconv.jit.pixels import PixelSchedule
+from tconv.problem import Problem
+
+AVX512, AVX2 = isa.ISAS["avx512"], isa.ISAS["avx2"]
+up = Geometry.conv_transpose
+
+
+def problem(geometry, cin=8, cout=16, groups=1, batch=2, dtype="float32"):
+    return Problem("conv_transpose", geometry, batch, cin, cout, groups, dtype)
+
+
+def offered(given, channels_last, target=AVX512):
+    """The schedule of each kind that can serve a problem."""
+    made = [kind.make() for kind in choose.offered(given, channels_last, target)]
+    return {kind_of(schedule): schedule for schedule in made}
+
+
+SQUARE = problem(up((16, 32), 2, stride=2))
+PADDED = problem(up((5, 9), 3, stride=2, padding=1), 3, 5)
+DEPTHWISE = problem(up((6, 32), 4, stride=2, padding=1), 16, 16, 16)
+EVERY = [
+    pytest.param(schedule, target, id=f"{target.name}-{name}-{'last' if last else 'first'}-{kind}")
+    for target in isa.ISAS.values()
+    for name, given in {"square": SQUARE, "padded": PADDED, "depthwise": DEPTHWISE}.items()
+    for last in (False, True)
+    for kind, schedule in offered(given, last, target).items()
+]
+every_schedule = pytest.mark.parametrize(("schedule", "target"), EVERY)
+
+
+def test_every_kind_is_among_them():
+    assert {kind_of(case.values[0]) for case in EVERY} == {"pixels", "channels", "phases", "planes", "own"}
+
+
+# ---- counting
+
+
+@pytest.mark.parametrize(
+    ("given", "channels_last", "kind"),
+    [
+        (SQUARE, False, "pixels"),
+        (SQUARE, False, "channels"),
+        (SQUARE, True, "channels"),
+        (problem(up(1, 16), 8, 4, batch=8), False, "phases"),
+        (problem(up(1, 16), 8, 4, batch=8), True, "phases"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16), False, "planes"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16), True, "own"),
+    ],
+)
+def test_where_lanes_are_full_and_every_tap_lands_all_that_is_executed_is_of_use(given, channels_last, kind):
+    said = describe(offered(given, channels_last)[kind], AVX512)
+    assert (said.executed, said.wasted) == (given.work.flops, 0)
+
+
+def test_empty_lanes_are_counted():
+    one = problem(up((16, 32), 2, stride=2), 8, 1)
+    assert describe(offered(one, False)["channels"], AVX512).executed == 16 * one.work.flops
+    half = problem(up((6, 32), 2, stride=2), 8, 8, 8)
+    assert describe(offered(half, True)["own"], AVX512).executed == 2 * half.work.flops
+
+
+def test_parts_of_the_input_channels_are_all_counted():
+    whole = offered(SQUARE, False)["channels"]
+    assert counted(replace(whole, part=3), 1).products == counted(whole, 1).products
+
+
+@every_schedule
+def test_what_is_executed_holds_what_is_of_use(schedule, target):
+    said = describe(schedule, target)
+    assert said.flops == problem_of(schedule).work.flops
+    assert said.flops <= said.executed
+    assert said.executed % (2 * schedule.lanes) == 0
+
+
+@every_schedule
+def test_the_count_does_not_depend_on_how_work_is_split(schedule, target):
+    assert count(schedule.program(3)).products == counted(schedule, 1).products
+
+
+@every_schedule
+def test_the_kernels_that_are_counted_are_those_that_multiply(schedule, target):
+    for kernel in schedule.code.kernels:
+        module = Module(target)
+        kernels._EMIT[type(kernel)](module, "kernel", kernel)
+        multiplies = any(word in str(module) for word in ("llvm.fma", "fmul"))
+        assert multiplies == (type(kernel) in PRODUCTS), kernel
+
+
+# ---- describing
+
+
+@every_schedule
+def test_a_description_says_what_the_program_needs(schedule, target):
+    said, program = describe(schedule, target), schedule.program(1)
+    assert (said.packed, said.scratch, said.tables) == (program.packed, program.scratch, program.words.nbytes)
+    assert (said.panel, said.block, said.box) == (schedule.panel, schedule.block, schedule.box)
+    assert said.panel + said.block <= said.scratch
+    assert said.in_place == (said.panel == 0)
+    assert said.direct == (said.block == 0)
+    assert 0 < said.tile.sums <= said.tile.registers == target.registers
+    assert 0 < said.share <= 1
+    work = problem_of(schedule).work
+    assert (said.bytes, said.intensity) == (work.bytes, work.flops / work.bytes)
+
+
+@every_schedule
+def test_a_description_is_text_and_json(schedule, target):
+    said = describe(schedule, target)
+    names = [line.split()[0] for line in str(said).splitlines()[1:]]
+    expected = ["lanes", "tile", "chunk", "loops", "x", "y", "memory", "flops", "bytes", "roofline", "expected"]
+    assert names == expected
+    read = json.loads(json.dumps(said.to_dict()))
+    assert read["tile"]["sums"] == said.tile.sums
+    assert read["roofline"] == said.roofline == min(said.ceiling.peak, said.intensity * said.ceiling.bandwidth)
+
+
+def test_the_text():
+    given = problem(up((16, 32), 4, stride=2, padding=1), 16, 8)
+    schedule = PixelSchedule(given, layout_of(given, False), 16, 6, 2, 1, (1, 8, 32), False)
+    lines = str(describe(schedule, AVX512, ceiling=Ceiling(200e9, 10e9, measured=True))).splitlines()
+    memory = next(line for line in lines if line.startswith("  memory"))
+    lines.remove(memory)
+    assert memory.startswith("  memory    packed weights 8.")
+    assert lines[:7] == [
+        "pixels in lanes, avx512, 1 thread",
+        "  lanes     pixels: vectors run along the last axis of both grids, weights are broadcast",
+        "  tile      32 pixels x 4 channels x 2 phases, 2 vectors wide: sums in 16 of 32 registers",
+        "  chunk     1x8x32 of 2x16x32 q, the batch first; 4 pieces of work for threads",
+        "  loops     chunk > phases and rows > pixels > output channels > rows of x and their taps > input channels",
+        f"  x         copied into a panel of {schedule.panel / 1024:.1f} KiB",
+        "  y         written from registers",
+    ]
+    # Rows beside x are left out, columns are not: 62 and 126 pairs of a cell and a tap land, 62 and 128 are computed.
+    assert (given.work.flops, 2 * 2 * 16 * 8 * 62 * 128) == (3_999_744, 4_063_232)
+    assert lines[7:10] == [
+        "  flops     3,999,744 of use, 4,063,232 executed (1.6% in vain)",
+        "  bytes     204,800 at least: 19.5 flops each",
+        "  roofline  195 GFLOP/s (measured): 10.0 GB/s x 19.5 flops; the peak is 200",
+    ]
+
+
+def test_where_memory_does_not_limit_the_roofline_is_the_peak():
+    ceiling = Ceiling(1e9, 1e12, measured=True)
+    said = describe(offered(SQUARE, False)["pixels"], AVX512, ceiling=ceiling)
+    assert said.roofline == 1e9
+    assert "  roofline  1 GFLOP/s (measured): the peak" in str(said).splitlines()
+
+
+def test_the_expectation_is_no_more_than_what_is_of_use():
+    one = problem(up((16, 32), 2, stride=2), 64, 1)
+    said = describe(offered(one, False)["channels"], AVX512, ceiling=Ceiling(1e9, 1e12, measured=True))
+    assert said.share <= 1 / 16
+
+
+def test_what_is_assumed_grows_with_threads_and_lanes():
+    one, two = assumed(16), assumed(16, 2)
+    assert (two.peak, two.bandwidth) == (2 * one.peak, 2 * one.bandwidth)
+    assert assumed(8).peak == one.peak / 2
+    assert not one.measured
+
+
+def test_schedules_print_themselves(monkeypatch):
+    for name in isa.available():
+        target = isa.ISAS[name]
+        monkeypatch.setenv("TCONV_ISA", name)
+        for schedule in offered(PADDED, False, target).values():
+            assert str(schedule) == str(describe(schedule, target))
+
+
+def test_of_an_unknown_processor_nothing_is_said_about_registers_and_speed(monkeypatch):
+    schedule = offered(SQUARE, False)["pixels"]
+    monkeypatch.setenv("TCONV_ISA", "no such thing")
+    text = str(schedule)
+    assert text.startswith("pixels in lanes, vectors of 16, 1 thread\n")
+    assert "registers\n" in text
+    assert "of 32 registers" not in text
+    assert "expected" not in text
+
+
+@pytest.mark.skipif(not isa.available(), reason="no kernels are generated for this processor")
+def test_of_a_problem_as_the_engine_would_compute_it():
+    large = problem(up((64, 64), 4, stride=2, padding=1), 64, 64)
+    said = of_problem(large, False, threads=1)
+    assert said == describe(choose.choose(large, False, isa.current()), isa.current())
+    assert of_problem(large, False, threads=2).threads == 2
+    tconv.set_num_threads(3)
+    try:
+        assert of_problem(large, True).threads == engine.ready(large, True).threads
+    finally:
+        tconv.set_num_threads(None)
+
+
+# ---- TCONV_DEBUG=plan
+
+
+@pytest.mark.skipif(not isa.available(), reason="no kernels are generated for this processor")
+def test_the_plan_is_printed_once(monkeypatch, capsys):
+    engine.forget()
+    monkeypatch.setenv("TCONV_DEBUG", "plan")
+    x, w = np.ones((1, 4, 5, 6), np.float32), np.ones((4, 2, 2, 2), np.float32)
+    for _ in range(2):
+        tconv.conv_transpose(x, w, stride=2, groups=2, method="jit")
+    out, err = capsys.readouterr()
+    assert out == ""
+    first, *rest = err.splitlines()
+    assert first == (
+        "conv_transpose, batch 1, channels 4 -> 4, groups 2, float32, channels first: "
+        "fine 10x12 <-> coarse 5x6: kernel 2, stride 2, padding 0"
+    )
+    made = engine.ready(problem(up((5, 6), 2, stride=2), 4, 4, 2, 1), False)
+    assert rest == str(describe(made.schedule, isa.current(), threads=made.threads)).splitlines()

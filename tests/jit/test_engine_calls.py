@@ -1,0 +1,142 @@
+"""The engine through `tconv.conv_transpose`: arrays of any arrangement, values that are not finite, what it refuses."""
+
+import numpy as np
+import pytest
+from registry import needs_kernels
+from running import BEST, ISAS, arrays, check, problem_of
+from strategies import GEOMETRIES
+
+import tconv
+from tconv.jit import engine, isa
+
+every_isa = pytest.mark.parametrize("target", ISAS)
+GEOMETRY = tconv.Geometry.conv_transpose((5, 21), 3, stride=2, padding=1, output_padding=(1, 0))
+
+
+@pytest.fixture
+def forced(monkeypatch, target):
+    """Kernels for this set of instructions."""
+    monkeypatch.setenv("TCONV_ISA", target)
+    assert isa.current().name == target
+    return target
+
+
+def apart(a):
+    """The same values, no two of them side by side."""
+    wide = np.full([2 * size for size in a.shape], np.nan, a.dtype)
+    wide[tuple(slice(None, None, 2) for _ in a.shape)] = a
+    return wide[tuple(slice(None, None, 2) for _ in a.shape)]
+
+
+def channels_innermost(a):
+    """The same array, its channels side by side in memory."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1)
+
+
+def shifted(a):
+    """The same values at an address that is no multiple of anything but an element."""
+    memory = np.empty(a.nbytes + 64 + a.itemsize, np.uint8)
+    start = -memory.ctypes.data % 64 + a.itemsize
+    copy = memory[start : start + a.nbytes].view(a.dtype).reshape(a.shape)
+    copy[...] = a
+    return copy
+
+
+ARRANGED = {
+    "contiguous": np.ascontiguousarray,
+    "Fortran": np.asfortranarray,
+    "apart": apart,
+    "channels innermost": channels_innermost,
+    "backwards": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
+    "shifted": shifted,
+}
+
+
+@every_isa
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ARRANGED)
+def test_arrays_of_any_arrangement(kind, dtype, layout, forced):
+    """x, w, bias and out in turn and all together; what lies between the elements of out stays as it was."""
+    problem, arranged = problem_of(GEOMETRY, dtype), ARRANGED[kind]
+    x, w, bias = arrays(problem)
+    shape = (2, 6, *GEOMETRY.fine)
+
+    def laid_out(a):
+        return np.moveaxis(a, 1, -1) if layout == "channels_last" else a
+
+    keywords = {**GEOMETRY.keywords, "layout": layout, "method": "jit"}
+    for one in (0, 1, 2, 3, None):
+        given = [arranged(a) if one in (number, None) else a for number, a in enumerate((x, w))]
+        given_bias = apart(bias) if one in (2, None) else bias
+        out = arranged(np.full(shape, np.nan, dtype)) if one in (3, None) else np.full(shape, np.nan, dtype)
+        out = laid_out(out)
+        assert tconv.conv_transpose(laid_out(given[0]), given[1], given_bias, out=out, **keywords) is out
+        check(problem, np.moveaxis(out, -1, 1) if layout == "channels_last" else out, x, w, bias)
+
+
+@every_isa
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("geometry", GEOMETRIES[::5])
+def test_weights_that_are_not_finite_reach_what_they_are_tied_to(geometry, value, forced):
+    """Kernels multiply zeros around x by every weight: another way is taken where that would show."""
+    problem = problem_of(geometry, "float32", cin=4, cout=6, groups=2)
+    x, w, bias = arrays(problem)
+    place = tuple(np.random.default_rng(3).integers(0, w.shape))
+    marked = np.zeros_like(w)
+    marked[place] = 1
+    keywords = {**geometry.keywords, "groups": 2}
+    reached = tconv.conv_transpose(np.ones_like(x), marked, method="matrix", **keywords) > 0
+    w[place] = 0
+    clean = tconv.conv_transpose(x, w, bias, method="jit", **keywords)
+    w[place] = value
+    y = tconv.conv_transpose(x, w, bias, method="jit", **keywords)
+    assert not np.isfinite(y[reached]).any()
+    np.testing.assert_allclose(y[~reached], clean[~reached], rtol=1e-5, atol=1e-5)
+
+
+@every_isa
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_bias_that_is_not_finite_stays_in_its_channel(value, forced):
+    x, w, bias = arrays(problem_of(GEOMETRY))
+    clean = tconv.conv_transpose(x, w, bias, method="jit", **GEOMETRY.keywords)
+    bias[2] = value
+    y = tconv.conv_transpose(x, w, bias, method="jit", **GEOMETRY.keywords)
+    np.testing.assert_array_equal(y[:, 2], np.full_like(y[:, 2], value))
+    np.testing.assert_allclose(np.delete(y, 2, 1), np.delete(clean, 2, 1), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", BEST)
+def test_one_array_as_every_image(forced):
+    """x may hold an element many times."""
+    problem = problem_of(GEOMETRY, batch=5)
+    x, w, bias = arrays(problem)
+    x = np.broadcast_to(x[:1], x.shape)
+    check(problem, tconv.conv_transpose(x, w, bias, method="jit", **GEOMETRY.keywords), x, w, bias)
+
+
+@needs_kernels
+def test_kernels_for_one_layout_do_not_serve_the_other():
+    """Two calls of one problem, y in memory as (N, C, H, W) and as (N, H, W, C)."""
+    problem = problem_of(GEOMETRY)
+    assert engine.ready(problem, False).program is not engine.ready(problem, True).program
+    assert engine.ready(problem, False) is engine.ready(problem, False)
+
+
+def limit(geometry, **keywords):
+    return engine.limit(problem_of(geometry, **keywords))
+
+
+@needs_kernels
+def test_what_the_engine_refuses():
+    up = tconv.Geometry.conv_transpose
+    assert limit(up((4, 4), 3)) == ""
+    assert limit(up((4, 4), 3), dtype="int32") == "computes float32 and float64 only, not int32"
+    assert limit(up((2048, 2), 1), batch=512) == ""
+    assert limit(up((2048, 2), 1), batch=513) == "computes at most 1048576 rows of y"
+    assert limit(up(10**9, 3)) == ""
+    largest = "computes kernels and strides up to 16384 only, all axes together"
+    assert limit(up((2, 2), 128)) == limit(up(1, 16384)) == ""
+    assert limit(up((2, 2), (128, 129))) == limit(up(1, 16385)) == largest
+    assert limit(up((1, 1), 1, stride=128)) == ""
+    assert limit(up((1, 1), 1, stride=(128, 129))) == largest

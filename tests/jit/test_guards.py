@@ -1,0 +1,56 @@
+"""No read and no write outside the arrays: they lie against inaccessible pages, in a process that would die of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from running import BEST, ISAS
+
+HERE = Path(__file__).parent
+#: Random problems for each set of instructions, split over processes so that they can be tested side by side.
+PARTS, COUNT = 2, 60
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are protected by Linux's calls here")
+
+
+def child(*arguments):
+    """`guarded.py` in a process of its own."""
+    path = os.pathsep.join([str(HERE), str(HERE.parent)])
+    return subprocess.run(
+        [sys.executable, HERE / "guarded.py", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("target", ISAS)
+def test_nothing_outside_the_arrays_is_touched(target, part):
+    seed = 10 * [case.values[0] for case in ISAS].index(target) + part
+    result = child(target, seed, COUNT)
+    *problems, done = result.stdout.splitlines() or [""]
+    assert result.returncode == 0, f"{(problems or [done])[-1]}\n{done}\n{result.stderr}"
+    assert len(problems) == COUNT
+    kinds = json.loads(done)
+    assert set(kinds) >= {"pixels", "channels", "phases", "planes"}
+    assert min(kinds.values()) >= 3
+
+
+@pytest.mark.parametrize("name", ["x", "w", "bias", "out"])
+@pytest.mark.parametrize("target", BEST)
+def test_the_pages_are_guarded(target, name):
+    """One element further is enough."""
+    result = child(target, 0, "trip", name)
+    assert result.returncode == -signal.SIGSEGV, result.stderr
+    assert "Segmentation fault" in result.stderr
+
+
+@pytest.mark.parametrize("target", BEST)
+def test_nothing_happens_where_nothing_is_moved(target):
+    result = child(target, 0, "trip")
+    assert (result.returncode, result.stderr) == (0, "")

@@ -1,0 +1,349 @@
+"""`tconv.tune`: what is measured, what is chosen, what is remembered, and what is refused."""
+
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tconv
+from tconv import Geometry
+from tconv.jit import cache, choices, choose, engine, isa, tune
+from tconv.jit.kinds import FREE, free, kind_of
+from tconv.jit.variations import MOST_SCRATCH, allowed, variations
+from tconv.problem import Problem
+
+up = Geometry.conv_transpose
+needs_kernels = pytest.mark.skipif(not isa.available(), reason="no kernels are generated for this processor")
+SHAPES, STRIDE = ((1, 3, 4, 5), (3, 4, 2, 2)), 2
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(folder, monkeypatch):
+    """No choice of an earlier test, in this process or on disk."""
+    monkeypatch.setattr(choices, "_here", {})
+    engine.forget()
+    yield
+    engine.forget()
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """One variation of each kind: compiling takes most of the time."""
+    monkeypatch.setattr(tune, "variations", lambda schedule, target: variations(schedule, target)[:1])
+
+
+def problem(dtype="float32", channels=(3, 4), groups=1, batch=1, geometry=None):
+    geometry = geometry or up((4, 5), 2, stride=2)
+    return Problem("conv_transpose", geometry, batch, *channels, groups, dtype)
+
+
+def quick(**keywords):
+    return tconv.tune(*SHAPES, stride=STRIDE, threads=1, seconds=0.01, **keywords)
+
+
+# ---- variations
+
+
+CASES = {
+    "pixels": (problem(channels=(8, 7), geometry=up((9, 40), 4, stride=2, padding=1), batch=2), False),
+    "channels": (problem(channels=(40, 48), geometry=up((4, 6), 3, stride=2, padding=1), batch=2), True),
+    "phases": (problem(channels=(40, 2), geometry=up((9, 6), 16, stride=8, padding=4)), False),
+    "planes": (problem(channels=(4, 4), groups=4, geometry=up((9, 40), 4, stride=2, padding=1)), False),
+    "own": (problem(channels=(40, 40), groups=40, geometry=up((9, 6), 4, stride=2, padding=1)), True),
+}
+every_case = pytest.mark.parametrize("kind", CASES)
+every_target = pytest.mark.parametrize("target", isa.ISAS.values(), ids=isa.ISAS)
+
+
+def scheduled(kind, target):
+    given, last = CASES[kind]
+    made = (offered.make() for offered in choose.offered(given, last, target))
+    return next(schedule for schedule in made if kind_of(schedule) == kind)
+
+
+@every_case
+@every_target
+def test_variations_are_other_schedules_of_the_kind_within_its_limits(kind, target):
+    schedule = scheduled(kind, target)
+    found = variations(schedule, target)
+    assert len(found) == len(set(found)) > 2
+    assert schedule not in found
+    for other in found:
+        assert (kind_of(other), other.problem, other.layout) == (kind, schedule.problem, schedule.layout)
+        assert allowed(other, target)
+        assert other.panel + other.block <= MOST_SCRATCH
+        fixed = {name: value for name, value in free(schedule).items() if name in FREE[kind]}
+        assert replace(other, **fixed) == schedule
+
+
+@every_case
+def test_what_is_not_allowed(kind):
+    target = isa.ISAS["avx512"]
+    schedule = scheduled(kind, target)
+    assert allowed(schedule, target)
+    wrong = [{"vectors": 0}, {"vectors": 33}, {"box": schedule.box[1:]}, {"box": (0, *schedule.box[1:])}]
+    wrong += [{"box": tuple(1000 * n for n in schedule.box)}]
+    wrong += {
+        "pixels": [{"channels": 8}, {"rows": 3}, {"flat": True, "box": (1, 4, 8)}, {"flat": True, "box": (1, 1, 40)}],
+        "channels": [{"part": 41}, {"pixels": 17}],
+        "phases": [{"part": 41}, {"part": 0}],
+        "planes": [{"flat": False}],
+        "own": [{"pixels": 0}],
+    }[kind]
+    for changes in wrong:
+        assert not allowed(replace(schedule, **changes), target), changes
+
+
+# ---- measuring and choosing
+
+
+@needs_kernels
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_the_best_is_chosen_and_used(few, layout):
+    shapes = [SHAPES[0] if layout == "channels_first" else (1, 4, 5, 3), SHAPES[1]]
+    found = tconv.tune(*shapes, stride=STRIDE, layout=layout, dtype="float64", threads=1, seconds=0.02)
+    times = [candidate.seconds for candidate in found.candidates]
+    assert times == sorted(times)
+    assert len({candidate.schedule for candidate in found.candidates}) == len(times) > 2
+    assert {found.model, found.chosen} <= set(found.candidates)
+    assert found.chosen in (found.candidates[0], found.model)
+    assert found.speedup >= 1
+    assert all(0 < candidate.share < 2 for candidate in found.candidates)
+    assert choose.choose(found.plan.problem, layout == "channels_last", isa.current()) == found.chosen.schedule
+    assert engine.ready(found.plan.problem, layout == "channels_last").schedule == found.chosen.schedule
+
+
+@needs_kernels
+def test_another_schedule_computes_the_same(few, monkeypatch):
+    """The slowest is remembered, so that what follows is not the model's choice."""
+    x, w = np.random.default_rng(0).random((2, 1, 3, 4, 5)).astype("float32")[0], np.ones(SHAPES[1], np.float32)
+    before = tconv.conv_transpose(x, w, stride=STRIDE, method="jit")
+    worst = quick().candidates[-1].schedule
+    given = problem()
+    assert worst != choose.by_model(given, False, isa.current())
+    choices.remember(given, False, isa.current(), worst)
+    engine.forget()
+    assert engine.ready(given, False).schedule == worst
+    after = tconv.conv_transpose(x, w, stride=STRIDE, method="jit")
+    np.testing.assert_allclose(after, before, rtol=1e-6)
+
+
+@needs_kernels
+@every_case
+def test_every_variation_agrees(kind):
+    """`tune` itself compares every bit; the first result is compared with another method here."""
+    given, last = CASES[kind]
+    shapes = [
+        (given.batch, given.in_channels, *given.geometry.coarse),
+        (given.in_channels, given.cout, *given.geometry.kernel),
+    ]
+    if last:
+        shapes[0] = (shapes[0][0], *shapes[0][2:], shapes[0][1])
+    keywords = {
+        **given.geometry.keywords,
+        "groups": given.groups,
+        "layout": "channels_last" if last else "channels_first",
+    }
+    found = tconv.tune(*shapes, **keywords, threads=1, seconds=0.01)
+    assert kind in {kind_of(candidate.schedule) for candidate in found.candidates}
+    x, w = (np.random.default_rng(0).integers(-3, 4, shape).astype("float32") for shape in shapes)
+    results = [tconv.conv_transpose(x, w, **keywords, method=method) for method in ("jit", "phases")]
+    np.testing.assert_array_equal(*results)
+
+
+@needs_kernels
+def test_a_candidate_that_is_wrong_is_an_error(few, monkeypatch):
+    original, seen = tune._Tuning.call, []
+
+    def call(self, made):
+        original(self, made)
+        seen.append(made.schedule)
+        self.y[..., -1] += made.schedule != seen[0]
+
+    monkeypatch.setattr(tune._Tuning, "call", call)
+    with pytest.raises(
+        RuntimeError, match=r"^tune: \w+: vectors .* gives another result than \w+: vectors .*, on conv_t"
+    ):
+        quick()
+    assert not choices._here
+
+
+@needs_kernels
+def test_a_small_gain_does_not_count(few, monkeypatch):
+    """What is within the noise of the model's choice is no reason to leave it."""
+
+    def in_turns(runs, first, effort, between):
+        between()
+        return {schedule: [1.0 - 0.001 * number] for number, schedule in enumerate(runs)}
+
+    monkeypatch.setattr(tune, "in_turns", in_turns)
+    found = quick()
+    assert found.chosen is found.model is not found.candidates[0]
+    assert found.speedup == 1
+
+
+@needs_kernels
+def test_the_table(few, folder):
+    found = quick()
+    first, header, *rows, last = str(found).splitlines()
+    assert first == f"x (1, 3, 4, 5), w (3, 4, 2, 2), float32, channels_first; {isa.current().name}, 1 thread"
+    assert header.split() == ["candidate", "ms", "of", "peak"]
+    assert len(rows) == len(found.candidates)
+    assert [row for row in rows if "< chosen" in row] == [rows[found.candidates.index(found.chosen)]]
+    assert [row for row in rows if row.endswith("the model's choice")] == [rows[found.candidates.index(found.model)]]
+    assert all(kind_of(c.schedule) in row and " box 1x" in row for c, row in zip(found.candidates, rows, strict=True))
+    assert (
+        last == f"{found.speedup:.2f} times as fast as the model's choice; remembered in this process and in {folder}"
+    )
+
+
+@needs_kernels
+def test_threads_are_as_they_were(few):
+    tconv.set_num_threads(2)
+    try:
+        assert quick().threads == 1
+        assert tconv.get_num_threads() == 2
+    finally:
+        tconv.set_num_threads(None)
+
+
+# ---- remembering
+
+
+@needs_kernels
+def test_a_new_process_reads_what_was_chosen(few, monkeypatch):
+    found = quick()
+    other = found.candidates[-1].schedule
+    assert choices.remember(problem(), False, isa.current(), other)
+    monkeypatch.setattr(choices, "_here", {})
+    assert choices.remembered(problem(), False, isa.current()) == other
+    choose.choose.cache_clear()
+    assert choose.choose(problem(), False, isa.current()) == other
+    for unlike in (problem("float64"), problem(batch=2), problem(channels=(3, 5))):
+        assert choices.remembered(unlike, False, isa.current()) is None
+    assert choices.remembered(problem(), True, isa.current()) is None
+    assert choices.remembered(problem(), False, isa.ISAS["neon"]) is None
+    cache.clear()
+    assert choices.remembered(problem(), False, isa.current()) is None
+
+
+@every_case
+@every_target
+def test_json_and_back(kind, target):
+    given, last = CASES[kind]
+    for schedule in (scheduled(kind, target), *variations(scheduled(kind, target), target)):
+        assert choices.from_json(choices.to_json(schedule), given, last, target) == schedule
+
+
+def changed(**values):
+    said = json.loads(choices.to_json(scheduled("pixels", isa.ISAS["avx512"])))
+    return json.dumps({**said, **values}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xfe",
+        b"not JSON",
+        b"[1, 2]",
+        b"{}",
+        b'{"kind": "pixels"}',
+        changed(kind="unheard of"),
+        changed(kind="channels"),
+        changed(kind=["pixels"]),
+        changed(vectors="2"),
+        changed(vectors=2.0),
+        changed(vectors=True),
+        changed(vectors=1000),
+        changed(flat=1),
+        changed(box=7),
+        changed(box=[1, 2]),
+        changed(box=[1, 2, "3"]),
+        changed(box=[1, 2, True]),
+        changed(box=[1, 2, 41]),
+        changed(more=1),
+    ],
+)
+def test_what_is_wrong_or_foreign_is_not_used(content):
+    given, last = CASES["pixels"]
+    target = isa.ISAS["avx512"]
+    assert choices.from_json(content, given, last, target) is None
+    cache.write(choices._key(given, last, target), choices._sources(), content)
+    assert choose.choose(given, last, target) == choose.by_model(given, last, target)
+
+
+def test_the_same_content_is_used_where_it_is_right():
+    given, last = CASES["pixels"]
+    target = isa.ISAS["avx512"]
+    cache.write(choices._key(given, last, target), choices._sources(), changed(box=[1, 2, 40], flat=False))
+    assert choose.choose(given, last, target).box == (1, 2, 40)
+
+
+def test_what_others_may_have_written_is_not_used(folder):
+    given, last = CASES["pixels"]
+    target = isa.ISAS["avx512"]
+    assert choices.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
+    choices._here.clear()
+    folder.chmod(0o777)
+    with pytest.warns(RuntimeWarning, match="^tconv does not use its cache of compiled kernels: "):
+        assert choices.remembered(given, last, target) is None
+
+
+@needs_kernels
+def test_where_nothing_can_be_kept_the_choice_holds_in_this_process(few, folder):
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    with pytest.warns(RuntimeWarning):
+        found = quick()
+    assert found.kept == ""
+    assert str(found).endswith("; remembered in this process only")
+    assert choose.choose(found.plan.problem, False, isa.current()) == found.chosen.schedule
+
+
+def test_choices_of_other_sources_are_not_used(monkeypatch):
+    given, last = CASES["pixels"]
+    target = isa.ISAS["avx512"]
+    assert choices.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
+    choices._here.clear()
+    monkeypatch.setattr(choices, "_sources", lambda: "e" * 16)
+    assert choices.remembered(given, last, target) is None
+
+
+# ---- errors
+
+
+ERRORS = [
+    ({"stride": 0}, ValueError, "stride must be an integer of at least 1; got 0"),
+    ({"layout": "nhwc"}, ValueError, 'layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
+    ({"dtype": "int8"}, ValueError, 'method "jit" computes float32 and float64 only, not int8'),
+    ({"threads": 0}, ValueError, "threads must be an integer of at least 1; got 0"),
+    ({"threads": 1.5}, TypeError, "threads must be an integer of at least 1; got 1.5 of type float"),
+    ({"threads": 5000}, ValueError, "threads must be at most 1024; got 5000"),
+    ({"seconds": 0}, ValueError, "seconds must be more than 0 and finite; got 0"),
+    ({"seconds": float("nan")}, ValueError, "seconds must be more than 0 and finite; got nan"),
+    ({"seconds": "1"}, TypeError, "seconds must be a number; got '1' of type str"),
+    ({"seconds": True}, TypeError, "seconds must be a number; got True of type bool"),
+    ({"x_shape": 3}, TypeError, "x_shape must be a shape or an array; got 3 of type int"),
+    ({"x_shape": (0, 3, 4, 5)}, ValueError, "x_shape must have at least 1 image to measure with; got (0, 3, 4, 5)"),
+    ({"x_shape": (1, 4, 4, 5)}, ValueError, "x must have 3 channels, the first size of w; got 4"),
+]
+
+
+@needs_kernels
+@pytest.mark.parametrize(("wrong", "kind", "text"), ERRORS)
+def test_errors(wrong, kind, text):
+    keywords = {"x_shape": SHAPES[0], "w_shape": SHAPES[1], **wrong}
+    with pytest.raises(kind) as error:
+        tconv.tune(**keywords)
+    assert str(error.value) == f"tune: {text}"
+
+
+@needs_kernels
+def test_an_unknown_processor_is_an_error(monkeypatch):
+    monkeypatch.setenv("TCONV_ISA", "sse9")
+    with pytest.raises(ValueError, match=r"^tune: TCONV_ISA must be one of .* on this machine, or unset; got 'sse9'$"):
+        quick()
+    assert os.environ["TCONV_ISA"] == "sse9"
