@@ -9,7 +9,7 @@ X, W, Y = np.ones((2, 8, 4, 5), np.float32), np.ones((8, 6, 3, 3), np.float32), 
 FOR_UP = "\n  called with x=float32 (2, 8, 4, 5), w=float32 (8, 6, 3, 3)"
 FOR_DOWN = "\n  called with y=float32 (2, 6, 9, 11), w=float32 (8, 6, 3, 3)"
 FOR_GRADIENT = "\n  called with x=float32 (2, 8, 4, 5), y=float32 (2, 6, 9, 11)"
-DTYPES = "float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64"
+DTYPES = "float16, bfloat16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64"
 READ_ONLY = np.empty((2, 6, 6, 7), np.float32)
 READ_ONLY.flags.writeable = False
 

@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from registry import computes, every_method
+from registry import computes, every_method, needs_kernels
 
 import tconv
 from tconv.methods import METHODS
@@ -86,6 +86,46 @@ def test_a_plan_prints_what_was_picked_and_why():
     ]
     assert {line.split()[0] for line in lines[5:]} == set(METHODS)
     assert [line.split()[0] for line in lines[5:] if line.endswith("<")] == ["gemm"]
+
+
+@needs_kernels
+def test_a_plan_of_the_engine_prints_what_the_engine_does(monkeypatch):
+    from tconv.jit import describe
+
+    plan = tconv.plan(*SHAPES, stride=2, padding=1, method="jit")
+    said = str(describe.of_problem(plan.problem, False)).splitlines()
+    shown = str(plan).splitlines()[5 + len(METHODS) :]
+    assert shown[0] == f"  the engine: {said[0]}"
+    assert shown[1] == (
+        "    arrays    x and y are used in place where they are contiguous in channels_first; "
+        "other strides are copied once"
+    )
+    assert shown[2:] == [f"  {line}" for line in said[1:]]
+
+
+@needs_kernels
+def test_a_plan_of_the_engine_prints_which_arrays_are_copied():
+    half = str(tconv.plan(*SHAPES, stride=2, dtype="float16", method="jit")).splitlines()
+    assert "    arrays    x and w are copied as float32, the result is rounded once" in half
+    last = str(tconv.plan((32, 32, 64), SHAPES[1], stride=2, layout="channels_last", method="jit")).splitlines()
+    assert any("where they are contiguous in channels_last; " in line for line in last)
+
+
+@needs_kernels
+def test_a_plan_of_the_engine_prints_where_there_is_none(monkeypatch):
+    """Such as one that was made on another machine."""
+    plan = tconv.plan(*SHAPES, stride=2, padding=1, method="jit")
+    monkeypatch.setenv("TCONV_ISA", "sse9")
+    assert "  the engine: TCONV_ISA must be one of " in str(plan)
+    monkeypatch.setattr("tconv.jit.compile.available", lambda: "llvmlite is not installed: pip install llvmlite")
+    shown = str(plan).splitlines()[5 + len(METHODS) :]
+    assert shown[0] == "  the engine: llvmlite is not installed: pip install llvmlite"
+    assert len(shown) == 2
+
+
+@needs_kernels
+def test_a_plan_without_images_prints():
+    assert "the engine" not in str(tconv.plan((0, 2, 4), (2, 3, 3), method="jit"))
 
 
 def test_a_method_without_the_memory_is_not_picked():

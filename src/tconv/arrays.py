@@ -9,23 +9,35 @@ import numpy as np
 
 from tconv import checks
 
-#: The allowed dtypes, and the one each is computed in: float16 in float32, then rounded; integers wrap as NumPy's do.
+#: The allowed dtypes, and the one each is computed in: float16 and bfloat16 in float32, then rounded once; integers
+#: wrap as NumPy's do. NumPy knows bfloat16 once ml_dtypes is imported, which whoever has such arrays has done.
 DTYPES = {
     "float16": "float32",
+    "bfloat16": "float32",
     "float32": "float32",
     "float64": "float64",
     **{name: name for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
 }
-_NAMES = {dtype: name for name in DTYPES for dtype in (np.dtype(name), np.dtype(name).newbyteorder("S"))}
+_NAMES = {
+    dtype: name for name in DTYPES if name != "bfloat16" for dtype in (np.dtype(name), np.dtype(name).newbyteorder("S"))
+}
 
 
 def dtype_name(name: str, dtype: Any) -> str:
     """The name of an allowed dtype, whatever its byte order."""
     try:
-        return _NAMES[np.dtype(dtype)]
-    except (TypeError, KeyError):
+        known = _known(np.dtype(dtype))
+    except TypeError:
+        known = None
+    if known is None:
         shown = str(dtype) if isinstance(dtype, np.dtype) else checks.shorten(dtype)
         checks.wrong_type(f"{name} must be one of {', '.join(DTYPES)}; got {shown}")
+    return known
+
+
+def _known(dtype: np.dtype[Any]) -> str | None:
+    """The name of an allowed dtype; None for another."""
+    return "bfloat16" if dtype.name == "bfloat16" else _NAMES.get(dtype)
 
 
 def array(name: str, value: object) -> None:
@@ -38,7 +50,7 @@ def array(name: str, value: object) -> None:
 def same_dtype(name: str, value: Any, other: str, dtype: str) -> None:
     """An array of the dtype that another argument has."""
     array(name, value)
-    if _NAMES.get(value.dtype) != dtype:
+    if _known(value.dtype) != dtype:
         checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}")
 
 

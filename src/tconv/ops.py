@@ -62,8 +62,9 @@ def conv_transpose(
         method: "auto", or a name in `tconv.methods.METHODS`; `tconv.plan` tells what "auto" picks and why.
         out: an array for the result, with any strides, that shares no memory with the others.
 
-    All arrays have one dtype: float32 or float64; float16, which is computed in float32 and rounded once; or an integer
-    type, whose sums wrap around as NumPy's do. NaN and Inf reach the cells that a tap ties to them, and no others.
+    All arrays have one dtype: float32 or float64; float16 or bfloat16 (of ml_dtypes), which are computed in float32 and
+    rounded once; or an integer type, whose sums wrap around as NumPy's do. NaN and Inf reach the cells that a tap ties
+    to them, and no others.
 
     Returns:
         A new array of shape (N, Cout, *fine), or `out`. The other arrays are not changed.

@@ -1,6 +1,8 @@
 """`tconv explain`: its text in full, and its numbers against those of the library."""
 
 import numpy as np
+import pytest
+from registry import needs_kernels
 
 import tconv
 from tconv.conventions import DIALECTS
@@ -125,3 +127,112 @@ def test_explain_names_what_groups_must_divide(run):
     code, out, err = run("explain --coarse 3 --kernel 3 --groups 2 --in-channels 3")
     assert (code, out) == (2, "")
     assert err.startswith("tconv explain: --groups must divide --in-channels = 3; got 2\n")
+
+
+# ---- --plan
+
+LAYER = "explain --coarse 16x32 --kernel 4 --stride 2 --padding 1 --in-channels 64 --out-channels 32"
+
+
+def section(out, heading):
+    """The lines below a heading."""
+    return out.partition(f"\n{heading}\n")[2].partition("\n\n")[0].splitlines()
+
+
+@pytest.fixture
+def wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@needs_kernels
+def test_the_plan_of_the_engine(run, wide):
+    from tconv.jit import describe
+
+    code, out, err = run(f"{LAYER} --plan --batch 3 --layout channels_last --threads 2")
+    assert (code, err) == (0, "")
+    problem = tconv.plan((3, 16, 32, 64), (64, 32, 4, 4), stride=2, padding=1, layout="channels_last").problem
+    said = describe.of_problem(problem, True, threads=2)
+    call, kernels, *rest = section(out, "The engine's plan")
+    assert call == "call      batch 3, float32, channels_last"
+    assert kernels == f"kernels   {said.title()}"
+    assert rest == [f"{name:<10}{value}" for name, value in said.facts()]
+
+
+@needs_kernels
+def test_without_plan_there_is_none(run):
+    out = run(LAYER)[1]
+    assert "engine" not in out
+    assert "engine" in run(f"{LAYER} --plan")[1]
+
+
+@needs_kernels
+def test_the_plan_as_json(run_json):
+    said = run_json(f"{LAYER} --plan --dtype float64 --threads 1")["plan"]
+    assert (said["batch"], said["dtype"], said["layout"], said["threads"]) == (1, "float64", "channels_first", 1)
+    geometry = tconv.Geometry.conv_transpose((16, 32), 4, stride=2, padding=1)
+    assert said["flops"] == geometry.work(64, 32).flops <= said["executed"]
+    assert said["bytes"] == geometry.work(64, 32, itemsize=8).bytes
+    assert 0 < said["share"] <= 1
+    assert said["ceiling"]["measured"] is False
+    assert said["roofline"] == min(said["ceiling"]["peak"], said["intensity"] * said["ceiling"]["bandwidth"])
+    assert "plan" not in run_json(LAYER)
+
+
+@needs_kernels
+def test_peak_and_bandwidth_are_measured_where_that_is_asked_for(run, run_json, wide):
+    ceiling = run_json(f"{LAYER} --plan --measure --threads 1")["plan"]["ceiling"]
+    assert ceiling["measured"] is True
+    assert ceiling["peak"] > 1e8
+    assert ceiling["bandwidth"] > 1e8
+    assert " GFLOP/s (measured): " in run(f"{LAYER} --plan --measure --threads 1")[1]
+
+
+@needs_kernels
+def test_the_set_of_instructions_is_the_one_that_is_forced(run, monkeypatch):
+    from tconv.jit import isa
+
+    for name in isa.available():
+        monkeypatch.setenv("TCONV_ISA", name)
+        assert f" in lanes, {name}, " in run(f"{LAYER} --plan")[1]
+    monkeypatch.setenv("TCONV_ISA", "sse9")
+    code, out, err = run(f"{LAYER} --plan")
+    assert (code, out) == (2, "")
+    assert err.startswith("tconv explain: TCONV_ISA must be one of ")
+
+
+@needs_kernels
+def test_what_the_engine_cannot_compute_is_said(run, run_json):
+    refusal = 'method "jit" computes float32 and float64 only, not int8'
+    assert section(run(f"{LAYER} --plan --dtype int8")[1], "The engine's plan") == [refusal]
+    assert run_json(f"{LAYER} --plan --dtype int8")["plan"]["refused"] == refusal
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("--batch 3", "--batch must come with --plan"),
+        ("--dtype float64", "--dtype must come with --plan"),
+        ("--layout channels_last", "--layout must come with --plan"),
+        ("--threads 1", "--threads must come with --plan"),
+        ("--measure", "--measure must come with --plan"),
+        ("--plan --batch 0", "--batch must be an integer of at least 1; got 0"),
+        ("--plan --threads 0", "--threads must be an integer from 1 to 1024; got 0"),
+        ("--plan --layout nhwc", '--layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
+    ],
+)
+def test_wrong_options_of_the_plan(run, given, message):
+    code, out, err = run(f"{LAYER} {given}")
+    assert (code, out) == (2, "")
+    assert err == f"tconv explain: {message}\nTry 'tconv explain --help'.\n"
+
+
+def test_an_unknown_dtype_is_a_usage_error(run):
+    code, _, err = run(f"{LAYER} --plan --dtype complex64")
+    assert code == 2
+    assert err.startswith("tconv explain: --dtype must be one of float16, ")
+
+
+def test_a_plan_that_no_memory_holds_is_a_usage_error(run):
+    code, _, err = run("explain --coarse 1000000000000x3 --kernel 3 --plan")
+    assert code == 2
+    assert err.startswith("tconv explain: the result must fit into memory, ")

@@ -13,6 +13,7 @@ from tconv.arguments import LAYOUTS, Layout
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.geometry import Geometry
+from tconv.jit import isa
 from tconv.plan import Plan
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Wanted:
         """What the engine would do."""
         channels = {"in": in_channels, "out": out_channels, "groups": groups}
         with usage_errors():
+            if isa.available():
+                isa.current()  # a wrong TCONV_ISA is no property of the layer
             made = self._plan(geometry, channels)
         given = {"batch": self.batch, "dtype": self.dtype, "layout": self.layout}
         if isinstance(made, str):

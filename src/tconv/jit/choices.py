@@ -84,10 +84,10 @@ def _key(problem: Problem, channels_last: bool, isa: Isa) -> str:
 @lru_cache(maxsize=1)
 def _sources() -> str:
     """A digest of the code that schedules and kernels come from: what was best before it changed is not used after."""
-    here, digest = Path(__file__).parent, hashlib.sha256(f"{tconv.__version__} {compiler._generator()}".encode())
-    for name in ("choices", "choose", "kinds", "lines", "program", "pixels", "channels", "depthwise", "variations"):
+    digest = hashlib.sha256(f"{tconv.__version__} {compiler._generator()}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
         try:
-            digest.update((here / f"{name}.py").read_bytes())
+            digest.update(path.read_bytes())
         except OSError:  # installed without sources: nobody edits them
-            digest.update(name.encode())
+            digest.update(path.name.encode())
     return digest.hexdigest()[:16]

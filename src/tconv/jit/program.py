@@ -211,3 +211,11 @@ def spans(total: range, most: int) -> list[range]:
 def dot(a: Sequence[int], b: Sequence[int]) -> int:
     """The sum of products."""
     return sum(x * y for x, y in zip(a, b, strict=True))
+
+
+def flat(index: list[int] | tuple[int, ...], shape: list[int] | tuple[int, ...]) -> int:
+    """The number of an entry of an array of this shape."""
+    flat = 0
+    for i, n in zip(index, shape, strict=True):
+        flat = flat * n + i
+    return flat

@@ -1,0 +1,138 @@
+"""The program of a depthwise schedule: its weights, copies and rows as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+
+from tconv.jit.depthwise import PlaneSchedule
+from tconv.jit.kernels.abi import Context, Header, Tile
+from tconv.jit.lines import phase_taps, shifts
+from tconv.jit.pixels_tables import PixelTables
+from tconv.jit.program import dot, flat
+
+
+class PlaneTables(PixelTables):
+    """Writes the tables of a schedule."""
+
+    s: PlaneSchedule
+
+    def sizes(self) -> dict[Context, int]:
+        """Also the distance of rows."""
+        s = self.s
+        rows = {
+            Context.SOURCE_ROW: s.pitch * self.size,
+            Context.Y_ROW: s.outer[-1].stride * self._row(),
+            Context.Y_PHASE: self._row(),
+        }
+        return {**super().sizes(), **rows}
+
+    def header(self) -> dict[Header, int]:
+        """Where kernels write."""
+        return {Header.DIRECT: int(not self.s.through_block), Header.TILES_OUTSIDE: 1}
+
+    def _row(self) -> int:
+        """Bytes from a row of the target to the next."""
+        s = self.s
+        return s.last.fine * s.last.y_step if s.through_block else s.outer[-1].y_step
+
+    # ---- weights
+
+    def _row_weights(self) -> list[list[tuple[int, int]]]:
+        """For each row shift the (tap before the last, tap of the last axis) of its weights, in order."""
+        s = self.s
+        inner = {(b, shift): tap for b, taps in enumerate(phase_taps(s.last)) for tap, shift in taps}
+        rows = {(a, shift): tap for a, taps in enumerate(phase_taps(s.outer[-1])) for tap, shift in taps}
+        of_row = sorted({shift for _, shift in rows})
+        return [
+            [(rows[a, row], inner[b, shift]) for shift, fed in stage for a, b in fed]
+            for row, stage in zip(of_row, s.row_stages(), strict=True)
+        ]
+
+    def _phases_before(self) -> list[tuple[int, ...]]:
+        return list(product(*(range(line.stride) for line in self.s.outer[:-1])))
+
+    def _block_of(self, phase: tuple[int, ...]) -> list[int]:
+        """The taps of the whole kernel that reach rows of a phase of the axes before the last two, in order."""
+        s = self.s
+        kernel = [line.kernel for line in s.layout.lines]
+        taps = [phase_taps(line)[b] for line, b in zip(s.outer[:-1], phase, strict=True)]
+        return [
+            flat((*(t for t, _ in before), *pair), kernel)
+            for before in product(*taps)
+            for row in self._row_weights()
+            for pair in row
+        ]
+
+    def _weights(self, g: int) -> None:
+        s, p, w = self.s, self.s.problem, self.writer
+        start = w.packed
+        bias = w.reserve(w.room(1, p.cout))
+        w.block(bias, [range(p.cout)], source=g * p.cout, bias=True)
+        blocks = [self._block_of(phase) for phase in self._phases_before()]
+        self.per_phase = w.room(1, max(map(len, blocks)))
+        for channel in range(p.cout):
+            here = w.reserve(self.per_phase * len(blocks))
+            for number, taps in enumerate(blocks):
+                if taps:
+                    w.block(here + number * self.per_phase, [taps], source=(g * p.cout + channel) * p.taps)
+            if g == 0:
+                w.tile({
+                    Tile.W: here - start,
+                    Tile.BIAS: bias - start + channel * self.size,
+                    Tile.Y: channel * s.layout.y_channel,
+                    Tile.TARGET: 0 if s.through_block else channel * s.layout.y_channel,
+                    Tile.COUNT: 1,
+                })  # fmt: skip
+
+    # ---- ops
+
+    def _ops(self, box: tuple[range, ...]) -> None:
+        """For each phase and q of the axes before the last two, one op for all rows of the chunk."""
+        s = self.s
+        blocks = [self._block_of(phase) for phase in self._phases_before()]
+        per_phase = self.writer.room(1, max(map(len, blocks)))
+        before = s.outer[:-1]
+        for number, phase in enumerate(self._phases_before()):
+            valid = [
+                range(max(q.start, line.first(b)), min(q.stop, line.end(b)))
+                for q, line, b in zip(box, before, phase, strict=False)
+            ]
+            for q in product(*valid):
+                for rows in self._alike(box[-2]):
+                    self._op(box, phase, q, rows, number * per_phase)
+
+    def _alike(self, rows: range) -> Iterator[range]:
+        """The rows, cut before the last one if not all of its phases exist."""
+        line = self.s.outer[-1]
+        whole = range(rows.start, min(rows.stop, line.fine // line.stride)) if self.s.rows > 1 else rows
+        if whole:
+            yield whole
+        if whole.stop < rows.stop:
+            yield range(max(whole.stop, rows.start), rows.stop)
+
+    def _op(
+        self, box: tuple[range, ...], phase: tuple[int, ...], q: tuple[int, ...], rows: range, weights: int
+    ) -> None:
+        s = self.s
+        line, taps = s.outer[-1], [phase_taps(axis)[b] for axis, b in zip(s.outer[:-1], phase, strict=True)]
+        needed = [n.start + shifts(axis).start for n, axis in zip(box, s.outer, strict=False)]
+        sources = []
+        of_row = sorted({shift for phase_ in phase_taps(line) for _, shift in phase_})
+        for before in product(*taps):
+            cells = [q_ + shift for q_, (_, shift) in zip(q, before, strict=True)]
+            for shift in of_row:
+                position = [c - n for c, n in zip([*cells, rows.start + shift], needed, strict=True)]
+                sources.append(self.size * (s.before + flat(position, s.slots) * s.pitch))
+        o = [q_ * axis.stride + b for q_, axis, b in zip((*q, rows.start), s.outer, (*phase, 0), strict=True)]
+        start = box[-1].start * s.last.stride
+        y = dot(o, [axis.y_step for axis in s.outer]) + start * s.last.y_step
+        elements = min(s.last.fine, box[-1].stop * s.last.stride) - start
+        phases = min(s.rows, line.fine - rows.start * line.stride) if s.rows > 1 else 1
+        kernel = s.repeats.index(prod(map(len, taps)))
+        target = 0 if s.through_block else y
+        self.writer.op(kernel, target, weights, len(rows), phases, elements, *sources)
+        if s.through_block:
+            written = (len(rows) - 1) * line.stride + phases if s.rows > 1 else len(rows)
+            self.writer.op(len(s.repeats), 0, y, written * elements)
