@@ -1,4 +1,4 @@
-"""Transposed convolution: exact and explained."""
+"""Transposed convolution: exact, explained, and fast."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

@@ -37,7 +37,8 @@ def dtype_name(name: str, dtype: Any) -> str:
 
 def _known(dtype: np.dtype[Any]) -> str | None:
     """The name of an allowed dtype; None for another."""
-    return "bfloat16" if dtype.name == "bfloat16" else _NAMES.get(dtype)
+    # The name of a dtype is slow to ask for.
+    return _NAMES.get(dtype) or ("bfloat16" if dtype.name == "bfloat16" else None)
 
 
 def array(name: str, value: object) -> None:

@@ -66,7 +66,8 @@ class Plan:
     @property
     def result_shape(self) -> tuple[int, ...]:
         """The shape of what is returned: y of conv_transpose, x of conv, w of weight_gradient."""
-        return {"x": self.x_shape, "w": self.w_shape, "y": self.y_shape}[self.problem.written]
+        written = self.problem.written
+        return self.y_shape if written == "y" else self.x_shape if written == "x" else self.w_shape
 
     def _shape(self, channels: int, size: tuple[int, ...]) -> tuple[int, ...]:
         inner = (channels, *size) if self.layout == "channels_first" else (*size, channels)

@@ -15,15 +15,16 @@ import mmap
 import os
 import sys
 from collections import Counter
+from math import prod
 from typing import Any
 
 import numpy as np
-from running import arrays, check, problem_of
-from schedules import kind_of
+from running import Truth, arrays, problem_of
 
 import tconv
 from tconv.jit import choose, engine, isa, launch, lines
 from tconv.jit import compile as compiler
+from tconv.jit.kinds import kind_of
 from tconv.problem import Problem
 
 PAGE = mmap.PAGESIZE
@@ -74,8 +75,8 @@ def drawn(rng: np.random.Generator) -> Problem:
         groups = int(rng.choice([1, 1, 2, 3]))
         cin, cout = (groups * int(rng.choice([1, 2, 3, 5, 16, 33], p=p)) for p in (_FEW, _MANY))
         if rng.random() < 0.2:
-            groups = cin
-            cout = cin * int(rng.choice([1, 2]))
+            groups = cin = int(rng.choice([2, 5, 16, 21]))
+            cout = cin * int(rng.choice([1, 1, 2]))
         batch, dtype = int(rng.choice([1, 2, 5])), str(rng.choice(["float32", "float64"], p=[0.8, 0.2]))
         geometry = tconv.Geometry.conv_transpose(coarse, kernel, **sizes)
         return problem_of(geometry, dtype, batch=batch, cin=cin, cout=cout, groups=groups)
@@ -92,61 +93,64 @@ def _window(rng: np.random.Generator) -> tuple[Any, ...]:
     return kernel, stride, padding, int(rng.integers(0, max(stride, dilation))), dilation
 
 
-def run(problem: Problem, channels_last: bool, schedule: Any, target: isa.Isa, end: str, threads: int) -> None:
-    """One schedule, every array and table against a page; the result is right."""
-    x, w, bias = arrays(problem)
-    program = schedule.program(threads)
-    machine, words = compiler.machine(schedule.code, target), placed(program.words, "high")
-    in_memory = placed(np.ascontiguousarray(np.moveaxis(x, 1, -1)) if channels_last else x, end)
-    y = _result(problem, channels_last, end)
-    packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
-    (first, count), address = program.blocks, words.ctypes.data
-    w_there, bias_there = placed(w, end), placed(bias, end)
-    there = (w_there.ctypes.data, bias_there.ctypes.data, packed.ctypes.data)
-    assert not machine.pack(address, address + 8 * first, count, *there)
-    launch.run(machine, address, in_memory.ctypes.data, packed.ctypes.data, y.ctypes.data, scratch.ctypes.data, threads)
-    check(problem, np.moveaxis(y, -1, 1) if channels_last else y, x, w, bias)
+class Drawn:
+    """A problem, its arrays, and the right result."""
 
+    def __init__(self, problem: Problem, channels_last: bool) -> None:
+        self.problem, self.last = problem, channels_last
+        x, self.w, self.bias = arrays(problem)
+        self.truth = Truth(problem, x, self.w, self.bias)
+        self.x = np.ascontiguousarray(np.moveaxis(x, 1, -1)) if channels_last else x
 
-def _result(problem: Problem, channels_last: bool, end: str) -> np.ndarray:
-    fine, channels = problem.geometry.fine, problem.out_channels
-    shape = (problem.batch, *fine, channels) if channels_last else (problem.batch, channels, *fine)
-    empty = guarded(int(np.prod(shape)) * problem.itemsize, end)
-    return empty.view(problem.dtype).reshape(shape)
+    def place(self, end: str) -> dict[str, np.ndarray]:
+        """Every array at an end of memory of its own."""
+        fine, channels = self.problem.geometry.fine, self.problem.out_channels
+        shape = (self.problem.batch, *((*fine, channels) if self.last else (channels, *fine)))
+        out = guarded(prod(shape) * self.problem.itemsize, end).view(self.problem.dtype).reshape(shape)
+        return {"x": placed(self.x, end), "w": placed(self.w, end), "bias": placed(self.bias, end), "out": out}
 
+    def check(self, y: np.ndarray) -> None:
+        """The result is right."""
+        self.truth.check(np.moveaxis(y, -1, 1) if self.last else y)
 
-def call(problem: Problem, channels_last: bool, end: str, trip: str = "") -> None:
-    """The same through the public function; `trip` names an array to be moved by one element, out of its place."""
-    engine._local.scratch_size, engine._local.packed = 0, np.empty(0, np.uint8)
-    x, w, bias = arrays(problem)
-    in_layout = np.ascontiguousarray(np.moveaxis(x, 1, -1)) if channels_last else x
-    given = {"x": placed(in_layout, end), "w": placed(w, end), "bias": placed(bias, end)}
-    given["out"] = _result(problem, channels_last, end)
-    if trip:
-        moved = given[trip]
-        further = moved.ctypes.data + moved.itemsize
-        memory = (ctypes.c_char * moved.nbytes).from_address(further)
-        given[trip] = np.frombuffer(memory, moved.dtype).reshape(moved.shape)
-    layout = "channels_last" if channels_last else "channels_first"
-    keywords = {**problem.geometry.keywords, "groups": problem.groups, "layout": layout, "method": "jit"}
-    y = tconv.conv_transpose(given["x"], given["w"], given["bias"], out=given["out"], **keywords)
-    check(problem, np.moveaxis(y, -1, 1) if channels_last else y, x, w, bias)
+    def run(self, schedule: Any, target: isa.Isa, end: str, threads: int) -> None:
+        """By one schedule, whose tables lie against a page too."""
+        program, given = schedule.program(threads), self.place(end)
+        machine, words = compiler.machine(schedule.code, target), placed(program.words, "high")
+        packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
+        (first, count), address = program.blocks, words.ctypes.data
+        weights = (given["w"].ctypes.data, given["bias"].ctypes.data)
+        assert not machine.pack(address, address + 8 * first, count, *weights, packed.ctypes.data)
+        addresses = (a.ctypes.data for a in (given["x"], packed, given["out"], scratch))
+        launch.run(machine, address, *addresses, threads)
+        self.check(given["out"])
+
+    def call(self, end: str, trip: str = "") -> None:
+        """By the public function; `trip` names an array to be moved by one element, out of its place."""
+        engine._local.scratch_size, engine._local.packed = 0, np.empty(0, np.uint8)
+        given = self.place(end)
+        if trip:
+            moved = given[trip]
+            memory = (ctypes.c_char * moved.nbytes).from_address(moved.ctypes.data + moved.itemsize)
+            given[trip] = np.frombuffer(memory, moved.dtype).reshape(moved.shape)
+        layout = "channels_last" if self.last else "channels_first"
+        keywords = {**self.problem.geometry.keywords, "groups": self.problem.groups, "layout": layout}
+        self.check(tconv.conv_transpose(**given, **keywords, method="jit"))
 
 
 def every(target: isa.Isa, seed: int, count: int) -> None:
-    """Random problems."""
+    """Random problems, by every kind of schedule that can serve them and by the one that is chosen."""
     rng, done = np.random.default_rng(seed), Counter[str]()
     for number in range(count):
         problem, channels_last, threads = drawn(rng), number % 2 == 1, 1 + number % 3
         print(f"{number}: {problem}, channels_last={channels_last}", flush=True)
-        layout = lines.spread_out(problem, channels_last)
+        layout, one = lines.spread_out(problem, channels_last), Drawn(problem, channels_last)
         schedules = [kind.make() for kind in choose.kinds(problem, layout, target)]
-        for schedule in schedules:
-            done[kind_of(schedule)] += 1
-            for end in ("low", "high"):
-                run(problem, channels_last, schedule, target, end, threads)
+        done.update(map(kind_of, schedules))
         for end in ("low", "high"):
-            call(problem, channels_last, end)
+            for schedule in schedules:
+                one.run(schedule, target, end, threads)
+            one.call(end)
     print(json.dumps(done))
 
 
@@ -158,7 +162,7 @@ def main(name: str, seed: str, count: str, trip: str = "") -> None:
     tconv.set_num_threads(3)
     if count == "trip":
         geometry = tconv.Geometry.conv_transpose((5, 64), 4, stride=2, padding=1)
-        call(problem_of(geometry, cin=16, cout=16), False, "high", trip)
+        Drawn(problem_of(geometry, cin=16, cout=16), False).call("high", trip)
     else:
         every(isa.ISAS[name], int(seed), int(count))
 

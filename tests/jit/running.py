@@ -23,7 +23,6 @@ ISAS = [
 ]
 #: The best of them, where one is enough.
 BEST = ISAS[:1]
-LAYOUTS = ("channels_first", "channels_last")
 DTYPES = ("float32", "float64")
 
 
@@ -76,28 +75,28 @@ class Ready:
         return np.moveaxis(y, -1, 1) if self.last else y
 
 
-def exact(problem: Problem, x, w, bias=None) -> np.ndarray:
-    """The result by the sparse matrix in float64."""
-    keywords = {**problem.geometry.keywords, "groups": problem.groups, "method": "matrix"}
-    bias = None if bias is None else bias.astype(np.float64)
-    return tconv.conv_transpose(x.astype(np.float64), w.astype(np.float64), bias, **keywords)
+class Truth:
+    """What a problem gives, by the sparse matrix in float64, and how far a result may be off."""
 
+    def __init__(self, problem: Problem, x, w, bias=None) -> None:
+        self.problem = problem
+        self.exact = self._by_matrix(x, w, bias)
+        # Whatever the order of the sums: n eps sum |x| |w|, for n terms (N. Higham, "Accuracy and Stability of
+        # Numerical Algorithms", section 3.1).
+        terms, limits = problem.cin * problem.taps + 2, np.finfo(problem.dtype)
+        magnitude = self._by_matrix(np.abs(x), np.abs(w), None if bias is None else np.abs(bias))
+        self.bound = terms * limits.eps * magnitude + limits.tiny
 
-def bound(problem: Problem, x, w, bias=None) -> np.ndarray:
-    """How far a result in the problem's dtype may be off, whatever the order of its sums: n eps sum |x| |w|.
+    def _by_matrix(self, x, w, bias) -> np.ndarray:
+        keywords = {**self.problem.geometry.keywords, "groups": self.problem.groups, "method": "matrix"}
+        bias = None if bias is None else bias.astype(np.float64)
+        return tconv.conv_transpose(x.astype(np.float64), w.astype(np.float64), bias, **keywords)
 
-    n counts the terms of the longest sum. (N. Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1.)
-    """
-    terms = problem.cin * problem.taps + 2
-    magnitude = exact(problem, np.abs(x), np.abs(w), None if bias is None else np.abs(bias))
-    return terms * np.finfo(problem.dtype).eps * magnitude + np.finfo(problem.dtype).tiny
-
-
-def check(problem: Problem, result, x, w, bias=None) -> None:
-    """The result is that of the definition, up to rounding, and no element is left as it was."""
-    assert not np.isnan(result).any()
-    worst = np.abs(result - exact(problem, x, w, bias)) - bound(problem, x, w, bias)
-    assert (worst <= 0).all(), f"off by {worst.max()} more than rounding at {np.argwhere(worst > 0)[:5].tolist()}"
+    def check(self, result) -> None:
+        """The result, channels first, is that up to rounding, and no element is left as it was."""
+        assert not np.isnan(result).any()
+        worst = np.abs(result - self.exact) - self.bound
+        assert (worst <= 0).all(), f"off by {worst.max()} more than rounding at {np.argwhere(worst > 0)[:5].tolist()}"
 
 
 @lru_cache(maxsize=256)

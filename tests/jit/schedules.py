@@ -11,21 +11,11 @@ from running import problem_of
 
 from tconv import Geometry
 from tconv.jit import choose, isa
-from tconv.jit.channels import ChannelSchedule
-from tconv.jit.depthwise import PlaneSchedule
+from tconv.jit.kinds import kind_of
 from tconv.jit.lines import Line, layout_of, phase_taps, spread_out
 from tconv.jit.program import spans
 
 _up = Geometry.conv_transpose
-
-
-def kind_of(schedule) -> str:
-    """What a schedule is called here."""
-    if isinstance(schedule, PlaneSchedule):
-        return "planes"
-    if isinstance(schedule, ChannelSchedule):
-        return "own" if schedule.own else schedule.in_lanes
-    return "pixels"
 
 
 @dataclass(frozen=True)
@@ -61,14 +51,17 @@ CASES = {
     "GAN, all phases of two axes in a tile": Case(_up((9, 20), 4, stride=2, padding=1), (5, 1)),
     "short rows, tiles span them": Case(_up((9, 5), 3, stride=1, padding=1), (4, 3)),
     "short rows of phases, tiles span them": Case(_up((7, 9), 3, stride=2, padding=1, output_padding=1), (3, 5)),
-    "long rows, cut": Case(_up((3, 90), 3, stride=2, padding=1), (3, 5), forced={"pixels": {"box": (1, 1, 21), "flat": False}}),
-    "a row cut after every q": Case(_up((2, 5), (2, 4), stride=2), (2, 3), forced={"pixels": {"box": (1, 1, 1), "flat": False},
+    "long rows, cut": Case(_up((3, 90), 3, stride=2, padding=1), (3, 5),
+                           forced={"pixels": {"box": (1, 1, 21), "flat": False}}),
+    "a row cut after every q": Case(_up((2, 5), (2, 4), stride=2), (2, 3),
+                                    forced={"pixels": {"box": (1, 1, 1), "flat": False},
                                             "channels": {"box": (1, 1, 1)}, "phases": {"box": (1, 1, 1)}}),
-    "boxes of two rows": Case(_up((7, 11), 3, stride=(2, 1), padding=1), (3, 4), forced={"pixels": {"box": (1, 2, 11)}, "channels": {"box": (1, 2, 4)}}),
+    "boxes of two rows": Case(_up((7, 11), 3, stride=(2, 1), padding=1), (3, 4),
+                              forced={"pixels": {"box": (1, 2, 11)}, "channels": {"box": (1, 2, 4)}}),
     "one image after the other, 1-D": Case(_up(40, 5, stride=3, padding=1), (4, 5), batch=17),
     "several images in a chunk, 1-D": Case(_up(9, 4, stride=2, padding=1), (4, 5), batch=17,
-                                           forced={"pixels": {"box": (5, 9), "flat": False}, "channels": {"box": (4, 9)},
-                                                   "phases": {"box": (3, 4)}}),
+                                           forced={"pixels": {"box": (5, 9), "flat": False},
+                                                   "channels": {"box": (4, 9)}, "phases": {"box": (3, 4)}}),
     "batch 17 of tiny grids": Case(_up((1, 1), 4), (6, 20), batch=17),
     "dilation, pixels": Case(_up((9, 33), 3, stride=1, padding=2, dilation=2), (3, 5)),
     "dilation and stride": Case(_up((5, 21), 3, stride=(2, 3), padding=(1, 2), dilation=(3, 2)), (3, 4)),
@@ -81,9 +74,11 @@ CASES = {
     # channels in lanes
     "wide and small": Case(_up((4, 4), 4, stride=2, padding=1), (7, 32)),
     "a part of a vector of channels": Case(_up((4, 4), 4, stride=2, padding=1), (5, 23)),
-    "many channels in parts": Case(_up((3, 5), 3, stride=2, padding=1), (13, 32), forced={"channels": {"part": 4}, "phases": {"part": 5}}),
-    "columns cut, channels": Case(_up((3, 23), 3, stride=2, padding=1), (5, 32), forced={"channels": {"box": (1, 2, 7)}}),
-    "images in a chunk, channels": Case(_up((2, 3), 3, stride=2), (5, 32), batch=7, 
+    "many channels in parts": Case(_up((3, 5), 3, stride=2, padding=1), (13, 32),
+                                   forced={"channels": {"part": 4}, "phases": {"part": 5}}),
+    "columns cut, channels": Case(_up((3, 23), 3, stride=2, padding=1), (5, 32),
+                                  forced={"channels": {"box": (1, 2, 7)}}),
+    "images in a chunk, channels": Case(_up((2, 3), 3, stride=2), (5, 32), batch=7,
                                         forced={"channels": {"box": (3, 2, 4)}, "phases": {"box": (3, 2, 4)}}),
     "in place": Case(_up((5, 6), 2, stride=2), (9, 20), 1, 2),
     "in place, in parts": Case(_up((5, 6), 2, stride=2), (9, 20), 1, 2, forced={"channels": {"part": 4}}),
@@ -102,12 +97,14 @@ CASES = {
     "kernel shorter than the stride": Case(_up((2, 5), 6, stride=8, output_padding=7), (3, 4)),
     "a run longer than a tile": Case(_up(5, 150, stride=100, padding=((25, 30),)), (3, 2), batch=2),
     "long runs in parts": Case(_up(5, 150, stride=100, padding=((25, 30),)), (7, 2), forced={"phases": {"part": 3}}),
-    "columns cut, phases": Case(_up((2, 13), 16, stride=8, padding=((0, 1), (3, 9))), (3, 4), 
+    "columns cut, phases": Case(_up((2, 13), 16, stride=8, padding=((0, 1), (3, 9))), (3, 4),
                                 forced={"phases": {"box": (1, 2, 4)}}),
     "phases of three channels": Case(_up((4, 5), 4, stride=2, padding=1), (5, 3)),
     "phases, negative padding": Case(_up((2, 6), 12, stride=9, padding=((0, 0), (-7, -11))), (2, 3)),
-    "phases, cut and in parts": Case(_up((4, 9), 5, stride=3, padding=2), (7, 2), forced={"phases": {"box": (1, 3, 4), "part": 2}}),
-    "phases, images in a chunk": Case(_up(3, 10, stride=10, padding=3), (3, 2), batch=6, forced={"phases": {"box": (4, 4)}}),
+    "phases, cut and in parts": Case(_up((4, 9), 5, stride=3, padding=2), (7, 2),
+                                     forced={"phases": {"box": (1, 3, 4), "part": 2}}),
+    "phases, images in a chunk": Case(_up(3, 10, stride=10, padding=3), (3, 2), batch=6,
+                                      forced={"phases": {"box": (4, 4)}}),
     # depthwise
     "depthwise, 1-D": Case(_up(70, 4, stride=2, padding=1), (5, 5), 5, 2),
     "depthwise": Case(_up((7, 37), 4, stride=2, padding=1), (3, 3), 3, 2),
@@ -118,8 +115,10 @@ CASES = {
     "depthwise, dilation": Case(_up((5, 21), 3, stride=(2, 1), padding=(1, -3), dilation=(3, 2)), (3, 3), 3),
     "depthwise, columns cut": Case(_up((5, 90), 3, stride=2, padding=((2, 0), (0, 3))), (2, 2), 2,
                                    forced={"planes": {"box": (1, 1, 21)}}),
-    "depthwise, rows cut": Case(_up((9, 20), 4, stride=(2, 1), padding=1), (2, 2), 2, forced={"planes": {"box": (1, 2, 21)}}),
-    "depthwise, past the caches": Case(_up((5, 80), 4, stride=2, padding=1), (2, 2), 2, forced={"planes": {"streaming": True}}),
+    "depthwise, rows cut": Case(_up((9, 20), 4, stride=(2, 1), padding=1), (2, 2), 2,
+                                forced={"planes": {"box": (1, 2, 21)}}),
+    "depthwise, past the caches": Case(_up((5, 80), 4, stride=2, padding=1), (2, 2), 2,
+                                       forced={"planes": {"streaming": True}}),
     "depthwise, many phases": Case(_up((3, 9), 9, stride=8, padding=3), (2, 2), 2),
     "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"own": {"box": (1, 2, 3)}}),
     "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),
@@ -132,7 +131,7 @@ CASES = {
 #: What the schedules of the cases have to show, together, for every set of instructions.
 EXPECTED = {
     "first: planes", "first: pixels", "first: channels", "first: phases",
-    "last: channels", "last: phases", "last: own",
+    "first: own", "last: channels", "last: phases", "last: own",
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
     "pixels: images together", "pixels: several sizes of channels", "pixels: several vectors",
     "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from strategies import GEOMETRIES
 
 import tconv
 from tconv import Geometry
@@ -205,6 +206,20 @@ def test_of_a_problem_as_the_engine_would_compute_it():
         assert of_problem(large, True).threads == engine.ready(large, True).threads
     finally:
         tconv.set_num_threads(None)
+
+
+@pytest.mark.parametrize("channels_last", [False, True], ids=["channels_first", "channels_last"])
+@pytest.mark.parametrize("geometry", GEOMETRIES)
+def test_every_geometry_is_described(geometry, channels_last):
+    """Also those where no tap lands, which cost nothing."""
+    for target in (AVX512, isa.ISAS["baseline"]):
+        for groups in (1, 4):
+            given = problem(geometry, 4, 8, groups)
+            for schedule in offered(given, channels_last, target).values():
+                said = describe(schedule, target)
+                assert said.flops == given.work.flops <= said.executed
+                assert (said.share is None) == (said.flops == 0)
+                assert len(said.lines()) > 10
 
 
 # ---- TCONV_DEBUG=plan

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from running import BEST, DTYPES, ISAS, Ready, arrays, check, problem_of, tied
+from running import BEST, DTYPES, ISAS, Ready, Truth, arrays, problem_of, tied
 from schedules import CASES, EVERY_CASE, EXPECTED, taken
 from strategies import GEOMETRIES
 
@@ -24,16 +24,18 @@ def three_threads():
     tconv.set_num_threads(None)
 
 
-def check_schedule(problem, schedule, target):
+def check_schedules(problem, schedules, target):
     """Right, in every element, and the same bits again and with any number of threads."""
     x, w, bias = arrays(problem)
-    ready = Ready(problem, schedule, target, w, bias)
-    assert ready.finite
-    y = ready(x)
-    check(problem, y, x, w, bias)
-    np.testing.assert_array_equal(ready(x), y)
-    for threads in (2, 3):
-        np.testing.assert_array_equal(Ready(problem, schedule, target, w, bias, threads=threads)(x), y)
+    truth = Truth(problem, x, w, bias)
+    for schedule in schedules:
+        ready = Ready(problem, schedule, target, w, bias)
+        assert ready.finite
+        y = ready(x)
+        truth.check(y)
+        np.testing.assert_array_equal(ready(x), y)
+        for threads in (2, 3):
+            np.testing.assert_array_equal(Ready(problem, schedule, target, w, bias, threads=threads)(x), y)
 
 
 @every_isa
@@ -42,7 +44,7 @@ def check_schedule(problem, schedule, target):
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_equals_the_definition(geometry, channels_last, dtype, target):
     target, problem = isa.ISAS[target], problem_of(geometry, dtype)
-    check_schedule(problem, choose.choose(problem, channels_last, target), target)
+    check_schedules(problem, [choose.by_model(problem, channels_last, target)], target)
 
 
 @every_isa
@@ -59,8 +61,7 @@ def test_every_way_in_float64(case, channels_last, target):
 
 
 def check_all(case, channels_last, dtype, target):
-    for schedule in CASES[case].schedules(dtype, channels_last, target):
-        check_schedule(CASES[case].problem(dtype), schedule, target)
+    check_schedules(CASES[case].problem(dtype), CASES[case].schedules(dtype, channels_last, target), target)
 
 
 @pytest.mark.parametrize("target", isa.ISAS)
@@ -78,8 +79,9 @@ def test_without_a_bias_gaps_hold_zeros(dtype, target):
         if "gaps" in case:
             problem = CASES[case].problem(dtype)
             x, w, _ = arrays(problem)
+            truth = Truth(problem, x, w)
             for schedule in CASES[case].schedules(dtype, channels_last, target):
-                check(problem, Ready(problem, schedule, target, w)(x), x, w)
+                truth.check(Ready(problem, schedule, target, w)(x))
 
 
 @every_isa

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from registry import needs_kernels
-from running import BEST, ISAS, arrays, check, problem_of
+from running import BEST, ISAS, Truth, arrays, problem_of
 from strategies import GEOMETRIES
 
 import tconv
@@ -60,6 +60,7 @@ def test_arrays_of_any_arrangement(kind, dtype, layout, forced):
     """x, w, bias and out in turn and all together; what lies between the elements of out stays as it was."""
     problem, arranged = problem_of(GEOMETRY, dtype), ARRANGED[kind]
     x, w, bias = arrays(problem)
+    truth = Truth(problem, x, w, bias)
     shape = (2, 6, *GEOMETRY.fine)
 
     def laid_out(a):
@@ -72,7 +73,7 @@ def test_arrays_of_any_arrangement(kind, dtype, layout, forced):
         out = arranged(np.full(shape, np.nan, dtype)) if one in (3, None) else np.full(shape, np.nan, dtype)
         out = laid_out(out)
         assert tconv.conv_transpose(laid_out(given[0]), given[1], given_bias, out=out, **keywords) is out
-        check(problem, np.moveaxis(out, -1, 1) if layout == "channels_last" else out, x, w, bias)
+        truth.check(np.moveaxis(out, -1, 1) if layout == "channels_last" else out)
 
 
 @every_isa
@@ -112,7 +113,7 @@ def test_one_array_as_every_image(forced):
     problem = problem_of(GEOMETRY, batch=5)
     x, w, bias = arrays(problem)
     x = np.broadcast_to(x[:1], x.shape)
-    check(problem, tconv.conv_transpose(x, w, bias, method="jit", **GEOMETRY.keywords), x, w, bias)
+    Truth(problem, x, w, bias).check(tconv.conv_transpose(x, w, bias, method="jit", **GEOMETRY.keywords))
 
 
 @needs_kernels

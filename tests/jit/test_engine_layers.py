@@ -63,7 +63,7 @@ def test_scratch_memory_is_bounded_and_the_plan_says_how_much(name, layout):
 @every_layout
 @every_layer
 def test_scratch_memory_is_bounded_for_every_set_of_instructions(name, layout, target):
-    schedule = choose.choose(problem(public()[name]), layout == "channels_last", isa.ISAS[target])
+    schedule = choose.by_model(problem(public()[name]), layout == "channels_last", isa.ISAS[target])
     assert schedule.panel + getattr(schedule, "block", 0) <= MOST_SCRATCH - 4096  # which rounding to lines may add
 
 

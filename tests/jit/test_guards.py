@@ -12,7 +12,7 @@ from running import BEST, ISAS
 
 HERE = Path(__file__).parent
 #: Random problems for each set of instructions, split over processes so that they can be tested side by side.
-PARTS, COUNT = 2, 60
+PARTS, COUNT = 2, 40
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are protected by Linux's calls here")
 
@@ -37,8 +37,8 @@ def test_nothing_outside_the_arrays_is_touched(target, part):
     assert result.returncode == 0, f"{(problems or [done])[-1]}\n{done}\n{result.stderr}"
     assert len(problems) == COUNT
     kinds = json.loads(done)
-    assert set(kinds) >= {"pixels", "channels", "phases", "planes"}
-    assert min(kinds.values()) >= 3
+    assert kinds.keys() == {"pixels", "channels", "phases", "planes", "own"}
+    assert min(kinds.values()) >= 2
 
 
 @pytest.mark.parametrize("name", ["x", "w", "bias", "out"])

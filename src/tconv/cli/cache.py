@@ -19,8 +19,8 @@ def cache(
 ) -> None:
     """The compiled kernels that are kept on disk from one process to the next.
 
-    They lie in $TCONV_CACHE_DIR, or else in a folder tconv where the system keeps caches. Removing them loses nothing
-    but the time to compile them again.
+    They lie in $TCONV_CACHE_DIR, or else in a folder tconv where the system keeps caches, with what `tconv.tune` chose.
+    Removing them loses nothing but the time to compile and measure again.
 
         tconv cache info
         tconv cache clear

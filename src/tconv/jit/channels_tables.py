@@ -181,6 +181,8 @@ class ChannelTables:
         s, rows, columns = self.s, [], box[-1]
         needed = self._needed(box)
         wide = s.last.x_step // self.size if s.layout.last else 1
+        # Of the last pixel only the channels of the group: those behind them may lie beyond x.
+        beyond = wide - s.problem.cin if s.layout.last and not s.own else 0
         reach = range(columns.start - s.before, columns.stop + s.behind)
         inside = range(max(0, reach.start), min(s.last.coarse, reach.stop))
         for cells in product(*needed):
@@ -194,7 +196,8 @@ class ChannelTables:
             before = inside.start - reach.start
             source += inside.start * s.last.x_step
             to += before * (s.pixel if s.turned else wide * self.size)
-            rows.append(Row(source, to, len(inside) * wide, before * wide, (reach.stop - inside.stop) * wide))
+            length, behind = len(inside) * wide - beyond, (reach.stop - inside.stop) * wide
+            rows.append(Row(source, to, length, before * wide, behind))
         self.writer.copies(self.copy, rows)
 
     def _compute(self, box: tuple[range, ...], first: int, channels: int) -> None:

@@ -38,13 +38,10 @@ class Engine:
 
     def pack(self, w: Array, bias: Array | None, packed: NDArray[np.uint8]) -> bool:
         """Bring contiguous weights into the order of the kernels; returns whether all of them are finite."""
-        program = self.program
-        first, count = program.blocks
+        first, count = self.program.blocks
         source = 0 if bias is None else bias.ctypes.data
-        spoiled = self.machine.pack(
-            program.address, program.address + 8 * first, count, w.ctypes.data, source, packed.ctypes.data
-        )
-        return not spoiled
+        blocks = self.address + 8 * first
+        return not self.machine.pack(self.address, blocks, count, w.ctypes.data, source, packed.ctypes.data)
 
     def run(self, x: int, packed: int, y: int) -> None:
         """Compute y from x, given the addresses of contiguous arrays in the layout of the engine."""

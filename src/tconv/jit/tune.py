@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -37,8 +36,8 @@ class Candidate:
     """A schedule that was measured."""
 
     schedule: Schedule
-    seconds: float  #: the median of its turns
-    share: float  #: of the peak that was measured meanwhile
+    seconds: float  #: of a call in the best of its turns: what others do on the machine makes the rest slower
+    share: float  #: of the peak that was measured meanwhile, likewise
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +179,7 @@ class _Tuning:
         turns = in_turns(
             runs, self.first, effort, lambda: self.peaks.append(roofline.peak(self.isa, self.problem.dtype))
         )
-        return self.chosen(model, {schedule: median(times) for schedule, times in turns.items()})
+        return self.chosen(model, {schedule: min(times) for schedule, times in turns.items()})
 
     def prepare(self, schedule: Schedule) -> None:
         """Compile a schedule, compare its result with that of the first one, and see how long a call takes."""
@@ -209,7 +208,7 @@ class _Tuning:
     def chosen(self, model: Schedule, times: dict[Schedule, float]) -> Tuned:
         """The verdict, remembered."""
         threads = max(made.threads for made in self.engines.values())
-        most = median(self.peaks) * threads
+        most = max(self.peaks) * threads
         work = self.problem.work.flops
         measured = {s: Candidate(s, t, work / t / most) for s, t in times.items()}
         best = min(measured.values(), key=lambda candidate: candidate.seconds)
