@@ -119,7 +119,7 @@ def test_a_plan_of_the_engine_prints_where_there_is_none(monkeypatch):
     assert "  the engine: TCONV_ISA must be one of " in str(plan)
     monkeypatch.setattr("tconv.jit.compile.available", lambda: "llvmlite is not installed: pip install llvmlite")
     shown = str(plan).splitlines()[5 + len(METHODS) :]
-    assert shown[0] == "  the engine: llvmlite is not installed: pip install llvmlite"
+    assert shown[0] == "  the engine: cannot generate kernels: llvmlite is not installed: pip install llvmlite"
     assert len(shown) == 2
 
 

@@ -69,15 +69,15 @@ def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
 def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     """All kinds that can serve a problem."""
     last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    if layout.joined:
+        yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases"))
+        return
     depth = problem.cin == problem.cout == 1
     if depthwise.able(problem, layout):
         yield Kind(2.0 * _filled(len(last.span()), lanes), lambda: depthwise.make(problem, layout, isa))
     if depth and (layout.last or problem.groups >= lanes):
         share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
         yield Kind(share, lambda: channels.make(problem, layout, isa, "channels", own=True))
-    if layout.joined:
-        yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases"))
-        return
     terms = problem.cin * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)

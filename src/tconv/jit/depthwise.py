@@ -48,14 +48,11 @@ class PlaneSchedule(PixelSchedule):
         return [1]
 
     @cached_property
-    def combinations(self) -> dict[tuple[tuple[int, int], ...], int]:
-        """The (tap, shift) lists of the axes before the last two that occur, numbered: one for each of their phases."""
-        before = self.outer[:-1]
-        found: dict[tuple[tuple[int, int], ...], int] = {}
-        for phases in product(*(phase_taps(line) for line in before)):
-            for taps in product(*phases) if all(phases) else ():
-                found.setdefault(taps, len(found))
-        return found
+    def vectors_of_rows(self) -> list[int]:
+        """Vectors up to the last tile of the last row of a chunk: every row begins with a tile of its own."""
+        tile = self.vectors * self.lanes
+        cells = (self.box[-2] - 1) * self.pitch + -(-self.columns // tile) * tile
+        return [-(-cells // self.lanes)]
 
     def kernel(self, repeats: int) -> Planes:
         """The kernel where so many combinations of taps of the axes before the last two reach a row."""

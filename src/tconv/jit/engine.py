@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tconv import checks
 from tconv.jit import compile as compiler
 from tconv.jit import debug, isa, launch
 from tconv.jit.choose import Schedule, choose
@@ -65,12 +66,17 @@ def limit(problem: Problem) -> str:
         return f"computes kernels and strides up to {LONGEST} only, all axes together"
     if not isa.available():
         return "has no kernels for this processor"
-    return compiler.available()
+    missing = compiler.available()
+    return f"cannot generate kernels: {missing}" if missing else ""
 
 
 def ready(problem: Problem, channels_last: bool) -> Engine:
     """The engine of a problem for the processor and the number of threads in use."""
-    return _ready(problem, channels_last, isa.current(), launch.setting())
+    try:
+        target, threads = isa.current(), launch.setting()
+    except checks.Rejected as rejected:  # plans are kept while the environment may change
+        raise rejected.kind(f"{problem.operation}: {rejected}") from None
+    return _ready(problem, channels_last, target, threads)
 
 
 @lru_cache(maxsize=512)
@@ -166,3 +172,16 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 def is_channels_last(a: Array) -> bool:
     """Whether an array (N, groups, C / groups, *size) is contiguous with its channels innermost."""
     return a.transpose(0, *range(3, a.ndim), 1, 2).flags.c_contiguous
+
+
+def is_channels_first(a: Array) -> bool:
+    """Whether the channels of such an array, whatever its strides, are further apart than its cells, or the only one."""
+    axes = [(abs(step), size) for step, size in zip(a.strides, a.shape, strict=True)]
+    channels, cells = ([step for step, size in part if size > 1] for part in (axes[1:3], axes[3:]))
+    return not channels or not cells or min(channels) > min(cells)
+
+
+def layouts_differ(problem: Problem) -> bool:
+    """Whether the two layouts of x or of y are two: they are one where there is one channel, or one cell."""
+    x = problem.in_channels > 1 and problem.coarse_cells > 1
+    return x or (problem.out_channels > 1 and problem.fine_cells > 1)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from tconv import arguments, arrays, checks
 from tconv.arguments import Layout
-from tconv.bench.rounds import Effort, in_turns, timed
+from tconv.bench.rounds import shuffled, timed
 from tconv.jit import cache, choices, engine, launch, roofline
 from tconv.jit import isa as isas
 from tconv.jit.choose import Schedule, by_model, offered
@@ -23,8 +24,9 @@ from tconv.plan import Plan, make_plan, shape_of
 from tconv.problem import Array
 from tconv.resolve import Ints, PaddingLike
 
-#: Turns of each candidate.
-ROUNDS = 7
+#: Turns that each candidate has at least, seconds of one, and how many times as long as the quickest takes who then
+#: has no more of them.
+ROUNDS, TURN, BEHIND = 3, 0.002, 1.5
 #: Kinds that take longer than the best by more than this are not varied.
 PROMISING = 1.3
 #: The model's own choice stays unless another one takes less than this share of its time: less may be noise.
@@ -36,8 +38,8 @@ class Candidate:
     """A schedule that was measured."""
 
     schedule: Schedule
-    seconds: float  #: of a call in the best of its turns: what others do on the machine makes the rest slower
-    share: float  #: of the peak that was measured meanwhile, likewise
+    seconds: float  #: of its quickest call
+    share: float  #: of the peak that was measured meanwhile, likewise the best of some
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,10 @@ def tune(
     """Measure which schedule of the engine is the fastest for these shapes on this machine, and use it from now on.
 
     Without tuning, a model of the processor chooses. Every kind of schedule that can serve the problem is measured, and
-    variations of the promising ones: other tiles, other chunks. They take turns on arrays of random whole numbers, and
-    must agree in every bit. The best is remembered for this problem, layout and set of instructions: in this process,
-    and, where the cache of compiled kernels can be written, in later ones. `tconv cache clear` forgets it.
+    variations of the promising ones: other tiles, other chunks. They take turns on the same arrays of random whole
+    numbers, which stay in the caches as far as they fit, and must agree in every bit; the quickest call of each counts.
+    The best is remembered for this problem, layout and set of instructions: in this process, and, where the cache of
+    compiled kernels can be written, in later ones. `tconv cache clear` forgets it.
 
     Calls of `tconv.conv_transpose` use the choice from the next one on; a `tconv.ConvTranspose` uses it for shapes that
     it has not computed yet. Another schedule may add in another order, so that results may differ in rounding.
@@ -105,7 +108,8 @@ def tune(
         x_shape, w_shape: shapes (or arrays) as `tconv.conv_transpose` takes them, and so are the other keywords.
         threads: how many to measure with; None: as many as `tconv.get_num_threads` says. Other calls of the process
             compute with as many meanwhile.
-        seconds: how long to measure in all. Compiling comes on top: some tens of milliseconds a candidate.
+        seconds: how long to measure, a few turns of each at least. Compiling comes on top: tens of milliseconds a
+            candidate.
 
     Raises:
         ValueError, TypeError, MemoryError: as `tconv.plan` with method "jit".
@@ -174,12 +178,29 @@ class _Tuning:
         for schedule in [s for s, took in self.first.items() if took <= PROMISING * best]:
             for other in variations(schedule, self.isa):
                 self.prepare(other)
-        effort = Effort(ROUNDS, seconds / ROUNDS / len(self.engines))
-        runs = {schedule: lambda made=made: self.call(made) for schedule, made in self.engines.items()}
-        turns = in_turns(
-            runs, self.first, effort, lambda: self.peaks.append(roofline.peak(self.isa, self.problem.dtype))
-        )
-        return self.chosen(model, {schedule: min(times) for schedule, times in turns.items()})
+        return self.chosen(model, self.race(seconds))
+
+    def race(self, seconds: float) -> dict[Schedule, float]:
+        """Seconds of the quickest call of each, in rounds in another order each time; who is far behind is left out.
+
+        The quickest, not the median: other work on the machine makes calls slower, never quicker.
+        """
+        quickest, end, number = dict(self.first), perf_counter() + seconds, 0
+        while number < ROUNDS or perf_counter() < end:
+            self.peaks.append(roofline.peak(self.isa, self.problem.dtype))
+            near = [s for s, took in quickest.items() if number < ROUNDS or took < BEHIND * min(quickest.values())]
+            for schedule in shuffled(near, number):
+                quickest[schedule] = min(quickest[schedule], self.turn(self.engines[schedule]))
+            number += 1
+        return quickest
+
+    def turn(self, made: Engine) -> float:
+        """The quickest of as many calls as a turn holds, after an untimed one that brings its data near."""
+        self.call(made)
+        took, end = timed(lambda: self.call(made)), perf_counter() + TURN
+        while perf_counter() < end:
+            took = min(took, timed(lambda: self.call(made)))
+        return took
 
     def prepare(self, schedule: Schedule) -> None:
         """Compile a schedule, compare its result with that of the first one, and see how long a call takes."""

@@ -49,7 +49,7 @@ class Jit(Method):
     def _run(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
         from tconv.jit import engine
 
-        channels_last = not y.flags.c_contiguous and engine.is_channels_last(y)
+        channels_last = engine.is_channels_last(y) and not (y.flags.c_contiguous and engine.is_channels_first(x))
         ready = engine.ready(problem, channels_last)
         packed = engine.packed_workspace(ready.program.packed)
         if not ready.pack(np.ascontiguousarray(w), bias, packed):

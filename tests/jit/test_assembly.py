@@ -1,0 +1,174 @@
+"""The machine code of kernels: the instructions that a processor has, sums in registers, no calls out of the code."""
+
+import re
+
+import pytest
+from registry import needs_kernels
+from running import problem_of
+
+import tconv
+from tconv.bench.layers import public
+from tconv.jit import channels, choose, depthwise, isa, lines, pixels
+from tconv.jit import compile as compiler
+from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.pixels import Pixels
+from tconv.jit.kernels.planes import Planes
+
+pytestmark = needs_kernels
+
+#: A vector multiply-add of each set of instructions, in assembly, and any other kind of multiply-add.
+MULTIPLY_ADDS = {
+    "avx512": r"vfn?madd\d+p[sd]\t.*%zmm",
+    "avx2": r"vfn?madd\d+p[sd]\t.*%ymm",
+    "baseline": r"mulp[sd]\t.*%xmm",
+    "neon": r"fml[as]\tv\d+\.(4s|2d)",
+}
+FUSED = r"(vfn?m(add|sub)|fml[as]|fn?madd|fn?msub)"
+#: A vector register of AVX-512 stored on the stack.
+SPILL = r"vmov\w+\t%zmm\d+, -?\d*\(%rsp\)"
+
+
+def schedules(target, dtype="float32"):
+    """One of each kind, of sizes that fill registers."""
+    up, made = tconv.Geometry.conv_transpose, {}
+    wide = problem_of(up((8, 9), 4, stride=2, padding=1), dtype, cin=64, cout=96)
+    thin = problem_of(up((64, 64), 4, stride=2, padding=1), dtype, cin=16, cout=8)
+    deep = problem_of(up((64, 64), 4, stride=2, padding=1), dtype, cin=8, cout=8, groups=8)
+    long = problem_of(up(64, 16, stride=8, padding=4), dtype, cin=64, cout=64)
+    for last in (False, True):
+        layout = lines.layout_of(wide, last)
+        made[f"channels, {last=}"] = channels.make(wide, layout, target, "channels")
+        made[f"phases, {last=}"] = channels.make(long, lines.layout_of(long, last), target, "phases")
+    made["own"] = channels.make(deep, lines.layout_of(deep, True), target, "channels", own=True)
+    made["pixels"] = pixels.make(thin, lines.layout_of(thin, False), target)
+    made["planes"] = depthwise.make(deep, lines.layout_of(deep, False), target)
+    return made
+
+
+def functions(text):
+    """The instructions of every function, labels included."""
+    found, body = {}, []
+    for line in text.splitlines():
+        if label := re.match(r"([A-Za-z_]\w*):", line):
+            body = found.setdefault(label[1], [])
+        elif line.strip() and not line.lstrip().startswith((".", "#", "//")):
+            body.append(line.strip())
+        elif re.match(r"\.\w+:", line):
+            body.append(line.split(":")[0] + ":")
+    return found
+
+
+def computing(code, found):
+    """The functions that multiply, with their kernels."""
+    return [
+        (kernel, found[f"kernel{number}"])
+        for number, kernel in enumerate(code.kernels)
+        if isinstance(kernel, Channels | Pixels | Planes)
+    ]
+
+
+def innermost_loops(body):
+    """The instructions from a label to a jump back to it, without another label between them."""
+    for start, line in enumerate(body):
+        if not line.endswith(":"):
+            continue
+        label = line[:-1]
+        for end in range(start + 1, len(body)):
+            if body[end].endswith(":"):
+                break
+            if re.search(rf"[\s,]{re.escape(label)}$", body[end]):
+                yield body[start + 1 : end + 1]
+                break
+
+
+def straight(body):
+    """The instructions between two labels."""
+    found = [[]]
+    for line in body:
+        if line.endswith(":"):
+            found.append([])
+        else:
+            found[-1].append(line)
+    return found
+
+
+def multiply_adds(kernel):
+    """How many one turn of the innermost loop of a kernel makes."""
+    if isinstance(kernel, Channels):
+        return kernel.pixels * kernel.vectors
+    if isinstance(kernel, Pixels):
+        return max(kernel.weights) * kernel.vectors
+    return sum(len(fed) for source in kernel.sources for _, fed in source) * kernel.vectors
+
+
+def count(pattern, body):
+    return sum(bool(re.search(pattern, line)) for line in body)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("target", isa.ISAS)
+def test_kernels_multiply_vectors_in_their_innermost_loop_and_call_nothing(target, dtype):
+    for kind, schedule in schedules(isa.ISAS[target], dtype).items():
+        text = compiler.assembly(schedule.code, isa.ISAS[target])
+        found = functions(text)
+        assert computing(schedule.code, found)
+        for kernel, body in computing(schedule.code, found):
+            wanted = multiply_adds(kernel)
+            # The loop of planes holds branches, for rows that are not written; the one over taps of "own" too.
+            parts = {"planes": [body], "own": straight(body)}.get(kind, innermost_loops(body))
+            assert max(count(MULTIPLY_ADDS[target], part) for part in parts) == wanted, kind
+            assert not count(r"^(call\w*|bl|blr)\s", body), kind
+
+
+@pytest.mark.parametrize("target", isa.ISAS)
+def test_code_calls_only_itself_and_what_starts_threads(target):
+    for schedule in schedules(isa.ISAS[target]).values():
+        found = functions(compiler.assembly(schedule.code, isa.ISAS[target]))
+        called = [re.match(r"(?:callq?|blr?)\s+(\S+)", line) for body in found.values() for line in body]
+        outside = [match[1] for match in called if match and match[1] not in found]
+        assert len(outside) == 1  # through a pointer
+        assert re.fullmatch(r"\*.*|x\d+", outside[0])
+
+
+def test_the_baseline_fuses_nothing_and_has_no_wide_vectors():
+    for schedule in schedules(isa.ISAS["baseline"]).values():
+        text = compiler.assembly(schedule.code, isa.ISAS["baseline"])
+        assert not re.search(FUSED, text)
+        assert not re.search(r"%[yz]mm", text)
+
+
+def test_avx2_has_no_wider_vectors():
+    for schedule in schedules(isa.ISAS["avx2"]).values():
+        assert "%zmm" not in compiler.assembly(schedule.code, isa.ISAS["avx2"])
+
+
+def test_products_are_fused_where_there_is_an_instruction():
+    for target in ("avx512", "avx2", "neon"):
+        assert re.search(FUSED, compiler.assembly(schedules(isa.ISAS[target])["pixels"].code, isa.ISAS[target]))
+
+
+LAYERS = ["dcgan.2", "dcgan.5", "unet.up4", "fsrcnn.x3", "istft", "hifigan.up1", "centernet.dw", "vnet3d.k3"]
+
+
+@pytest.mark.parametrize("channels_last", [False, True], ids=["channels_first", "channels_last"])
+@pytest.mark.parametrize("name", LAYERS)
+def test_sums_stay_in_registers(name, channels_last):
+    """With AVX-512, whose masks store parts of vectors without the stack: no vector goes there at all."""
+    layer, target = public()[name], isa.ISAS["avx512"]
+    sizes = {"batch": layer.batch, "cin": layer.in_channels, "cout": layer.out_channels, "groups": layer.groups}
+    schedule = choose.by_model(problem_of(layer.geometry, **sizes), channels_last, target)
+    found = functions(compiler.assembly(schedule.code, target))
+    for kernel, body in computing(schedule.code, found):
+        assert count(MULTIPLY_ADDS["avx512"], body) >= multiply_adds(kernel)
+        assert count(SPILL, body) == 0
+
+
+def test_a_spill_would_be_seen():
+    """More sums than there are registers."""
+    target = isa.ISAS["avx512"]
+    problem = problem_of(tconv.Geometry.conv_transpose((8, 64), 3, padding=1), cin=64, cout=96)
+    schedule = channels.make(problem, lines.layout_of(problem, False), target, "channels")
+    object.__setattr__(schedule, "pixels", 24)
+    object.__setattr__(schedule, "vectors", 3)
+    found = functions(compiler.assembly(schedule.code, target))
+    assert any(count(SPILL, body) for _, body in computing(schedule.code, found))
