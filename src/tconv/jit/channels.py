@@ -25,7 +25,7 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.lines import Layout, Line, inside, phase_taps, shifts
 from tconv.jit.pixels import ELEMENTS
-from tconv.jit.program import LINE, Program, balanced, spans
+from tconv.jit.program import LINE, Program, balanced, finer, spans
 from tconv.problem import Problem
 
 
@@ -267,7 +267,9 @@ class ChannelSchedule:
         """The tables."""
         from tconv.jit.channels_tables import ChannelTables
 
-        return ChannelTables(self, threads).write()
+        spans_ = [len(line.span()) for line in self.outer] + [len(self.last.span(self.origin))]
+        box = finer(self.box, spans_, self.problem.groups * len(self.tiles), threads)
+        return ChannelTables(replace(self, box=box), threads).write()
 
 
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this

@@ -9,7 +9,7 @@ from math import prod
 from tconv.jit.channels import ChannelSchedule, LaneTile
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.lines import phase_taps, shifts
-from tconv.jit.program import Program, Row, Writer, balanced, dot, flat, spans
+from tconv.jit.program import PIECES, Program, Row, Writer, balanced, dot, flat, shares, spans
 
 
 class ChannelTables:
@@ -32,9 +32,9 @@ class ChannelTables:
         chunks = list(self._chunks())
         for g in range(p.groups):
             self._weights(g)
-        group, number = self.writer.packed // p.groups, len(self.tiles)
-        wanted = 1 if self.threads == 1 else -(-2 * self.threads // (len(chunks) * p.groups))
-        for chunk, g, part in product(chunks, range(p.groups), spans(range(number), -(-number // min(wanted, number)))):
+        group, tiles = self.writer.packed // p.groups, range(len(self.tiles))
+        parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * p.groups))
+        for chunk, g, part in product(chunks, range(p.groups), shares(tiles, parts)):
             x, y, *ops = chunk
             words = [x + g * s.layout.x_group, g * group, y + g * s.layout.y_group, *ops, part.start, part.stop]
             self.writer.piece(dict(zip(Piece, words, strict=True)))

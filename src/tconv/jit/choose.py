@@ -86,7 +86,8 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     # A run of channels-last lanes holds all channels of a pixel.
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (problem.cout if layout.last else 1)
-        lanes_filled = _filled(run * max(1, lanes // run), lanes) * _tapped(layout)
+        runs = 1 if layout.last else max(1, lanes // run)
+        lanes_filled = _filled(run * runs, lanes) * _tapped(layout)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
     if not layout.last and last.stride <= TOO_MANY:

@@ -175,7 +175,7 @@ def is_channels_last(a: Array) -> bool:
 
 
 def is_channels_first(a: Array) -> bool:
-    """Whether the channels of such an array, whatever its strides, are further apart than its cells, or the only one."""
+    """Whether the channels of such an array are further apart than its cells, or the only one."""
     axes = [(abs(step), size) for step, size in zip(a.strides, a.shape, strict=True)]
     channels, cells = ([step for step, size in part if size > 1] for part in (axes[1:3], axes[3:]))
     return not channels or not cells or min(channels) > min(cells)

@@ -8,7 +8,7 @@ them and is stored in segments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -17,7 +17,7 @@ from tconv.jit.kernels import Code
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.lines import Layout, Line, phase_taps, shifts
-from tconv.jit.program import LINE, Program, balanced
+from tconv.jit.program import LINE, Program, balanced, finer
 from tconv.problem import Problem
 
 ELEMENTS = {"float32": "float", "float64": "double"}
@@ -159,7 +159,9 @@ class PixelSchedule:
         """The tables."""
         from tconv.jit.pixels_tables import PixelTables
 
-        return PixelTables(self, threads).write()
+        tiles = len(balanced(self.problem.cout, self.channels))
+        box = finer(self.box, [len(line.span()) for line in self.layout.lines], self.problem.groups * tiles, threads)
+        return PixelTables(replace(self, box=box), threads).write()
 
 
 #: Bytes of panel that a chunk may have. Measured on AMD Zen 5 with 1 MB of second-level cache: 128 to 512 KB are alike

@@ -9,7 +9,7 @@ from math import prod
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.lines import phase_taps, shifts
 from tconv.jit.pixels import PixelSchedule
-from tconv.jit.program import Program, Row, Writer, balanced, dot, flat, spans
+from tconv.jit.program import PIECES, Program, Row, Writer, balanced, dot, flat, shares, spans
 
 
 class PixelTables:
@@ -29,11 +29,10 @@ class PixelTables:
         chunks = list(self._chunks())
         for g in range(p.groups):
             self._weights(g)
-        tiles = len(balanced(p.cout, s.channels))
-        shares = 1 if len(chunks) * p.groups >= 2 * self.threads else -(-2 * self.threads // (len(chunks) * p.groups))
-        shares = 1 if self.threads == 1 else min(shares, tiles)
+        tiles = range(len(balanced(p.cout, s.channels)))
+        parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * p.groups))
         group = self.writer.packed // p.groups
-        for chunk, g, part in product(chunks, range(p.groups), spans(range(tiles), -(-tiles // shares))):
+        for chunk, g, part in product(chunks, range(p.groups), shares(tiles, parts)):
             x, y, *ops = chunk
             words = [x + g * s.layout.x_group, g * group, y + g * s.layout.y_group, *ops, part.start, part.stop]
             self.writer.piece(dict(zip(Piece, words, strict=True)))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -206,6 +207,28 @@ def spans(total: range, most: int) -> list[range]:
         cut.append(range(start, start + size))
         start += size
     return cut
+
+
+def shares(total: range, parts: int) -> list[range]:
+    """Cut a range into so many parts, or as many as it has entries, which differ by at most 1, the larger first."""
+    parts = min(parts, len(total))
+    size, larger = divmod(len(total), parts)
+    ends = [total.start + size * n + min(n, larger) for n in range(parts + 1)]
+    return [range(a, b) for a, b in pairwise(ends)]
+
+
+#: Pieces of work a thread, at least: threads take them one by one, and the last ones should end together.
+PIECES = 4
+
+
+def finer(box: tuple[int, ...], lengths: Sequence[int], each: int, threads: int) -> tuple[int, ...]:
+    """A chunk small enough that threads get enough pieces, of which a chunk makes `each`; the last axis stays."""
+    while threads > 1 and max(box[:-1]) > 1:
+        if each * prod(-(-n // b) for n, b in zip(lengths, box, strict=True)) >= PIECES * threads:
+            break
+        axis = max(range(len(box) - 1), key=lambda number: box[number])
+        box = (*box[:axis], -(-box[axis] // 2), *box[axis + 1 :])
+    return box
 
 
 def dot(a: Sequence[int], b: Sequence[int]) -> int:
