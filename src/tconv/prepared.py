@@ -122,8 +122,9 @@ class ConvTranspose:
         given = {name: value for name, value in self._window._asdict().items() if value not in (None, 0, 1)}
         shown = "".join(f", {name}={value!r}" for name, value in given.items())
         bias = "" if self._bias is None else ", bias"
+        method = "" if self.method == "auto" else f', method="{self.method}"'
         layout = "" if self.layout == "channels_first" else f', layout="{self.layout}"'
-        return f"ConvTranspose(w {self.dtype} {self._w.shape}{bias}{shown}{layout})"
+        return f"ConvTranspose(w {self.dtype} {self._w.shape}{bias}{shown}{layout}{method})"
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
@@ -177,10 +178,17 @@ class ConvTranspose:
             packed, finite = self._pack(made)
             # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.
             ready = _Ready(plan, made, packed, threads) if finite else ready
-        if len(self._ready) >= REMEMBERED:
-            self._ready.pop(next(iter(self._ready)), None)
-        self._ready[shape] = ready
+        with self._packing:
+            if len(self._ready) >= REMEMBERED:
+                self._forget_oldest()
+            self._ready[shape] = ready
         return ready
+
+    def _forget_oldest(self) -> None:
+        """Drop the shape that was seen first, and packed weights that no other shape uses."""
+        del self._ready[next(iter(self._ready))]
+        used = {id(ready.packed) for ready in self._ready.values()}
+        self._packed = {key: kept for key, kept in self._packed.items() if id(kept[0]) in used}
 
     def _pack(self, made: Engine) -> tuple[Array, bool]:
         """The weights in the order of an engine, and whether all are finite; packed once for all that agree on it."""
