@@ -59,8 +59,8 @@ class ConvTranspose:
         bias: (Cout,), or None; copied likewise.
         stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv_transpose`.
 
-    An operator may be called from many threads at once. Results are those of `tconv.conv_transpose` with the same
-    arguments, bit for bit, and so are errors.
+    An operator may be called from many threads at once. Results are those of `tconv.conv_transpose` by the method that
+    `plan` names, bit for bit: "auto" prefers the engine here, because its weights are packed already.
 
     >>> import numpy as np, tconv
     >>> op = tconv.ConvTranspose(np.ones((8, 4, 2, 2), np.float32), stride=2)

@@ -25,6 +25,7 @@ import tconv
 from tconv.jit import choose, engine, isa, launch, lines
 from tconv.jit import compile as compiler
 from tconv.jit.kinds import kind_of
+from tconv.jit.programs import program_of
 from tconv.problem import Problem
 
 PAGE = mmap.PAGESIZE
@@ -115,7 +116,7 @@ class Drawn:
 
     def run(self, schedule: Any, target: isa.Isa, end: str, threads: int) -> None:
         """By one schedule, whose tables lie against a page too."""
-        program, given = schedule.program(threads), self.place(end)
+        program, given = program_of(schedule, threads), self.place(end)
         machine, words = compiler.machine(schedule.code, target), placed(program.words, "high")
         packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
         (first, count), address = program.blocks, words.ctypes.data

@@ -7,6 +7,7 @@ from oracle import oracle
 from running import arrays
 
 from tconv.jit.interpret import interpret
+from tconv.jit.programs import program_of
 
 #: Sums of a few hundred terms near 1, in float64.
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
@@ -34,5 +35,5 @@ def interpreted(problem, program, channels_last, x, w, bias):
 def check(problem, schedule):
     """The interpretation is what the definition says."""
     x, w, bias, wanted = posed(problem)
-    y = interpreted(problem, schedule.program(1), schedule.layout.last, x, w, bias)
+    y = interpreted(problem, program_of(schedule, 1), schedule.layout.last, x, w, bias)
     np.testing.assert_allclose(y, wanted, **TOLERANCE)

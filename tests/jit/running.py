@@ -11,6 +11,7 @@ from definition import links
 import tconv
 from tconv.jit import compile as compiler
 from tconv.jit import isa, launch
+from tconv.jit.programs import program_of
 from tconv.problem import Problem
 
 #: Sets of instructions of this kind of processor, by name; tests of those that it lacks are skipped.
@@ -50,7 +51,7 @@ class Ready:
 
     def __init__(self, problem: Problem, schedule, target, w, bias=None, *, threads: int = 1) -> None:
         self.problem, self.last, self.threads = problem, schedule.layout.last, threads
-        self.program = schedule.program(threads)
+        self.program = program_of(schedule, threads)
         self.machine = compiler.machine(schedule.code, target)
         self.packed = poisoned(self.program.packed)
         first, count = self.program.blocks

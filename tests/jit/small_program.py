@@ -9,6 +9,7 @@ import numpy as np
 import tconv
 from tconv.jit import compile as compiler
 from tconv.jit import isa, launch, lines, pixels
+from tconv.jit.programs import program_of
 from tconv.methods.base import Problem
 
 #: The most threads that the scratch of a call has room for.
@@ -38,7 +39,7 @@ class SmallProgram:
         geometry = tconv.Geometry.conv_transpose((32, 32), (3, 3), **shape)
         problem = Problem("conv_transpose", geometry, batch, 16, 8, 1, "float32")
         schedule = pixels.make(problem, lines.layout_of(problem, False), isa.current())
-        self.program = schedule.program(THREADS)
+        self.program = program_of(schedule, THREADS)
         self.machine = compiler.machine(schedule.code, isa.current())
         rng = np.random.default_rng(stride)
         self.x = rng.standard_normal((batch, 16, 32, 32), np.float32)

@@ -1,10 +1,13 @@
 """`TCONV_DEBUG`: what is printed about the engine's work."""
 
+import numpy as np
 import pytest
 import tiny_kernel
+from registry import needs_kernels
 
+import tconv
 from tconv import checks
-from tconv.jit import debug
+from tconv.jit import debug, engine
 
 
 @pytest.mark.parametrize(
@@ -41,3 +44,12 @@ def test_what_is_compiled_is_printed_even_if_it_is_kept(monkeypatch, capsys, tex
     assert out == ""
     assert shown in err
     assert hidden not in err
+
+
+@needs_kernels
+def test_a_wrong_word_is_an_error_of_the_call(monkeypatch):
+    engine.forget()
+    monkeypatch.setenv("TCONV_DEBUG", "plans")
+    with pytest.raises(ValueError, match=r"^conv_transpose: TCONV_DEBUG must be any of plan, ir, asm") as refusal:
+        tconv.conv_transpose(np.ones((1, 1, 4), np.float32), np.ones((1, 1, 2), np.float32), method="jit")
+    assert type(refusal.value) is ValueError

@@ -17,6 +17,7 @@ from tconv.jit.emit import Module
 from tconv.jit.kinds import kind_of, problem_of
 from tconv.jit.lines import layout_of
 from tconv.jit.pixels import PixelSchedule
+from tconv.jit.programs import program_of
 from tconv.problem import Problem
 
 AVX512, AVX2 = isa.ISAS["avx512"], isa.ISAS["avx2"]
@@ -92,7 +93,7 @@ def test_what_is_executed_holds_what_is_of_use(schedule, target):
 
 @every_schedule
 def test_the_count_does_not_depend_on_how_work_is_split(schedule, target):
-    alone, shared = counted(schedule, 1).products, count(schedule.program(3)).products
+    alone, shared = counted(schedule, 1).products, count(program_of(schedule, 3)).products
     if getattr(schedule, "flat", False):  # smaller chunks for several threads end their last tiles elsewhere
         assert 2 * shared * schedule.lanes >= problem_of(schedule).work.flops
     else:
@@ -113,7 +114,7 @@ def test_the_kernels_that_are_counted_are_those_that_multiply(schedule, target):
 
 @every_schedule
 def test_a_description_says_what_the_program_needs(schedule, target):
-    said, program = describe(schedule, target), schedule.program(1)
+    said, program = describe(schedule, target), program_of(schedule, 1)
     assert (said.packed, said.scratch, said.tables) == (program.packed, program.scratch, program.words.nbytes)
     assert (said.panel, said.block, said.box) == (schedule.panel, schedule.block, schedule.box)
     assert said.panel + said.block <= said.scratch

@@ -21,6 +21,7 @@ from tconv.jit.interpret import pack
 from tconv.jit.kernels import Kernel
 from tconv.jit.kinds import kind_of
 from tconv.jit.meaning import MEANINGS
+from tconv.jit.programs import program_of
 from tconv.jit.variations import allowed, variations
 
 #: No processor is needed for any of them.
@@ -115,7 +116,7 @@ def test_float32_is_computed_in_float32():
     problem = problem_of(tconv.Geometry.conv_transpose((5, 9), 3, stride=2), "float32")
     x, w, bias = arrays(problem)
     wanted = posed(replace(problem, dtype="float64"))[3]
-    y = interpreted(problem, choose.by_model(problem, False, isa.ISAS["neon"]).program(1), False, x, w, bias)
+    y = interpreted(problem, program_of(choose.by_model(problem, False, isa.ISAS["neon"]), 1), False, x, w, bias)
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
     assert not np.allclose(y, wanted, rtol=1e-12, atol=1e-12)
@@ -125,7 +126,7 @@ def test_without_a_bias_it_is_zero():
     problem = CASES["gaps that hold the bias"].problem("float64")
     x, w, bias, wanted = posed(problem)
     for schedule in CASES["gaps that hold the bias"].schedules("float64", False, isa.ISAS["avx2"]):
-        y = interpreted(problem, schedule.program(1), False, x, w, None)
+        y = interpreted(problem, program_of(schedule, 1), False, x, w, None)
         np.testing.assert_allclose(y, wanted - bias[:, None, None], **TOLERANCE)
 
 

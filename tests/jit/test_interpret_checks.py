@@ -16,6 +16,7 @@ from tconv.jit.interpret import interpret, pack
 from tconv.jit.kernels.abi import Context, Header, Op, Piece, Tile
 from tconv.jit.kinds import kind_of
 from tconv.jit.memory import OutOfBounds
+from tconv.jit.programs import program_of
 
 
 def table(words, at, count, width):
@@ -51,8 +52,8 @@ def test_neither_threads_nor_the_order_of_pieces_changes_a_bit(case):
     x, w, bias, _ = posed(problem)
     most = 0
     for schedule in CASES[case].schedules("float64", False, isa.ISAS["avx2"]):
-        y = interpreted(problem, schedule.program(1), False, x, w, bias)
-        parallel = schedule.program(3)
+        y = interpreted(problem, program_of(schedule, 1), False, x, w, bias)
+        parallel = program_of(schedule, 3)
         most = max(most, parallel.pieces)
         for program in (parallel, edited(parallel, backwards)):
             np.testing.assert_array_equal(interpreted(problem, program, False, x, w, bias), y)
@@ -63,11 +64,11 @@ PROBLEM = problem_of(tconv.Geometry.conv_transpose((6, 7), 5, stride=3, padding=
 
 
 @lru_cache(maxsize=8)
-def program_of(kind):
+def right(kind):
     """A program of `PROBLEM` that is right; kinds as in `schedules.py`."""
     offered = [offer.make() for offer in choose.offered(PROBLEM, False, isa.ISAS["avx2"])]
     [schedule] = [schedule for schedule in offered if kind_of(schedule) == kind]
-    return schedule.program(1)
+    return program_of(schedule, 1)
 
 
 def run(program):
@@ -146,7 +147,7 @@ def says(text):
 @pytest.mark.parametrize("what", BROKEN)
 def test_every_access_is_checked(what):
     kind, edit, said = BROKEN[what]
-    program = program_of(kind)
+    program = right(kind)
     assert not np.isnan(run(program)).any()
     with pytest.raises(OutOfBounds, match=says(said)):
         run(edited(program, edit))
@@ -155,7 +156,7 @@ def test_every_access_is_checked(what):
 @pytest.mark.parametrize("kind", ["pixels", "channels", "phases"])
 def test_packed_weights_need_the_room_that_a_program_states(kind):
     """But for what rounds it to cache lines, and a vector that the last row may run over."""
-    program = program_of(kind)
+    program = right(kind)
     with pytest.raises(OutOfBounds, match=says("packing, block #: writes packed weights from byte # to # of #")):
         run(replace(program, packed=program.packed - 128))
 
@@ -172,7 +173,7 @@ def test_packing_reads_what_is_given(name, said):
     given = {"w": w, "bias": bias}
     given[name] = given[name].reshape(-1)[:-1]
     with pytest.raises(OutOfBounds, match=says(said)):
-        pack(program_of("pixels"), **given)
+        pack(right("pixels"), **given)
 
 
 # ---- what nobody wrote
@@ -184,14 +185,14 @@ def test_scratch_holds_nothing_before_a_piece():
     def edit(words):
         pieces(words)[1, Piece.COPIES_END] = pieces(words)[1, Piece.COPIES]
 
-    y = run(edited(program_of("pixels"), edit))
+    y = run(edited(right("pixels"), edit))
     np.testing.assert_allclose(y[0], posed(PROBLEM)[3][0], **TOLERANCE)
     assert np.isnan(y[1]).all()
 
 
 @pytest.mark.parametrize("kind", ["pixels", "channels", "phases"])
 def test_weights_that_are_not_packed_show(kind):
-    program = program_of(kind)
+    program = right(kind)
     at, count = program.blocks
     assert np.isnan(run(replace(program, blocks=(at, count - 1)))).any()
 
@@ -201,7 +202,7 @@ def test_weights_that_are_not_packed_show(kind):
 
 def test_arrays_are_contiguous_and_of_the_dtype():
     x, w, bias, y = posed(PROBLEM)
-    program = program_of("pixels")
+    program = right("pixels")
     with pytest.raises(ValueError, match=r"^x must be contiguous and hold float64; got strides .* and float32$"):
         interpret(program, x.astype(np.float32), w, bias, y.copy())
     with pytest.raises(ValueError, match=r"^y must be contiguous and hold float64; got strides .* and float64$"):

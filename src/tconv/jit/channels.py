@@ -1,8 +1,8 @@
-"""Schedule and program with channels in lanes (`kernels/channels.py`).
+"""Schedules with channels in lanes (`kernels/channels.py`); `channels_tables.py` writes their programs.
 
 Lanes are output channels, or (channel, phase) pairs of the last axis where its stride is large: then a run of y, the
 phases of one q, is a run of lanes. In channels-last arrays a run holds (phase, channel) pairs. The pixels of a tile
-are coarse cells along one axis: the last, or the batch where grids are tiny.
+are coarse cells along the last axis, or the images where each is a single cell (`Layout.joined`).
 
 A chunk is a box of q over all axes. For one tile of channels after the other, every phase and row of the chunk is
 computed into the block, and the block moved into y; channels-last results with whole channels in lanes go straight into
@@ -16,16 +16,15 @@ from functools import cached_property
 from math import prod
 from typing import Literal
 
-from tconv.jit.depthwise import STREAM_FROM
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lines import Layout, Line, inside, phase_taps, shifts
-from tconv.jit.pixels import ELEMENTS
-from tconv.jit.program import LINE, Program, balanced, finer, spans
+from tconv.jit.lines import Layout, inside, phase_taps, shifts
+from tconv.jit.program import LINE, balanced, spans
+from tconv.jit.schedule import ELEMENTS, STREAM_FROM, Chunked
 from tconv.problem import Problem
 
 
@@ -41,7 +40,7 @@ class LaneTile:
 
 
 @dataclass(frozen=True)
-class ChannelSchedule:
+class ChannelSchedule(Chunked):
     """Sizes of tiles and chunks."""
 
     problem: Problem
@@ -55,21 +54,6 @@ class ChannelSchedule:
     in_place: bool  #: x is read where it is
     masks: bool  #: loads under a mask are quick
     own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
-
-    def __str__(self) -> str:
-        from tconv.jit.describe import text
-
-        return text(self)
-
-    @cached_property
-    def last(self) -> Line:
-        """The innermost axis of the grids."""
-        return self.layout.lines[-1]
-
-    @cached_property
-    def outer(self) -> tuple[Line, ...]:
-        """The others."""
-        return self.layout.lines[:-1]
 
     @cached_property
     def origin(self) -> int:
@@ -120,11 +104,6 @@ class ChannelSchedule:
         if self.in_place or self.layout.last:
             return self.layout.x_channel
         return self.pitch * self.problem.itemsize
-
-    @cached_property
-    def slots(self) -> tuple[int, ...]:
-        """Rows of x that a chunk needs along each outer axis."""
-        return tuple(n + len(shifts(line)) - 1 for n, line in zip(self.box, self.outer, strict=False))
 
     @cached_property
     def slot(self) -> int:
@@ -233,15 +212,16 @@ class ChannelSchedule:
         """The sizes that tiles come in along the row."""
         cut: set[int] = set()
         for b in range(self.last.stride if self.in_lanes == "channels" else 1):
-            for columns in spans(self.last.span(self.origin), self.box[-1]):
-                cut |= set(balanced(len(self.within(columns, b)), self.pixels)) if self.within(columns, b) else set()
+            for columns in spans(self.spans[-1], self.box[-1]):
+                if self.within(columns, b):
+                    cut.update(balanced(len(self.within(columns, b)), self.pixels))
         return sorted(cut, reverse=True)
 
     def within(self, columns: range, b: int) -> range:
         """The q of a phase of the last axis within a range; of every phase where they are in lanes."""
         if self.in_lanes == "phases":
             return columns
-        return range(max(columns.start, self.last.first(b)), max(columns.start, min(columns.stop, self.last.end(b))))
+        return self.last.of_phase(b, columns)
 
     @cached_property
     def code(self) -> Code:
@@ -260,16 +240,6 @@ class ChannelSchedule:
             )
         copy = Turn(element, self.lanes, self.pixel) if self.turned else Rows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, copy))
-
-    # ---- program
-
-    def program(self, threads: int) -> Program:
-        """The tables."""
-        from tconv.jit.channels_tables import ChannelTables
-
-        spans_ = [len(line.span()) for line in self.outer] + [len(self.last.span(self.origin))]
-        box = finer(self.box, spans_, self.problem.groups * len(self.tiles), threads)
-        return ChannelTables(replace(self, box=box), threads).write()
 
 
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this

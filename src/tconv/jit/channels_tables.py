@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import accumulate, product
 from math import prod
 
 from tconv.jit.channels import ChannelSchedule, LaneTile
-from tconv.jit.kernels.abi import Context, Header, Piece, Tile
-from tconv.jit.lines import phase_taps, shifts
-from tconv.jit.program import PIECES, Program, Row, Writer, balanced, dot, flat, shares, spans
+from tconv.jit.kernels.abi import Context, Header, Tile
+from tconv.jit.lines import by_shift, phase_taps
+from tconv.jit.program import Row, balanced, dot, flat
+from tconv.jit.tables import Tables
 
 #: Elements of a row of weights that are gathered before the next input channel: some pages.
 GATHERED = 4096
 
 
-class ChannelTables:
+class ChannelTables(Tables):
     """Writes the tables of a schedule."""
 
-    def __init__(self, schedule: ChannelSchedule, threads: int) -> None:
-        self.s, self.threads = schedule, threads
-        self.size = schedule.problem.itemsize
-        self.writer = Writer(self.size, schedule.lanes)
-        self.code, self.tiles, self.widths = schedule.code, schedule.tiles, schedule.widths
-        self.taps = phase_taps(schedule.last, schedule.origin)
-        self.by_shift = self._by_shift()
-        self.copy = len(self.code.kernels) - 1
-        self.move = len(self.widths) * len(schedule.variants)
+    s: ChannelSchedule
 
-    def write(self) -> Program:
-        """The tables."""
+    def __init__(self, schedule: ChannelSchedule, threads: int) -> None:
+        super().__init__(schedule, threads, len(schedule.tiles))
+        self.tiles, self.widths = schedule.tiles, schedule.widths
+        self.taps, self.by_shift = phase_taps(schedule.last, schedule.origin), by_shift(schedule.last, schedule.origin)
+        self.move = len(self.widths) * len(schedule.variants)
+        # Blocks of one tap of the outer axes: taps of the last axis, or shifts, some of which not all phases have.
+        self.inner = range(self.s.last.kernel if self.s.in_lanes == "channels" else len(self.by_shift))
+        self.masked = [n for n in self.inner if self._masked(n)]
+        self.mask_of_tile = [n * len(self.masked) for n in accumulate(self._row_lengths(), initial=0)]
+        for tile, inner in product(self.tiles, self.masked):
+            self.writer.masks.append([float(tap >= 0) for _, tap in self._lane_taps(tile, inner)])
+        self.gathered = [(run, self._lists(run)) for run in self._alike()]
+
+    def header(self) -> dict[Header, int]:
+        """Where kernels read and write, and the order of loops."""
+        s = self.s
+        return {
+            Header.IN_PLACE: int(s.in_place),
+            Header.DIRECT: int(s.direct),
+            Header.TILES_OUTSIDE: int(not (s.own and s.direct)),
+        }
+
+    def sizes(self) -> dict[Context, int]:
+        """The sizes that all ops share."""
         s, p = self.s, self.s.problem
-        self._masks()
-        chunks = list(self._chunks())
-        for g in range(p.groups):
-            self._weights(g)
-        group, tiles = self.writer.packed // p.groups, range(len(self.tiles))
-        parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * p.groups))
-        for chunk, g, part in product(chunks, range(p.groups), shares(tiles, parts)):
-            x, y, *ops = chunk
-            words = [x + g * s.layout.x_group, g * group, y + g * s.layout.y_group, *ops, part.start, part.stop]
-            self.writer.piece(dict(zip(Piece, words, strict=True)))
-        sizes = {
+        return {
             Context.CHANNELS: p.cin,
             Context.COPIED: 1 if s.layout.last else p.cout if s.turned else p.cin,
             Context.X_CHANNEL: s.layout.x_channel,
@@ -49,12 +54,6 @@ class ChannelTables:
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.TARGET_PIXEL: self._target_pixel(),
         }
-        header = {
-            Header.IN_PLACE: int(s.in_place),
-            Header.DIRECT: int(s.direct),
-            Header.TILES_OUTSIDE: int(not (s.own and s.direct)),
-        }
-        return self.writer.finish(self.code, header, sizes, s.panel, s.block)
 
     def _target_pixel(self) -> int:
         s = self.s
@@ -64,17 +63,9 @@ class ChannelTables:
 
     # ---- weights
 
-    def _by_shift(self) -> dict[int, dict[int, int]]:
-        """For lanes of phases: shift -> phase -> tap."""
-        found: dict[int, dict[int, int]] = {}
-        for b, taps in enumerate(self.taps):
-            for tap, shift in taps:
-                found.setdefault(shift, {})[b] = tap
-        return dict(sorted(found.items()))
-
-    def _inner(self) -> list[int]:
-        """Numbers of the blocks of one tap of the outer axes: taps of the last axis, or shifts."""
-        return list(range(self.s.last.kernel if self.s.in_lanes == "channels" else len(self.by_shift)))
+    def _row_lengths(self) -> list[int]:
+        """Lanes of each tile, filled up to whole vectors."""
+        return [tile.vectors * self.s.lanes for tile in self.tiles]
 
     def _lane_taps(self, tile: LaneTile, inner: int) -> list[tuple[int, int]]:
         """For each lane of a tile (output channel, tap of the last axis), or (0, -1) where there is none."""
@@ -93,34 +84,24 @@ class ChannelTables:
         """Whether some phases have no tap at this shift."""
         return self.s.in_lanes == "phases" and len(list(self.by_shift.values())[inner]) < self.s.last.stride
 
-    def _masks(self) -> None:
-        """One row of 0 and 1 for each tile and masked shift."""
-        self.masked = [inner for inner in self._inner() if self._masked(inner)]
-        self.mask_of_tile = []
-        for tile in self.tiles:
-            self.mask_of_tile.append(sum(map(len, self.writer.masks)))
-            for inner in self.masked:
-                self.writer.masks.append([float(tap >= 0) for _, tap in self._lane_taps(tile, inner)])
-
-    def _weights(self, g: int) -> None:
+    def weights(self, g: int) -> None:
         """The packed weights of a group: the biases of all tiles, then for each tile the blocks of its taps."""
         s, p, w = self.s, self.s.problem, self.writer
-        start, row = w.packed, [tile.vectors * s.lanes for tile in self.tiles]
+        start, row = w.packed, self._row_lengths()
         biases = [w.reserve(w.room(1, lanes)) for lanes in row]
         for bias, tile in zip(biases, self.tiles, strict=True):
             w.block(bias, [self._bias_lanes(tile)], source=g * p.cout, bias=True)
         per_tap = [w.room(p.cin, lanes) for lanes in row]
-        blocks = prod(line.kernel for line in s.outer) * len(self._inner())
+        blocks = prod(line.kernel for line in s.outer) * len(self.inner)
         places = [w.reserve(tap * blocks) for tap in per_tap]
         source, size = g * p.cin * p.cout * p.taps, (p.cin, p.cout * p.taps)
-        for run in self._alike():
+        for run, lists in self.gathered:
             first, tap = run[0], per_tap[run[0]]
-            if self._whole(self.tiles[first]):
+            if lists:
+                w.block(places[first], lists, tap=tap, source=source, channels=size)
+            else:
                 offset = source + self.tiles[first].run * p.taps
                 w.squares(places[first], row[first], p.taps, tap=tap, source=offset, channels=size)
-            else:
-                lists = [listed for number in run for listed in self._lists(self.tiles[number])]
-                w.block(places[first], lists, tap=tap, source=source, channels=size)
         for number, tile in enumerate(self.tiles if g == 0 else ()):
             self._tile(number, tile, places[number] - start, biases[number] - start, per_tap[number])
 
@@ -136,7 +117,7 @@ class ChannelTables:
         first = 0
         while first < len(self.tiles):
             tile, end = self.tiles[first], first + 1
-            most = first + max(1, GATHERED // (tile.vectors * self.s.lanes * max(1, len(self._inner()))))
+            most = first + max(1, GATHERED // (tile.vectors * self.s.lanes * max(1, len(self.inner))))
             while end < min(most, len(self.tiles)) and self.tiles[end].vectors == tile.vectors:
                 if self._whole(tile) or self._whole(self.tiles[end]):
                     break
@@ -160,13 +141,14 @@ class ChannelTables:
             Tile.FIRST: tile.first,
         })  # fmt: skip
 
-    def _lists(self, tile: LaneTile) -> list[list[int]]:
-        """For each block of weights of a tile which weight each lane gets, -1 for none."""
-        lists = []
-        for base, inner in product(range(prod(line.kernel for line in self.s.outer)), self._inner()):
-            lanes = self._lane_taps(tile, inner)
-            taps = base * self.s.last.kernel
-            lists.append([c * self.s.problem.taps + taps + tap if tap >= 0 else -1 for c, tap in lanes])
+    def _lists(self, run: range) -> list[list[int]]:
+        """For each block of weights of these tiles which weight each lane gets, -1 for none; nothing for squares."""
+        if self._whole(self.tiles[run[0]]):
+            return []
+        s, lists = self.s, []
+        for number, base, inner in product(run, range(prod(line.kernel for line in s.outer)), self.inner):
+            lanes, taps = self._lane_taps(self.tiles[number], inner), base * s.last.kernel
+            lists.append([c * s.problem.taps + taps + tap if tap >= 0 else -1 for c, tap in lanes])
         return lists
 
     def _bias_lanes(self, tile: LaneTile) -> list[int]:
@@ -178,40 +160,12 @@ class ChannelTables:
 
     # ---- chunks
 
-    def _chunks(self) -> Iterator[tuple[int, ...]]:
-        """For each chunk its offsets in x and y, its copies and its ops; chunks of one image each share those."""
-        s, w = self.s, self.writer
-        cuts = [spans(line.span(), n) for line, n in zip(s.outer, s.box, strict=False)]
-        cuts.append(spans(s.last.span(s.origin), s.box[-1]))
-        images = cuts[0] if s.box[0] == 1 else cuts[0][:1]
-        if s.box[0] == 1:
-            cuts[0] = cuts[0][:1]
-        found = []
-        for box in product(*cuts):
-            start = w.here
-            if not s.in_place:
-                self._copies(box)
-            middle = w.here
-            for first in range(0, s.problem.cin, s.part):
-                self._compute(box, first, min(s.part, s.problem.cin - first))
-            if not s.direct:
-                self._moves(box)
-            found.append((start, middle, middle, w.here))
-        batch = s.layout.lines[0]
-        for image, ops in product(images, found):
-            yield image.start * batch.x_step, image.start * batch.y_step, *ops
-
-    def _needed(self, box: tuple[range, ...]) -> list[range]:
-        """The coarse cells of the outer axes that a chunk reads."""
-        return [
-            range(q.start + shifts(line).start, q.stop + shifts(line).stop - 1)
-            for q, line in zip(box, self.s.outer, strict=False)
-        ]
-
-    def _copies(self, box: tuple[range, ...]) -> None:
+    def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
         s, rows, columns = self.s, [], box[-1]
-        needed = self._needed(box)
+        if s.in_place:
+            return
+        needed = [line.reads(q) for q, line in zip(box, s.outer, strict=False)]
         wide = s.last.x_step // self.size if s.layout.last else 1
         # Of the last pixel only the channels of the group: those behind them may lie beyond x.
         beyond = wide - s.problem.cin if s.layout.last and not s.own else 0
@@ -232,15 +186,20 @@ class ChannelTables:
             rows.append(Row(source, to, length, before * wide, behind))
         self.writer.copies(self.copy, rows)
 
+    def ops(self, box: tuple[range, ...]) -> None:
+        """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""
+        s = self.s
+        for first in range(0, s.problem.cin, s.part):
+            self._compute(box, first, min(s.part, s.problem.cin - first))
+        if not s.direct:
+            self._moves(box)
+
     def _compute(self, box: tuple[range, ...], first: int, channels: int) -> None:
         """The tiles of a chunk, for a part of the input channels."""
         s = self.s
         inner_phases = range(s.last.stride if s.in_lanes == "channels" else 1)
         for a in product(*(range(line.stride) for line in s.outer)):
-            valid = [
-                range(max(q.start, line.first(b)), min(q.stop, line.end(b)))
-                for q, line, b in zip(box, s.outer, a, strict=False)
-            ]
+            valid = [line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False)]
             for b in inner_phases:
                 columns = s.within(box[-1], b)
                 if columns:
@@ -292,7 +251,8 @@ class ChannelTables:
     ) -> list[tuple[int, int, int, int]]:
         """For each tap: offset in the source of column box[-1].start, number of its weights, mask or -1, shift."""
         s, found = self.s, []
-        kernel, needed = [line.kernel for line in s.outer], self._needed(box)
+        kernel = [line.kernel for line in s.outer]
+        needed = [line.reads(q) for q, line in zip(box, s.outer, strict=False)]
         if s.in_lanes == "channels":
             inner = [(tap, shift, -1) for tap, shift in self.taps[b]]
         else:
@@ -300,7 +260,7 @@ class ChannelTables:
                 (number, shift, self.masked.index(number) if number in self.masked else -1)
                 for number, shift in enumerate(self.by_shift)
             ]
-        per_outer = len(self._inner())
+        per_outer = len(self.inner)
         for taps in product(*(phase_taps(line)[r] for line, r in zip(s.outer, a, strict=True))):
             cells = [q_ + shift for q_, (_, shift) in zip(q, taps, strict=True)]
             if not all(0 <= cell < line.coarse for cell, line in zip(cells, s.outer, strict=True)):

@@ -1,8 +1,9 @@
 """Which schedule a problem gets: the kinds that can serve it, and the share of the peak that each should reach.
 
-The model counts what a kind computes in vain (lanes that no channel or column fills), and the work around the products:
-a tile over `terms` products a result costs as much as terms + OVERHEAD of them. The constants were fitted to times of
-all kinds on the public layers, one thread of an AMD Zen 5 with AVX-512; `tconv.tune` measures instead.
+The model counts what a kind computes in vain (lanes that no channel or column fills), and the work around the
+products: a result of `terms` products costs as much as terms + STORED of them (or what another way into y costs). The
+constants were fitted to times of all kinds on the public layers, one thread of an AMD Zen 5 with AVX-512; `tconv.tune`
+measures instead.
 """
 
 from __future__ import annotations

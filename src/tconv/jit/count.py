@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tconv.jit.kernels import channels, pixels, planes
 from tconv.jit.kernels.abi import SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
 from tconv.jit.program import Program
+from tconv.jit.programs import program_of
 
 if TYPE_CHECKING:
     from tconv.jit.choose import Schedule
@@ -33,7 +34,7 @@ class Counted(NamedTuple):
 @lru_cache(maxsize=256)
 def counted(schedule: Schedule, threads: int) -> Counted:
     """What the program of a schedule amounts to. Writing it takes as long as for a first call: 5 to 400 ms."""
-    return count(schedule.program(threads))
+    return count(program_of(schedule, threads))
 
 
 def count(program: Program) -> Counted:

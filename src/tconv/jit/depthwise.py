@@ -1,4 +1,4 @@
-"""Schedule and program of depthwise layers, channels first (`kernels/planes.py`): panels of one channel."""
+"""Schedules of depthwise layers, channels first (`kernels/planes.py`): as in `pixels.py`, panels of one channel."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from tconv.jit.kernels.moves import Stream
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
-from tconv.jit.lines import Layout, phase_taps
-from tconv.jit.pixels import ELEMENTS, PixelSchedule
-from tconv.jit.program import LINE, Program, balanced
+from tconv.jit.lines import Layout, by_shift, phase_taps
+from tconv.jit.pixels import PixelSchedule, feeds
+from tconv.jit.program import LINE, balanced
+from tconv.jit.schedule import ELEMENTS, STREAM_FROM
 from tconv.problem import Problem
-
-#: Results larger than this are written past the caches.
-STREAM_FROM = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class PlaneSchedule(PixelSchedule):
         """Whether rows of y, not whole cache lines long, are put together before they go past the caches."""
         row = self.last.fine * self.last.y_step
         # What is put together must lie in one piece in y.
-        joined = self.columns == len(self.last.span()) and self.outer[-1].y_step == row
+        joined = self.columns == len(self.spans[-1]) and self.outer[-1].y_step == row
         return self.streaming and joined and row % LINE != 0
 
     @cached_property
@@ -63,17 +61,7 @@ class PlaneSchedule(PixelSchedule):
 
     def row_stages(self) -> tuple[Stage, ...]:
         """What the rows at each shift of the axis before the last feed."""
-        inner: dict[int, list[int]] = {}
-        for b, taps in enumerate(phase_taps(self.last)):
-            for _, shift in taps:
-                inner.setdefault(shift, []).append(b)
-        fed: dict[int, list[int]] = {}
-        for a, taps in enumerate(phase_taps(self.outer[-1])):
-            for _, shift in taps:
-                fed.setdefault(shift, []).append(a)
-        return tuple(
-            tuple((s, tuple((a, b) for a in fed[row] for b in inner[s])) for s in sorted(inner)) for row in sorted(fed)
-        )
+        return tuple(feeds(phases, self.last) for phases in by_shift(self.outer[-1]).values())
 
     @cached_property
     def repeats(self) -> list[int]:
@@ -86,12 +74,6 @@ class PlaneSchedule(PixelSchedule):
         element = ELEMENTS[self.problem.dtype]
         kernels = tuple(self.kernel(n) for n in self.repeats)
         return Code(element, self.lanes, (*kernels, Stream(element, self.lanes), Rows(element, self.lanes)))
-
-    def program(self, threads: int) -> Program:
-        """The tables."""
-        from tconv.jit.depthwise_tables import PlaneTables
-
-        return PlaneTables(self, threads).write()
 
 
 def able(problem: Problem, layout: Layout) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import product
 from math import prod
 
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.lines import phase_taps, shifts
+from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.pixels_tables import PixelTables
 from tconv.jit.program import dot, flat
 
@@ -42,16 +43,24 @@ class PlaneTables(PixelTables):
     def _row_weights(self) -> list[list[tuple[int, int]]]:
         """For each row shift the (tap before the last, tap of the last axis) of its weights, in order."""
         s = self.s
-        inner = {(b, shift): tap for b, taps in enumerate(phase_taps(s.last)) for tap, shift in taps}
-        rows = {(a, shift): tap for a, taps in enumerate(phase_taps(s.outer[-1])) for tap, shift in taps}
-        of_row = sorted({shift for _, shift in rows})
+        inner = by_shift(s.last)
         return [
-            [(rows[a, row], inner[b, shift]) for shift, fed in stage for a, b in fed]
-            for row, stage in zip(of_row, s.row_stages(), strict=True)
+            [(taps[a], inner[shift][b]) for shift, fed in stage for a, b in fed]
+            for taps, stage in zip(by_shift(s.outer[-1]).values(), s.row_stages(), strict=True)
         ]
 
-    def _phases_before(self) -> list[tuple[int, ...]]:
-        return list(product(*(range(line.stride) for line in self.s.outer[:-1])))
+    @cached_property
+    def blocks(self) -> list[list[int]]:
+        """For each phase of the axes before the last two the taps that reach it; no two tiles share any."""
+        return [self._block_of(phase) for phase in self._phases_before()]
+
+    @cached_property
+    def per_phase(self) -> int:
+        """Bytes from one of them to the next."""
+        return self.writer.room(1, max(map(len, self.blocks)))
+
+    def _phases_before(self) -> Iterator[tuple[int, ...]]:
+        return product(*(range(line.stride) for line in self.s.outer[:-1]))
 
     def _block_of(self, phase: tuple[int, ...]) -> list[int]:
         """The taps of the whole kernel that reach rows of a phase of the axes before the last two, in order."""
@@ -65,16 +74,15 @@ class PlaneTables(PixelTables):
             for pair in row
         ]
 
-    def _weights(self, g: int) -> None:
+    def weights(self, g: int) -> None:
+        """The packed weights of a group: the bias, then a block for each channel and phase."""
         s, p, w = self.s, self.s.problem, self.writer
         start = w.packed
         bias = w.reserve(w.room(1, p.cout))
         w.block(bias, [range(p.cout)], source=g * p.cout, bias=True)
-        blocks = [self._block_of(phase) for phase in self._phases_before()]
-        self.per_phase = w.room(1, max(map(len, blocks)))
         for channel in range(p.cout):
-            here = w.reserve(self.per_phase * len(blocks))
-            for number, taps in enumerate(blocks):
+            here = w.reserve(self.per_phase * len(self.blocks))
+            for number, taps in enumerate(self.blocks):
                 if taps:
                     w.block(here + number * self.per_phase, [taps], source=(g * p.cout + channel) * p.taps)
             if g == 0:
@@ -88,20 +96,14 @@ class PlaneTables(PixelTables):
 
     # ---- ops
 
-    def _ops(self, box: tuple[range, ...]) -> None:
+    def ops(self, box: tuple[range, ...]) -> None:
         """For each phase and q of the axes before the last two, one op for all rows of the chunk."""
-        s = self.s
-        blocks = [self._block_of(phase) for phase in self._phases_before()]
-        per_phase = self.writer.room(1, max(map(len, blocks)))
-        before = s.outer[:-1]
+        before = self.s.outer[:-1]
         for number, phase in enumerate(self._phases_before()):
-            valid = [
-                range(max(q.start, line.first(b)), min(q.stop, line.end(b)))
-                for q, line, b in zip(box, before, phase, strict=False)
-            ]
+            valid = [line.of_phase(b, q) for q, line, b in zip(box, before, phase, strict=False)]
             for q in product(*valid):
                 for rows in self._alike(box[-2]):
-                    self._op(box, phase, q, rows, number * per_phase)
+                    self._op(box, phase, q, rows, number * self.per_phase)
 
     def _alike(self, rows: range) -> Iterator[range]:
         """The rows, cut before the last one if not all of its phases exist."""
@@ -117,12 +119,11 @@ class PlaneTables(PixelTables):
     ) -> None:
         s = self.s
         line, taps = s.outer[-1], [phase_taps(axis)[b] for axis, b in zip(s.outer[:-1], phase, strict=True)]
-        needed = [n.start + shifts(axis).start for n, axis in zip(box, s.outer, strict=False)]
+        needed = [axis.reads(n).start for n, axis in zip(box, s.outer, strict=False)]
         sources = []
-        of_row = sorted({shift for phase_ in phase_taps(line) for _, shift in phase_})
         for before in product(*taps):
             cells = [q_ + shift for q_, (_, shift) in zip(q, before, strict=True)]
-            for shift in of_row:
+            for shift in by_shift(line):
                 position = [c - n for c, n in zip([*cells, rows.start + shift], needed, strict=True)]
                 sources.append(self.size * (s.before + flat(position, s.slots) * s.pitch))
         o = [q_ * axis.stride + b for q_, axis, b in zip((*q, rows.start), s.outer, (*phase, 0), strict=True)]

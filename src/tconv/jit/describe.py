@@ -73,8 +73,6 @@ def describe(
     work = problem.work
     executed = 2 * counts.products
     ceiling = ceiling or assumed(schedule.lanes, threads)
-    lines = schedule.layout.lines
-    whole = tuple(len(line.span()) for line in lines[:-1])
     return Description(
         kind,
         f"vectors of {schedule.lanes}" if isa is None else isa.name,
@@ -82,7 +80,7 @@ def describe(
         LANES[kind],
         _tile(schedule, None if isa is None else isa.registers),
         schedule.box,
-        (*whole, len(lines[-1].span(getattr(schedule, "origin", 0)))),
+        tuple(map(len, schedule.spans)),
         counts.pieces,
         _order(kind, counts.tiles_outside, _parts(schedule)),
         counts.in_place,

@@ -17,6 +17,7 @@ from tconv.jit import debug, isa, launch
 from tconv.jit.choose import Schedule, choose
 from tconv.jit.isa import Isa
 from tconv.jit.program import LINE, Program
+from tconv.jit.programs import program_of
 from tconv.problem import Array, Problem
 
 #: More rows of tiles than this, and the tables of a program would be larger than what they describe.
@@ -73,10 +74,9 @@ def limit(problem: Problem) -> str:
 def ready(problem: Problem, channels_last: bool) -> Engine:
     """The engine of a problem for the processor and the number of threads in use."""
     try:
-        target, threads = isa.current(), launch.setting()
-    except checks.Rejected as rejected:  # plans are kept while the environment may change
+        return _ready(problem, channels_last, isa.current(), launch.setting())
+    except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
-    return _ready(problem, channels_last, target, threads)
 
 
 @lru_cache(maxsize=512)
@@ -91,7 +91,7 @@ def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int) -> 
 
 def build(schedule: Schedule, problem: Problem, target: Isa, threads: int) -> Engine:
     """The engine that runs a schedule of a problem on at most so many threads."""
-    program = schedule.program(threads)
+    program = program_of(schedule, threads)
     threads = threads_for(problem, target, threads, program.pieces)
     machine = compiler.machine(program.code, target)
     return Engine(schedule, program, machine, threads, program.address, program.scratch * threads)

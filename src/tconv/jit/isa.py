@@ -1,7 +1,6 @@
 """What processors offer, as data: vectors, registers, instructions. One generator serves all of them.
 
-`detect` says which of these the machine has; `TCONV_ISA` forces another. Cache sizes, cores and page size are asked
-from the system, with stated defaults where it does not say.
+`available` says which of these the machine has; `TCONV_ISA` forces another.
 """
 
 from __future__ import annotations
@@ -92,29 +91,6 @@ def _pick(forced: str) -> Isa:
     if forced and forced not in can:
         checks.wrong(f"TCONV_ISA must be one of {', '.join(can)} on this machine, or unset; got {forced!r}")
     return ISAS[forced or can[0]]
-
-
-@dataclass(frozen=True, slots=True)
-class Caches:
-    """Bytes of the caches of one core."""
-
-    l1: int
-    l2: int
-
-
-@lru_cache(maxsize=1)
-def caches() -> Caches:
-    """The caches of this machine; 32 KB and 512 KB where the system does not say."""
-    sizes = {1: 32 << 10, 2: 512 << 10}
-    for folder in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
-        try:
-            level, kind = int((folder / "level").read_text()), (folder / "type").read_text().strip()
-            size = (folder / "size").read_text().strip()
-        except (OSError, ValueError):
-            continue
-        if kind != "Instruction" and level in sizes and size.endswith("K"):
-            sizes[level] = int(size[:-1]) << 10
-    return Caches(sizes[1], sizes[2])
 
 
 def cores() -> int:

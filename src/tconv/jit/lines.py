@@ -46,6 +46,15 @@ class Line:
         """The q behind the last of phase b."""
         return -((b - origin - self.fine) // self.stride)
 
+    def of_phase(self, b: int, span: range, origin: int = 0) -> range:
+        """The q of phase b within a range of them."""
+        return range(max(span.start, self.first(b, origin)), min(span.stop, self.end(b, origin)))
+
+    def reads(self, span: range) -> range:
+        """The coarse cells that taps of a range of q read, those beside the grid among them."""
+        moved = shifts(self)
+        return range(span.start + moved.start, span.stop + moved.stop - 1)
+
     def span(self, origin: int = 0) -> range:
         """The q of all phases together."""
         return range(origin // self.stride, (self.fine - 1 + origin) // self.stride + 1)
@@ -67,6 +76,16 @@ def shifts(line: Line, origin: int = 0) -> range:
     """The least to the greatest shift of all phases."""
     found = [shift for taps in phase_taps(line, origin) for _, shift in taps]
     return range(min(found), max(found) + 1)
+
+
+@lru_cache(maxsize=4096)
+def by_shift(line: Line, origin: int = 0) -> dict[int, dict[int, int]]:
+    """For each shift, in ascending order, which tap it is of each phase that has one: shift -> phase -> tap."""
+    found: dict[int, dict[int, int]] = {}
+    for b, taps in enumerate(phase_taps(line, origin)):
+        for tap, shift in taps:
+            found.setdefault(shift, {})[b] = tap
+    return dict(sorted(found.items()))
 
 
 def inside(line: Line, origin: int = 0) -> bool:

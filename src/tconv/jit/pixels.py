@@ -1,4 +1,4 @@
-"""Schedule and program with pixels in lanes (`kernels/pixels.py`), for channels first.
+"""Schedules with pixels in lanes (`kernels/pixels.py`), for channels first; `pixels_tables.py` writes their programs.
 
 A chunk is a box of q over all axes but the last, and a range of q along the last. Its rows of x are copied into the
 panel, [channel][outer rows][row][pitch], with zeros on both sides, so that every load is in bounds and every tap that
@@ -8,7 +8,8 @@ them and is stored in segments.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -16,15 +17,14 @@ from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
-from tconv.jit.lines import Layout, Line, phase_taps, shifts
-from tconv.jit.program import LINE, Program, balanced, finer
+from tconv.jit.lines import Layout, Line, by_shift, shifts
+from tconv.jit.program import LINE, balanced
+from tconv.jit.schedule import ELEMENTS, Chunked
 from tconv.problem import Problem
-
-ELEMENTS = {"float32": "float", "float64": "double"}
 
 
 @dataclass(frozen=True)
-class PixelSchedule:
+class PixelSchedule(Chunked):
     """Sizes of tiles and chunks."""
 
     problem: Problem
@@ -35,21 +35,6 @@ class PixelSchedule:
     rows: int  #: phases of the axis before the last in a tile: 1, or all of them
     box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     flat: bool  #: tiles may span rows
-
-    def __str__(self) -> str:
-        from tconv.jit.describe import text
-
-        return text(self)
-
-    @cached_property
-    def last(self) -> Line:
-        """The axis that lanes run along."""
-        return self.layout.lines[-1]
-
-    @cached_property
-    def outer(self) -> tuple[Line, ...]:
-        """The others."""
-        return self.layout.lines[:-1]
 
     @cached_property
     def before(self) -> int:
@@ -69,17 +54,12 @@ class PixelSchedule:
     @cached_property
     def pitch(self) -> int:
         """Elements from a row of the panel to the next."""
-        whole = self.columns == len(self.last.span())
+        whole = self.columns == len(self.spans[-1])
         if not whole or not self.flat:
             return self.before + self.columns + self.behind
         # Zeros between two rows serve both.
         behind = max(0, self.columns + self.behind - self.last.coarse)
         return max(self.last.coarse + max(self.before, behind), self.columns)
-
-    @cached_property
-    def slots(self) -> tuple[int, ...]:
-        """Rows of x that a chunk needs along each outer axis."""
-        return tuple(n + len(shifts(line)) - 1 for n, line in zip(self.box, self.outer, strict=False))
 
     @cached_property
     def vectors_of_rows(self) -> list[int]:
@@ -124,22 +104,12 @@ class PixelSchedule:
     @cached_property
     def stages(self) -> list[tuple[Stage, tuple[tuple[int, ...], ...]]]:
         """The stages of a tile, and for each of them, by shift of the row, the tap of each of its phases."""
-        fed = phase_taps(self.last)
-        inner: dict[int, list[int]] = {}
-        for b, taps in enumerate(fed):
-            for _, shift in taps:
-                inner.setdefault(shift, []).append(b)
         if self.rows == 1:
-            return [(tuple((shift, tuple((0, b) for b in inner[shift])) for shift in sorted(inner)), ())]
+            return [(feeds((0,), self.last), ())]
         found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
-        for shift in shifts(self.outer[-1]):
-            tap_of = {a: tap for a, taps in enumerate(phase_taps(self.outer[-1])) for tap, s in taps if s == shift}
-            if tap_of:
-                found.setdefault(tuple(tap_of), []).append((shift, *tap_of.values()))
-        return [
-            (tuple((s, tuple((a, b) for a in phases for b in inner[s])) for s in sorted(inner)), tuple(rows))
-            for phases, rows in found.items()
-        ]
+        for shift, tap_of in by_shift(self.outer[-1]).items():
+            found.setdefault(tuple(tap_of), []).append((shift, *tap_of.values()))
+        return [(feeds(phases, self.last), tuple(rows)) for phases, rows in found.items()]
 
     @cached_property
     def code(self) -> Code:
@@ -153,15 +123,11 @@ class PixelSchedule:
         ]
         return Code(element, self.lanes, (*kernels, Rows(element, self.lanes)))
 
-    # ---- program
 
-    def program(self, threads: int) -> Program:
-        """The tables."""
-        from tconv.jit.pixels_tables import PixelTables
-
-        tiles = len(balanced(self.problem.cout, self.channels))
-        box = finer(self.box, [len(line.span()) for line in self.layout.lines], self.problem.groups * tiles, threads)
-        return PixelTables(replace(self, box=box), threads).write()
+def feeds(phases: Iterable[int], last: Line) -> Stage:
+    """What a row of x feeds: for each shift along the last axis, its phases in each of these phases of the row."""
+    rows = tuple(phases)
+    return tuple((shift, tuple((a, b) for a in rows for b in fed)) for shift, fed in by_shift(last).items())
 
 
 #: Bytes of panel that a chunk may have. Measured on AMD Zen 5 with 1 MB of second-level cache: 128 to 512 KB are alike
@@ -191,11 +157,10 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     channels = max(1, min(problem.cout, budget // (stride * vectors * rows)))
     box = [1] * len(lines)
     box[-1] = columns
-    limit = PANEL
     draft = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), False)
-    if draft.panel > limit:
+    if draft.panel > PANEL:
         per = draft.panel / draft.columns
-        fit = max(lanes * vectors, int(limit / per) // (lanes * vectors) * lanes * vectors)
+        fit = max(lanes * vectors, int(PANEL / per) // (lanes * vectors) * lanes * vectors)
         box[-1] = max(balanced(columns, fit))
     else:
         full = len(spans_[-2])
@@ -203,7 +168,7 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
         per = flat_pitch * problem.cin * problem.itemsize * prod(draft.slots[:-1])
         beside = len(shifts(before)) - 1
         # Rows beside the chunk are copied too: at most half as many as its own where the second-level cache allows.
-        fit = max(1, int(limit / per) - beside, min(2 * beside, int(2 * limit / per) - beside))
+        fit = max(1, int(PANEL / per) - beside, min(2 * beside, int(2 * PANEL / per) - beside))
         box[-2] = max(balanced(full, fit))
     flat = False
     if box[-1] == columns and box[-2] > 1:

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import chain, groupby, product
 from math import prod
 
-from tconv.jit.kernels.abi import Context, Header, Piece, Tile
-from tconv.jit.lines import phase_taps, shifts
+from tconv.jit.kernels.abi import Context, Header, Tile
+from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.pixels import PixelSchedule
-from tconv.jit.program import PIECES, Program, Row, Writer, balanced, dot, flat, shares, spans
+from tconv.jit.program import Row, balanced, dot, flat
+from tconv.jit.tables import Tables
 
 
-class PixelTables:
+class PixelTables(Tables):
     """Writes the tables of a schedule."""
 
-    def __init__(self, schedule: PixelSchedule, threads: int) -> None:
-        self.s, self.threads = schedule, threads
-        self.size = schedule.problem.itemsize
-        self.writer = Writer(self.size, schedule.lanes)
-        self.stages = schedule.stages
-        self.code = schedule.code
-        self.copy = len(self.code.kernels) - 1
+    s: PixelSchedule
 
-    def write(self) -> Program:
-        """The tables."""
-        s, p = self.s, self.s.problem
-        chunks = list(self._chunks())
-        for g in range(p.groups):
-            self._weights(g)
-        tiles = range(len(balanced(p.cout, s.channels)))
-        parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * p.groups))
-        group = self.writer.packed // p.groups
-        for chunk, g, part in product(chunks, range(p.groups), shares(tiles, parts)):
-            x, y, *ops = chunk
-            words = [x + g * s.layout.x_group, g * group, y + g * s.layout.y_group, *ops, part.start, part.stop]
-            self.writer.piece(dict(zip(Piece, words, strict=True)))
-        return self.writer.finish(self.code, self.header(), self.sizes(), s.panel, s.block)
+    def __init__(self, schedule: PixelSchedule, threads: int) -> None:
+        super().__init__(schedule, threads, len(balanced(schedule.problem.cout, schedule.channels)))
+        self.stages = schedule.stages
 
     def header(self) -> dict[Header, int]:
         """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
@@ -56,13 +41,13 @@ class PixelTables:
 
     # ---- weights
 
-    def _weights(self, g: int) -> None:
+    def weights(self, g: int) -> None:
         """The packed weights of a group: the bias, then a block for each tile and tap of the outer axes."""
         s, p, w = self.s, self.s.problem, self.writer
         start = w.packed
         bias = w.reserve(w.room(1, p.cout))
         w.block(bias, [range(p.cout)], source=g * p.cout, bias=True)
-        blocks, channel, first = list(self._blocks()), p.cout * p.taps, 0
+        blocks, channel, first = self.blocks, p.cout * p.taps, 0
         for size in balanced(p.cout, s.channels):
             per_tap = w.room(p.cin, size * max(len(taps) for taps in blocks))
             here = at = w.reserve(per_tap * len(blocks))
@@ -82,53 +67,34 @@ class PixelTables:
                 })  # fmt: skip
             first += size
 
-    def _blocks(self) -> Iterator[list[int]]:
+    @cached_property
+    def blocks(self) -> list[list[int]]:
         """For each block of a tile the taps of the whole kernel, in the order of its stage."""
+        return list(self._blocks())
+
+    def _blocks(self) -> Iterator[list[int]]:
         s = self.s
         kernel = [line.kernel for line in s.outer]
-        inner = {(b, shift): tap for b, taps in enumerate(phase_taps(s.last)) for tap, shift in taps}
+        inner = by_shift(s.last)
         if s.rows == 1:
             for base in range(prod(kernel)):
-                yield [base * s.last.kernel + inner[b, shift] for shift, fed in self.stages[0][0] for _, b in fed]
+                yield [base * s.last.kernel + inner[shift][b] for shift, fed in self.stages[0][0] for _, b in fed]
             return
         for outer in product(*map(range, kernel[:-1])):
             for stage, rows in self.stages:
                 phases = list(dict.fromkeys(a for _, fed in stage for a, _ in fed))
                 for _, *taps in rows:
                     base_of = {a: flat((*outer, t), kernel) * s.last.kernel for a, t in zip(phases, taps, strict=True)}
-                    yield [base_of[a] + inner[b, shift] for shift, fed in stage for a, b in fed]
+                    yield [base_of[a] + inner[shift][b] for shift, fed in stage for a, b in fed]
 
     # ---- chunks
 
-    def _chunks(self) -> Iterator[tuple[int, int, int, int, int, int]]:
-        """For each chunk its offsets in x and y, its copies and its ops.
-
-        Chunks of one image each are alike: they share their copies and ops.
-        """
-        s, w = self.s, self.writer
-        cuts = [spans(line.span(), n) for line, n in zip(s.layout.lines, s.box, strict=True)]
-        images = cuts[0] if s.box[0] == 1 else cuts[0][:1]
-        if s.box[0] == 1:
-            cuts[0] = cuts[0][:1]
-        found = []
-        for box in product(*cuts):
-            start = w.here
-            self._copies(box)
-            middle = w.here
-            self._ops(box)
-            if w.here > middle:
-                found.append((start, middle, middle, w.here))
-        batch = s.layout.lines[0]
-        for image, ops in product(images, found):
-            yield image.start * batch.x_step, image.start * batch.y_step, *ops
-
-    def _copies(self, box: tuple[range, ...]) -> None:
+    def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
         s, rows = self.s, []
         outer, columns = box[:-1], box[-1]
-        needed = [range(q.start + shifts(line).start, q.stop + shifts(line).stop - 1)
-                  for q, line in zip(outer, s.outer, strict=True)]  # fmt: skip
-        reach = range(columns.start + min(0, shifts(s.last).start), columns.stop + s.behind)
+        needed = [line.reads(q) for q, line in zip(outer, s.outer, strict=True)]
+        reach = range(columns.start - s.before, columns.stop + s.behind)
         inside = range(max(0, reach.start), min(s.last.coarse, reach.stop))
         for cells in product(*needed):
             exists = all(0 <= cell < line.coarse for cell, line in zip(cells, s.outer, strict=True))
@@ -150,17 +116,14 @@ class PixelTables:
         """The number of a row of the panel."""
         return flat(position, self.s.slots)
 
-    def _ops(self, box: tuple[range, ...]) -> None:
+    def ops(self, box: tuple[range, ...]) -> None:
         """The tiles of a chunk, for every phase of the outer axes."""
         s = self.s
         phases = [range(line.stride) for line in s.outer]
         if s.rows > 1:
             phases[-1] = range(1)
         for a in product(*phases):
-            valid = [
-                range(max(q.start, line.first(b)), min(q.stop, line.end(b)))
-                for q, line, b in zip(box[:-1], s.outer, a, strict=True)
-            ]
+            valid = [line.of_phase(b, q) for q, line, b in zip(box[:-1], s.outer, a, strict=True)]
             if s.rows > 1:
                 valid[-1] = box[-2]
             if s.flat:
@@ -254,6 +217,6 @@ class PixelTables:
         exists = [all(0 <= c < line.coarse for c, line in zip(row, s.outer, strict=True)) for row in cells]
         if not any(exists):
             return
-        needed = [q.start + shifts(line).start for q, line in zip(box[:-1], s.outer, strict=True)]
-        slot = self._slot([cell - start for cell, start in zip(cells[0], needed, strict=True)])
+        needed = [line.reads(q) for q, line in zip(box[:-1], s.outer, strict=True)]
+        slot = self._slot([cell - n.start for cell, n in zip(cells[0], needed, strict=True)])
         found += [self.size * (s.before + slot * s.pitch + column), number]

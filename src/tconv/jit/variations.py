@@ -30,7 +30,7 @@ def variations(schedule: Schedule, isa: Isa) -> list[Schedule]:
 
 def allowed(schedule: Schedule, isa: Isa) -> bool:
     """Whether the free fields of a schedule hold what its program and its kernels are made for."""
-    s, spans = schedule, _spans(schedule)
+    s, spans = schedule, [len(span) for span in schedule.spans]
     sizes = [value for value in free(s).values() if not isinstance(value, bool | tuple)]
     if (
         min(sizes) < 1
@@ -51,14 +51,8 @@ def _pixels_allowed(s: PixelSchedule, registers: int) -> bool:
     if kind_of(s) == "planes":
         return s.flat and s.rows == before and sums <= registers
     together = s.rows == 1 or (s.rows == before and len(s.layout.lines) > 2)
-    spanning = not s.flat or (s.box[-1] == _spans(s)[-1] and s.box[-2] > 1)
+    spanning = not s.flat or (s.box[-1] == len(s.spans[-1]) and s.box[-2] > 1)
     return together and spanning and s.channels <= s.problem.cout and sums <= registers
-
-
-def _spans(schedule: Schedule) -> list[int]:
-    """How many q there are along each axis."""
-    lines = schedule.layout.lines
-    return [*(len(line.span()) for line in lines[:-1]), len(lines[-1].span(getattr(schedule, "origin", 0)))]
 
 
 def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
@@ -77,7 +71,7 @@ def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
 def _of_channels(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for vectors in range(1, min(4, -(-s.run * s.runs // s.lanes)) + 1):
         for pixels in dict.fromkeys((budget // vectors, (budget + 1) // vectors)):
-            yield {"vectors": vectors, "pixels": min(pixels, _spans(s)[-1])}
+            yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1]))}
     yield {"pixels": s.pixels - 1}
     if kind_of(s) != "own":
         yield from ({"part": min(s.problem.cin, n)} for n in (s.problem.cin, 2 * s.part, -(-s.part // 2)))
@@ -93,6 +87,6 @@ def _of_pixels(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
 
 def _boxes(s: Schedule) -> Iterator[tuple[int, ...]]:
     """Chunks of twice and half the size, along each axis."""
-    for axis, whole in reversed(list(enumerate(_spans(s)))):
+    for axis, whole in reversed(list(enumerate(map(len, s.spans)))):
         for size in (2 * s.box[axis], -(-s.box[axis] // 2)):
             yield (*s.box[:axis], max(1, min(whole, size)), *s.box[axis + 1 :])

@@ -33,7 +33,7 @@ class Jit(Method):
         return Cost(seconds + weights / engine.PACKING, 2 * weights + SCRATCH * threads)
 
     def limit(self, problem: Problem) -> str:
-        """Only conv_transpose, only floating point, and only where code can be generated or was kept."""
+        """Only conv_transpose, only floating point, and only where code can be generated."""
         from tconv.jit import engine
 
         return engine.limit(problem)

@@ -7,7 +7,7 @@ every element of y is computed within one piece.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tconv.jit.emit import Function, Module
 from tconv.jit.kernels.abi import (
@@ -75,7 +75,7 @@ def _call(f: Function, op: str, tile: str) -> None:
     f.do(f"call void @step(ptr %context, ptr {op}, ptr {tile})")
 
 
-def _through_ops(f: Function, ops: str, first: Piece, end: Piece, body: object) -> None:
+def _through_ops(f: Function, ops: str, first: Piece, end: Piece, body: Callable[[str], None]) -> None:
     begin, stop = f.word("%piece", first), f.word("%piece", end)
     head, turn, after = f.label("op"), f.label("turn"), f.label("after")
     before = f.block
@@ -86,18 +86,18 @@ def _through_ops(f: Function, ops: str, first: Piece, end: Piece, body: object) 
     f.branch(f.compare("slt", offset, stop), turn, after)
     f.start(turn)
     op = f.at(ops, offset)
-    body(op)  # type: ignore[operator]
+    body(op)
     following = f.add(offset, f.word(op, Op.BYTES))
     f.lines.insert(place, f"  {offset} = phi i64 [{begin}, %{before}], [{following}, %{f.block}]")
     f.jump(head)
     f.start(after)
 
 
-def _through_tiles(f: Function, tiles: str, body: object) -> None:
+def _through_tiles(f: Function, tiles: str, body: Callable[[str], None]) -> None:
     first, end = f.word("%piece", Piece.TILE), f.word("%piece", Piece.TILE_END)
     start = f.at(tiles, f.mul(first, TILE_BYTES))
     with f.loop(f.sub(end, first), carried=[("ptr", start)], once=True) as (_, [tile]):
-        body(tile)  # type: ignore[operator]
+        body(tile)
         f.next(f.at(tile, TILE_BYTES))
 
 

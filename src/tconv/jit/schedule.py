@@ -1,0 +1,53 @@
+"""What all schedules have in common: their axes, the rows of x that a chunk needs, and how they print."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from tconv.jit.lines import Layout, Line, shifts
+from tconv.problem import Problem
+
+#: The types of LLVM that dtypes are computed in.
+ELEMENTS = {"float32": "float", "float64": "double"}
+#: Results of depthwise layers larger than this are written past the caches. Measured on AMD Zen 5, 1 MB of second-level
+#: cache: writing through them takes twice as long, from 4 MB on at the latest.
+STREAM_FROM = 4 << 20
+
+
+class Chunked:
+    """A problem cut into chunks: boxes of q over all axes, the batch first."""
+
+    problem: Problem
+    layout: Layout
+    lanes: int
+    box: tuple[int, ...]
+
+    def __str__(self) -> str:
+        from tconv.jit.describe import text  # describing looks at everything, this too
+
+        return text(self)  # type: ignore[arg-type]  # one of `choose.Schedule`
+
+    @cached_property
+    def last(self) -> Line:
+        """The innermost axis of the grids."""
+        return self.layout.lines[-1]
+
+    @cached_property
+    def outer(self) -> tuple[Line, ...]:
+        """The others."""
+        return self.layout.lines[:-1]
+
+    @cached_property
+    def origin(self) -> int:
+        """Of the last axis (see `lines.py`)."""
+        return 0
+
+    @cached_property
+    def spans(self) -> tuple[range, ...]:
+        """The q along each axis."""
+        return (*(line.span() for line in self.outer), self.last.span(self.origin))
+
+    @cached_property
+    def slots(self) -> tuple[int, ...]:
+        """Rows of x that a chunk needs along each outer axis."""
+        return tuple(n + len(shifts(line)) - 1 for n, line in zip(self.box, self.outer, strict=False))
