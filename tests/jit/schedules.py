@@ -51,6 +51,12 @@ CASES = {
     "GAN, all phases of two axes in a tile": Case(_up((9, 20), 4, stride=2, padding=1), (5, 1)),
     "short rows, tiles span them": Case(_up((9, 5), 3, stride=1, padding=1), (4, 3)),
     "short rows of phases, tiles span them": Case(_up((7, 9), 3, stride=2, padding=1, output_padding=1), (3, 5)),
+    "long sums, all phases of two axes": Case(_up((5, 20), 5, stride=2, padding=1), (13, 1),
+                                              forced={"pixels": {"terms": 40}, "phases": {"terms": 11}}),
+    "long sums, short rows": Case(_up((9, 5), 3, stride=1, padding=1), (7, 3),
+                                  forced={"pixels": {"terms": 6}, "channels": {"terms": 20}}),
+    "long sums, channels": Case(_up((3, 5), 3, stride=2, padding=1), (13, 21),
+                                forced={"channels": {"terms": 3, "part": 5}, "phases": {"terms": 14, "part": 7}}),
     "long rows, cut": Case(_up((3, 90), 3, stride=2, padding=1), (3, 5),
                            forced={"pixels": {"box": (1, 1, 21), "flat": False}}),
     "a row cut after every q": Case(_up((2, 5), (2, 4), stride=2), (2, 3),
@@ -134,6 +140,8 @@ EXPECTED = {
     "first: own", "last: channels", "last: phases", "last: own",
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
     "pixels: images together", "pixels: several sizes of channels", "pixels: several vectors",
+    "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap", "channels: parts of a tap",
+    "channels: some taps", "phases: parts of a tap", "phases: some taps",
     "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",
     "planes: rows cut", "planes: gaps",
     "channels: parts", "channels: in place", "channels: in place, parts", "channels: direct, part of a vector",
@@ -161,6 +169,9 @@ def _of_pixels(s) -> dict[str, bool]:
         "one row": s.rows == 1,
         "several sizes of channels": len(s.sizes) > 1,
         "several vectors": s.vectors > 1,
+        "parts, several stages": s.parts and len(s.stages) > 1,
+        "parts, flat": s.parts and s.flat,
+        "parts of a tap": s.part < s.problem.cin,
     }
 
 
@@ -175,7 +186,7 @@ def _of_planes(s) -> dict[str, bool]:
 
 def _of_channels(s) -> dict[str, bool]:
     parts = s.part < s.problem.cin
-    return {
+    return _long_sums(s) | {
         "parts": parts,
         "in place": s.in_place,
         "in place, parts": s.in_place and parts,
@@ -187,7 +198,7 @@ def _of_channels(s) -> dict[str, bool]:
 
 
 def _of_phases(s) -> dict[str, bool]:
-    return {
+    return _long_sums(s) | {
         "parts": s.part < s.problem.cin,
         "columns cut": len(spans(s.last.span(s.origin), s.box[-1])) > 1,
         "masked taps": masked(s.last, s.origin),
@@ -196,6 +207,10 @@ def _of_phases(s) -> dict[str, bool]:
         "joined": s.layout.joined,
         "joined, several images": s.layout.joined and s.last.coarse > 1,
     }
+
+
+def _long_sums(s) -> dict[str, bool]:
+    return {"parts of a tap": s.terms < s.part, "some taps": s.part < s.terms < s.part * s.problem.taps}
 
 
 def masked(line: Line, origin: int) -> bool:

@@ -13,7 +13,7 @@ from schedules import CASES
 import tconv
 from tconv.jit import choose, isa
 from tconv.jit.interpret import interpret, pack
-from tconv.jit.kernels.abi import Context, Header, Op, Piece, Tile
+from tconv.jit.kernels.abi import SIZES, Context, Header, Op, Piece, Tile
 from tconv.jit.kinds import kind_of
 from tconv.jit.memory import OutOfBounds
 from tconv.jit.programs import program_of
@@ -117,7 +117,7 @@ BROKEN = {
     "before x": ("pixels", moved(Piece.X, -8), "@Rows: reads x from byte -8 to # of 2016"),
     "behind x": ("pixels", moved(Piece.X, 8), "@Rows: reads x from byte # to 2024 of 2016"),
     "between elements": ("pixels", moved(Piece.X, 4), "@Rows: reads x from byte 4 to # of 2016"),
-    "steps of half elements": ("pixels", header(Header.SIZES + Context.X_CHANNEL - Context.CHANNELS, 4),
+    "steps of half elements": ("pixels", header(Header.SIZES + Context.X_CHANNEL - SIZES[0], 4),
                                "@Rows: steps between elements of 8 bytes by 4"),
     "before y": ("pixels", moved(Piece.Y, -8), "@Pixels: writes y from byte -8 to # of 30240"),
     "behind y": ("pixels", moved(Piece.Y, 8), "@Pixels: writes y from byte # to 30248 of 30240"),

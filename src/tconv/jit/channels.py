@@ -24,7 +24,7 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.lines import Layout, inside, phase_taps, shifts
 from tconv.jit.program import LINE, balanced, spans
-from tconv.jit.schedule import ELEMENTS, STREAM_FROM, Chunked
+from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS, Chunked
 from tconv.problem import Problem
 
 
@@ -53,6 +53,7 @@ class ChannelSchedule(Chunked):
     part: int  #: input channels taken at a time
     in_place: bool  #: x is read where it is
     masks: bool  #: loads under a mask are quick
+    terms: int = TERMS  #: of a sum, at most (of one tap, where that has more input channels)
     own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
 
     @cached_property

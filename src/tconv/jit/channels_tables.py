@@ -47,7 +47,6 @@ class ChannelTables(Tables):
         """The sizes that all ops share."""
         s, p = self.s, self.s.problem
         return {
-            Context.CHANNELS: p.cin,
             Context.COPIED: 1 if s.layout.last else p.cout if s.turned else p.cin,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.source_channel,
@@ -217,34 +216,33 @@ class ChannelTables(Tables):
         channels: int,
     ) -> None:
         """The tiles of one row of pixels."""
-        s = self.s
+        s, at = self.s, columns.start
         taps = self._taps(box, a, b, q)
-        o = [q_ * line.stride + r for q_, line, r in zip(q, s.outer, a, strict=True)]
-        target = self._target(box, o, b)
-        variants = len(s.variants)
-        at = columns.start
+        target = self._target(box, [q_ * line.stride + r for q_, line, r in zip(q, s.outer, a, strict=True)], b)
         for pixels in balanced(len(columns), s.pixels):
-            offset = (at - box[-1].start) * s.pixel
-            plain: list[int] = []
-            masked: list[int] = []
-            for x, number, mask, shift in taps:
-                # A tap that reads nothing but the zeros beside x is left out.
-                if at + shift >= s.last.coarse or at + pixels + shift <= 0:
-                    continue
-                row = [x + offset + first * s.source_channel, number, max(0, mask)]
-                (plain if mask < 0 else masked).extend(row)
-            self.writer.op(
-                self.widths.index(pixels) * variants,
-                len(plain) // 3,
-                len(masked) // 3,
-                target + (at - box[-1].start) * self._target_pixel(),
-                int(first > 0),
-                channels,
-                first,
-                *plain,
-                *masked,
-            )
+            moved = at - box[-1].start
+            # A tap that reads nothing but the zeros beside x is left out.
+            met = [
+                (x + moved * s.pixel, tap, mask)
+                for x, tap, mask, shift in taps
+                if at + shift < s.last.coarse and at + pixels + shift > 0
+            ]
+            self._tile_ops(pixels, met, target + moved * self._target_pixel(), first, channels)
             at += pixels
+
+    def _tile_ops(self, pixels: int, taps: list[tuple[int, int, int]], target: int, first: int, channels: int) -> None:
+        """The ops of a tile: sums of so many terms each."""
+        s, adds = self.s, first > 0
+        kernel, step = self.widths.index(pixels) * len(s.variants), s.source_channel
+        for some in _cut(sorted(taps, key=lambda tap: tap[2] >= 0), max(1, s.terms // channels)):
+            at = first
+            for number in balanced(channels, s.terms):
+                words = [word for x, tap, mask in some for word in (x + at * step, tap, max(0, mask))]
+                masked = sum(mask >= 0 for *_, mask in some)
+                self.writer.op(kernel, len(some) - masked, masked, target, int(adds), number, at, *words)
+                at, adds = at + number, True
+        if not taps and first == 0:
+            self.writer.op(kernel, 0, 0, target, 0, channels, 0)
 
     def _taps(
         self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]
@@ -319,3 +317,11 @@ class ChannelTables(Tables):
             whole = [*o, *(r.start for r in fine[joined:])]
             y = dot(whole, [line.y_step for line in s.layout.lines])
             self.writer.op(self.move, number * together * position, y, together)
+
+
+def _cut(taps: list[tuple[int, int, int]], most: int) -> Iterator[list[tuple[int, int, int]]]:
+    """Lists of at most so many taps."""
+    at = 0
+    for size in balanced(len(taps), most) if taps else ():
+        yield taps[at : at + size]
+        at += size

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tconv.jit.kernels import channels, pixels, planes
-from tconv.jit.kernels.abi import SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
+from tconv.jit.kernels.abi import TILE_BYTES, Header, Op, Piece, Tile
 from tconv.jit.program import Program
 from tconv.jit.programs import program_of
 
@@ -45,7 +45,6 @@ def count(program: Program) -> Counted:
 
 def _products(program: Program) -> int:
     words = program.words.tolist()
-    input_channels = words[Header.SIZES + SIZES.index(Context.CHANNELS)]
     alike = Counter(
         (piece[Piece.OPS], piece[Piece.OPS_END], piece[Piece.TILE], piece[Piece.TILE_END])
         for piece in _rows(words, words[Header.PIECES] // 8, len(Piece), program.pieces)
@@ -60,7 +59,7 @@ def _products(program: Program) -> int:
                 kernel = program.code.kernels[op[Op.KERNEL] + variant]
                 of_kernel = PRODUCTS.get(type(kernel))
                 if of_kernel:
-                    total += times * number * kernel.lanes * of_kernel(kernel, op, input_channels)
+                    total += times * number * kernel.lanes * of_kernel(kernel, op)
     return total
 
 
@@ -76,25 +75,28 @@ def _ops(words: Words, start: int, end: int) -> Iterator[Words]:
         start = behind
 
 
-def _of_pixels(kernel: pixels.Pixels, op: Words, input_channels: int) -> int:
-    rows = op[pixels.HEAD : pixels.HEAD + len(kernel.stages)]
-    weights = sum(n * weights for n, weights in zip(rows, kernel.weights, strict=True))
-    return kernel.vectors * weights * input_channels
+def _of_pixels(kernel: pixels.Pixels, op: Words) -> int:
+    at, total = pixels.HEAD + len(kernel.stages), 0
+    for rows, weights in zip(op[pixels.HEAD : at], kernel.weights, strict=True):
+        input_channels = [channels for _, _, _, channels in _rows(op, at, pixels.ROW, rows)]
+        total += weights * sum(input_channels)
+        at += rows * pixels.ROW
+    return kernel.vectors * total
 
 
-def _of_channels(kernel: channels.Channels, op: Words, input_channels: int) -> int:
+def _of_channels(kernel: channels.Channels, op: Words) -> int:
     taps, masked, number = op[2], op[3], op[6]
     return kernel.pixels * kernel.vectors * (taps + masked) * number
 
 
-def _of_planes(kernel: planes.Planes, op: Words, input_channels: int) -> int:
+def _of_planes(kernel: planes.Planes, op: Words) -> int:
     rows, elements = op[4], op[6]
     weights = sum(len(fed) for source in kernel.sources for _, fed in source)
     return rows * -(-elements // kernel.run) * kernel.vectors * weights
 
 
 #: How many vectors of products one op makes, for the kernels that multiply; `op` is laid out as their module says.
-PRODUCTS: dict[type, Callable[[Any, Words, int], int]] = {
+PRODUCTS: dict[type, Callable[[Any, Words], int]] = {
     pixels.Pixels: _of_pixels,
     channels.Channels: _of_channels,
     planes.Planes: _of_planes,

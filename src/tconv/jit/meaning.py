@@ -72,9 +72,11 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
     counts = [count for [count] in entries(op, PIXELS_HEAD, len(kernel.stages), 1)]
     at = PIXELS_HEAD + len(counts)
     for stage, weights, count in zip(kernel.stages, kernel.weights, counts, strict=True):
-        for x, tap in entries(op, at, count, PIXELS_ROW):
-            here = w.at(tile[Tile.W] + tap * tile[Tile.TAP])
-            _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, sums)
+        for x, tap, first, number in entries(op, at, count, PIXELS_ROW):
+            here = w.at(tile[Tile.W] + tap * tile[Tile.TAP] + first * weights * size)
+            part = sums if not kernel.parts else np.zeros_like(sums)
+            _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, part, len(turns(number)))
+            sums = sums + part if kernel.parts else sums
         at += count * PIXELS_ROW
     interleaved = sums.swapaxes(2, 3).reshape(kernel.rows, kernel.channels, kernel.run)
     for y, low, high, phases in entries(op, at, op[2], SEGMENT):
@@ -85,9 +87,9 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
             target.write(values, (kernel.channels, thread.sizes[Context.Y_CHANNEL]), (len(written), size))
 
 
-def _pixels_row(stage: Stage, thread: Thread, x: Pointer, w: Pointer, weights: int, sums: Array) -> None:
-    """Add what one row of x gives in all input channels: `weights` scalars each, in the order of the stage."""
-    size, number, channels = w.size, thread.sizes[Context.CHANNELS], sums.shape[1]
+def _pixels_row(stage: Stage, thread: Thread, x: Pointer, w: Pointer, weights: int, sums: Array, number: int) -> None:
+    """Add what one row of x gives in so many input channels: `weights` scalars each, in the order of the stage."""
+    size, channels = w.size, sums.shape[1]
     per_pair = channels * size
     scalars = iter(w.read((weights // channels, per_pair), (number, weights * size), (channels, size)))
     for shift, pairs in stage:
@@ -133,16 +135,13 @@ def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) 
 
 def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     """sums[p, lane] = bias[lane], or what is in the target, + sum over taps and input channels of x * w."""
-    _, _, plain, masked, at, resumed, number, first = op[:CHANNELS_HEAD]
+    _, _, plain, masked, at, adds, number, first = op[:CHANNELS_HEAD]
     lanes, size = kernel.weights, BYTES[kernel.element]
     written = lanes - kernel.lanes + kernel.last
     target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
     grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (written, size)
-    if resumed:
-        sums = target.read(*grid)
-    else:
-        bias = thread.to(Context.W, tile[Tile.BIAS]).read((lanes, size))
-        sums = np.tile(bias[:written], (kernel.pixels, 1))
+    bias = thread.to(Context.W, tile[Tile.BIAS]).read((lanes, size))
+    sums = np.tile(np.zeros_like(bias[:written]) if adds else bias[:written], (kernel.pixels, 1))
     for which, (x, tap, mask) in enumerate(entries(op, CHANNELS_HEAD, plain + masked, CHANNELS_ROW)):
         w = thread.to(Context.W, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
         weights = w.read((number, lanes * size), (lanes, size))[:, :written]
@@ -152,7 +151,7 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
             reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size)) != 0
             added = np.where(reached[:written], added, 0)
         sums += added
-    target.write(sums, *grid)
+    target.write(target.read(*grid) + sums if adds else sums, *grid)
 
 
 def _channels_tap(kernel: Channels, x: Pointer, per_channel: int, w: Array) -> Array:

@@ -17,9 +17,9 @@ from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
-from tconv.jit.lines import Layout, Line, by_shift, shifts
+from tconv.jit.lines import Layout, Line, by_shift, phase_taps, shifts
 from tconv.jit.program import LINE, balanced
-from tconv.jit.schedule import ELEMENTS, Chunked
+from tconv.jit.schedule import ELEMENTS, TERMS, Chunked
 from tconv.problem import Problem
 
 
@@ -35,6 +35,7 @@ class PixelSchedule(Chunked):
     rows: int  #: phases of the axis before the last in a tile: 1, or all of them
     box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     flat: bool  #: tiles may span rows
+    terms: int = TERMS  #: of a sum, at most
 
     @cached_property
     def before(self) -> int:
@@ -112,12 +113,27 @@ class PixelSchedule(Chunked):
         return [(feeds(phases, self.last), tuple(rows)) for phases, rows in found.items()]
 
     @cached_property
+    def most_taps(self) -> list[int]:
+        """The taps of the phase that has most of them, along each axis."""
+        return [max(map(len, phase_taps(line))) for line in self.layout.lines]
+
+    @cached_property
+    def parts(self) -> bool:
+        """Whether sums are so long that each row makes its own, or several."""
+        return self.problem.cin * prod(self.most_taps) > self.terms
+
+    @cached_property
+    def part(self) -> int:
+        """Input channels of a row that make one sum, at most."""
+        return max(1, self.terms // max(1, self.most_taps[-1])) if self.parts else self.problem.cin
+
+    @cached_property
     def code(self) -> Code:
         """The kernels: for each width one a size of tile, then the copy."""
         element = ELEMENTS[self.problem.dtype]
         stages = tuple(stage for stage, _ in self.stages)
         kernels = [
-            Pixels(element, self.lanes, size, width, self.rows, self.last.stride, stages)
+            Pixels(element, self.lanes, size, width, self.rows, self.last.stride, stages, self.parts)
             for width in self.widths
             for size in self.sizes
         ]

@@ -8,6 +8,7 @@ from itertools import chain, groupby, product
 from math import prod
 
 from tconv.jit.kernels.abi import Context, Header, Tile
+from tconv.jit.kernels.pixels import ROW
 from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.program import Row, balanced, dot, flat
@@ -22,6 +23,7 @@ class PixelTables(Tables):
     def __init__(self, schedule: PixelSchedule, threads: int) -> None:
         super().__init__(schedule, threads, len(balanced(schedule.problem.cout, schedule.channels)))
         self.stages = schedule.stages
+        self.parts = balanced(schedule.problem.cin, schedule.part)
 
     def header(self) -> dict[Header, int]:
         """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
@@ -31,7 +33,6 @@ class PixelTables(Tables):
         """The sizes that all ops share."""
         s, p = self.s, self.s.problem
         return {
-            Context.CHANNELS: p.cin,
             Context.COPIED: p.cin,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.panel_row * self.size,
@@ -175,7 +176,7 @@ class PixelTables(Tables):
         if not segments:
             return
         rows = self._rows(box, a, spanned, at)
-        counts = [len(found) // 2 for found in rows]
+        counts = [len(found) // ROW for found in rows]
         self.writer.op(kernel, len(segments) // 4, *counts, *chain.from_iterable(rows), *segments)
 
     def _rows(
@@ -219,4 +220,7 @@ class PixelTables(Tables):
             return
         needed = [line.reads(q) for q, line in zip(box[:-1], s.outer, strict=True)]
         slot = self._slot([cell - n.start for cell, n in zip(cells[0], needed, strict=True)])
-        found += [self.size * (s.before + slot * s.pitch + column), number]
+        x, first = self.size * (s.before + slot * s.pitch + column), 0
+        for channels in self.parts:
+            found += [x + first * s.panel_row * self.size, number, first, channels]
+            first += channels

@@ -36,7 +36,6 @@ class Context(_Words):
     PROGRAM = auto()  #: the program itself
     SOURCE = auto()  #: what kernels read x from: PANEL or X
     TARGET = auto()  #: what kernels write to: BLOCK or Y
-    CHANNELS = auto()  #: Cin / groups
     COPIED = auto()  #: how often a copy repeats its rows, one channel further each time
     X_CHANNEL = auto()  #: from one channel of x to the next
     SOURCE_CHANNEL = auto()  #: likewise in SOURCE
@@ -47,7 +46,7 @@ class Context(_Words):
     TARGET_PIXEL = auto()  #: from one pixel of a tile to the next, in TARGET
 
 
-SIZES = tuple(word for word in Context if word >= Context.CHANNELS)
+SIZES = tuple(word for word in Context if word >= Context.COPIED)
 
 
 class Header(_Words):

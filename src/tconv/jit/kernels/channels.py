@@ -4,11 +4,12 @@ A tile is `pixels` coarse cells, `pixel` bytes apart in x, and `vectors` vectors
 
     sum[p, lane] = bias[lane] + sum over taps and input channels i of  x[i, p + shift of the tap] * w[tap, i, lane]
 
-Where the input channels come in several ops, because their weights would not fit the cache, the later ones begin with
-what is in the target. Lanes that a tap does not reach hold a weight of zero; such a tap is in the second list of the op
-and adds under a mask, so that a NaN in x stays where it belongs. In depthwise layers x[i, p] is a vector too.
+Long sums come in several ops, because the weights would not fit the cache, and because rounding grows with the length
+of a sum: the later ones begin with zero and add what they have to the target. Lanes that a tap does not reach hold a
+weight of zero; such a tap is in the second list of the op and adds under a mask, so that a NaN in x stays where it
+belongs. In depthwise layers x[i, p] is a vector too.
 
-Op: kernel, bytes, taps, taps under a mask, offset of the target, whether to begin with what is there, number of input
+Op: kernel, bytes, taps, taps under a mask, offset of the target, whether to add to what is there, number of input
 channels, first of them, then for each tap (offset of x, tap, its mask).
 """
 
@@ -23,8 +24,8 @@ from tconv.jit.kernels.planes import aligned
 #: How many input channels ahead weights are asked for: they come from the outer caches, or from memory, once a chunk.
 #: Measured, on AMD Zen 5: 16 to 128 are alike, 8 is too late; without, layers with 1 MB of weights or more lose 10 %.
 AHEAD = 64
-#: Words before the taps, and words of a tap.
-HEAD, ROW = 8, 3
+#: Words before the taps, words of a tap, and the word that says whether to add.
+HEAD, ROW, ADDS = 8, 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,13 @@ def emit(module: Module, name: str, kernel: Channels) -> Function:
     target = f.at(f.pointer("%context", Context.TARGET), f.word("%tile", Tile.TARGET))
     target, pixel = f.at(target, f.word("%op", 4)), f.word("%context", Context.TARGET_PIXEL)
     last = f.lanes_between(v, None, kernel.last) if kernel.last < v.lanes else ""
-    sums = _begin(f, v, kernel, target, pixel, last)
+    sums = _begin(f, v, kernel)
     sums, row = _taps(f, v, kernel, f.at("%op", 8 * HEAD), f.word("%op", 2), sums, masked=False)
     masked = f.word("%op", 3)
     sums, _ = _taps(f, v, kernel, row, masked, sums, masked=True)
+    with f.when(f.compare("ne", f.word("%op", ADDS), 0)):
+        _store(f, v, kernel, _added(f, v, kernel, sums, target, pixel, last), target, pixel, last, streaming=False)
+        f.leave()
     if kernel.streaming:
         with f.when(aligned(f, v, target)):
             _store(f, v, kernel, sums, target, pixel, last, streaming=True)
@@ -78,25 +82,24 @@ def _store(
         target = f.at(target, pixel)
 
 
-def _begin(f: Function, v: Vector, kernel: Channels, target: str, pixel: str, last: str) -> list[str]:
-    """The sums start with the bias of their lanes, or with what is in the target."""
-    bias = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.BIAS))
-    fresh, again, after = f.label("fresh"), f.label("again"), f.label("begun")
-    f.branch(f.compare("eq", f.word("%op", 5), 0), fresh, again)
-    f.start(fresh)
-    starts = [f.vload(v, bias, vector * v.bytes) for vector in range(kernel.vectors)] * kernel.pixels
-    f.jump(after)
-    f.start(again)
-    there = []
-    for _ in range(kernel.pixels):
+def _added(f: Function, v: Vector, kernel: Channels, sums: list[str], target: str, pixel: str, last: str) -> list[str]:
+    """The sums and what is in the target."""
+    added = []
+    for p in range(kernel.pixels):
         for vector in range(kernel.vectors):
-            where = vector * v.bytes
-            partial = last and vector == kernel.vectors - 1
-            there.append(f.masked_load(v, target, last, where) if partial else f.vload(v, target, where))
+            where, partial = vector * v.bytes, last and vector == kernel.vectors - 1
+            there = f.masked_load(v, target, last, where) if partial else f.vload(v, target, where)
+            added.append(f.let(f"fadd {v.text} {there}, {sums[p * kernel.vectors + vector]}"))
         target = f.at(target, pixel)
-    f.jump(after)
-    f.start(after)
-    return [f.let(f"phi {v.text} [{a}, %{fresh}], [{b}, %{again}]") for a, b in zip(starts, there, strict=True)]
+    return added
+
+
+def _begin(f: Function, v: Vector, kernel: Channels) -> list[str]:
+    """The sums start with the bias of their lanes, or with zero."""
+    bias = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.BIAS))
+    adds = f.compare("ne", f.word("%op", ADDS), 0)
+    starts = [f.vload(v, bias, vector * v.bytes) for vector in range(kernel.vectors)]
+    return [f.let(f"select i1 {adds}, {v.text} zeroinitializer, {v.text} {s}") for s in starts] * kernel.pixels
 
 
 def _taps(

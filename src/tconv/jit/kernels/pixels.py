@@ -7,10 +7,12 @@ and `vectors` vectors of coarse cells q. Its sums stay in registers:
 
 All phases b of the innermost axis are computed together and interleaved in registers, so that y is written in runs.
 Rows of x that feed the same phases make a stage, one loop of code; rows that lie outside x are not in the op at all.
+Long sums come in parts, which are added up beside the registers.
 
-Op: kernel, bytes, segments, rows of each stage, then for each row (offset of x, tap), then for each segment (offset of
-y, low, high, phases). A segment is one row of y that the tile reaches; lanes from low to high of its run of
-vectors * lanes * phases elements are written, in the first `phases` of its rows.
+Op: kernel, bytes, segments, rows of each stage, then for each row, or part of its channels, (offset of x, tap, first
+input channel, number of them), then for each segment (offset of y, low, high, phases). A segment is one row of y that
+the tile reaches; lanes from low to high of its run of vectors * lanes * phases elements are written, in the first
+`phases` of its rows.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Pixels:
     rows: int
     phases: int
     stages: tuple[Stage, ...]
+    parts: bool = False  #: each row of the op is a sum of its own
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -53,7 +56,7 @@ class Pixels:
 #: How many bytes ahead weights are asked for. Measured, on AMD Zen 5: up to 8 % where they are 1 MB or more.
 AHEAD, LINE = 1024, 64
 #: Words before the counts of rows, and words of a row and of a segment.
-HEAD, ROW, SEGMENT = 3, 2, 4
+HEAD, ROW, SEGMENT = 3, 4, 4
 
 Sum: TypeAlias = tuple[int, int, int, int]  # a, channel, b, vector
 
@@ -62,10 +65,13 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     sums = _begin(f, v, kernel)
+    beside = Beside(f, v, sums) if kernel.parts else None
     weights = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W))
     row = f.at("%op", 8 * (HEAD + len(kernel.stages)))
     for number in range(len(kernel.stages)):
-        row = _stage(f, v, kernel, number, weights, row, sums)
+        row = _stage(f, v, kernel, number, weights, row, sums, beside)
+    if beside:
+        sums = beside.load()
     runs = {
         (a, m): [
             piece
@@ -95,27 +101,68 @@ def _begin(f: Function, v: Vector, kernel: Pixels) -> dict[Sum, str]:
     }
 
 
-def _stage(f: Function, v: Vector, kernel: Pixels, number: int, weights: str, row: str, sums: dict[Sum, str]) -> str:
+class Beside:
+    """Sums that wait on the stack while those of their next part are in registers."""
+
+    def __init__(self, f: Function, v: Vector, sums: dict[Sum, str]) -> None:
+        self.f, self.v = f, v
+        self.places = {key: number * v.bytes for number, key in enumerate(sums)}
+        self.buffer = f.stack(len(sums) * v.bytes)
+        for key, start in sums.items():
+            f.vstore(v, start, self.buffer, self.places[key])
+
+    def add(self, parts: dict[Sum, str]) -> None:
+        """Add to some of them."""
+        for key, part in parts.items():
+            total = self.f.let(f"fadd {self.v.text} {self.f.vload(self.v, self.buffer, self.places[key])}, {part}")
+            self.f.vstore(self.v, total, self.buffer, self.places[key])
+
+    def load(self) -> dict[Sum, str]:
+        """All of them."""
+        return {key: self.f.vload(self.v, self.buffer, place) for key, place in self.places.items()}
+
+
+def _stage(
+    f: Function,
+    v: Vector,
+    kernel: Pixels,
+    number: int,
+    weights: str,
+    row: str,
+    sums: dict[Sum, str],
+    beside: Beside | None,
+) -> str:
     """Add what the rows of a stage give; returns the address behind its rows."""
     fed = {pair for _, pairs in kernel.stages[number] for pair in pairs}
     keys = [key for key in sums if (key[0], key[2]) in fed]
-    source, channels = f.pointer("%context", Context.SOURCE), f.word("%context", Context.CHANNELS)
-    step, per_tap = f.word("%context", Context.SOURCE_CHANNEL), f.word("%tile", Tile.TAP)
-    carried = [("ptr", row), *((v.text, sums[key]) for key in keys)]
-    with f.loop(f.word("%op", HEAD + number), carried=carried) as (_, [here, *before]):
-        x = f.at(source, f.word(here, 0))
-        w = f.at(weights, f.mul(f.word(here, 1), per_tap))
-        carried = [("ptr", x), ("ptr", w), *((v.text, s) for s in before)]
-        with f.loop(channels, carried=carried, once=True) as (_, [x_here, w_here, *values]):
-            now = dict(zip(keys, values, strict=True))
-            _multiply(f, v, kernel, kernel.stages[number], x_here, w_here, now)
-            size = kernel.weights[number] * BYTES[v.element]
-            for line in range(0, size, LINE):
-                f.prefetch(w_here, AHEAD + line)
-            f.next(f.at(x_here, step), f.at(w_here, size), *(now[key] for key in keys))
-        f.next(f.at(here, 8 * ROW), *f.results[2:])
-    sums.update(zip(keys, f.results[1:], strict=True))
+    carried = [] if beside else [(v.text, sums[key]) for key in keys]
+    with f.loop(f.word("%op", HEAD + number), carried=[("ptr", row), *carried]) as (_, [here, *before]):
+        begun = before or ["zeroinitializer"] * len(keys)
+        totals = _row(f, v, kernel, number, weights, here, dict(zip(keys, begun, strict=True)))
+        if beside:
+            beside.add(totals)
+        f.next(f.at(here, 8 * ROW), *([] if beside else totals.values()))
+    sums.update(zip(keys, f.results[1:], strict=False))
     return f.results[0]
+
+
+def _row(
+    f: Function, v: Vector, kernel: Pixels, number: int, weights: str, row: str, sums: dict[Sum, str]
+) -> dict[Sum, str]:
+    """Add what one row gives."""
+    stage, size = kernel.stages[number], kernel.weights[number] * BYTES[v.element]
+    step = f.word("%context", Context.SOURCE_CHANNEL)
+    x = f.at(f.pointer("%context", Context.SOURCE), f.word(row, 0))
+    w = f.at(weights, f.mul(f.word(row, 1), f.word("%tile", Tile.TAP)))
+    w = f.at(w, f.mul(f.word(row, 2), size))
+    carried = [("ptr", x), ("ptr", w), *((v.text, value) for value in sums.values())]
+    with f.loop(f.word(row, 3), carried=carried, once=True) as (_, [x_here, w_here, *values]):
+        now = dict(zip(sums, values, strict=True))
+        _multiply(f, v, kernel, stage, x_here, w_here, now)
+        for line in range(0, size, LINE):
+            f.prefetch(w_here, AHEAD + line)
+        f.next(f.at(x_here, step), f.at(w_here, size), *now.values())
+    return dict(zip(sums, f.results[2:], strict=True))
 
 
 def _multiply(f: Function, v: Vector, kernel: Pixels, stage: Stage, x: str, w: str, sums: dict[Sum, str]) -> None:
