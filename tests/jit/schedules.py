@@ -57,6 +57,7 @@ CASES = {
                                   forced={"pixels": {"terms": 6}, "channels": {"terms": 20}}),
     "long sums, channels": Case(_up((3, 5), 3, stride=2, padding=1), (13, 21),
                                 forced={"channels": {"terms": 3, "part": 5}, "phases": {"terms": 14, "part": 7}}),
+    "squares of pixels and channels, whole and in part": Case(_up((3, 40), 4, stride=2, padding=1), (21, 3), batch=2),
     "long rows, cut": Case(_up((3, 90), 3, stride=2, padding=1), (3, 5),
                            forced={"pixels": {"box": (1, 1, 21), "flat": False}}),
     "a row cut after every q": Case(_up((2, 5), (2, 4), stride=2), (2, 3),
@@ -137,7 +138,7 @@ CASES = {
 #: What the schedules of the cases have to show, together, for every set of instructions.
 EXPECTED = {
     "first: planes", "first: pixels", "first: channels", "first: phases",
-    "first: own", "last: channels", "last: phases", "last: own",
+    "first: own", "last: pixels", "last: channels", "last: phases", "last: own",
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
     "pixels: images together", "pixels: several sizes of channels", "pixels: several vectors",
     "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap", "channels: parts of a tap",

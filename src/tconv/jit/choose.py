@@ -29,8 +29,10 @@ STORED, IN_PARTS, TRANSPOSED, MOVED = 8.0, 30.0, 24.0, 40.0
 #: Share of the peak of pixels in lanes with few phases, with many (which leaves registers for few channels), and of
 #: channels in lanes.
 FEW_PHASES, MANY_PHASES, IN_CHANNELS = 0.92, 0.80, 0.93
-#: From so many phases of the last axis on pixels in lanes have many; beyond the second number they do not fit.
-MANY, TOO_MANY = 8, 12
+#: From so many phases of the last axis on pixels in lanes have many.
+MANY = 8
+#: Products that an element of x costs which is turned on its way into the panel.
+TURNED = 12.0
 #: What becomes of it where a row is one vector.
 NARROW = 0.9
 #: Likewise for depthwise layers, against 2 for their own kernel with rows that fill vectors.
@@ -91,7 +93,7 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
         lanes_filled = _filled(run * runs, lanes) * _tapped(layout)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
-    if not layout.last and last.stride <= TOO_MANY:
+    if pixels.able(problem, layout, isa):
         yield Kind(_pixels(problem, layout, lanes, terms), lambda: pixels.make(problem, layout, isa))
 
 
@@ -104,7 +106,9 @@ def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float) -> float
     flat = columns / (columns + beside) * _filled(columns * layout.lines[-2].coarse, lanes) * terms / (terms + IN_PARTS)
     share = FEW_PHASES if last.stride < MANY else MANY_PHASES
     heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY
-    return share * max(by_row, flat) * _inside(last) * (0.6 if heavy else 1.0)
+    turned = problem.cout * problem.taps
+    turning = turned / (turned + TURNED) if layout.last else 1.0
+    return share * turning * max(by_row, flat) * _inside(last) * (0.6 if heavy else 1.0)
 
 
 def _inside(last: Line) -> float:

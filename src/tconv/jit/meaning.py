@@ -26,6 +26,7 @@ from tconv.jit.kernels.pixels import SEGMENT, Pixels, Stage
 from tconv.jit.kernels.planes import HEAD as PLANES_HEAD
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.memory import OutOfBounds, Pointer
 from tconv.problem import Array
@@ -78,13 +79,14 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
             _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, part, len(turns(number)))
             sums = sums + part if kernel.parts else sums
         at += count * PIXELS_ROW
-    interleaved = sums.swapaxes(2, 3).reshape(kernel.rows, kernel.channels, kernel.run)
+    innermost = (0, 3, 2, 1) if kernel.last else (0, 1, 3, 2)
+    interleaved = sums.transpose(innermost).reshape(kernel.rows, -1, kernel.run)
     for y, low, high, phases in entries(op, at, op[2], SEGMENT):
         written = range(max(0, low), min(high, kernel.run))
         for a in range(min(kernel.rows, phases)):
             target = thread.to(Context.Y, tile[Tile.Y], y, a * thread.sizes[Context.Y_PHASE], written.start * size)
             values = interleaved[a][:, written.start : written.stop]
-            target.write(values, (kernel.channels, thread.sizes[Context.Y_CHANNEL]), (len(written), size))
+            target.write(values, (len(values), thread.sizes[Context.Y_CHANNEL]), (len(written), size))
 
 
 def _pixels_row(stage: Stage, thread: Thread, x: Pointer, w: Pointer, weights: int, sums: Array, number: int) -> None:
@@ -213,6 +215,17 @@ def rows(kernel: Rows, thread: Thread, op: Words, tile: Words) -> None:
     panel.write(whole, per_channel, (len(turns(number)), panel_row), (whole.shape[2], size))
 
 
+def split(kernel: Split, thread: Thread, op: Words, tile: Words) -> None:
+    """Likewise from channels-last x: pixels of several channels become a row of each."""
+    _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
+    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
+    pixels = thread.to(Context.X, at).read((number, x_row), (length, thread.sizes[Context.X_PIXEL]), (channels, size))
+    whole = np.pad(pixels, ((0, 0), (before, behind), (0, 0))).transpose(2, 0, 1)
+    per_channel = channels, thread.sizes[Context.SOURCE_CHANNEL]
+    panel = thread.to(Context.PANEL, to - before * size)
+    panel.write(whole, per_channel, (len(turns(number)), panel_row), (whole.shape[2], size))
+
+
 def turn(kernel: Turn, thread: Thread, op: Words, tile: Words) -> None:
     """Likewise with channels innermost, in whole vectors: lanes behind the last channel are zero."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
@@ -234,5 +247,6 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Runs: runs,
     Stream: stream,
     Rows: rows,
+    Split: split,
     Turn: turn,
 }

@@ -1,9 +1,10 @@
-"""Schedules with pixels in lanes (`kernels/pixels.py`), for channels first; `pixels_tables.py` writes their programs.
+"""Schedules with pixels in lanes (`kernels/pixels.py`); `pixels_tables.py` writes their programs.
 
 A chunk is a box of q over all axes but the last, and a range of q along the last. Its rows of x are copied into the
 panel, [channel][outer rows][row][pitch], with zeros on both sides, so that every load is in bounds and every tap that
 falls beside x reads a zero. A tile starts anywhere in the flat panel: where rows are short, one tile spans several of
-them and is stored in segments.
+them and is stored in segments. In channels-last arrays a tile has all channels, and x is turned on its way into the
+panel (`kernels/split.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.split import Split
 from tconv.jit.lines import Layout, Line, by_shift, phase_taps, shifts
 from tconv.jit.program import LINE, balanced
 from tconv.jit.schedule import ELEMENTS, TERMS, Chunked
@@ -131,13 +133,13 @@ class PixelSchedule(Chunked):
     def code(self) -> Code:
         """The kernels: for each width one a size of tile, then the copy."""
         element = ELEMENTS[self.problem.dtype]
-        stages = tuple(stage for stage, _ in self.stages)
+        stages, last = tuple(stage for stage, _ in self.stages), self.layout.last
         kernels = [
-            Pixels(element, self.lanes, size, width, self.rows, self.last.stride, stages, self.parts)
+            Pixels(element, self.lanes, size, width, self.rows, self.last.stride, stages, self.parts, last)
             for width in self.widths
             for size in self.sizes
         ]
-        return Code(element, self.lanes, (*kernels, Rows(element, self.lanes)))
+        return Code(element, self.lanes, (*kernels, (Split if last else Rows)(element, self.lanes)))
 
 
 def feeds(phases: Iterable[int], last: Line) -> Stage:
@@ -151,26 +153,40 @@ def feeds(phases: Iterable[int], last: Line) -> Stage:
 PANEL = 320 << 10
 
 
+#: Phases of a run of y, times channels where those lie innermost, that are interleaved in registers at most.
+TOO_MANY = 12
 #: Sums that must be under way to hide how long a multiply-add takes, and the most vectors of a tile.
 ENOUGH, MOST_VECTORS = 10, 4
+
+
+def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
+    """Whether tiles fit the registers; in channels-last arrays all channels are in them, one beside the other in y."""
+    stride = layout.lines[-1].stride
+    if layout.last:
+        return problem.groups == 1 and stride * problem.cout <= min(TOO_MANY, budget(isa))
+    return stride <= TOO_MANY
+
+
+def budget(isa: Isa) -> int:
+    """Registers for sums."""
+    return isa.registers - 4 - (not isa.fma)
 
 
 def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     """Choose the sizes."""
     lanes = isa.lanes(problem.itemsize)
-    budget = isa.registers - 4 - (not isa.fma)
-    lines = layout.lines
+    sums_at_most, lines = budget(isa), layout.lines
     stride, before = lines[-1].stride, lines[-2]
     spans_ = [line.span() for line in lines]
     columns = len(spans_[-1])
     # With few channels, all phases of the axis before the last share what is loaded of x.
     together = problem.cout * stride * before.stride
-    rows = before.stride if len(lines) > 2 and before.stride > 1 and together <= budget else 1
+    rows = before.stride if len(lines) > 2 and before.stride > 1 and together <= sums_at_most else 1
     # Two vectors, or more where few channels and phases would leave too few sums under way at a time.
-    sums = stride * rows * min(problem.cout, max(1, budget // (stride * rows)))
+    sums = stride * rows * min(problem.cout, max(1, sums_at_most // (stride * rows)))
     most = min(max(2, -(-ENOUGH // sums)), MOST_VECTORS, -(-columns * len(spans_[-2]) // lanes))
-    vectors = max(1, min(most, budget // (stride * rows)))
-    channels = max(1, min(problem.cout, budget // (stride * vectors * rows)))
+    vectors = max(1, min(most, sums_at_most // (stride * rows * (problem.cout if layout.last else 1))))
+    channels = problem.cout if layout.last else max(1, min(problem.cout, sums_at_most // (stride * vectors * rows)))
     box = [1] * len(lines)
     box[-1] = columns
     draft = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), False)

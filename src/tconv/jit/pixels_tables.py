@@ -35,6 +35,7 @@ class PixelTables(Tables):
         return {
             Context.COPIED: p.cin,
             Context.X_CHANNEL: s.layout.x_channel,
+            Context.X_PIXEL: s.last.x_step,
             Context.SOURCE_CHANNEL: s.panel_row * self.size,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.Y_PHASE: s.outer[-1].y_step,
@@ -164,14 +165,16 @@ class PixelTables(Tables):
         """One op: `at` is its first cell in the flat panel, `spanned` the rows with where they begin in it."""
         s = self.s
         kernel = s.widths.index(vectors) * len(s.sizes)
-        run, segments = vectors * s.lanes * s.last.stride, []
+        innermost = s.problem.cout if s.layout.last else 1
+        elements = s.last.stride * innermost  # of y, for each q
+        run, segments = vectors * s.lanes * elements, []
         for outer, begins in spanned:
             o = [q * line.stride + b for q, line, b in zip(outer, s.outer, a, strict=True)]
-            first = (box[-1].start + at - begins) * s.last.stride
-            end = min(s.last.fine, box[-1].stop * s.last.stride)
-            low, high = max(0, box[-1].start * s.last.stride - first), min(run, end - first)
+            first = box[-1].start + at - begins
+            end = min(s.last.fine * innermost, box[-1].stop * elements) - first * elements
+            low, high = max(0, (box[-1].start - first) * elements), min(run, end)
             if low < high:
-                y = dot(o, [line.y_step for line in s.outer]) + first * s.last.y_step
+                y = dot(o, [line.y_step for line in s.outer]) + first * s.last.pixel_step
                 segments += [y, low, high, min(s.rows, s.outer[-1].fine - o[-1])]
         if not segments:
             return

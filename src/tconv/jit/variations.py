@@ -52,7 +52,8 @@ def _pixels_allowed(s: PixelSchedule, registers: int) -> bool:
         return s.flat and s.rows == before and sums <= registers
     together = s.rows == 1 or (s.rows == before and len(s.layout.lines) > 2)
     spanning = not s.flat or (s.box[-1] == len(s.spans[-1]) and s.box[-2] > 1)
-    return together and spanning and s.channels <= s.problem.cout and sums <= registers
+    whole = s.channels == s.problem.cout if s.layout.last else s.channels <= s.problem.cout
+    return together and spanning and whole and sums <= registers
 
 
 def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
@@ -81,7 +82,8 @@ def _of_pixels(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for rows in dict.fromkeys((s.rows, 1, s.layout.lines[-2].stride)):
         for vectors in (1, 2, 3, 4):
             most = max(1, budget // (s.last.stride * vectors * rows))
-            yield {"rows": rows, "vectors": vectors, "channels": min(s.problem.cout, most)}
+            channels = s.problem.cout if s.layout.last else min(s.problem.cout, most)
+            yield {"rows": rows, "vectors": vectors, "channels": channels}
     yield {"flat": not s.flat}
 
 

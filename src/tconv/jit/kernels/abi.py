@@ -38,6 +38,7 @@ class Context(_Words):
     TARGET = auto()  #: what kernels write to: BLOCK or Y
     COPIED = auto()  #: how often a copy repeats its rows, one channel further each time
     X_CHANNEL = auto()  #: from one channel of x to the next
+    X_PIXEL = auto()  #: from one pixel of x to the next, where channels lie between them
     SOURCE_CHANNEL = auto()  #: likewise in SOURCE
     SOURCE_ROW = auto()  #: from one row of SOURCE to the next
     Y_CHANNEL = auto()  #: from one channel of y to the next

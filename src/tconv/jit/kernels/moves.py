@@ -89,14 +89,14 @@ def emit_transpose(module: Module, name: str, kernel: Transpose) -> Function:
             left = f.sub(positions, i)
             # A last square that is not whole reads positions behind the block's last: scratch has room for them.
             turned = interleave(f, v, [f.vload(v, here, lane * position) for lane in range(v.lanes)])
-            _store_square(f, v, turned, f.at(target, f.mul(i, size)), per_channel, left, remaining)
+            store_square(f, v, turned, f.at(target, f.mul(i, size)), per_channel, left, remaining)
             f.next(f.at(here, v.lanes * position))
         f.next(f.at(source, v.bytes), f.at(target, f.mul(per_channel, v.lanes)))
     f.ret()
     return f
 
 
-def _store_square(
+def store_square(
     f: Function, v: Vector, turned: list[str], y: str, per_channel: str, left: Value, remaining: Value
 ) -> None:
     """Write one row a channel; fewer channels or positions than lanes take the slow way."""

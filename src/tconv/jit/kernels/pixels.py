@@ -41,6 +41,7 @@ class Pixels:
     phases: int
     stages: tuple[Stage, ...]
     parts: bool = False  #: each row of the op is a sum of its own
+    last: bool = False  #: channels lie innermost in y: a pixel's are one run, all of them in the tile
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -49,8 +50,8 @@ class Pixels:
 
     @property
     def run(self) -> int:
-        """Elements of y in a row of the tile."""
-        return self.vectors * self.lanes * self.phases
+        """Elements of y in a row of the tile, one after the other."""
+        return self.vectors * self.lanes * self.phases * (self.channels if self.last else 1)
 
 
 #: How many bytes ahead weights are asked for. Measured, on AMD Zen 5: up to 8 % where they are 1 MB or more.
@@ -72,20 +73,24 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
         row = _stage(f, v, kernel, number, weights, row, sums, beside)
     if beside:
         sums = beside.load()
-    runs = {
-        (a, m): [
-            piece
-            for vector in range(kernel.vectors)
-            for piece in interleave(f, v, [sums[a, m, b, vector] for b in range(kernel.phases)])
-        ]
-        for a, m in product(range(kernel.rows), range(kernel.channels))
-    }
+    runs = [_runs(f, v, kernel, a, sums) for a in range(kernel.rows)]
     y = f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y))
     with f.loop(f.word("%op", 2), carried=[("ptr", row)], once=True) as (_, [segment]):
         _store(f, v, kernel, runs, f.at(y, f.word(segment, 0)), segment)
         f.next(f.at(segment, 8 * SEGMENT))
     f.ret()
     return f
+
+
+def _runs(f: Function, v: Vector, kernel: Pixels, a: int, sums: dict[Sum, str]) -> list[list[str]]:
+    """The vectors of each run of a row of y: phases side by side, and channels where those lie innermost."""
+    alone = [[m] for m in range(kernel.channels)]
+    found = []
+    for channels in [list(range(kernel.channels))] if kernel.last else alone:
+        beside = list(product(range(kernel.phases), channels))
+        parts = ([sums[a, m, b, vector] for b, m in beside] for vector in range(kernel.vectors))
+        found.append([piece for part in parts for piece in interleave(f, v, part)])
+    return found
 
 
 def _begin(f: Function, v: Vector, kernel: Pixels) -> dict[Sum, str]:
@@ -178,9 +183,7 @@ def _multiply(f: Function, v: Vector, kernel: Pixels, stage: Stage, x: str, w: s
                     sums[a, m, b, vector] = f.fma(v, cell, scalar, sums[a, m, b, vector])
 
 
-def _store(
-    f: Function, v: Vector, kernel: Pixels, runs: dict[tuple[int, int], list[str]], y: str, segment: str
-) -> None:
+def _store(f: Function, v: Vector, kernel: Pixels, runs: list[list[list[str]]], y: str, segment: str) -> None:
     """Write a segment."""
     low, high, phases = (f.word(segment, word) for word in (1, 2, 3))
     per_channel, per_row = f.word("%context", Context.Y_CHANNEL), f.word("%context", Context.Y_PHASE)
@@ -188,8 +191,8 @@ def _store(
     for a in range(kernel.rows):
         with f.when(f.compare("slt", a, phases)) if a else nullcontext():
             here, address = [], y
-            for m in range(kernel.channels):
-                here.append((address, runs[a, m]))
+            for run in runs[a]:
+                here.append((address, run))
                 address = f.at(address, per_channel)
             with f.choose(whole) as (full, partial):
                 with full:

@@ -58,7 +58,7 @@ def _row(
         source = f.at(x, f.mul(i, size))
         rows = []
         for lane in range(v.lanes):
-            rows.append(_channel(f, v, source, count, left, lane))
+            rows.append(load_part(f, v, source, count, left, lane))
             source = f.at(source, per_channel)
         for lane, value in enumerate(interleave(f, v, rows)):
             f.vstore(v, value, buffer, lane * v.bytes)
@@ -67,9 +67,11 @@ def _row(
             f.vstore(v, f.vload(v, f.at(buffer, f.mul(pixel, v.bytes))), f.at(target, f.mul(pixel, kernel.pixel)))
 
 
-def _channel(f: Function, v: Vector, source: str, count: Value, left: Value, lane: int) -> str:
-    """Some pixels of a channel; none of one that does not exist."""
-    exists = f.let(f"select i1 {f.compare('sgt', left, lane)}, i64 {count}, i64 0")
+def load_part(f: Function, v: Vector, source: str, count: Value, left: Value, lane: int) -> str:
+    """The first `count` elements of row `lane` of a square, zeros behind them; none of a row that does not exist."""
+    exists = count
+    if not isinstance(left, int) or left <= lane:
+        exists = f.let(f"select i1 {f.compare('sgt', left, lane)}, i64 {count}, i64 0")
     if f.module.isa.masks:
         return f.masked_load(v, source, f.lanes_between(v, None, exists))
     buffer = f.stack(v.bytes)
