@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import accumulate, product
 from math import prod
+from typing import TypeVar
 
 from tconv.jit.channels import ChannelSchedule, LaneTile
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.program import Row, balanced, dot, flat
 from tconv.jit.tables import Tables
+
+T = TypeVar("T")
 
 #: Elements of a row of weights that are gathered before the next input channel: some pages.
 GATHERED = 4096
@@ -77,7 +80,14 @@ class ChannelTables(Tables):
             for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
                 b, channel = divmod(e, s.problem.cout) if s.layout.last else (e, run)
                 lanes.append((channel, reached[b]) if b in reached else (0, -1))
-        return lanes + [(0, -1)] * (tile.vectors * s.lanes - len(lanes))
+        return self._whole_vectors(tile, lanes, (0, -1))
+
+    def _whole_vectors(self, tile: LaneTile, elements: list[T], none: T) -> list[T]:
+        """What the lanes of a tile hold: its elements, the last vector of which ends with them or is filled up."""
+        before = (tile.vectors - 1) * self.s.lanes
+        if self.s.direct and tile.vectors > 1:
+            return elements[:before] + elements[-self.s.lanes :]
+        return elements + [none] * (before + self.s.lanes - len(elements))
 
     def _masked(self, inner: int) -> bool:
         """Whether some phases have no tap at this shift."""
@@ -155,7 +165,7 @@ class ChannelTables(Tables):
         lanes = []
         for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
             lanes.append(e % s.problem.cout if s.layout.last and s.in_lanes == "phases" else run)
-        return lanes + [-1] * (tile.vectors * s.lanes - len(lanes))
+        return self._whole_vectors(tile, lanes, -1)
 
     # ---- chunks
 

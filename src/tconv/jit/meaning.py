@@ -139,19 +139,21 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     """sums[p, lane] = bias[lane], or what is in the target, + sum over taps and input channels of x * w."""
     _, _, plain, masked, at, adds, number, first = op[:CHANNELS_HEAD]
     lanes, size = kernel.weights, BYTES[kernel.element]
-    written = lanes - kernel.lanes + kernel.last
+    written = kernel.written
+    lane_of = {start + i: n * kernel.lanes + i for n, start in enumerate(kernel.starts) for i in range(kernel.lanes)}
+    lane = [lane_of[element] for element in range(written)]  # of those that hold an element, one
     target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
     grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (written, size)
     bias = thread.to(Context.W, tile[Tile.BIAS]).read((lanes, size))
-    sums = np.tile(np.zeros_like(bias[:written]) if adds else bias[:written], (kernel.pixels, 1))
+    sums = np.tile(np.zeros_like(bias[lane]) if adds else bias[lane], (kernel.pixels, 1))
     for which, (x, tap, mask) in enumerate(entries(op, CHANNELS_HEAD, plain + masked, CHANNELS_ROW)):
         w = thread.to(Context.W, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
-        weights = w.read((number, lanes * size), (lanes, size))[:, :written]
+        weights = w.read((number, lanes * size), (lanes, size))[:, lane]
         here = thread.to(Context.SOURCE, x, tile[Tile.X] if kernel.own else 0)
         added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_CHANNEL], weights)
         if which >= plain:
             reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size)) != 0
-            added = np.where(reached[:written], added, 0)
+            added = np.where(reached[lane], added, 0)
         sums += added
     target.write(target.read(*grid) + sums if adds else sums, *grid)
 

@@ -37,7 +37,7 @@ class Channels:
     pixels: int
     vectors: int
     pixel: int  #: bytes from a pixel to the next in SOURCE
-    last: int  #: lanes of the last vector that are written
+    last: int  #: elements that are left for the last vector
     own: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
     streaming: bool = False  #: results go past the caches, where they lie as that wants
 
@@ -46,13 +46,32 @@ class Channels:
         """Weights an input channel, for each tap."""
         return self.vectors * self.lanes
 
+    @property
+    def starts(self) -> tuple[int, ...]:
+        """Elements of a pixel before each vector.
+
+        The last ends where the pixel does: to compute what it shares with the one before twice costs less than a mask.
+        """
+        whole = range(0, self.lanes * (self.vectors - 1), self.lanes)
+        return (*whole, max(0, self.lanes * (self.vectors - 2) + self.last))
+
+    @property
+    def partial(self) -> bool:
+        """Whether the only vector is written under a mask."""
+        return self.vectors == 1 and self.last < self.lanes
+
+    @property
+    def written(self) -> int:
+        """Elements of a pixel."""
+        return self.lanes * (self.vectors - 1) + self.last
+
 
 def emit(module: Module, name: str, kernel: Channels) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     target = f.at(f.pointer("%context", Context.TARGET), f.word("%tile", Tile.TARGET))
     target, pixel = f.at(target, f.word("%op", 4)), f.word("%context", Context.TARGET_PIXEL)
-    last = f.lanes_between(v, None, kernel.last) if kernel.last < v.lanes else ""
+    last = f.lanes_between(v, None, kernel.last) if kernel.partial else ""
     sums = _begin(f, v, kernel)
     sums, row = _taps(f, v, kernel, f.at("%op", 8 * HEAD), f.word("%op", 2), sums, masked=False)
     masked = f.word("%op", 3)
@@ -74,8 +93,8 @@ def _store(
 ) -> None:
     for p in range(kernel.pixels):
         for vector in range(kernel.vectors):
-            value, where = sums[p * kernel.vectors + vector], vector * v.bytes
-            if last and vector == kernel.vectors - 1:
+            value, where = sums[p * kernel.vectors + vector], kernel.starts[vector] * BYTES[v.element]
+            if last:
                 f.masked_store(v, value, target, last, where)
             else:
                 f.vstore(v, value, target, where, streaming=streaming)
@@ -87,8 +106,8 @@ def _added(f: Function, v: Vector, kernel: Channels, sums: list[str], target: st
     added = []
     for p in range(kernel.pixels):
         for vector in range(kernel.vectors):
-            where, partial = vector * v.bytes, last and vector == kernel.vectors - 1
-            there = f.masked_load(v, target, last, where) if partial else f.vload(v, target, where)
+            where = kernel.starts[vector] * BYTES[v.element]
+            there = f.masked_load(v, target, last, where) if last else f.vload(v, target, where)
             added.append(f.let(f"fadd {v.text} {there}, {sums[p * kernel.vectors + vector]}"))
         target = f.at(target, pixel)
     return added
@@ -137,8 +156,8 @@ def _taps(
 
 def _own(f: Function, v: Vector, kernel: Channels, x: str, pixel: int, vector: int) -> str:
     """A vector of the channels of a pixel of x: as many as are written."""
-    where = pixel * kernel.pixel + vector * v.bytes
-    if kernel.last < v.lanes and vector == kernel.vectors - 1:
+    where = pixel * kernel.pixel + kernel.starts[vector] * BYTES[v.element]
+    if kernel.partial:
         return f.masked_load(v, x, f.lanes_between(v, None, kernel.last), where)
     return f.vload(v, x, where)
 
