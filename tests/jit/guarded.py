@@ -19,7 +19,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from running import Truth, arrays, problem_of
+from running import Truth, arrays, problem_of, shapes
 
 import tconv
 from tconv.jit import choose, engine, isa, launch, lines
@@ -80,7 +80,8 @@ def drawn(rng: np.random.Generator) -> Problem:
             cout = cin * int(rng.choice([1, 1, 2]))
         batch, dtype = int(rng.choice([1, 2, 5])), str(rng.choice(["float32", "float64"], p=[0.8, 0.2]))
         geometry = tconv.Geometry.conv_transpose(coarse, kernel, **sizes)
-        return problem_of(geometry, dtype, batch=batch, cin=cin, cout=cout, groups=groups)
+        operation = str(rng.choice(["conv_transpose", "conv"]))
+        return problem_of(geometry, dtype, batch=batch, cin=cin, cout=cout, groups=groups, operation=operation)
 
 
 _FEW, _MANY = (0.25, 0.25, 0.2, 0.2, 0.05, 0.05), (0.15, 0.15, 0.2, 0.1, 0.25, 0.15)
@@ -105,8 +106,8 @@ class Drawn:
 
     def place(self, end: str) -> dict[str, np.ndarray]:
         """Every array at an end of memory of its own."""
-        fine, channels = self.problem.geometry.fine, self.problem.out_channels
-        shape = (self.problem.batch, *((*fine, channels) if self.last else (channels, *fine)))
+        batch, channels, *size = shapes(self.problem)[1]
+        shape = (batch, *((*size, channels) if self.last else (channels, *size)))
         out = guarded(prod(shape) * self.problem.itemsize, end).view(self.problem.dtype).reshape(shape)
         return {"x": placed(self.x, end), "w": placed(self.w, end), "bias": placed(self.bias, end), "out": out}
 
@@ -136,7 +137,9 @@ class Drawn:
             given[trip] = np.frombuffer(memory, moved.dtype).reshape(moved.shape)
         layout = "channels_last" if self.last else "channels_first"
         keywords = {**self.problem.geometry.keywords, "groups": self.problem.groups, "layout": layout}
-        self.check(tconv.conv_transpose(**given, **keywords, method="jit"))
+        if self.problem.operation == "conv":
+            given["y"] = given.pop("x")
+        self.check(getattr(tconv, self.problem.operation)(**given, **keywords, method="jit"))
 
 
 def every(target: isa.Isa, seed: int, count: int) -> None:

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 from oracle import oracle
-from running import arrays
+from running import arrays, shapes
 
 from tconv.jit.interpret import interpret
 from tconv.jit.programs import program_of
@@ -17,17 +17,19 @@ TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
 def posed(problem):
     """x, w and bias of a problem, and what the definition gives."""
     x, w, bias = arrays(problem)
-    y = np.zeros((problem.batch, problem.out_channels, *problem.geometry.fine))
-    up, _, _ = oracle(problem.geometry, x, w, y, problem.groups)
-    return x, w, bias, up + bias.reshape(-1, *[1] * problem.geometry.ndim)
+    other = np.zeros(shapes(problem)[1])
+    if problem.operation == "conv_transpose":
+        result, _, _ = oracle(problem.geometry, x, w, other, problem.groups)
+    else:
+        _, result, _ = oracle(problem.geometry, other, w, x, problem.groups)
+    return x, w, bias, result + bias.reshape(-1, *[1] * problem.geometry.ndim)
 
 
 def interpreted(problem, program, channels_last, x, w, bias):
     """y as the program leaves it, channels first."""
     x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if channels_last else x)
-    inner = problem.geometry.fine
-    inner = (*inner, problem.out_channels) if channels_last else (problem.out_channels, *inner)
-    y = np.full((problem.batch, *inner), np.nan, problem.dtype)
+    batch, channels, *size = shapes(problem)[1]
+    y = np.full((batch, *size, channels) if channels_last else (batch, channels, *size), np.nan, problem.dtype)
     interpret(program, x, w, bias, y)
     return np.moveaxis(y, -1, 1) if channels_last else y
 

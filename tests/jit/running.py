@@ -11,6 +11,7 @@ from definition import links
 import tconv
 from tconv.jit import compile as compiler
 from tconv.jit import isa, launch
+from tconv.jit.lines import channels_of
 from tconv.jit.programs import program_of
 from tconv.problem import Problem
 
@@ -27,9 +28,16 @@ BEST = ISAS[:1]
 DTYPES = ("float32", "float64")
 
 
-def problem_of(geometry, dtype="float32", *, batch=2, cin=4, cout=6, groups=1) -> Problem:
-    """A transposed convolution on a geometry."""
-    return Problem("conv_transpose", geometry, batch, cin, cout, groups, dtype)
+def problem_of(geometry, dtype="float32", *, batch=2, cin=4, cout=6, groups=1, operation="conv_transpose") -> Problem:
+    """An operation on a geometry."""
+    return Problem(operation, geometry, batch, cin, cout, groups, dtype)
+
+
+def shapes(problem: Problem) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the array that is read and of the one that is written, channels first."""
+    x, y = (problem.in_channels, *problem.geometry.coarse), (problem.out_channels, *problem.geometry.fine)
+    read, written = (x, y) if problem.operation == "conv_transpose" else (y, x)
+    return (problem.batch, *read), (problem.batch, *written)
 
 
 def poisoned(size: int) -> np.ndarray:
@@ -39,10 +47,11 @@ def poisoned(size: int) -> np.ndarray:
 
 
 def arrays(problem: Problem, seed: int = 0, *, with_bias: bool = True):
-    """x, w and bias of a problem, shaped as in a call, channels first, in its dtype."""
+    """What is read, w and bias of a problem, shaped as in a call, channels first, in its dtype."""
     p, rng = problem, np.random.default_rng(seed)
-    shapes = (p.batch, p.in_channels, *p.geometry.coarse), (p.in_channels, p.cout, *p.geometry.kernel), p.out_channels
-    x, w, bias = (rng.uniform(-1, 1, shape).astype(p.dtype) for shape in shapes)
+    read, written = shapes(p)
+    wanted = read, (p.in_channels, p.cout, *p.geometry.kernel), written[1]
+    x, w, bias = (rng.uniform(-1, 1, shape).astype(p.dtype) for shape in wanted)
     return x, w, bias if with_bias else None
 
 
@@ -67,10 +76,10 @@ class Ready:
 
     def __call__(self, x) -> np.ndarray:
         """Compute y from x, both channels first, through arrays of the layout of the schedule."""
-        p = self.problem
+        p, (batch, channels, *size) = self.problem, shapes(self.problem)[1]
         x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if self.last else x)
-        inner = (*p.geometry.fine, p.out_channels) if self.last else (p.out_channels, *p.geometry.fine)
-        y, scratch = np.full((p.batch, *inner), np.nan, p.dtype), poisoned(self.program.scratch * self.threads)
+        inner = (*size, channels) if self.last else (channels, *size)
+        y, scratch = np.full((batch, *inner), np.nan, p.dtype), poisoned(self.program.scratch * self.threads)
         addresses = (a.ctypes.data for a in (x, self.packed, y, scratch))
         launch.run(self.machine, self.program.address, *addresses, self.threads)
         return np.moveaxis(y, -1, 1) if self.last else y
@@ -84,14 +93,15 @@ class Truth:
         self.exact = self._by_matrix(x, w, bias)
         # Whatever the order of the sums: n eps sum |x| |w|, for n terms (N. Higham, "Accuracy and Stability of
         # Numerical Algorithms", section 3.1).
-        terms, limits = problem.cin * problem.taps + 2, np.finfo(problem.dtype)
+        terms, limits = channels_of(problem).read * problem.taps + 2, np.finfo(problem.dtype)
         magnitude = self._by_matrix(np.abs(x), np.abs(w), None if bias is None else np.abs(bias))
         self.bound = terms * limits.eps * magnitude + limits.tiny
 
     def _by_matrix(self, x, w, bias) -> np.ndarray:
         keywords = {**self.problem.geometry.keywords, "groups": self.problem.groups, "method": "matrix"}
         bias = None if bias is None else bias.astype(np.float64)
-        return tconv.conv_transpose(x.astype(np.float64), w.astype(np.float64), bias, **keywords)
+        operation = getattr(tconv, self.problem.operation)
+        return operation(x.astype(np.float64), w.astype(np.float64), bias, **keywords)
 
     def check(self, result) -> None:
         """The result, channels first, is that up to rounding, and no element is left as it was."""
@@ -101,17 +111,19 @@ class Truth:
 
 
 @lru_cache(maxsize=256)
-def reached_from(axis: tconv.Axis, cell: int) -> frozenset[int]:
-    """The fine positions of an axis that some tap ties to a coarse cell."""
+def reached_from(axis: tconv.Axis, cell: int, operation: str = "conv_transpose") -> frozenset[int]:
+    """The fine positions of an axis that some tap ties to a coarse cell; of `conv` the other way round."""
+    if operation == "conv":
+        return frozenset(c for c, _, o in links(axis) if o == cell)
     return frozenset(o for c, _, o in links(axis) if c == cell)
 
 
 def tied(problem: Problem, place: tuple[int, ...]) -> np.ndarray:
-    """Which elements of y depend on the element of x at a place (image, channel, *cell)."""
-    p = problem
+    """Which elements that are written depend on the one that is read at a place (image, channel, *cell)."""
+    p, channels = problem, channels_of(problem)
     image, channel, *cell = place
-    mask = np.zeros((p.batch, p.out_channels, *p.geometry.fine), bool)
-    group = channel // p.cin
-    reached = [sorted(reached_from(axis, c)) for axis, c in zip(p.geometry.axes, cell, strict=True)]
-    mask[np.ix_([image], range(group * p.cout, (group + 1) * p.cout), *reached)] = True
+    mask = np.zeros(shapes(p)[1], bool)
+    group = channel // channels.read
+    reached = [sorted(reached_from(axis, c, p.operation)) for axis, c in zip(p.geometry.axes, cell, strict=True)]
+    mask[np.ix_([image], range(group * channels.written, (group + 1) * channels.written), *reached)] = True
     return mask

@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
 
-from running import problem_of
+from case import Case
+from conv_cases import CONV, CONV_EXPECTED
 
 from tconv import Geometry
-from tconv.jit import choose, isa
 from tconv.jit.kinds import kind_of
-from tconv.jit.lines import Line, layout_of, phase_taps, spread_out
+from tconv.jit.lines import Line, phase_taps, strands
 from tconv.jit.program import spans
 
 _up = Geometry.conv_transpose
 
 
-@dataclass(frozen=True)
-class Case:
-    """A problem, and what is forced upon schedules of it, by their kind."""
-
-    geometry: Geometry
-    channels: tuple[int, int] = (4, 6)
-    groups: int = 1
-    batch: int = 1
-    forced: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def problem(self, dtype: str):
-        """The problem in a dtype."""
-        cin, cout = self.channels
-        return problem_of(self.geometry, dtype, batch=self.batch, cin=cin, cout=cout, groups=self.groups)
-
-    def schedules(self, dtype: str, channels_last: bool, target: isa.Isa) -> Iterator[Any]:
-        """A schedule of every kind that can serve the problem, as it would be made and as it is forced."""
-        problem = self.problem(dtype)
-        for layout in {layout_of(problem, channels_last): 0, spread_out(problem, channels_last): 0}:
-            if layout.joined and channels_last and self.groups > 1:
-                continue  # as `choose` knows
-            for kind in choose.kinds(problem, layout, target):
-                made = kind.make()
-                yield made
-                if not layout.joined and kind_of(made) in self.forced:
-                    yield replace(made, **self.forced[kind_of(made)])
-
-
-CASES = {
+CASES = CONV | {
     # pixels in lanes
     "GAN, all phases of two axes in a tile": Case(_up((9, 20), 4, stride=2, padding=1), (5, 1)),
     "short rows, tiles span them": Case(_up((9, 5), 3, stride=1, padding=1), (4, 3)),
@@ -136,7 +105,7 @@ CASES = {
 }  # fmt: skip
 
 #: What the schedules of the cases have to show, together, for every set of instructions.
-EXPECTED = {
+EXPECTED = CONV_EXPECTED | {
     "first: planes", "first: pixels", "first: channels", "first: phases",
     "first: own", "last: pixels", "last: channels", "last: phases", "last: own",
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
@@ -158,9 +127,11 @@ def taken(s) -> set[str]:
     kind, lines = kind_of(s), s.layout.lines
     cut = [n < len(line.span()) for n, line in zip(s.box, lines, strict=True)]
     ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.box[0] > 1}
+    ways |= {"strands": s.last.apart > 1, "strands that no tap reads": len(strands(s.last)) < s.last.apart}
     ways |= {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases}.get(kind, _of_channels)(s)
     found = {f"{kind}: {way}" for way, takes in ways.items() if takes}
-    return found | {f"{'last' if s.layout.last else 'first'}: {kind}"}
+    found |= {f"{'last' if s.layout.last else 'first'}: {kind}"}
+    return {f"conv, {way}" for way in found} if s.problem.operation == "conv" else found
 
 
 def _of_pixels(s) -> dict[str, bool]:
@@ -170,9 +141,10 @@ def _of_pixels(s) -> dict[str, bool]:
         "one row": s.rows == 1,
         "several sizes of channels": len(s.sizes) > 1,
         "several vectors": s.vectors > 1,
+        "several stages": len(s.stages) > 1,
         "parts, several stages": s.parts and len(s.stages) > 1,
         "parts, flat": s.parts and s.flat,
-        "parts of a tap": s.part < s.problem.cin,
+        "parts of a tap": s.part < s.read,
     }
 
 
@@ -186,10 +158,11 @@ def _of_planes(s) -> dict[str, bool]:
 
 
 def _of_channels(s) -> dict[str, bool]:
-    parts = s.part < s.problem.cin
+    parts = s.part < s.read
     return _long_sums(s) | {
         "parts": parts,
         "in place": s.in_place,
+        "joined": s.layout.joined,
         "in place, parts": s.in_place and parts,
         "direct, part of a vector": s.direct and any(last < s.lanes for _, _, last in s.variants),
         "part of a vector": any(last < s.lanes for _, _, last in s.variants),
@@ -200,13 +173,13 @@ def _of_channels(s) -> dict[str, bool]:
 
 def _of_phases(s) -> dict[str, bool]:
     return _long_sums(s) | {
-        "parts": s.part < s.problem.cin,
+        "parts": s.part < s.read,
         "columns cut": len(spans(s.last.span(s.origin), s.box[-1])) > 1,
         "masked taps": masked(s.last, s.origin),
         "runs in parts": s.tiles[0].length < s.run,
         "several runs in a tile": s.tiles[0].count > 1,
         "joined": s.layout.joined,
-        "joined, several images": s.layout.joined and s.last.coarse > 1,
+        "joined, several images": s.layout.joined and s.last.read > 1,
     }
 
 

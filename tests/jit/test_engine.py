@@ -10,6 +10,7 @@ from strategies import GEOMETRIES
 
 import tconv
 from tconv.jit import choose, isa
+from tconv.jit.engine import OPERATIONS
 
 every_isa = pytest.mark.parametrize("target", ISAS)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -41,9 +42,10 @@ def check_schedules(problem, schedules, target):
 @every_isa
 @every_dtype
 @pytest.mark.parametrize("channels_last", [False, True], ids=["channels_first", "channels_last"])
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("geometry", GEOMETRIES)
-def test_equals_the_definition(geometry, channels_last, dtype, target):
-    target, problem = isa.ISAS[target], problem_of(geometry, dtype)
+def test_equals_the_definition(geometry, operation, channels_last, dtype, target):
+    target, problem = isa.ISAS[target], problem_of(geometry, dtype, operation=operation)
     check_schedules(problem, [choose.by_model(problem, channels_last, target)], target)
 
 

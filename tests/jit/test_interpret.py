@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 from typing import get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from strategies import GEOMETRIES, geometries
 import tconv
 from tconv.jit import channels, choose, isa, pixels
 from tconv.jit import compile as compiler
+from tconv.jit.engine import OPERATIONS
 from tconv.jit.interpret import pack
 from tconv.jit.kernels import Kernel
 from tconv.jit.kinds import kind_of
@@ -43,8 +45,9 @@ def test_equals_the_definition(number, target):
     """Every kind that can serve a problem; the targets take turns with the channels."""
     [geometry] = GEOMETRIES[number].values
     cin, cout, groups = CHANNELS[(number + TARGETS.index(target)) % len(CHANNELS)]
-    problem = problem_of(geometry, "float64", cin=cin, cout=cout, groups=groups)
-    for channels_last in (False, True):
+    channels = {"cin": cin, "cout": cout, "groups": groups}
+    for operation, channels_last in product(OPERATIONS, (False, True)):
+        problem = problem_of(geometry, "float64", **channels, operation=operation)
         for kind in choose.offered(problem, channels_last, isa.ISAS[target]):
             check(problem, kind.make())
 
@@ -103,7 +106,8 @@ def test_equals_the_definition_at_random(data):
     groups, target = data.draw(st.integers(1, 3)), isa.ISAS[data.draw(st.sampled_from(TARGETS))]
     cin, cout = (groups * data.draw(st.integers(1, 3)) for _ in range(2))
     geometry, batch = data.draw(geometries(small=True)), data.draw(st.integers(1, 3))
-    problem = problem_of(geometry, "float64", batch=batch, cin=cin, cout=cout, groups=groups)
+    sizes = {"batch": batch, "cin": cin, "cout": cout, "groups": groups}
+    problem = problem_of(geometry, "float64", **sizes, operation=data.draw(st.sampled_from(OPERATIONS)))
     for kind in choose.offered(problem, data.draw(st.booleans()), target):
         schedule = kind.make()
         check(problem, schedule)
@@ -147,7 +151,7 @@ def one_of_each():
 
 def sort_of(schedule):
     """What may take another way through generated code."""
-    return kind_of(schedule), schedule.layout.last, getattr(schedule, "streaming", False)
+    return kind_of(schedule), schedule.layout.last, getattr(schedule, "streaming", False), schedule.last.apart > 1
 
 
 needs_kernels = pytest.mark.skipif(bool(compiler.available()), reason=compiler.available() or "there are kernels")

@@ -22,7 +22,7 @@ from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lines import Layout, inside, phase_taps, shifts
+from tconv.jit.lines import Layout, channels_of, inside, phase_taps, shifts
 from tconv.jit.program import LINE, balanced, spans
 from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS, Chunked
 from tconv.problem import Problem
@@ -64,7 +64,7 @@ class ChannelSchedule(Chunked):
     @cached_property
     def direct(self) -> bool:
         """Whether tiles are written straight into y."""
-        return self.layout.last and self.in_lanes == "channels"
+        return self.layout.y_channel == self.problem.itemsize and self.in_lanes == "channels"
 
     @cached_property
     def turned(self) -> bool:
@@ -78,26 +78,29 @@ class ChannelSchedule(Chunked):
 
     @cached_property
     def behind(self) -> int:
-        """Coarse cells that the last q of a row reads beyond it."""
+        """Cells that the last q of a row reads beyond it."""
         return max(0, shifts(self.last, self.origin).stop - 1)
 
     @cached_property
     def pitch(self) -> int:
-        """Pixels of a row of the panel; for channels first an odd number of them keeps channels in different sets."""
-        pixels = self.before + self.box[-1] + self.behind
+        """Cells of a row of the panel; for channels first an odd number of them keeps channels in different sets."""
+        cells = self.before + (self.box[-1] - 1) * self.last.apart + 1 + self.behind
         if self.layout.last or self.turned:
-            return pixels
-        return pixels + (pixels + 1) % 2 if pixels * self.problem.itemsize >= LINE else pixels
+            return cells
+        return cells + (cells + 1) % 2 if cells * self.problem.itemsize >= LINE else cells
+
+    @cached_property
+    def cell(self) -> int:
+        """Bytes from a cell to the next in what kernels read."""
+        if self.turned:
+            # Whole vectors of channels.
+            return -(-self.written // self.lanes) * self.lanes * self.problem.itemsize
+        return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
 
     @cached_property
     def pixel(self) -> int:
-        """Bytes from a pixel to the next in what kernels read."""
-        if self.in_place:
-            return self.last.x_step
-        if self.turned:
-            # Whole vectors of channels.
-            return -(-self.problem.cout // self.lanes) * self.lanes * self.problem.itemsize
-        return self.last.x_step if self.layout.last else self.problem.itemsize
+        """Bytes from a pixel to the next."""
+        return self.last.read_step if self.in_place else self.last.apart * self.cell
 
     @cached_property
     def source_channel(self) -> int:
@@ -107,26 +110,26 @@ class ChannelSchedule(Chunked):
         return self.pitch * self.problem.itemsize
 
     @cached_property
-    def slot(self) -> int:
+    def row(self) -> int:
         """Bytes from a row of the panel to the next."""
-        return self.pitch * self.pixel * (1 if self.layout.last or self.turned else self.problem.cin)
+        return self.pitch * self.cell * (1 if self.layout.last or self.turned else self.read)
 
     @cached_property
     def panel(self) -> int:
         """Bytes of the panel."""
-        return 0 if self.in_place else prod(self.slots) * self.slot + LINE
+        return 0 if self.in_place else prod(self.slots) * self.row + LINE
 
     @cached_property
     def run(self) -> int:
         """Neighbouring elements of y that lanes stand for: the length of a run, of which there are `runs`."""
         if self.in_lanes == "channels":
             return 1
-        return self.last.stride * (self.problem.cout if self.layout.last else 1)
+        return self.last.stride * (self.written if self.layout.last else 1)
 
     @cached_property
     def runs(self) -> int:
         """How many runs one pixel has."""
-        return 1 if self.layout.last and self.in_lanes == "phases" else self.problem.cout
+        return 1 if self.layout.last and self.in_lanes == "phases" else self.written
 
     @cached_property
     def tiles(self) -> list[LaneTile]:
@@ -197,14 +200,14 @@ class ChannelSchedule(Chunked):
     def streaming(self) -> bool:
         """Whether results go past the caches: little is computed for each, they are many, vectors are whole lines."""
         p, vector = self.problem, self.lanes * self.problem.itemsize
-        large = prod(p.y_shape) * p.itemsize > STREAM_FROM
+        large = prod(p.written_shape) * p.itemsize > STREAM_FROM
         return self.own and large and self.last.pixel_step % vector == 0 and self.last.y_step % vector == 0
 
     @cached_property
     def near(self) -> int:
         """Bytes of x that a chunk reads again and again, and of y that several tiles write between each other."""
-        written = self.positions * self.problem.cout * self.problem.itemsize if self.direct else 0
-        return prod(self.slots) * self.slot + written
+        written = self.positions * self.written * self.problem.itemsize if self.direct else 0
+        return prod(self.slots) * self.row + written
 
     # ---- code
 
@@ -239,7 +242,7 @@ class ChannelSchedule(Chunked):
             kernels.append(
                 Runs(element, self.lanes, widest, length) if phases else Transpose(element, self.lanes, widest)
             )
-        copy = Turn(element, self.lanes, self.pixel) if self.turned else Rows(element, self.lanes)
+        copy = Turn(element, self.lanes, self.cell) if self.turned else Rows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, copy))
 
 
@@ -253,13 +256,14 @@ def make(
 ) -> ChannelSchedule:
     """Choose the sizes."""
     if own:
-        problem = replace(problem, in_channels=1, out_channels=problem.groups, groups=1)
+        problem = _as_one_group(problem)
     lanes = isa.lanes(problem.itemsize)
     last = layout.lines[-1]
     origin = last.low % last.stride if in_lanes == "phases" else 0
     columns = len(last.span(origin))
-    run = 1 if in_lanes == "channels" else last.stride * (problem.cout if layout.last else 1)
-    runs = 1 if layout.last and in_lanes == "phases" else problem.cout
+    read, written, *_ = channels_of(problem)
+    run = 1 if in_lanes == "channels" else last.stride * (written if layout.last else 1)
+    runs = 1 if layout.last and in_lanes == "phases" else written
     budget = isa.registers - 4 - (not isa.fma)
     wanted = -(-run * runs // lanes)
     best = None
@@ -276,7 +280,7 @@ def make(
     box[-1] = columns
     # Lanes of phases take every q for every phase.
     in_place = layout.joined or (layout.last and in_lanes == "channels" and inside(last))
-    part = problem.cin
+    part = read
 
     def at(box: list[int], part: int) -> ChannelSchedule:
         sizes = (vectors, pixels, in_lanes, tuple(box), part, in_place)
@@ -286,7 +290,7 @@ def make(
         max(len(t) for t in phase_taps(line)) for line in layout.lines[:-1]
     )
     weights = taps * at(box, part).widest * problem.itemsize
-    part = max(balanced(problem.cin, max(32, (256 << 10) // weights)))
+    part = max(balanced(read, max(32, (256 << 10) // weights)))
 
     while (at(box, part).near > PANEL // 2 or at(box, part).block > BLOCK // 2) and box[-1] > pixels:
         box[-1] = max(balanced(columns, max(pixels, box[-1] // 2 // pixels * pixels)))
@@ -302,3 +306,10 @@ def make(
         if box[axis] < whole:
             break
     return at(box, part)
+
+
+def _as_one_group(problem: Problem) -> Problem:
+    """A depthwise problem as one group, of one channel that is read: each of those that are written has its own."""
+    if problem.operation == "conv":
+        return replace(problem, in_channels=problem.groups, out_channels=1, groups=1)
+    return replace(problem, in_channels=1, out_channels=problem.groups, groups=1)

@@ -48,9 +48,9 @@ class ChannelTables(Tables):
 
     def sizes(self) -> dict[Context, int]:
         """The sizes that all ops share."""
-        s, p = self.s, self.s.problem
+        s = self.s
         return {
-            Context.COPIED: 1 if s.layout.last else p.cout if s.turned else p.cin,
+            Context.COPIED: 1 if s.layout.last else s.written if s.turned else s.read,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.source_channel,
             Context.Y_CHANNEL: s.layout.y_channel,
@@ -78,7 +78,7 @@ class ChannelTables(Tables):
             reached = list(self.by_shift.values())[inner]
             lanes = []
             for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
-                b, channel = divmod(e, s.problem.cout) if s.layout.last else (e, run)
+                b, channel = divmod(e, s.written) if s.layout.last else (e, run)
                 lanes.append((channel, reached[b]) if b in reached else (0, -1))
         return self._whole_vectors(tile, lanes, (0, -1))
 
@@ -95,22 +95,22 @@ class ChannelTables(Tables):
 
     def weights(self, g: int) -> None:
         """The packed weights of a group: the biases of all tiles, then for each tile the blocks of its taps."""
-        s, p, w = self.s, self.s.problem, self.writer
-        start, row = w.packed, self._row_lengths()
+        s, w, row, start = self.s, self.writer, self._row_lengths(), self.writer.packed
+        read, written, w_read, w_written = s.channels_of_group
         biases = [w.reserve(w.room(1, lanes)) for lanes in row]
         for bias, tile in zip(biases, self.tiles, strict=True):
-            w.block(bias, [self._bias_lanes(tile)], source=g * p.cout, bias=True)
-        per_tap = [w.room(p.cin, lanes) for lanes in row]
+            w.block(bias, [self._bias_lanes(tile)], source=g * written, bias=True)
+        per_tap = [w.room(read, lanes) for lanes in row]
         blocks = prod(line.kernel for line in s.outer) * len(self.inner)
         places = [w.reserve(tap * blocks) for tap in per_tap]
-        source, size = g * p.cin * p.cout * p.taps, (p.cin, p.cout * p.taps)
+        source, size = self.first_weight(g), (read, w_read)
         for run, lists in self.gathered:
             first, tap = run[0], per_tap[run[0]]
             if lists:
                 w.block(places[first], lists, tap=tap, source=source, channels=size)
             else:
-                offset = source + self.tiles[first].run * p.taps
-                w.squares(places[first], row[first], p.taps, tap=tap, source=offset, channels=size)
+                offset, lanes = source + self.tiles[first].run * w_written, (row[first], w_written)
+                w.squares(places[first], lanes, s.problem.taps, tap=tap, source=offset, channels=size)
         for number, tile in enumerate(self.tiles if g == 0 else ()):
             self._tile(number, tile, places[number] - start, biases[number] - start, per_tap[number])
 
@@ -154,17 +154,17 @@ class ChannelTables(Tables):
         """For each block of weights of these tiles which weight each lane gets, -1 for none; nothing for squares."""
         if self._whole(self.tiles[run[0]]):
             return []
-        s, lists = self.s, []
+        s, lists, w_written = self.s, [], self.s.channels_of_group.w_written
         for number, base, inner in product(run, range(prod(line.kernel for line in s.outer)), self.inner):
             lanes, taps = self._lane_taps(self.tiles[number], inner), base * s.last.kernel
-            lists.append([c * s.problem.taps + taps + tap if tap >= 0 else -1 for c, tap in lanes])
+            lists.append([c * w_written + taps + tap if tap >= 0 else -1 for c, tap in lanes])
         return lists
 
     def _bias_lanes(self, tile: LaneTile) -> list[int]:
         s = self.s
         lanes = []
         for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
-            lanes.append(e % s.problem.cout if s.layout.last and s.in_lanes == "phases" else run)
+            lanes.append(e % s.written if s.layout.last and s.in_lanes == "phases" else run)
         return self._whole_vectors(tile, lanes, -1)
 
     # ---- chunks
@@ -174,23 +174,22 @@ class ChannelTables(Tables):
         s, rows, columns = self.s, [], box[-1]
         if s.in_place:
             return
-        needed = [line.reads(q) for q, line in zip(box, s.outer, strict=False)]
         wide = s.last.x_step // self.size if s.layout.last else 1
         # Of the last pixel only the channels of the group: those behind them may lie beyond x.
-        beyond = wide - s.problem.cin if s.layout.last and not s.own else 0
-        reach = range(columns.start - s.before, columns.stop + s.behind)
-        inside = range(max(0, reach.start), min(s.last.coarse, reach.stop))
-        for cells in product(*needed):
-            if not all(0 <= cell < line.coarse for cell, line in zip(cells, s.outer, strict=True)):
+        beyond = wide - s.read if s.layout.last and not s.own else 0
+        reach = range(columns.start * s.last.apart - s.before, (columns.stop - 1) * s.last.apart + 1 + s.behind)
+        inside = range(max(0, reach.start), min(s.last.read, reach.stop))
+        for cells in product(*(line.cells(q) for q, line in zip(box, s.outer, strict=False))):
+            if not all(0 <= cell < line.read for cell, line in zip(cells, s.outer, strict=True)):
                 continue
-            to = s.slot * flat([cell - n.start for cell, n in zip(cells, needed, strict=True)], s.slots)
+            to = s.row * s.slot(cells, box)
             source = dot(cells, [line.x_step for line in s.outer])
             if len(inside) == 0:
                 rows.append(Row(source, to, 0, 0, len(reach) * wide))
                 continue
             before = inside.start - reach.start
             source += inside.start * s.last.x_step
-            to += before * (s.pixel if s.turned else wide * self.size)
+            to += before * (s.cell if s.turned else wide * self.size)
             length, behind = len(inside) * wide - beyond, (reach.stop - inside.stop) * wide
             rows.append(Row(source, to, length, before * wide, behind))
         self.writer.copies(self.copy, rows)
@@ -198,8 +197,8 @@ class ChannelTables(Tables):
     def ops(self, box: tuple[range, ...]) -> None:
         """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""
         s = self.s
-        for first in range(0, s.problem.cin, s.part):
-            self._compute(box, first, min(s.part, s.problem.cin - first))
+        for first in range(0, s.read, s.part):
+            self._compute(box, first, min(s.part, s.read - first))
         if not s.direct:
             self._moves(box)
 
@@ -226,7 +225,7 @@ class ChannelTables(Tables):
         channels: int,
     ) -> None:
         """The tiles of one row of pixels."""
-        s, at = self.s, columns.start
+        s, at, apart = self.s, columns.start, self.s.last.apart
         taps = self._taps(box, a, b, q)
         target = self._target(box, [q_ * line.stride + r for q_, line, r in zip(q, s.outer, a, strict=True)], b)
         for pixels in balanced(len(columns), s.pixels):
@@ -235,7 +234,7 @@ class ChannelTables(Tables):
             met = [
                 (x + moved * s.pixel, tap, mask)
                 for x, tap, mask, shift in taps
-                if at + shift < s.last.coarse and at + pixels + shift > 0
+                if at * apart + shift < s.last.read and (at + pixels - 1) * apart + shift >= 0
             ]
             self._tile_ops(pixels, met, target + moved * self._target_pixel(), first, channels)
             at += pixels
@@ -260,7 +259,6 @@ class ChannelTables(Tables):
         """For each tap: offset in the source of column box[-1].start, number of its weights, mask or -1, shift."""
         s, found = self.s, []
         kernel = [line.kernel for line in s.outer]
-        needed = [line.reads(q) for q, line in zip(box, s.outer, strict=False)]
         if s.in_lanes == "channels":
             inner = [(tap, shift, -1) for tap, shift in self.taps[b]]
         else:
@@ -270,16 +268,15 @@ class ChannelTables(Tables):
             ]
         per_outer = len(self.inner)
         for taps in product(*(phase_taps(line)[r] for line, r in zip(s.outer, a, strict=True))):
-            cells = [q_ + shift for q_, (_, shift) in zip(q, taps, strict=True)]
-            if not all(0 <= cell < line.coarse for cell, line in zip(cells, s.outer, strict=True)):
+            cells = [q_ * line.apart + shift for q_, line, (_, shift) in zip(q, s.outer, taps, strict=True)]
+            if not all(0 <= cell < line.read for cell, line in zip(cells, s.outer, strict=True)):
                 continue
             if s.in_place:
                 base = dot(cells, [line.x_step for line in s.outer]) + box[-1].start * s.pixel
             else:
-                slot = flat([cell - n.start for cell, n in zip(cells, needed, strict=True)], s.slots)
-                base = slot * s.slot + s.before * s.pixel
+                base = s.slot(cells, box) * s.row + s.before * s.cell
             number = flat([tap for tap, _ in taps], kernel) * per_outer
-            found += [(base + shift * s.pixel, number + which, mask, shift) for which, shift, mask in inner]
+            found += [(base + shift * s.cell, number + which, mask, shift) for which, shift, mask in inner]
         return found
 
     def _fine(self, box: tuple[range, ...]) -> list[range]:
@@ -288,7 +285,7 @@ class ChannelTables(Tables):
         if self.s.in_lanes == "phases":
             lines = s_lines[:-1]
         return [
-            range(q.start * line.stride, min(line.fine, q.stop * line.stride))
+            range(q.start * line.stride, min(line.written, q.stop * line.stride))
             for q, line in zip(box, lines, strict=False)
         ]
 
@@ -312,15 +309,15 @@ class ChannelTables(Tables):
                 start = box[-1].start * s.last.stride - s.origin
                 y = dot(o, [line.y_step for line in s.outer])
                 y += box[-1].start * s.last.pixel_step - s.origin * s.last.y_step
-                per = s.last.stride * (s.problem.cout if s.layout.last else 1)
-                elements = s.problem.out_channels if s.layout.last else 1
-                low, high = max(0, -start) * elements, (s.last.fine - start) * elements
+                per = s.last.stride * (s.written if s.layout.last else 1)
+                elements = s.written * s.problem.groups if s.layout.last else 1
+                low, high = max(0, -start) * elements, (s.last.written - start) * elements
                 words = (number * len(box[-1]) * position, y, len(box[-1]), s.last.pixel_step, per, low, high)
                 self.writer.op(self.move, *words)
             return
         # Positions that follow each other in y: whole trailing axes, and the one before them.
         joined = len(fine) - 1
-        while joined > 0 and len(fine[joined]) == s.layout.lines[joined].fine and joined > 1:
+        while joined > 0 and len(fine[joined]) == s.layout.lines[joined].written and joined > 1:
             joined -= 1
         together = prod(len(r) for r in fine[joined:])
         for number, o in enumerate(product(*fine[:joined])):

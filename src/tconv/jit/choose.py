@@ -17,7 +17,7 @@ from tconv.jit import channels, depthwise, pixels
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.isa import Isa
-from tconv.jit.lines import Layout, Line, layout_of, phase_taps, spread_out
+from tconv.jit.lines import Layout, Line, channels_of, layout_of, moves, phase_taps, spread_out
 from tconv.jit.pixels import PixelSchedule
 from tconv.problem import Problem
 
@@ -37,6 +37,10 @@ TURNED = 12.0
 NARROW = 0.9
 #: Likewise for depthwise layers, against 2 for their own kernel with rows that fill vectors.
 SHORT = 1.5
+#: From so many taps a sum on, pixels in lanes serve better where several channels share what is loaded of x.
+SHARED = 9
+#: From so many taps a sum on, weights no longer stay in registers; what becomes of the 2 then.
+LONG, LONG_SUMS = 25, 1.4
 #: Bytes of weights from which pixels in lanes, which read all of them for every tile of pixels, wait for memory.
 HEAVY = 3 << 19
 
@@ -64,7 +68,7 @@ def by_model(problem: Problem, channels_last: bool, isa: Isa) -> Schedule:
 def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
     """All kinds that can serve a problem in one of the layouts."""
     layout = layout_of(problem, channels_last)
-    if layout.joined and channels_last and problem.groups > 1:
+    if layout.joined and problem.groups > 1 and (channels_last or problem.operation == "conv"):
         layout = spread_out(problem, channels_last)
     return list(kinds(problem, layout, isa))
 
@@ -73,22 +77,24 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     """All kinds that can serve a problem."""
     last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
     if layout.joined:
-        yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases"))
+        yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases" if last.apart == 1 else "channels"))
         return
+    read, written, *_ = channels_of(problem)
     depth = problem.cin == problem.cout == 1
     if depthwise.able(problem, layout):
-        yield Kind(2.0 * _filled(len(last.span()), lanes), lambda: depthwise.make(problem, layout, isa))
+        share = _planes(problem, layout) * _filled(len(last.span()), lanes)
+        yield Kind(share, lambda: depthwise.make(problem, layout, isa))
     if depth and (layout.last or problem.groups >= lanes):
         share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
         yield Kind(share, lambda: channels.make(problem, layout, isa, "channels", own=True))
-    terms = problem.cin * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
+    terms = read * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
-    share = IN_CHANNELS * _filled(problem.cout, lanes) * terms / (terms + stored)
+    share = IN_CHANNELS * _filled(written, lanes) * terms / (terms + stored)
     yield Kind(share, lambda: channels.make(problem, layout, isa, "channels"))
-    # A run of channels-last lanes holds all channels of a pixel.
+    # A run of channels-last lanes holds all channels of a pixel. (Of `conv`, dilation is negative: it has one phase.)
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
-        run = last.stride * (problem.cout if layout.last else 1)
+        run = last.stride * (written if layout.last else 1)
         runs = 1 if layout.last else max(1, lanes // run)
         lanes_filled = _filled(run * runs, lanes) * _tapped(layout)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
@@ -100,24 +106,33 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
 def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float) -> float:
     """The share of the peak with pixels in lanes."""
     last = layout.lines[-1]
-    columns, beside = len(last.span()), max(0, (last.kernel - 1) * last.dilation // last.stride)
+    columns, beside = len(last.span()), len(moves(last)) - 1
     # Row by row, or flat over rows that are as far apart as x is wide with its zeros.
     by_row = _filled(columns, lanes) * (NARROW if columns <= lanes else 1.0) * terms / (terms + STORED)
-    flat = columns / (columns + beside) * _filled(columns * layout.lines[-2].coarse, lanes) * terms / (terms + IN_PARTS)
+    flat = (
+        columns / (columns + beside) * _filled(columns * layout.lines[-2].of_strand, lanes) * terms / (terms + IN_PARTS)
+    )
     share = FEW_PHASES if last.stride < MANY else MANY_PHASES
     heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY
-    turned = problem.cout * problem.taps
+    turned = channels_of(problem).written * problem.taps
     turning = turned / (turned + TURNED) if layout.last else 1.0
     return share * turning * max(by_row, flat) * _inside(last) * (0.6 if heavy else 1.0)
+
+
+def _planes(problem: Problem, layout: Layout) -> float:
+    """The rank of their own kernel among what serves depthwise layers, by the taps of a sum."""
+    taps = prod(max(map(len, phase_taps(line))) for line in layout.lines)
+    if channels_of(problem).written > 1 and taps >= SHARED:
+        return 0.0
+    return 2.0 if taps < LONG else LONG_SUMS
 
 
 def _inside(last: Line) -> float:
     """The share of the taps of the last axis that meet a cell of x and not the zeros beside it."""
     pairs = sum(
-        max(0, min(last.coarse, line_end) - max(0, line_first))
+        max(0, min(last.end(b), -((shift - last.read) // last.apart)) - max(last.first(b), -(shift // last.apart)))
         for b, taps in enumerate(phase_taps(last))
         for _, shift in taps
-        for line_first, line_end in ((last.first(b) + shift, last.end(b) + shift),)
     )
     return pairs / max(1, sum(len(taps) * (last.end(b) - last.first(b)) for b, taps in enumerate(phase_taps(last))))
 

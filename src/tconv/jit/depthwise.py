@@ -12,9 +12,8 @@ from tconv.jit.kernels import Code
 from tconv.jit.kernels.moves import Stream
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
-from tconv.jit.kernels.rows import Rows
-from tconv.jit.lines import Layout, by_shift, phase_taps
-from tconv.jit.pixels import PixelSchedule, feeds
+from tconv.jit.lines import Layout, by_shift, channels_of, phase_taps, residues
+from tconv.jit.pixels import MOST_STRANDS, PixelSchedule, feeds
 from tconv.jit.program import LINE, balanced
 from tconv.jit.schedule import ELEMENTS, STREAM_FROM
 from tconv.problem import Problem
@@ -29,7 +28,7 @@ class PlaneSchedule(PixelSchedule):
     @cached_property
     def through_block(self) -> bool:
         """Whether rows of y, not whole cache lines long, are put together before they go past the caches."""
-        row = self.last.fine * self.last.y_step
+        row = self.last.written * self.last.y_step
         # What is put together must lie in one piece in y.
         joined = self.columns == len(self.spans[-1]) and self.outer[-1].y_step == row
         return self.streaming and joined and row % LINE != 0
@@ -38,7 +37,7 @@ class PlaneSchedule(PixelSchedule):
     def block(self) -> int:
         """Bytes of the block: the rows of y of a chunk."""
         rows = self.box[-2] * self.outer[-1].stride
-        return rows * self.last.fine * self.last.y_step if self.through_block else 0
+        return rows * self.last.written * self.last.y_step if self.through_block else 0
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -60,8 +59,9 @@ class PlaneSchedule(PixelSchedule):
         return Planes(element, self.lanes, self.vectors, self.rows, self.last.stride, sources, streaming)
 
     def row_stages(self) -> tuple[Stage, ...]:
-        """What the rows at each shift of the axis before the last feed."""
-        return tuple(feeds(phases, self.last) for phases in by_shift(self.outer[-1]).values())
+        """What the strands of the rows at each shift of the axis before the last feed."""
+        shifted = by_shift(self.outer[-1]).values()
+        return tuple(feeds(phases, strand) for phases, strand in product(shifted, self.strands))
 
     @cached_property
     def repeats(self) -> list[int]:
@@ -73,13 +73,14 @@ class PlaneSchedule(PixelSchedule):
         """One kernel for each number of combinations, then those that move the block and copy rows."""
         element = ELEMENTS[self.problem.dtype]
         kernels = tuple(self.kernel(n) for n in self.repeats)
-        return Code(element, self.lanes, (*kernels, Stream(element, self.lanes), Rows(element, self.lanes)))
+        return Code(element, self.lanes, (*kernels, Stream(element, self.lanes), self.copy))
 
 
 def able(problem: Problem, layout: Layout) -> bool:
     """Whether this schedule serves a problem: one input channel a group, channels first, few phases in a tile."""
     last, before = layout.lines[-1], layout.lines[-2]
-    return problem.cin == 1 and not layout.last and last.stride <= 8 and before.stride * last.stride <= 16
+    few = last.stride <= 8 and before.stride * last.stride <= 16 and last.apart <= MOST_STRANDS
+    return channels_of(problem).read == 1 and not layout.last and few
 
 
 def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
@@ -90,7 +91,7 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
     box = [1] * len(lines)
     limit = 32 << 10
     box[-1] = max(balanced(columns, max(lanes, limit // problem.itemsize)))
-    result = problem.batch * problem.out_channels * problem.fine_cells * problem.itemsize
+    result = prod(problem.written_shape) * problem.itemsize
 
     def at(box: list[int]) -> PlaneSchedule:
         streaming = result > STREAM_FROM
@@ -98,7 +99,8 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
 
     if box[-1] == columns:
         span = len(lines[-2].span())
-        per = at(box).pitch * problem.itemsize * prod(at(box).slots[:-1])
+        per = at(box).pitch * problem.itemsize * prod(at(box).slots[:-1]) * len(at(box).strands)
+        per *= len(residues(lines[-2]))
         per = max(per, at(box).block // 2)
         box[-2] = max(balanced(span, max(1, limit // per)))
     return at(box)

@@ -36,17 +36,16 @@ class PlaneTables(PixelTables):
     def _row(self) -> int:
         """Bytes from a row of the target to the next."""
         s = self.s
-        return s.last.fine * s.last.y_step if s.through_block else s.outer[-1].y_step
+        return s.last.written * s.last.y_step if s.through_block else s.outer[-1].y_step
 
     # ---- weights
 
     def _row_weights(self) -> list[list[tuple[int, int]]]:
-        """For each row shift the (tap before the last, tap of the last axis) of its weights, in order."""
+        """For each row shift and strand the (tap before the last, tap of the last axis) of its weights, in order."""
         s = self.s
-        inner = by_shift(s.last)
         return [
-            [(taps[a], inner[shift][b]) for shift, fed in stage for a, b in fed]
-            for taps, stage in zip(by_shift(s.outer[-1]).values(), s.row_stages(), strict=True)
+            [(taps[a], tap_of[b]) for _, tap_of in strand.taps for a in taps for b in tap_of]
+            for taps, strand in product(by_shift(s.outer[-1]).values(), s.strands)
         ]
 
     @cached_property
@@ -76,15 +75,14 @@ class PlaneTables(PixelTables):
 
     def weights(self, g: int) -> None:
         """The packed weights of a group: the bias, then a block for each channel and phase."""
-        s, p, w = self.s, self.s.problem, self.writer
-        start = w.packed
-        bias = w.reserve(w.room(1, p.cout))
-        w.block(bias, [range(p.cout)], source=g * p.cout, bias=True)
-        for channel in range(p.cout):
+        s, w, start = self.s, self.writer, self.writer.packed
+        bias = self.bias(g)
+        for channel in range(s.written):
             here = w.reserve(self.per_phase * len(self.blocks))
             for number, taps in enumerate(self.blocks):
                 if taps:
-                    w.block(here + number * self.per_phase, [taps], source=(g * p.cout + channel) * p.taps)
+                    source = self.first_weight(g) + channel * s.channels_of_group.w_written
+                    w.block(here + number * self.per_phase, [taps], source=source)
             if g == 0:
                 w.tile({
                     Tile.W: here - start,
@@ -108,7 +106,7 @@ class PlaneTables(PixelTables):
     def _alike(self, rows: range) -> Iterator[range]:
         """The rows, cut before the last one if not all of its phases exist."""
         line = self.s.outer[-1]
-        whole = range(rows.start, min(rows.stop, line.fine // line.stride)) if self.s.rows > 1 else rows
+        whole = range(rows.start, min(rows.stop, line.written // line.stride)) if self.s.rows > 1 else rows
         if whole:
             yield whole
         if whole.stop < rows.stop:
@@ -119,18 +117,16 @@ class PlaneTables(PixelTables):
     ) -> None:
         s = self.s
         line, taps = s.outer[-1], [phase_taps(axis)[b] for axis, b in zip(s.outer[:-1], phase, strict=True)]
-        needed = [axis.reads(n).start for n, axis in zip(box, s.outer, strict=False)]
         sources = []
         for before in product(*taps):
-            cells = [q_ + shift for q_, (_, shift) in zip(q, before, strict=True)]
-            for shift in by_shift(line):
-                position = [c - n for c, n in zip([*cells, rows.start + shift], needed, strict=True)]
-                sources.append(self.size * (s.before + flat(position, s.slots) * s.pitch))
+            cells = [q_ * axis.apart + shift for q_, axis, (_, shift) in zip(q, s.outer, before, strict=False)]
+            for shift, strand in product(by_shift(line), range(len(s.strands))):
+                sources.append(self.in_panel([*cells, rows.start * line.apart + shift], box, strand))
         o = [q_ * axis.stride + b for q_, axis, b in zip((*q, rows.start), s.outer, (*phase, 0), strict=True)]
         start = box[-1].start * s.last.stride
         y = dot(o, [axis.y_step for axis in s.outer]) + start * s.last.y_step
-        elements = min(s.last.fine, box[-1].stop * s.last.stride) - start
-        phases = min(s.rows, line.fine - rows.start * line.stride) if s.rows > 1 else 1
+        elements = min(s.last.written, box[-1].stop * s.last.stride) - start
+        phases = min(s.rows, line.written - rows.start * line.stride) if s.rows > 1 else 1
         kernel = s.repeats.index(prod(map(len, taps)))
         target = 0 if s.through_block else y
         self.writer.op(kernel, target, weights, len(rows), phases, elements, *sources)

@@ -120,7 +120,7 @@ def announce(engine: Engine, problem: Problem, isa: Isa) -> None:
     p = problem
     groups = f", groups {p.groups}" if p.groups > 1 else ""
     print(
-        f"conv_transpose, batch {p.batch}, channels {p.in_channels} -> {p.out_channels}{groups}, {p.dtype}, {layout}: "
+        f"{p.operation}, batch {p.batch}, channels {p.in_channels} -> {p.out_channels}{groups}, {p.dtype}, {layout}: "
         f"{p.geometry}",
         file=sys.stderr,
     )
@@ -161,14 +161,14 @@ def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
     if not isinstance(kernel, Channels) or not isinstance(schedule, ChannelSchedule):
         return Tile(0, 0, 0, 0, 0, registers)
     sums = kernel.pixels * kernel.vectors
-    channels = min(wide, schedule.problem.cout)
+    channels = min(wide, schedule.written)
     if schedule.in_lanes == "channels":
         return Tile(kernel.pixels, channels, 1, kernel.vectors, sums, registers)
     phases = min(wide, schedule.last.stride)
     if schedule.layout.last:
-        phases = max(1, min(wide, schedule.run) // schedule.problem.cout)
+        phases = max(1, min(wide, schedule.run) // schedule.written)
     else:
-        channels = max(1, min(wide // schedule.last.stride, schedule.problem.cout))
+        channels = max(1, min(wide // schedule.last.stride, schedule.written))
     return Tile(kernel.pixels, channels, phases, kernel.vectors, sums, registers)
 
 
@@ -178,7 +178,7 @@ def _order(kind: str, tiles_outside: bool, parts: int) -> tuple[str, ...]:
 
 
 def _parts(schedule: Schedule) -> int:
-    return -(-schedule.problem.cin // schedule.part) if isinstance(schedule, ChannelSchedule) else 1
+    return -(-schedule.read // schedule.part) if isinstance(schedule, ChannelSchedule) else 1
 
 
 def _expected(schedule: Schedule, isa: Isa, work: Work, executed: int, ceiling: Ceiling) -> float | None:

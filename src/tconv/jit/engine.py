@@ -25,6 +25,7 @@ MOST_ROWS = 1 << 20
 #: Larger kernels and strides than this, all axes together, are not for generated code: tables list taps and phases.
 LONGEST = 1 << 14
 DTYPES = ("float32", "float64")
+OPERATIONS = ("conv_transpose", "conv")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Engine:
         return not self.machine.pack(self.address, blocks, count, w.ctypes.data, source, packed.ctypes.data)
 
     def run(self, x: int, packed: int, y: int) -> None:
-        """Compute y from x, given the addresses of contiguous arrays in the layout of the engine."""
+        """Compute y from x, as `lines.py` names them, given the addresses of contiguous arrays in its layout."""
         scratch = scratch_address(self.scratch)
         if self.threads == 1:
             self.machine.run(self.address, x, packed, y, scratch, 1, 0)
@@ -56,13 +57,17 @@ class Engine:
 
 def limit(problem: Problem) -> str:
     """Why the engine cannot compute a problem; "" where it can."""
-    if problem.operation != "conv_transpose":
-        return "computes conv_transpose only"
+    if problem.operation not in OPERATIONS:
+        return f"computes {' and '.join(OPERATIONS)} only"
     if problem.dtype not in DTYPES:
         return f"computes {' and '.join(DTYPES)} only, not {problem.dtype}"
     geometry = problem.geometry
-    if prod(geometry.fine[:-1]) * max(1, problem.batch) > MOST_ROWS and geometry.ndim > 1:
-        return f"computes at most {MOST_ROWS} rows of y"
+    grids = (
+        {"y": geometry.fine} if problem.operation == "conv_transpose" else {"y": geometry.fine, "x": geometry.coarse}
+    )
+    for name, size in grids.items():
+        if prod(size[:-1]) * max(1, problem.batch) > MOST_ROWS and geometry.ndim > 1:
+            return f"computes at most {MOST_ROWS} rows of {name}"
     if max(problem.taps, prod(geometry.stride)) > LONGEST:
         return f"computes kernels and strides up to {LONGEST} only, all axes together"
     if not isa.available():

@@ -85,7 +85,8 @@ def _pack_block(program: Program, block: Words, source: Pointer | None, packed: 
 def _indices(program: Program, block: Words, taps: int, whole: int) -> Array:
     """Which element of the weights goes where, [tap][element]: listed in the program, or all taps of each channel."""
     if not block[Block.INDICES]:
-        return np.arange(whole) * taps + np.arange(taps)[:, None]
+        size = DTYPES[program.code.element].itemsize
+        return np.arange(whole) * (block[Block.LANE] // size) + np.arange(taps)[:, None]
     lists = Pointer(Memory("program", program.words.view(np.int32)), block[Block.INDICES])
     return lists.read((taps, 4 * whole), (whole, 4)).astype(np.int64)
 

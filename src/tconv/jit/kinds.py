@@ -34,7 +34,8 @@ def problem_of(schedule: Schedule) -> Problem:
     p = schedule.problem
     if kind_of(schedule) != "own":
         return p
-    return replace(p, in_channels=p.out_channels, groups=p.out_channels)
+    groups = schedule.written
+    return replace(p, in_channels=groups, out_channels=groups, groups=groups)
 
 
 def free(schedule: Schedule) -> dict[str, Any]:

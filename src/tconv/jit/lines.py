@@ -1,13 +1,19 @@
 """The axes of a problem as the engine sees them: the batch first, then the axes of the grids, with their addresses.
 
-The batch is an axis like the others, with one tap and stride 1, so that images, planes and rows are cut into chunks
-alike. Fine position o of an axis is written as q * stride + b - origin: b names the phase, q counts along it, and tap t
-reads coarse cell
+The engine computes `conv_transpose` and `conv`. In its own words x is the array that is read and y the one that is
+written, whichever of the two grids they lie on. The batch is an axis like the others, with one tap and stride 1, so
+that images, planes and rows are cut into chunks alike. Position o that is written is q * stride + b - origin: b names
+the phase, q counts along it, and tap t reads cell
 
-    q + shift,    shift = (b - origin + low - t * dilation) / stride,
+    q * apart + shift,    shift = (b - origin + low - t * dilation) / stride,
 
-for the taps that make it whole. With origin 0 every phase has about the same range of q; with origin = low mod stride,
-at dilation 1, phase b has the taps b, b + stride, ... and all phases have the same shifts.
+for the taps that make it whole. Of `conv_transpose` the cells are `apart` 1: its phases are dense convolutions of x.
+With origin 0 every phase has about the same range of q; with origin = low mod stride, at dilation 1, phase b has the
+taps b, b + stride, ... and all phases have the same shifts.
+
+`conv` is the same the other way round. It has one phase, whose q are a stride of cells apart, and taps that look ahead,
+not back: `dilation` and `low` are negated. De-interleaved into strands, the cells m * apart + r for each r that a tap
+reads, its x is dense as well.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 from tconv.problem import Problem
 
@@ -23,20 +30,32 @@ from tconv.problem import Problem
 class Line:
     """One axis."""
 
-    coarse: int
-    fine: int
+    read: int  #: cells of x
+    written: int  #: positions of y
     kernel: int
     stride: int
     dilation: int
     low: int
-    x_step: int  #: bytes from one coarse cell to the next
-    y_step: int  #: bytes from one fine position to the next
+    x_step: int  #: bytes from one cell that is read to the next
+    y_step: int  #: bytes from one position that is written to the next
     y_pixel: int = 0  #: bytes from the phases of one q to those of the next, where not stride * y_step
+    apart: int = 1  #: cells from what a tap reads for one q to what it reads for the next
+    x_pixel: int = 0  #: bytes between them, where not apart * x_step
+
+    @property
+    def read_step(self) -> int:
+        """Bytes of x from one q to the next."""
+        return self.x_pixel or self.apart * self.x_step
 
     @property
     def pixel_step(self) -> int:
         """Bytes of y from one q to the next."""
         return self.y_pixel or self.stride * self.y_step
+
+    @property
+    def of_strand(self) -> int:
+        """Cells of a strand, at most."""
+        return -(-self.read // self.apart)
 
     def first(self, b: int, origin: int = 0) -> int:
         """The first q of phase b."""
@@ -44,20 +63,26 @@ class Line:
 
     def end(self, b: int, origin: int = 0) -> int:
         """The q behind the last of phase b."""
-        return -((b - origin - self.fine) // self.stride)
+        return -((b - origin - self.written) // self.stride)
 
     def of_phase(self, b: int, span: range, origin: int = 0) -> range:
         """The q of phase b within a range of them."""
         return range(max(span.start, self.first(b, origin)), min(span.stop, self.end(b, origin)))
 
-    def reads(self, span: range) -> range:
-        """The coarse cells that taps of a range of q read, those beside the grid among them."""
-        moved = shifts(self)
-        return range(span.start + moved.start, span.stop + moved.stop - 1)
+    def cells(self, span: range) -> list[int]:
+        """The cells that taps of a range of q read, strand by strand, those beside x among them."""
+        moved = moves(self)
+        reach = range(span.start + moved.start, span.stop + moved.stop - 1)
+        return [m * self.apart + r for r in residues(self) for m in reach]
+
+    def number(self, cell: int, span: range) -> int:
+        """Where a cell is among them."""
+        moved, (m, r) = moves(self), divmod(cell, self.apart)
+        return residues(self).index(r) * (len(span) + len(moved) - 1) + m - span.start - moved.start
 
     def span(self, origin: int = 0) -> range:
         """The q of all phases together."""
-        return range(origin // self.stride, (self.fine - 1 + origin) // self.stride + 1)
+        return range(origin // self.stride, (self.written - 1 + origin) // self.stride + 1)
 
 
 @lru_cache(maxsize=4096)
@@ -88,14 +113,66 @@ def by_shift(line: Line, origin: int = 0) -> dict[int, dict[int, int]]:
     return dict(sorted(found.items()))
 
 
+class Strand(NamedTuple):
+    """The cells m * apart + residue of an axis, as its taps read them."""
+
+    residue: int
+    first: int  #: the least shift, in cells of the strand
+    taps: tuple[tuple[int, dict[int, int]], ...]  #: (shift beyond the first, phase -> tap), ascending
+
+
+@lru_cache(maxsize=4096)
+def strands(line: Line) -> tuple[Strand, ...]:
+    """Those that a tap reads."""
+    found: dict[int, list[tuple[int, dict[int, int]]]] = {}
+    for shift, tap_of in by_shift(line).items():
+        m, residue = divmod(shift, line.apart)
+        found.setdefault(residue, []).append((m, tap_of))
+    return tuple(
+        Strand(residue, taps[0][0], tuple((m - taps[0][0], tap_of) for m, tap_of in taps))
+        for residue, taps in sorted(found.items())
+    )
+
+
+@lru_cache(maxsize=4096)
+def residues(line: Line) -> tuple[int, ...]:
+    """Theirs."""
+    return tuple(strand.residue for strand in strands(line))
+
+
+@lru_cache(maxsize=4096)
+def moves(line: Line) -> range:
+    """The least to the greatest shift of all of them, in cells of a strand."""
+    reach = shifts(line)
+    return range(reach.start // line.apart, (reach.stop - 1) // line.apart + 1)
+
+
 def inside(line: Line, origin: int = 0) -> bool:
-    """Whether every tap of every fine position reads a coarse cell that exists: no zeros are needed around x."""
+    """Whether every tap of every position reads a cell that exists: no zeros are needed around x."""
     return all(
-        line.first(b, origin) + shift >= 0 and line.end(b, origin) + shift <= line.coarse
+        line.first(b, origin) * line.apart + shift >= 0 and (line.end(b, origin) - 1) * line.apart + shift < line.read
         for b, taps in enumerate(phase_taps(line, origin))
         for _, shift in taps
         if line.first(b, origin) < line.end(b, origin)
     )
+
+
+class Channels(NamedTuple):
+    """The channels of a group, and elements of its weights from one to the next."""
+
+    read: int
+    written: int
+    w_read: int
+    w_written: int
+
+
+def channels_of(problem: Problem) -> Channels:
+    """Weights are (Cin, Cout / groups, *kernel): `conv_transpose` reads along the first of them, `conv` writes."""
+    p = problem
+    of_first, of_second = p.cout * p.taps, p.taps
+    if p.operation == "conv":
+        return Channels(p.cout, p.cin, of_second, of_first)
+    return Channels(p.cin, p.cout, of_first, of_second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +185,7 @@ class Layout:
     x_group: int  #: bytes from one group to the next
     y_group: int
     last: bool  #: channels are the innermost axis
-    joined: bool = False  #: single cells: the images are the cells of one axis, the whole kernel its phases
+    joined: bool = False  #: single cells: the images are the cells of one axis, the whole kernel its phases or its x
 
 
 def layout_of(problem: Problem, channels_last: bool) -> Layout:
@@ -126,30 +203,45 @@ def _single_cells(problem: Problem) -> bool:
 
 
 def _joined(problem: Problem, spread: Layout) -> Layout:
-    """Images as the cells of one axis, and the whole kernel as its stride: positions lie side by side in y."""
-    batch, taps = spread.lines[0], problem.taps
-    line = Line(
-        batch.coarse, batch.coarse * taps, taps, taps, 1, 0, batch.x_step, spread.lines[-1].y_step, batch.y_step
-    )
+    """Images as the cells of one axis, and the whole kernel as its stride: positions lie side by side in an image."""
+    batch, taps, last = spread.lines[0], problem.taps, spread.lines[-1]
+    images = batch.read
+    if problem.operation == "conv":
+        line = Line(images * taps, images, taps, 1, -1, 0, last.x_step, batch.y_step, 0, taps, batch.x_step)
+    else:
+        line = Line(images, images * taps, taps, taps, 1, 0, batch.x_step, last.y_step, batch.y_step)
     return replace(spread, lines=(Line(1, 1, 1, 1, 1, 0, 0, 0), line), joined=True)
 
 
 def spread_out(problem: Problem, channels_last: bool) -> Layout:
     """Every axis a line of its own."""
-    g, size = problem.geometry, problem.itemsize
-    inner_x = problem.in_channels if channels_last else 1
-    inner_y = problem.out_channels if channels_last else 1
-    lines = [Line(problem.batch, problem.batch, 1, 1, 1, 0, *(size * n for n in _images(problem)))]
+    g, size, conv = problem.geometry, problem.itemsize, problem.operation == "conv"
+    x, y = _Grid(problem.in_channels, g.coarse), _Grid(problem.out_channels, g.fine)
+    x, y = (y, x) if conv else (x, y)
+    lines = [Line(problem.batch, problem.batch, 1, 1, 1, 0, size * x.image, size * y.image)]
     for number, axis in enumerate(g.axes):
-        x_step = size * inner_x * prod(g.coarse[number + 1 :])
-        y_step = size * inner_y * prod(g.fine[number + 1 :])
-        line = Line(axis.coarse, axis.fine, axis.kernel, axis.stride, axis.dilation, axis.padding[0], x_step, y_step)
-        lines.append(line)
-    x_channel, y_channel = (size, size) if channels_last else (size * problem.coarse_cells, size * problem.fine_cells)
-    groups = (problem.cin * x_channel, problem.cout * y_channel)
+        steps = {"x_step": size * x.step(number, channels_last), "y_step": size * y.step(number, channels_last)}
+        if conv:
+            window = (axis.kernel, 1, -axis.dilation, -axis.padding[0])
+            lines.append(Line(axis.fine, axis.coarse, *window, **steps, apart=axis.stride))
+        else:
+            window = (axis.kernel, axis.stride, axis.dilation, axis.padding[0])
+            lines.append(Line(axis.coarse, axis.fine, *window, **steps))
+    x_channel, y_channel = (size * (1 if channels_last else prod(grid.cells)) for grid in (x, y))
+    channels = channels_of(problem)
+    groups = (channels.read * x_channel, channels.written * y_channel)
     return Layout(tuple(lines), x_channel, y_channel, *groups, channels_last)
 
 
-def _images(problem: Problem) -> tuple[int, int]:
-    """Elements of an image of x and of y."""
-    return problem.in_channels * problem.coarse_cells, problem.out_channels * problem.fine_cells
+class _Grid(NamedTuple):
+    channels: int
+    cells: tuple[int, ...]
+
+    @property
+    def image(self) -> int:
+        """Elements of an image."""
+        return self.channels * prod(self.cells)
+
+    def step(self, axis: int, channels_last: bool) -> int:
+        """Elements from one cell to the next along an axis."""
+        return prod(self.cells[axis + 1 :]) * (self.channels if channels_last else 1)

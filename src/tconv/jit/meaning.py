@@ -19,6 +19,7 @@ from tconv.jit.kernels.abi import Context, Tile
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import ROW as CHANNELS_ROW
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import HEAD as PIXELS_HEAD
 from tconv.jit.kernels.pixels import ROW as PIXELS_ROW
@@ -217,6 +218,19 @@ def rows(kernel: Rows, thread: Thread, op: Words, tile: Words) -> None:
     panel.write(whole, per_channel, (len(turns(number)), panel_row), (whole.shape[2], size))
 
 
+def comb(kernel: Comb, thread: Thread, op: Words, tile: Words) -> None:
+    """Likewise, de-interleaved: every `apart`th cell becomes a row of its own, the last filled up with a zero."""
+    _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
+    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
+    x = thread.to(Context.X, at).read((channels, thread.sizes[Context.X_CHANNEL]), (number, x_row), (length, size))
+    turns_of_strands = np.pad(x, ((0, 0), (0, 0), (0, -length % kernel.apart))).reshape(*x.shape[:2], -1, kernel.apart)
+    strands = np.moveaxis(turns_of_strands[..., kernel.residues], -1, 0)
+    whole = np.pad(strands, ((0, 0), (0, 0), (0, 0), (before, behind)))
+    steps = thread.sizes[Context.SOURCE_STRAND], thread.sizes[Context.SOURCE_CHANNEL], panel_row, size
+    panel = thread.to(Context.PANEL, to - before * size)
+    panel.write(whole, *zip(whole.shape, steps, strict=True))
+
+
 def split(kernel: Split, thread: Thread, op: Words, tile: Words) -> None:
     """Likewise from channels-last x: pixels of several channels become a row of each."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
@@ -249,6 +263,7 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Runs: runs,
     Stream: stream,
     Rows: rows,
+    Comb: comb,
     Split: split,
     Turn: turn,
 }

@@ -9,17 +9,19 @@ panel (`kernels/split.py`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
 from tconv.jit.isa import Isa
-from tconv.jit.kernels import Code
+from tconv.jit.kernels import Code, Kernel
+from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.split import Split
-from tconv.jit.lines import Layout, Line, by_shift, phase_taps, shifts
+from tconv.jit.lines import Layout, Strand, by_shift, channels_of, moves, phase_taps, residues, strands
 from tconv.jit.program import LINE, balanced
 from tconv.jit.schedule import ELEMENTS, TERMS, Chunked
 from tconv.problem import Problem
@@ -42,12 +44,12 @@ class PixelSchedule(Chunked):
     @cached_property
     def before(self) -> int:
         """Zeros before a row of the panel."""
-        return max(0, -shifts(self.last).start)
+        return max(0, -moves(self.last).start)
 
     @cached_property
     def behind(self) -> int:
-        """Coarse cells that the last q of a row reads beyond it."""
-        return max(0, shifts(self.last).stop - 1)
+        """Cells of a strand that the last q of a row reads beyond it."""
+        return max(0, moves(self.last).stop - 1)
 
     @cached_property
     def columns(self) -> int:
@@ -61,8 +63,8 @@ class PixelSchedule(Chunked):
         if not whole or not self.flat:
             return self.before + self.columns + self.behind
         # Zeros between two rows serve both.
-        behind = max(0, self.columns + self.behind - self.last.coarse)
-        return max(self.last.coarse + max(self.before, behind), self.columns)
+        cells = self.last.of_strand
+        return max(cells + max(self.before, self.columns + self.behind - cells), self.columns)
 
     @cached_property
     def vectors_of_rows(self) -> list[int]:
@@ -74,7 +76,7 @@ class PixelSchedule(Chunked):
 
     @cached_property
     def panel_row(self) -> int:
-        """Elements of the panel a channel."""
+        """Elements of the panel for a strand of a channel."""
         tiles = sum(self.vectors_of_rows) * self.lanes
         last_row = prod(self.slots) - (self.box[-2] if self.flat else 1)
         most = self.before + last_row * self.pitch + tiles + self.behind
@@ -85,7 +87,17 @@ class PixelSchedule(Chunked):
     @cached_property
     def panel(self) -> int:
         """Bytes of the panel."""
-        return self.panel_row * self.problem.cin * self.problem.itemsize + LINE
+        return len(self.strands) * self.panel_strand + LINE
+
+    @cached_property
+    def panel_strand(self) -> int:
+        """Bytes of the panel for a strand of all channels."""
+        return self.panel_row * self.read * self.problem.itemsize
+
+    @cached_property
+    def strands(self) -> tuple[Strand, ...]:
+        """What rows of x are de-interleaved into: one strand, or of `conv` those that taps read."""
+        return strands(self.last)
 
     @cached_property
     def block(self) -> int:
@@ -97,7 +109,7 @@ class PixelSchedule(Chunked):
     @cached_property
     def sizes(self) -> list[int]:
         """The sizes that tiles of channels come in, the larger first."""
-        return sorted(set(balanced(self.problem.cout, self.channels)), reverse=True)
+        return sorted(set(balanced(self.written, self.channels)), reverse=True)
 
     @cached_property
     def widths(self) -> list[int]:
@@ -108,11 +120,12 @@ class PixelSchedule(Chunked):
     def stages(self) -> list[tuple[Stage, tuple[tuple[int, ...], ...]]]:
         """The stages of a tile, and for each of them, by shift of the row, the tap of each of its phases."""
         if self.rows == 1:
-            return [(feeds((0,), self.last), ())]
+            return [(stage, ()) for stage in dict.fromkeys(feeds((0,), strand) for strand in self.strands)]
+        [strand] = self.strands
         found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
         for shift, tap_of in by_shift(self.outer[-1]).items():
             found.setdefault(tuple(tap_of), []).append((shift, *tap_of.values()))
-        return [(feeds(phases, self.last), tuple(rows)) for phases, rows in found.items()]
+        return [(feeds(phases, strand), tuple(rows)) for phases, rows in found.items()]
 
     @cached_property
     def most_taps(self) -> list[int]:
@@ -122,12 +135,15 @@ class PixelSchedule(Chunked):
     @cached_property
     def parts(self) -> bool:
         """Whether sums are so long that each row makes its own, or several."""
-        return self.problem.cin * prod(self.most_taps) > self.terms
+        return self.read * prod(self.most_taps) > self.terms
 
     @cached_property
     def part(self) -> int:
         """Input channels of a row that make one sum, at most."""
-        return max(1, self.terms // max(1, self.most_taps[-1])) if self.parts else self.problem.cin
+        if not self.parts:
+            return self.read
+        taps = Counter((strand.residue, b) for strand in self.strands for _, tap_of in strand.taps for b in tap_of)
+        return max(1, self.terms // max(taps.values()))
 
     @cached_property
     def code(self) -> Code:
@@ -139,13 +155,23 @@ class PixelSchedule(Chunked):
             for width in self.widths
             for size in self.sizes
         ]
-        return Code(element, self.lanes, (*kernels, (Split if last else Rows)(element, self.lanes)))
+        return Code(element, self.lanes, (*kernels, self.copy))
+
+    @cached_property
+    def copy(self) -> Kernel:
+        """The kernel that fills the panel."""
+        element = ELEMENTS[self.problem.dtype]
+        if self.layout.last:
+            return Split(element, self.lanes)
+        if self.last.apart == 1:
+            return Rows(element, self.lanes)
+        return Comb(element, self.lanes, self.last.apart, residues(self.last))
 
 
-def feeds(phases: Iterable[int], last: Line) -> Stage:
+def feeds(phases: Iterable[int], strand: Strand) -> Stage:
     """What a row of x feeds: for each shift along the last axis, its phases in each of these phases of the row."""
     rows = tuple(phases)
-    return tuple((shift, tuple((a, b) for a in rows for b in fed)) for shift, fed in by_shift(last).items())
+    return tuple((shift, tuple((a, b) for a in rows for b in tap_of)) for shift, tap_of in strand.taps)
 
 
 #: Bytes of panel that a chunk may have. Measured on AMD Zen 5 with 1 MB of second-level cache: 128 to 512 KB are alike
@@ -155,16 +181,18 @@ PANEL = 320 << 10
 
 #: Phases of a run of y, times channels where those lie innermost, that are interleaved in registers at most.
 TOO_MANY = 12
+#: Strands of a row of x that are taken apart in registers at most.
+MOST_STRANDS = 16
 #: Sums that must be under way to hide how long a multiply-add takes, and the most vectors of a tile.
 ENOUGH, MOST_VECTORS = 10, 4
 
 
 def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
     """Whether tiles fit the registers; in channels-last arrays all channels are in them, one beside the other in y."""
-    stride = layout.lines[-1].stride
+    last = layout.lines[-1]
     if layout.last:
-        return problem.groups == 1 and stride * problem.cout <= min(TOO_MANY, budget(isa))
-    return stride <= TOO_MANY
+        return problem.groups == 1 and last.stride * channels_of(problem).written <= min(TOO_MANY, budget(isa))
+    return last.stride <= TOO_MANY and last.apart <= MOST_STRANDS
 
 
 def budget(isa: Isa) -> int:
@@ -176,17 +204,18 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     """Choose the sizes."""
     lanes = isa.lanes(problem.itemsize)
     sums_at_most, lines = budget(isa), layout.lines
+    read, written, *_ = channels_of(problem)
     stride, before = lines[-1].stride, lines[-2]
     spans_ = [line.span() for line in lines]
     columns = len(spans_[-1])
     # With few channels, all phases of the axis before the last share what is loaded of x.
-    together = problem.cout * stride * before.stride
+    together = written * stride * before.stride
     rows = before.stride if len(lines) > 2 and before.stride > 1 and together <= sums_at_most else 1
     # Two vectors, or more where few channels and phases would leave too few sums under way at a time.
-    sums = stride * rows * min(problem.cout, max(1, sums_at_most // (stride * rows)))
+    sums = stride * rows * min(written, max(1, sums_at_most // (stride * rows)))
     most = min(max(2, -(-ENOUGH // sums)), MOST_VECTORS, -(-columns * len(spans_[-2]) // lanes))
-    vectors = max(1, min(most, sums_at_most // (stride * rows * (problem.cout if layout.last else 1))))
-    channels = problem.cout if layout.last else max(1, min(problem.cout, sums_at_most // (stride * vectors * rows)))
+    vectors = max(1, min(most, sums_at_most // (stride * rows * (written if layout.last else 1))))
+    channels = written if layout.last else max(1, min(written, sums_at_most // (stride * vectors * rows)))
     box = [1] * len(lines)
     box[-1] = columns
     draft = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), False)
@@ -197,8 +226,8 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     else:
         full = len(spans_[-2])
         flat_pitch = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), True).pitch
-        per = flat_pitch * problem.cin * problem.itemsize * prod(draft.slots[:-1])
-        beside = len(shifts(before)) - 1
+        per = flat_pitch * read * problem.itemsize * prod(draft.slots[:-1]) * len(draft.strands) * len(residues(before))
+        beside = len(moves(before)) - 1
         # Rows beside the chunk are copied too: at most half as many as its own where the second-level cache allows.
         fit = max(1, int(PANEL / per) - beside, min(2 * beside, int(2 * PANEL / per) - beside))
         box[-2] = max(balanced(full, fit))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain, groupby, product
 from math import prod
 
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import ROW
-from tconv.jit.lines import by_shift, phase_taps
-from tconv.jit.pixels import PixelSchedule
+from tconv.jit.lines import Strand, phase_taps
+from tconv.jit.pixels import PixelSchedule, feeds
 from tconv.jit.program import Row, balanced, dot, flat
 from tconv.jit.tables import Tables
 
@@ -21,9 +21,12 @@ class PixelTables(Tables):
     s: PixelSchedule
 
     def __init__(self, schedule: PixelSchedule, threads: int) -> None:
-        super().__init__(schedule, threads, len(balanced(schedule.problem.cout, schedule.channels)))
+        super().__init__(schedule, threads, len(balanced(schedule.written, schedule.channels)))
         self.stages = schedule.stages
-        self.parts = balanced(schedule.problem.cin, schedule.part)
+        stages = [stage for stage, _ in self.stages]
+        #: Of which stage the rows of a strand are, where each phase of the axis before is computed by itself.
+        self.stage_of_strand = [stages.index(feeds((0,), s)) for s in schedule.strands] if schedule.rows == 1 else []
+        self.parts = balanced(schedule.read, schedule.part)
 
     def header(self) -> dict[Header, int]:
         """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
@@ -31,12 +34,13 @@ class PixelTables(Tables):
 
     def sizes(self) -> dict[Context, int]:
         """The sizes that all ops share."""
-        s, p = self.s, self.s.problem
+        s = self.s
         return {
-            Context.COPIED: p.cin,
+            Context.COPIED: s.read,
             Context.X_CHANNEL: s.layout.x_channel,
-            Context.X_PIXEL: s.last.x_step,
+            Context.X_PIXEL: s.last.read_step,
             Context.SOURCE_CHANNEL: s.panel_row * self.size,
+            Context.SOURCE_STRAND: s.panel_strand,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.Y_PHASE: s.outer[-1].y_step,
         }
@@ -45,18 +49,17 @@ class PixelTables(Tables):
 
     def weights(self, g: int) -> None:
         """The packed weights of a group: the bias, then a block for each tile and tap of the outer axes."""
-        s, p, w = self.s, self.s.problem, self.writer
-        start = w.packed
-        bias = w.reserve(w.room(1, p.cout))
-        w.block(bias, [range(p.cout)], source=g * p.cout, bias=True)
-        blocks, channel, first = self.blocks, p.cout * p.taps, 0
-        for size in balanced(p.cout, s.channels):
-            per_tap = w.room(p.cin, size * max(len(taps) for taps in blocks))
+        s, w, start = self.s, self.writer, self.writer.packed
+        read, written, w_read, w_written = s.channels_of_group
+        bias = self.bias(g)
+        blocks, first = self.blocks, 0
+        for size in balanced(written, s.channels):
+            per_tap = w.room(read, size * max(len(taps) for taps in blocks))
             here = at = w.reserve(per_tap * len(blocks))
             for _, alike in groupby(blocks, len):
-                rows = [[m * p.taps + tap for tap in taps for m in range(size)] for taps in alike]
-                source = g * p.cin * channel + first * p.taps
-                w.block(at, rows, tap=per_tap, source=source, channels=(p.cin, channel))
+                rows = [[m * w_written + tap for tap in taps for m in range(size)] for taps in alike]
+                source = self.first_weight(g) + first * w_written
+                w.block(at, rows, tap=per_tap, source=source, channels=(read, w_read))
                 at += per_tap * len(rows)
             if g == 0:
                 w.tile({
@@ -77,11 +80,11 @@ class PixelTables(Tables):
     def _blocks(self) -> Iterator[list[int]]:
         s = self.s
         kernel = [line.kernel for line in s.outer]
-        inner = by_shift(s.last)
         if s.rows == 1:
-            for base in range(prod(kernel)):
-                yield [base * s.last.kernel + inner[shift][b] for shift, fed in self.stages[0][0] for _, b in fed]
+            for base, strand in product(range(prod(kernel)), s.strands):
+                yield [base * s.last.kernel + tap for _, tap_of in strand.taps for tap in tap_of.values()]
             return
+        inner = dict(s.strands[0].taps)
         for outer in product(*map(range, kernel[:-1])):
             for stage, rows in self.stages:
                 phases = list(dict.fromkeys(a for _, fed in stage for a, _ in fed))
@@ -91,32 +94,36 @@ class PixelTables(Tables):
 
     # ---- chunks
 
+    def in_panel(self, cells: Sequence[int], box: tuple[range, ...], strand: int) -> int:
+        """Where the first q of a chunk finds the first of its cells in a strand of a row."""
+        s = self.s
+        column = s.before + s.strands[strand].first
+        return strand * s.panel_strand + self.size * (s.slot(cells, box) * s.pitch + column)
+
     def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
-        s, rows = self.s, []
-        outer, columns = box[:-1], box[-1]
-        needed = [line.reads(q) for q, line in zip(outer, s.outer, strict=True)]
+        s, columns = self.s, box[-1]
         reach = range(columns.start - s.before, columns.stop + s.behind)
-        inside = range(max(0, reach.start), min(s.last.coarse, reach.stop))
-        for cells in product(*needed):
-            exists = all(0 <= cell < line.coarse for cell, line in zip(cells, s.outer, strict=True))
-            if not exists and not s.flat:
-                continue
-            slot = self._slot([cell - n.start for cell, n in zip(cells, needed, strict=True)])
-            source = dot(cells, [line.x_step for line in s.outer])
-            to = s.before + slot * s.pitch
-            if len(inside) == 0 or not exists:
-                rows.append(Row(0, self.size * to, 0, s.before, s.columns + s.behind))
-                continue
-            before = inside.start - columns.start + s.before
-            to += inside.start - columns.start
-            source += inside.start * s.last.x_step
-            rows.append(Row(source, self.size * to, len(inside), before, reach.stop - inside.stop))
-        self.writer.copies(self.copy, rows)
-
-    def _slot(self, position: list[int]) -> int:
-        """The number of a row of the panel."""
-        return flat(position, self.s.slots)
+        # Rows are taken apart by a kernel, all strands together; of channels-last x the strands are copied one by one.
+        apart, strands = (1, s.strands) if s.layout.last else (s.last.apart, [Strand(0, 0, ())])
+        for number, strand in enumerate(strands):
+            start = max(0, reach.start)
+            cells = range(start * s.last.apart + strand.residue, min(s.last.read, reach.stop * s.last.apart))
+            cells = cells[:: s.last.apart // apart]
+            behind = reach.stop - start - -(-len(cells) // apart)
+            rows = []
+            for outer in product(*(line.cells(q) for line, q in zip(s.outer, box, strict=False))):
+                exists = all(0 <= cell < line.read for cell, line in zip(outer, s.outer, strict=True))
+                if not exists and not s.flat:
+                    continue
+                to = number * s.panel_strand + self.size * (s.before + s.slot(outer, box) * s.pitch)
+                if len(cells) == 0 or not exists:
+                    rows.append(Row(0, to, 0, s.before, s.columns + s.behind))
+                    continue
+                source = dot((*outer, cells.start), [line.x_step for line in s.layout.lines])
+                to += (start - columns.start) * self.size
+                rows.append(Row(source, to, len(cells), start - reach.start, behind))
+            self.writer.copies(self.copy, rows)
 
     def ops(self, box: tuple[range, ...]) -> None:
         """The tiles of a chunk, for every phase of the outer axes."""
@@ -165,17 +172,17 @@ class PixelTables(Tables):
         """One op: `at` is its first cell in the flat panel, `spanned` the rows with where they begin in it."""
         s = self.s
         kernel = s.widths.index(vectors) * len(s.sizes)
-        innermost = s.problem.cout if s.layout.last else 1
+        innermost = s.written if s.layout.last else 1
         elements = s.last.stride * innermost  # of y, for each q
         run, segments = vectors * s.lanes * elements, []
         for outer, begins in spanned:
             o = [q * line.stride + b for q, line, b in zip(outer, s.outer, a, strict=True)]
             first = box[-1].start + at - begins
-            end = min(s.last.fine * innermost, box[-1].stop * elements) - first * elements
+            end = min(s.last.written * innermost, box[-1].stop * elements) - first * elements
             low, high = max(0, (box[-1].start - first) * elements), min(run, end)
             if low < high:
                 y = dot(o, [line.y_step for line in s.outer]) + first * s.last.pixel_step
-                segments += [y, low, high, min(s.rows, s.outer[-1].fine - o[-1])]
+                segments += [y, low, high, min(s.rows, s.outer[-1].written - o[-1])]
         if not segments:
             return
         rows = self._rows(box, a, spanned, at)
@@ -186,24 +193,24 @@ class PixelTables(Tables):
         self, box: tuple[range, ...], a: tuple[int, ...], spanned: list[tuple[tuple[int, ...], int]], at: int
     ) -> list[list[int]]:
         """For each stage the rows of x of a tile with their taps, but for those that lie beside x for all of it."""
-        s = self.s
-        begins = spanned[0][1]
+        s, column = self.s, at - spanned[0][1]
         found: list[list[int]] = [[] for _ in self.stages]
         outer_taps = [phase_taps(line)[b] for line, b in zip(s.outer, a, strict=True)]
         kernel = [line.kernel for line in s.outer]
         if s.rows == 1:
             for taps in product(*outer_taps):
-                number = flat([tap for tap, _ in taps], kernel)
-                self._add_row(found[0], box, spanned, [shift for _, shift in taps], number, at - begins)
+                number = flat([tap for tap, _ in taps], kernel) * len(s.strands)
+                for strand, stage in enumerate(self.stage_of_strand):
+                    row = [shift for _, shift in taps]
+                    self._add_row(found[stage], box, spanned, row, strand, number + strand, column)
             return found
         per_outer = sum(len(rows) for _, rows in self.stages)
         for taps in product(*outer_taps[:-1]):
             number = flat([tap for tap, _ in taps], kernel[:-1]) * per_outer
             for which, (_, rows) in enumerate(self.stages):
                 for shift, *_ in rows:
-                    self._add_row(
-                        found[which], box, spanned, [*(moved for _, moved in taps), shift], number, at - begins
-                    )
+                    row = [*(moved for _, moved in taps), shift]
+                    self._add_row(found[which], box, spanned, row, 0, number, column)
                     number += 1
         return found
 
@@ -213,17 +220,21 @@ class PixelTables(Tables):
         box: tuple[range, ...],
         spanned: list[tuple[tuple[int, ...], int]],
         moved: list[int],
+        strand: int,
         number: int,
         column: int,
     ) -> None:
+        """Add a row of x, shifted by so much along each outer axis, with the number of its weights."""
         s = self.s
-        cells = [[q + shift for q, shift in zip(outer, moved, strict=True)] for outer, _ in spanned]
-        exists = [all(0 <= c < line.coarse for c, line in zip(row, s.outer, strict=True)) for row in cells]
+        cells = [
+            [q * line.apart + shift for q, line, shift in zip(outer, s.outer, moved, strict=True)]
+            for outer, _ in spanned
+        ]
+        exists = [all(0 <= c < line.read for c, line in zip(row, s.outer, strict=True)) for row in cells]
         if not any(exists):
             return
-        needed = [line.reads(q) for q, line in zip(box[:-1], s.outer, strict=True)]
-        slot = self._slot([cell - n.start for cell, n in zip(cells[0], needed, strict=True)])
-        x, first = self.size * (s.before + slot * s.pitch + column), 0
+        x = self.in_panel(cells[0], box, strand) + column * self.size
+        first = 0
         for channels in self.parts:
             found += [x + first * s.panel_row * self.size, number, first, channels]
             first += channels

@@ -128,14 +128,17 @@ class Writer:
         beyond = (-1,) * (-count % self.lanes)
         self.blocks.append((words, tuple(index for row in rows for index in (*row, *beyond))))
 
-    def squares(self, target: int, count: int, taps: int, *, tap: int, source: int, channels: tuple[int, int]) -> None:
-        """Likewise for all taps of `count` neighbouring output channels, whole vectors of them."""
+    def squares(
+        self, target: int, lanes: tuple[int, int], taps: int, *, tap: int, source: int, channels: tuple[int, int]
+    ) -> None:
+        """Likewise for all taps of whole vectors of output channels: how many, and elements from one to the next."""
         words = {
             Block.TARGET: target,
             Block.SOURCE: source * self.itemsize,
             Block.CHANNELS: channels[0],
             Block.CHANNEL: channels[1] * self.itemsize,
-            Block.COUNT: count,
+            Block.COUNT: lanes[0],
+            Block.LANE: lanes[1] * self.itemsize,
             Block.TAPS: taps,
             Block.TAP: tap,
         }

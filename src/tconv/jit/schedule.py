@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
-from tconv.jit.lines import Layout, Line, shifts
+from tconv.jit.lines import Channels, Layout, Line, channels_of, moves, residues
+from tconv.jit.program import flat
 from tconv.problem import Problem
 
 #: The types of LLVM that dtypes are computed in.
@@ -32,6 +34,21 @@ class Chunked:
         return text(self)  # type: ignore[arg-type]  # one of `choose.Schedule`
 
     @cached_property
+    def channels_of_group(self) -> Channels:
+        """How many are read and written."""
+        return channels_of(self.problem)
+
+    @property
+    def read(self) -> int:
+        """Channels of x in a group."""
+        return self.channels_of_group.read
+
+    @property
+    def written(self) -> int:
+        """Channels of y in a group."""
+        return self.channels_of_group.written
+
+    @cached_property
     def last(self) -> Line:
         """The innermost axis of the grids."""
         return self.layout.lines[-1]
@@ -54,4 +71,11 @@ class Chunked:
     @cached_property
     def slots(self) -> tuple[int, ...]:
         """Rows of x that a chunk needs along each outer axis."""
-        return tuple(n + len(shifts(line)) - 1 for n, line in zip(self.box, self.outer, strict=False))
+        return tuple(
+            len(residues(line)) * (n + len(moves(line)) - 1) for n, line in zip(self.box, self.outer, strict=False)
+        )
+
+    def slot(self, cells: Sequence[int], box: Sequence[range]) -> int:
+        """The number of a row of x among those of a chunk."""
+        index = [line.number(cell, q) for cell, line, q in zip(cells, self.outer, box, strict=False)]
+        return flat(index, self.slots)

@@ -49,6 +49,18 @@ class Tables(ABC):
     def ops(self, box: tuple[range, ...]) -> None:
         """Write the ops that compute a chunk."""
 
+    def bias(self, g: int) -> int:
+        """Write the block of the bias of a group; returns where it begins in the packed weights."""
+        written, w = self.s.written, self.writer
+        at = w.reserve(w.room(1, written))
+        w.block(at, [range(written)], source=g * written, bias=True)
+        return at
+
+    def first_weight(self, g: int) -> int:
+        """The number of the first weight of a group."""
+        p = self.s.problem
+        return int(g * p.cin * p.cout * p.taps)
+
     def write(self) -> Program:
         """The program."""
         s, groups = self.s, self.s.problem.groups

@@ -39,7 +39,7 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
     ):
         return False
     if isinstance(s, ChannelSchedule):
-        fits = s.part <= s.problem.cin and s.pixels * s.vectors <= isa.registers
+        fits = s.part <= s.read and s.pixels * s.vectors <= isa.registers
     else:
         fits = _pixels_allowed(s, isa.registers)
     return fits and s.panel + s.block <= MOST_SCRATCH
@@ -52,7 +52,7 @@ def _pixels_allowed(s: PixelSchedule, registers: int) -> bool:
         return s.flat and s.rows == before and sums <= registers
     together = s.rows == 1 or (s.rows == before and len(s.layout.lines) > 2)
     spanning = not s.flat or (s.box[-1] == len(s.spans[-1]) and s.box[-2] > 1)
-    whole = s.channels == s.problem.cout if s.layout.last else s.channels <= s.problem.cout
+    whole = s.channels == s.written if s.layout.last else s.channels <= s.written
     return together and spanning and whole and sums <= registers
 
 
@@ -75,14 +75,14 @@ def _of_channels(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
             yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1]))}
     yield {"pixels": s.pixels - 1}
     if kind_of(s) != "own":
-        yield from ({"part": min(s.problem.cin, n)} for n in (s.problem.cin, 2 * s.part, -(-s.part // 2)))
+        yield from ({"part": min(s.read, n)} for n in (s.read, 2 * s.part, -(-s.part // 2)))
 
 
 def _of_pixels(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for rows in dict.fromkeys((s.rows, 1, s.layout.lines[-2].stride)):
         for vectors in (1, 2, 3, 4):
             most = max(1, budget // (s.last.stride * vectors * rows))
-            channels = s.problem.cout if s.layout.last else min(s.problem.cout, most)
+            channels = s.written if s.layout.last else min(s.written, most)
             yield {"rows": rows, "vectors": vectors, "channels": channels}
     yield {"flat": not s.flat}
 

@@ -19,7 +19,7 @@ class Jit(Method):
 
     name = "jit"
     summary = "kernels generated for the shape and the processor at hand, through LLVM (llvmlite)"
-    operations = ("conv_transpose",)
+    operations = ("conv_transpose", "conv")
 
     def cost(self, problem: Problem) -> Cost:
         """The arithmetic at most of the peak, the arrays once through memory, and the weights packed."""
@@ -33,7 +33,7 @@ class Jit(Method):
         return Cost(seconds + weights / engine.PACKING, 2 * weights + SCRATCH * threads)
 
     def limit(self, problem: Problem) -> str:
-        """Only conv_transpose, only floating point, and only where code can be generated."""
+        """No weight_gradient, only floating point, and only where code can be generated."""
         from tconv.jit import engine
 
         return engine.limit(problem)
@@ -49,25 +49,27 @@ class Jit(Method):
     def _run(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
         from tconv.jit import engine
 
-        channels_last = engine.is_channels_last(y) and not (y.flags.c_contiguous and engine.is_channels_first(x))
+        read, written = (x, y) if problem.written == "y" else (y, x)
+        last, first = engine.is_channels_last(written), written.flags.c_contiguous
+        channels_last = last and not (first and engine.is_channels_first(read))
         ready = engine.ready(problem, channels_last)
         packed = engine.packed_workspace(ready.program.packed)
         if not ready.pack(np.ascontiguousarray(w), bias, packed):
             # Kernels would multiply the zeros around x by a NaN or an Inf.
             run_tap_by_tap(problem, x, w, y)
             if bias is not None:
-                add_bias(y, bias)
+                add_bias(written, bias)
             return
-        target = y if channels_last or y.flags.c_contiguous else np.empty(y.shape, y.dtype)
-        x = _in_layout(x, channels_last)
-        ready.run(x.ctypes.data, packed.ctypes.data, target.ctypes.data)
-        if target is not y:
-            y[...] = target
+        target = written if channels_last or first else np.empty(written.shape, written.dtype)
+        read = _in_layout(read, channels_last)  # a name for the copy, which must live until the kernels are done
+        ready.run(read.ctypes.data, packed.ctypes.data, target.ctypes.data)
+        if target is not written:
+            written[...] = target
 
 
-def _in_layout(x: Array, channels_last: bool) -> Array:
+def _in_layout(read: Array, channels_last: bool) -> Array:
     """The array itself where it lies as the kernels want it, else a copy that does."""
     if not channels_last:
-        return np.ascontiguousarray(x)
+        return np.ascontiguousarray(read)
     # Nothing is copied where the array is channels last already.
-    return np.ascontiguousarray(x.transpose(0, *range(3, x.ndim), 1, 2))
+    return np.ascontiguousarray(read.transpose(0, *range(3, read.ndim), 1, 2))

@@ -40,6 +40,7 @@ class Context(_Words):
     X_CHANNEL = auto()  #: from one channel of x to the next
     X_PIXEL = auto()  #: from one pixel of x to the next, where channels lie between them
     SOURCE_CHANNEL = auto()  #: likewise in SOURCE
+    SOURCE_STRAND = auto()  #: from one strand of a row of x to the next, where they are kept apart, in SOURCE
     SOURCE_ROW = auto()  #: from one row of SOURCE to the next
     Y_CHANNEL = auto()  #: from one channel of y to the next
     Y_ROW = auto()  #: from one row of y to that of the next q

@@ -2,11 +2,12 @@
 
 Block: offset in the packed weights, source (0: the weights, 1: the bias), its offset, input channels, bytes from one
 to the next, elements of a row, offset of its lists of indices from the start of the program, number of taps, bytes from
-the rows of a tap to those of the next. There is a list for each tap, of i32, filled up to whole vectors; a negative
-index gives zero. One input channel is read for all taps before the next, because their weights lie side by side. Rows
-of a tap are packed tightly and written in whole vectors, so that the last one runs over: each has a vector to spare.
+the rows of a tap to those of the next, and without lists bytes from an output channel to the next. There is a list for
+each tap, of i32, filled up to whole vectors; a negative index gives zero. One input channel is read for all taps before
+the next, because their weights lie side by side. Rows of a tap are packed tightly and written in whole vectors, so that
+the last one runs over: each has a vector to spare.
 
-Where a row is whole vectors of neighbouring output channels and the taps are all of the kernel, there is no list (its
+Where a row is whole vectors of output channels and the taps are all of the kernel, there is no list (its
 offset is 0): squares of channels by taps are turned in registers, eight times as fast as gathering.
 
 The function returns whether all weights are finite: with a NaN or an Inf among them, kernels would spread it to cells
@@ -33,6 +34,7 @@ class Block(IntEnum):
     INDICES = 6
     TAPS = 7
     TAP = 8
+    LANE = 9
 
 
 BLOCK_WORDS = len(Block)
@@ -119,7 +121,7 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
     """All taps of whole vectors of channels; returns the sum that tests whether all of it is finite."""
     count, taps = f.word(block, Block.COUNT), f.word(block, Block.TAPS)
     row, per_tap = f.mul(count, BYTES[v.element]), f.word(block, Block.TAP)
-    of_channel = f.mul(taps, BYTES[v.element])
+    of_channel = f.word(block, Block.LANE)
     carried = [("ptr", source), ("ptr", target), (v.text, tested)]
     with f.loop(f.word(block, Block.CHANNELS), carried=carried, once=True) as (_, [here, there, before]):
         inner = [("ptr", here), ("ptr", there), (v.text, before)]

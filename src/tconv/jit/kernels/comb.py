@@ -1,0 +1,143 @@
+"""Rows of x into the panel, de-interleaved: cells m * apart + r become strand r, a row of the panel of its own.
+
+The mirror image of what kernels with pixels in lanes do where they interleave phases on their way into y.
+
+Op: as in `kernels/rows.py`, but zeros before and behind are those of each strand, in cells of it, and the offset in the
+panel is that of the first strand. Where the elements of a row end in the midst of a turn of strands, those that lack a
+cell get a zero in its place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tconv.jit.emit import BYTES, Function, Module, Value, Vector
+from tconv.jit.kernels.abi import PARAMETERS, Context
+from tconv.jit.kernels.rows import AHEAD, LINE, Run, copy_few
+
+
+@dataclass(frozen=True, slots=True)
+class Comb:
+    """The kernel that takes rows of x apart."""
+
+    element: str
+    lanes: int
+    apart: int
+    residues: tuple[int, ...]  #: the strands that a tap reads
+
+
+def emit(module: Module, name: str, kernel: Comb) -> Function:
+    """Write the kernel."""
+    f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
+    source = f.at(f.pointer("%context", Context.X), f.word("%op", 2))
+    target = f.at(f.pointer("%context", Context.PANEL), f.word("%op", 3))
+    rows, x_row, panel_row = (f.word("%op", word) for word in (4, 5, 6))
+    row = _Row(f, v, kernel, f.word("%op", 7))
+    before, behind = (Run(f, v, f.word("%op", word)) for word in (8, 9))
+    from_channel, to_channel = f.word("%context", Context.X_CHANNEL), f.word("%context", Context.SOURCE_CHANNEL)
+    carried = [("ptr", source), ("ptr", target)]
+    with f.loop(f.word("%context", Context.COPIED), carried=carried, once=True) as (_, [x, panel]):
+        with f.loop(rows, carried=[("ptr", x), ("ptr", panel)], once=True) as (_, [here, there]):
+            for strand in row.strands(there):
+                before.zero(f.at(strand, f.mul(f.sub(0, before.count), row.size)))
+                behind.zero(f.at(strand, f.mul(row.cells, row.size)))
+            row.copy(here, there, f.mul(from_channel, AHEAD))
+            f.next(f.at(here, x_row), f.at(there, panel_row))
+        f.next(f.at(x, from_channel), f.at(panel, to_channel))
+    f.ret()
+    return f
+
+
+class _Row:
+    """A row of so many elements, cut into turns of a vector for each strand, and a rest."""
+
+    def __init__(self, f: Function, v: Vector, kernel: Comb, elements: str) -> None:
+        self.f, self.v, self.kernel, self.size = f, v, kernel, BYTES[v.element]
+        self.turn = v.lanes * kernel.apart
+        self.cells = f.let(f"sdiv i64 {f.add(elements, kernel.apart - 1)}, {kernel.apart}")
+        self.turns = f.let(f"sdiv i64 {elements}, {self.turn}")
+        self.rest = f.sub(elements, f.mul(self.turns, self.turn))
+        self.rest_of_strand = f.sub(self.cells, f.mul(self.turns, v.lanes))
+
+    def strands(self, first: str) -> list[str]:
+        """Where each strand that is kept begins."""
+        places, step = [first], self.f.word("%context", Context.SOURCE_STRAND)
+        for _ in self.kernel.residues[1:]:
+            places.append(self.f.at(places[-1], step))
+        return places
+
+    def copy(self, source: str, target: str, ahead: Value) -> None:
+        """Copy the elements, no more; ask for those `ahead` bytes further on."""
+        f, v = self.f, self.v
+        with f.loop(self.turns, carried=[("ptr", source), ("ptr", target)]) as (_, [here, there]):
+            for offset in range(0, self.turn * self.size, LINE):
+                f.prefetch(f.at(here, ahead), offset)
+            loaded = [f.vload(v, here, number * v.bytes) for number in range(self.kernel.apart)]
+            for value, place in zip(self._kept(loaded), self.strands(there), strict=True):
+                f.vstore(v, value, place)
+            f.next(f.at(here, self.turn * self.size), f.at(there, v.bytes))
+        with f.when(f.compare("ne", self.rest, 0)):
+            done = f.mul(self.turns, v.bytes)
+            self._rest(f.at(source, f.mul(done, self.kernel.apart)), f.at(target, done))
+
+    def _kept(self, loaded: list[str]) -> list[str]:
+        strands = deinterleave(self.f, self.v, loaded)
+        return [strands[residue] for residue in self.kernel.residues]
+
+    def _rest(self, source: str, target: str) -> None:
+        """Less than a turn, with zeros behind it."""
+        f, v = self.f, self.v
+        if f.module.isa.masks:
+            masks = [f.lanes_between(v, None, self.rest, number * v.lanes) for number in range(self.kernel.apart)]
+            loaded = [f.masked_load(v, source, mask, number * v.bytes) for number, mask in enumerate(masks)]
+            mask = f.lanes_between(v, None, self.rest_of_strand)
+            for value, place in zip(self._kept(loaded), self.strands(target), strict=True):
+                f.masked_store(v, value, place, mask)
+            return
+        buffer = f.stack(self.kernel.apart * v.bytes)
+        for number in range(self.kernel.apart):
+            f.vstore(v, "zeroinitializer", buffer, number * v.bytes)
+        copy_few(f, v, source, buffer, self.rest)
+        loaded = [f.vload(v, buffer, number * v.bytes) for number in range(self.kernel.apart)]
+        for value, place in zip(self._kept(loaded), self.strands(target), strict=True):
+            f.vstore(v, value, buffer)
+            copy_few(f, v, buffer, place, self.rest_of_strand)
+
+
+def deinterleave(f: Function, v: Vector, whole: list[str]) -> list[str]:
+    """n vectors to n vectors: element i * n + b of the whole goes to position i of part b."""
+    n = len(whole)
+    if n == 1:
+        return whole
+    if n % 2 == 0:
+        halves = [[f.shuffle(v, a, b, lanes) for a, b in _pairs(whole)] for lanes in _even_and_odd(v)]
+        evens, odds = (deinterleave(f, v, half) for half in halves)
+        return [part for pair in zip(evens, odds, strict=True) for part in pair]
+    return [_gather_lanes(f, v, whole, b) for b in range(n)]
+
+
+def _pairs(whole: list[str]) -> list[tuple[str, str]]:
+    return list(zip(whole[0::2], whole[1::2], strict=True))
+
+
+def _even_and_odd(v: Vector) -> tuple[list[int], list[int]]:
+    """Which lanes of two vectors, side by side, lie at even places, and which at odd ones."""
+    return list(range(0, 2 * v.lanes, 2)), list(range(1, 2 * v.lanes, 2))
+
+
+def _gather_lanes(f: Function, v: Vector, whole: list[str], b: int) -> str:
+    """Part b, by one two-vector shuffle for each vector but the first."""
+    n = len(whole)
+    wanted = [divmod(lane * n + b, v.lanes) for lane in range(v.lanes)]  # (vector, lane in it) of each lane
+    current = whole[0]
+    for vector in range(1, n):
+        lanes: list[int | None] = []
+        for lane, (source, element) in enumerate(wanted):
+            if source == vector:
+                lanes.append(v.lanes + element)
+            elif source < vector:
+                lanes.append(element if vector == 1 else lane)
+            else:
+                lanes.append(None)
+        current = f.shuffle(v, current, whole[vector], lanes)
+    return current

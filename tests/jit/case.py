@@ -1,0 +1,44 @@
+"""A problem to test schedules with, and what is forced upon them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from running import problem_of
+
+from tconv import Geometry
+from tconv.jit import choose, isa
+from tconv.jit.kinds import kind_of
+from tconv.jit.lines import layout_of, spread_out
+
+
+@dataclass(frozen=True)
+class Case:
+    """A problem, and what is forced upon schedules of it, by their kind."""
+
+    geometry: Geometry
+    channels: tuple[int, int] = (4, 6)
+    groups: int = 1
+    batch: int = 1
+    forced: dict[str, dict[str, Any]] = field(default_factory=dict)
+    operation: str = "conv_transpose"
+
+    def problem(self, dtype: str):
+        """The problem in a dtype."""
+        cin, cout = self.channels
+        sizes = {"batch": self.batch, "cin": cin, "cout": cout, "groups": self.groups}
+        return problem_of(self.geometry, dtype, **sizes, operation=self.operation)
+
+    def schedules(self, dtype: str, channels_last: bool, target: isa.Isa) -> Iterator[Any]:
+        """A schedule of every kind that can serve the problem, as it would be made and as it is forced."""
+        problem = self.problem(dtype)
+        for layout in {layout_of(problem, channels_last): 0, spread_out(problem, channels_last): 0}:
+            if layout.joined and self.groups > 1 and (channels_last or self.operation == "conv"):
+                continue  # as `choose` knows
+            for kind in choose.kinds(problem, layout, target):
+                made = kind.make()
+                yield made
+                if not layout.joined and kind_of(made) in self.forced:
+                    yield replace(made, **self.forced[kind_of(made)])
