@@ -1,6 +1,7 @@
 """The machine code of kernels: the instructions that a processor has, sums in registers, no calls out of the code."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from registry import needs_kernels
@@ -8,7 +9,7 @@ from running import problem_of
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit import channels, choose, depthwise, isa, lines, pixels
+from tconv.jit import channels, choose, depthwise, engine, isa, lines, pixels
 from tconv.jit import compile as compiler
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pixels import Pixels
@@ -42,6 +43,8 @@ def schedules(target, dtype="float32"):
     made["own"] = channels.make(deep, lines.layout_of(deep, True), target, "channels", own=True)
     made["pixels"] = pixels.make(thin, lines.layout_of(thin, False), target)
     made["planes"] = depthwise.make(deep, lines.layout_of(deep, False), target)
+    down = replace(thin, operation="conv")
+    made["pixels, conv"] = pixels.make(down, lines.layout_of(down, False), target)
     return made
 
 
@@ -151,12 +154,14 @@ LAYERS = ["dcgan.2", "dcgan.5", "unet.up4", "fsrcnn.x3", "istft", "hifigan.up1",
 
 
 @pytest.mark.parametrize("channels_last", [False, True], ids=["channels_first", "channels_last"])
+@pytest.mark.parametrize("operation", engine.OPERATIONS)
 @pytest.mark.parametrize("name", LAYERS)
-def test_sums_stay_in_registers(name, channels_last):
+def test_sums_stay_in_registers(name, operation, channels_last):
     """With AVX-512, whose masks store parts of vectors without the stack: no vector goes there at all."""
     layer, target = public()[name], isa.ISAS["avx512"]
     sizes = {"batch": layer.batch, "cin": layer.in_channels, "cout": layer.out_channels, "groups": layer.groups}
-    schedule = choose.by_model(problem_of(layer.geometry, **sizes), channels_last, target)
+    problem = problem_of(layer.geometry, **sizes, operation=operation)
+    schedule = choose.by_model(problem, channels_last, target)
     found = functions(compiler.assembly(schedule.code, target))
     for kernel, body in computing(schedule.code, found):
         assert count(MULTIPLY_ADDS["avx512"], body) >= multiply_adds(kernel)

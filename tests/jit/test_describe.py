@@ -24,8 +24,8 @@ AVX512, AVX2 = isa.ISAS["avx512"], isa.ISAS["avx2"]
 up = Geometry.conv_transpose
 
 
-def problem(geometry, cin=8, cout=16, groups=1, batch=2, dtype="float32"):
-    return Problem("conv_transpose", geometry, batch, cin, cout, groups, dtype)
+def problem(geometry, cin=8, cout=16, groups=1, batch=2, dtype="float32", operation="conv_transpose"):
+    return Problem(operation, geometry, batch, cin, cout, groups, dtype)
 
 
 def offered(given, channels_last, target=AVX512):
@@ -37,10 +37,12 @@ def offered(given, channels_last, target=AVX512):
 SQUARE = problem(up((16, 32), 2, stride=2))
 PADDED = problem(up((5, 9), 3, stride=2, padding=1), 3, 5)
 DEPTHWISE = problem(up((6, 32), 4, stride=2, padding=1), 16, 16, 16)
+GIVEN = {"square": SQUARE, "padded": PADDED, "depthwise": DEPTHWISE}
+GIVEN |= {f"{name}, conv": replace(given, operation="conv") for name, given in GIVEN.items()}
 EVERY = [
     pytest.param(schedule, target, id=f"{target.name}-{name}-{'last' if last else 'first'}-{kind}")
     for target in isa.ISAS.values()
-    for name, given in {"square": SQUARE, "padded": PADDED, "depthwise": DEPTHWISE}.items()
+    for name, given in GIVEN.items()
     for last in (False, True)
     for kind, schedule in offered(given, last, target).items()
 ]
@@ -64,6 +66,12 @@ def test_every_kind_is_among_them():
         (problem(up(1, 16), 8, 4, batch=8), True, "phases"),
         (problem(up((6, 32), 2, stride=2), 16, 16, 16), False, "planes"),
         (problem(up((6, 32), 2, stride=2), 16, 16, 16), True, "own"),
+        (problem(up((16, 32), 2, stride=2), 16, 8, operation="conv"), False, "pixels"),
+        (problem(up((16, 32), 2, stride=2), 16, 8, operation="conv"), False, "channels"),
+        (problem(up((16, 32), 2, stride=2), 16, 8, operation="conv"), True, "channels"),
+        (problem(up(1, 16), 16, 4, batch=8, operation="conv"), False, "channels"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="conv"), False, "planes"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="conv"), True, "own"),
     ],
 )
 def test_where_lanes_are_full_and_every_tap_lands_all_that_is_executed_is_of_use(given, channels_last, kind):

@@ -1,15 +1,16 @@
-"""The engine through `tconv.conv_transpose`: arrays of any arrangement, values that are not finite, what it refuses."""
+"""The engine through the public functions: arrays of any arrangement, values that are not finite, what it refuses."""
 
 import numpy as np
 import pytest
 from registry import needs_kernels
-from running import BEST, ISAS, Truth, arrays, problem_of
+from running import BEST, ISAS, Truth, arrays, problem_of, shapes
 from strategies import GEOMETRIES
 
 import tconv
 from tconv.jit import engine, isa
 
 every_isa = pytest.mark.parametrize("target", ISAS)
+every_operation = pytest.mark.parametrize("operation", engine.OPERATIONS)
 GEOMETRY = tconv.Geometry.conv_transpose((5, 21), 3, stride=2, padding=1, output_padding=(1, 0))
 
 
@@ -53,15 +54,16 @@ ARRANGED = {
 
 
 @every_isa
+@every_operation
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ARRANGED)
-def test_arrays_of_any_arrangement(kind, dtype, layout, forced):
+def test_arrays_of_any_arrangement(kind, dtype, layout, operation, forced):
     """x, w, bias and out in turn and all together; what lies between the elements of out stays as it was."""
-    problem, arranged = problem_of(GEOMETRY, dtype), ARRANGED[kind]
+    problem, arranged = problem_of(GEOMETRY, dtype, operation=operation), ARRANGED[kind]
     x, w, bias = arrays(problem)
     truth = Truth(problem, x, w, bias)
-    shape = (2, 6, *GEOMETRY.fine)
+    shape, compute = shapes(problem)[1], getattr(tconv, operation)
 
     def laid_out(a):
         return np.moveaxis(a, 1, -1) if layout == "channels_last" else a
@@ -72,26 +74,28 @@ def test_arrays_of_any_arrangement(kind, dtype, layout, forced):
         given_bias = apart(bias) if one in (2, None) else bias
         out = arranged(np.full(shape, np.nan, dtype)) if one in (3, None) else np.full(shape, np.nan, dtype)
         out = laid_out(out)
-        assert tconv.conv_transpose(laid_out(given[0]), given[1], given_bias, out=out, **keywords) is out
+        assert compute(laid_out(given[0]), given[1], given_bias, out=out, **keywords) is out
         truth.check(np.moveaxis(out, -1, 1) if layout == "channels_last" else out)
 
 
 @every_isa
+@every_operation
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("geometry", GEOMETRIES[::5])
-def test_weights_that_are_not_finite_reach_what_they_are_tied_to(geometry, value, forced):
+def test_weights_that_are_not_finite_reach_what_they_are_tied_to(geometry, value, operation, forced):
     """Kernels multiply zeros around x by every weight: another way is taken where that would show."""
-    problem = problem_of(geometry, "float32", cin=4, cout=6, groups=2)
+    problem = problem_of(geometry, "float32", cin=4, cout=6, groups=2, operation=operation)
+    compute = getattr(tconv, operation)
     x, w, bias = arrays(problem)
     place = tuple(np.random.default_rng(3).integers(0, w.shape))
     marked = np.zeros_like(w)
     marked[place] = 1
     keywords = {**geometry.keywords, "groups": 2}
-    reached = tconv.conv_transpose(np.ones_like(x), marked, method="matrix", **keywords) > 0
+    reached = compute(np.ones_like(x), marked, method="matrix", **keywords) > 0
     w[place] = 0
-    clean = tconv.conv_transpose(x, w, bias, method="jit", **keywords)
+    clean = compute(x, w, bias, method="jit", **keywords)
     w[place] = value
-    y = tconv.conv_transpose(x, w, bias, method="jit", **keywords)
+    y = compute(x, w, bias, method="jit", **keywords)
     assert not np.isfinite(y[reached]).any()
     np.testing.assert_allclose(y[~reached], clean[~reached], rtol=1e-5, atol=1e-5)
 
@@ -114,6 +118,24 @@ def test_one_array_as_every_image(forced):
     x, w, bias = arrays(problem)
     x = np.broadcast_to(x[:1], x.shape)
     Truth(problem, x, w, bias).check(tconv.conv_transpose(x, w, bias, method="jit", **GEOMETRY.keywords))
+
+
+@every_isa
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+@pytest.mark.parametrize("geometry", GEOMETRIES[::3])
+def test_the_operations_are_adjoint(geometry, layout, forced):
+    """<conv_transpose(x, w), y> = <x, conv(y, w)>, both by the engine."""
+    up, down = (
+        problem_of(geometry, "float64", cin=4, cout=6, groups=2, operation=operation) for operation in engine.OPERATIONS
+    )
+    x, w, _ = arrays(up)
+    y, _, _ = arrays(down, seed=1)
+    keywords = {**geometry.keywords, "groups": 2, "layout": layout, "method": "jit"}
+    if layout == "channels_last":
+        x, y = np.moveaxis(x, 1, -1), np.moveaxis(y, 1, -1)
+    to_fine, to_coarse = tconv.conv_transpose(x, w, **keywords), tconv.conv(y, w, **keywords)
+    bound = 1e-12 * (np.abs(to_fine) * np.abs(y)).sum() + 1e-12
+    assert abs((to_fine * y).sum() - (x * to_coarse).sum()) <= bound
 
 
 @needs_kernels
@@ -141,3 +163,8 @@ def test_what_the_engine_refuses():
     assert limit(up((2, 2), (128, 129))) == limit(up(1, 16385)) == largest
     assert limit(up((1, 1), 1, stride=128)) == ""
     assert limit(up((1, 1), 1, stride=(128, 129))) == largest
+    assert limit(up((4, 4), 3), operation="weight_gradient") == "computes conv_transpose and conv only"
+    assert limit(up((2048, 2), 1), batch=513, operation="conv") == "computes at most 1048576 rows of y"
+    cropped = up((2048, 2), 1, padding=((1000, 1000), (0, 0)))
+    assert limit(cropped, batch=513) == ""
+    assert limit(cropped, batch=513, operation="conv") == "computes at most 1048576 rows of x"

@@ -1,11 +1,12 @@
 """The public layers: scratch memory, accuracy beside PyTorch's, the same bits with any number of threads."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from registry import needs_kernels
-from running import problem_of
+from running import arrays, problem_of, shapes
 
 import tconv
 from tconv.bench.layers import public
@@ -20,6 +21,7 @@ MOST_SCRATCH = 4 << 20
 FACTOR = 5
 
 every_layer = pytest.mark.parametrize("name", public())
+every_operation = pytest.mark.parametrize("operation", engine.OPERATIONS)
 every_layout = pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 
 
@@ -29,9 +31,9 @@ def default_threads():
     tconv.set_num_threads(None)
 
 
-def problem(layer):
+def problem(layer, operation):
     channels = {"cin": layer.in_channels, "cout": layer.out_channels, "groups": layer.groups}
-    return problem_of(layer.geometry, batch=layer.batch, **channels)
+    return problem_of(layer.geometry, batch=layer.batch, **channels, operation=operation)
 
 
 def in_layout(a, layout):
@@ -47,54 +49,61 @@ def reduced(layer):
 
 
 @needs_kernels
+@every_operation
 @every_layout
 @every_layer
-def test_scratch_memory_is_bounded_and_the_plan_says_how_much(name, layout):
-    layer = public()[name]
+def test_scratch_memory_is_bounded_and_the_plan_says_how_much(name, layout, operation):
+    given = problem(public()[name], operation)
     tconv.set_num_threads(2)
-    ready = engine.ready(problem(layer), layout == "channels_last")
+    ready = engine.ready(given, layout == "channels_last")
     assert ready.program.scratch <= MOST_SCRATCH
     assert ready.scratch == ready.threads * ready.program.scratch
-    assert ready.program.packed + ready.scratch <= METHODS["jit"].cost(problem(layer)).scratch
+    assert ready.program.packed + ready.scratch <= METHODS["jit"].cost(given).scratch
 
 
 @pytest.mark.parametrize("target", isa.ISAS)
+@every_operation
 @every_layout
 @every_layer
-def test_scratch_memory_is_bounded_for_every_set_of_instructions(name, layout, target):
-    schedule = choose.by_model(problem(public()[name]), layout == "channels_last", isa.ISAS[target])
+def test_scratch_memory_is_bounded_for_every_set_of_instructions(name, layout, operation, target):
+    schedule = choose.by_model(problem(public()[name], operation), layout == "channels_last", isa.ISAS[target])
     assert schedule.panel + getattr(schedule, "block", 0) <= MOST_SCRATCH - 4096  # which rounding to lines may add
 
 
 @needs_kernels
+@every_operation
 @every_layer
-def test_accuracy_is_near_that_of_pytorch(name):
+def test_accuracy_is_near_that_of_pytorch(name, operation):
     torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
     layer = reduced(public()[name])
-    x, w = layer.arrays()
-    compute = getattr(torch.nn.functional, f"conv_transpose{layer.ndim}d")
+    x, w, _ = arrays(problem(layer, operation))
+    theirs = {**layer.keywords}
+    if operation == "conv":
+        del theirs["output_padding"]
+    compute = partial(getattr(torch.nn.functional, f"{operation}{layer.ndim}d"), **theirs)
     with torch.inference_mode():
         tensors = torch.from_numpy(x), torch.from_numpy(w)
-        exact = compute(*(t.double() for t in tensors), **layer.keywords).numpy()
-        theirs = np.abs(compute(*tensors, **layer.keywords).numpy() - exact).max()
+        exact = compute(*(t.double() for t in tensors)).numpy()
+        error = np.abs(compute(*tensors).numpy() - exact).max()
     for layout in ("channels_first", "channels_last"):
-        y = tconv.conv_transpose(in_layout(x, layout), w, layout=layout, method="jit", **layer.keywords)
-        assert np.abs(y - in_layout(exact, layout)).max() <= FACTOR * theirs
+        result = getattr(tconv, operation)(in_layout(x, layout), w, layout=layout, method="jit", **layer.keywords)
+        assert np.abs(result - in_layout(exact, layout)).max() <= FACTOR * error
 
 
 @needs_kernels
+@every_operation
 @every_layout
 @every_layer
-def test_threads_change_no_bit(name, layout):
+def test_threads_change_no_bit(name, layout, operation):
     layer = reduced(public()[name])
-    x, w = layer.arrays()
-    bias = np.linspace(-1, 1, layer.out_channels, dtype=np.float32)
+    given = problem(layer, operation)
+    x, w, bias = arrays(given)
 
     def compute(threads):
         tconv.set_num_threads(threads)
-        out = np.full(in_layout(np.empty(layer.y_shape, np.float32), layout).shape, np.nan, np.float32)
-        tconv.conv_transpose(in_layout(x, layout), w, bias, layout=layout, method="jit", out=out, **layer.keywords)
-        return out
+        out = in_layout(np.full(shapes(given)[1], np.nan, np.float32), layout)
+        keywords = {**layer.keywords, "layout": layout, "method": "jit", "out": out}
+        return getattr(tconv, operation)(in_layout(x, layout), w, bias, **keywords)
 
     one = compute(1)
     assert np.isfinite(one).all()
@@ -103,9 +112,10 @@ def test_threads_change_no_bit(name, layout):
 
 
 @needs_kernels
-def test_heavy_layers_are_computed_by_several_threads():
+@every_operation
+def test_heavy_layers_are_computed_by_several_threads(operation):
     """Else the test before this one would say nothing."""
     tconv.set_num_threads(3)
-    used = [engine.ready(problem(reduced(layer)), False).threads for layer in public().values()]
+    used = [engine.ready(problem(reduced(layer), operation), False).threads for layer in public().values()]
     assert used.count(3) > len(used) / 2
     assert launch.setting() == 3

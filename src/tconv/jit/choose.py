@@ -41,8 +41,9 @@ SHORT = 1.5
 SHARED = 9
 #: From so many taps a sum on, weights no longer stay in registers; what becomes of the 2 then.
 LONG, LONG_SUMS = 25, 1.4
-#: Bytes of weights from which pixels in lanes, which read all of them for every tile of pixels, wait for memory.
-HEAVY = 3 << 19
+#: Bytes of weights from which pixels in lanes, which read all of them for every tile of pixels, wait for memory: of
+#: `conv_transpose`, and of `conv`, where a vector of x that was loaded meets one tap only, so that x is in the way too.
+HEAVY = {"conv_transpose": 3 << 19, "conv": 3 << 17}
 
 
 class Kind(NamedTuple):
@@ -113,7 +114,7 @@ def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float) -> float
         columns / (columns + beside) * _filled(columns * layout.lines[-2].of_strand, lanes) * terms / (terms + IN_PARTS)
     )
     share = FEW_PHASES if last.stride < MANY else MANY_PHASES
-    heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY
+    heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY[problem.operation]
     turned = channels_of(problem).written * problem.taps
     turning = turned / (turned + TURNED) if layout.last else 1.0
     return share * turning * max(by_row, flat) * _inside(last) * (0.6 if heavy else 1.0)
