@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from math import prod
 from typing import Literal
 
@@ -217,9 +218,19 @@ class ChannelSchedule(Chunked):
         cut: set[int] = set()
         for b in range(self.last.stride if self.in_lanes == "channels" else 1):
             for columns in spans(self.spans[-1], self.box[-1]):
-                if self.within(columns, b):
-                    cut.update(balanced(len(self.within(columns, b)), self.pixels))
+                for segment in self.segments(columns, b):
+                    cut.update(balanced(len(segment), self.pixels))
         return sorted(cut, reverse=True)
+
+    def segments(self, columns: range, b: int) -> list[range]:
+        """The q of a phase of the last axis within a range; in place, cut where a tap comes upon x or leaves it."""
+        within, line = self.within(columns, b), self.last
+        if not self.in_place:
+            return [within] if within else []
+        taps = phase_taps(line, self.origin)[b] if self.in_lanes == "channels" else ()
+        ends = {end for _, shift in taps for end in (-(shift // line.apart), -((shift - line.read) // line.apart))}
+        cuts = [within.start, *sorted(end for end in ends if end in within[1:]), within.stop]
+        return [range(*pair) for pair in pairwise(cuts)] if within else []
 
     def within(self, columns: range, b: int) -> range:
         """The q of a phase of the last axis within a range; of every phase where they are in lanes."""
@@ -249,6 +260,9 @@ class ChannelSchedule(Chunked):
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
 #: the panel itself no longer stays near. Measured on AMD Zen 5 with 1 MB of second-level cache.
 PANEL, BLOCK = 1792 << 10, 640 << 10
+#: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
+#: for some q cuts the row.
+EDGES = 4
 
 
 def make(
@@ -278,8 +292,9 @@ def make(
     _, vectors, pixels = best
     box = [1] * len(layout.lines)
     box[-1] = columns
-    # Lanes of phases take every q for every phase.
-    in_place = layout.joined or (layout.last and in_lanes == "channels" and inside(last))
+    # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
+    direct = layout.last and in_lanes == "channels"
+    in_place = layout.joined or (direct and (inside(last) or (own and last.kernel * EDGES <= columns)))
     part = read
 
     def at(box: list[int], part: int) -> ChannelSchedule:

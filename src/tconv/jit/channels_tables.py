@@ -209,9 +209,9 @@ class ChannelTables(Tables):
         for a in product(*(range(line.stride) for line in s.outer)):
             valid = [line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False)]
             for b in inner_phases:
-                columns = s.within(box[-1], b)
-                if columns:
-                    for q in product(*valid):
+                segments = s.segments(box[-1], b)
+                for q in product(*valid):
+                    for columns in segments:
                         self._row(box, a, b, q, columns, first, channels)
 
     def _row(
@@ -224,7 +224,7 @@ class ChannelTables(Tables):
         first: int,
         channels: int,
     ) -> None:
-        """The tiles of one row of pixels."""
+        """The tiles of one row of pixels, or of a segment of it."""
         s, at, apart = self.s, columns.start, self.s.last.apart
         taps = self._taps(box, a, b, q)
         target = self._target(box, [q_ * line.stride + r for q_, line, r in zip(q, s.outer, a, strict=True)], b)
