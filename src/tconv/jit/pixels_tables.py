@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from itertools import chain, groupby, product
+from itertools import chain, groupby, product, repeat
 from math import prod
 
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import ROW
 from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.pixels import PixelSchedule
-from tconv.jit.program import Row, balanced, dot, flat
+from tconv.jit.program import LINE, Row, balanced, dot, flat
 from tconv.jit.tables import Tables
 
 
@@ -24,6 +24,7 @@ class PixelTables(Tables):
         super().__init__(schedule, threads, len(balanced(schedule.problem.cout, schedule.channels)))
         self.stages = schedule.stages
         self.parts = balanced(schedule.problem.cin, schedule.part)
+        self.ahead: Iterator[int] = repeat(0)
 
     def header(self) -> dict[Header, int]:
         """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
@@ -36,6 +37,7 @@ class PixelTables(Tables):
             Context.COPIED: p.cin,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.X_PIXEL: s.last.x_step,
+            Context.X_AHEAD: LINE if s.layout.last else s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.panel_row * self.size,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.Y_PHASE: s.outer[-1].y_step,
@@ -93,6 +95,19 @@ class PixelTables(Tables):
 
     def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
+        self.writer.copies(self.copy, self._copied(box))
+
+    def _lines(self, box: tuple[range, ...], moved: int) -> Iterator[int]:
+        """Where lines of x lie that a chunk copies: of its first input channel, or of as many pixels as channels."""
+        step = LINE * (self.s.problem.cin if self.s.layout.last else 1)
+        last = 0
+        for row in self._copied(box):
+            for offset in range(0, row.length * self.s.last.x_step, step):
+                last = row.source + moved + offset
+                yield last
+        yield from repeat(last)
+
+    def _copied(self, box: tuple[range, ...]) -> list[Row]:
         s, rows = self.s, []
         outer, columns = box[:-1], box[-1]
         needed = [line.reads(q) for q, line in zip(outer, s.outer, strict=True)]
@@ -112,15 +127,15 @@ class PixelTables(Tables):
             to += inside.start - columns.start
             source += inside.start * s.last.x_step
             rows.append(Row(source, self.size * to, len(inside), before, reach.stop - inside.stop))
-        self.writer.copies(self.copy, rows)
+        return rows
 
     def _slot(self, position: list[int]) -> int:
         """The number of a row of the panel."""
         return flat(position, self.s.slots)
 
-    def ops(self, box: tuple[range, ...]) -> None:
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
         """The tiles of a chunk, for every phase of the outer axes."""
-        s = self.s
+        s, self.ahead = self.s, self._lines(later, moved)
         phases = [range(line.stride) for line in s.outer]
         if s.rows > 1:
             phases[-1] = range(1)
@@ -225,5 +240,6 @@ class PixelTables(Tables):
         slot = self._slot([cell - n.start for cell, n in zip(cells[0], needed, strict=True)])
         x, first = self.size * (s.before + slot * s.pitch + column), 0
         for channels in self.parts:
-            found += [x + first * s.panel_row * self.size, number, first, channels]
+            ahead = next(self.ahead) + (0 if s.layout.last else first * s.layout.x_channel)
+            found += [x + first * s.panel_row * self.size, number, first, channels, ahead]
             first += channels
