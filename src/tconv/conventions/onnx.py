@@ -77,7 +77,7 @@ class Onnx(Dialect):
         g, auto_pad = layer.geometry, parameters.get("auto_pad") or "NOTSET"
         sized = parameters.get("output_shape") is not None
         notes = []
-        if auto_pad.startswith("SAME") and not sized and any(a.effective_kernel < a.stride for a in g.axes):
+        if auto_pad.startswith("SAME") and not sized and any(a.effective_kernel + a.output_padding < a.stride for a in g.axes):
             notes.append(_SHORT_SAME.format(pad=auto_pad))
         if sized and auto_pad == "SAME_UPPER":
             notes.append(_OPENVINO)
@@ -85,7 +85,8 @@ class Onnx(Dialect):
             notes.append(EXPLICIT_SHAPE)
         if layer.groups > 1 and _several_channels(layer):
             notes.append(GROUPS)
-        if any(-high >= axis.stride for (_, high), axis in zip(cuts(g), g.axes, strict=True)):
+        added = zip(cuts(g), g.output_padding, g.stride, strict=True)
+        if any(max(-high, a) >= s for (_, high), a, s in added):
             notes.append(_REFUSED)
         return tuple(notes)
 

@@ -22,13 +22,14 @@ from tconv.onnx.wellformed import title
 from tconv.problem import Array
 
 
-def run_node(node: NodeProto, inputs: Sequence[Array | None]) -> Array:
+def run_node(node: NodeProto, inputs: Sequence[Array | None], *, method: str = "auto") -> Array:
     """The result of a ConvTranspose node, as the specification defines it.
 
     Args:
         node: of the operator ConvTranspose of the standard's own domain, of any version.
         inputs: x (N, Cin, *size), w (Cin, Cout / group, *kernel), and the bias (Cout,) or None or nothing; of one
             dtype, as `tconv.conv_transpose` takes them.
+        method: as in `tconv.conv_transpose`; "phases" spares a node that runs once the compilation of its kernel.
 
     Where runtimes disagree with the specification (`inspect` says where), this follows the specification.
     ValueError and TypeError name what is wrong with the node or its inputs.
@@ -44,10 +45,10 @@ def run_node(node: NodeProto, inputs: Sequence[Array | None]) -> Array:
             checks.wrong_type(f"node must be an onnx.NodeProto; got {checks.shorten(node)}")
         if not is_conv_transpose(node):
             checks.wrong(f"node must be a ConvTranspose of the standard's domain; got {title(node)}")
-        return compute(attributes(node), inputs)
+        return compute(attributes(node), inputs, method)
 
 
-def compute(given: dict[str, Any], inputs: Sequence[Array | None]) -> Array:
+def compute(given: dict[str, Any], inputs: Sequence[Array | None], method: str = "auto") -> Array:
     """The result for these attributes. Raises `checks.Rejected`."""
     if not checks.is_sequence(inputs) or len(inputs) not in (2, 3):
         got = len(inputs) if checks.is_sequence(inputs) else checks.shorten(inputs)
@@ -58,7 +59,7 @@ def compute(given: dict[str, Any], inputs: Sequence[Array | None]) -> Array:
     assert x is not None
     assert w is not None
     _, layer = layer_of(given, x.shape, w.shape, has_bias=bias is not None)
-    return tconv.conv_transpose(x, w, bias, groups=layer.groups, **layer.geometry.keywords)
+    return tconv.conv_transpose(x, w, bias, groups=layer.groups, method=method, **layer.geometry.keywords)
 
 
 class ConvTranspose(OpRun):

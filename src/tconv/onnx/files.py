@@ -118,12 +118,12 @@ def _parsed(file: Path) -> ModelProto:
         raise IsADirectoryError(errno.EISDIR, "Is a directory", str(file))
     size = file.stat().st_size
     if size > LARGEST:
-        checks.wrong(f"path must name a file of at most 2 GiB, all that protobuf reads; got {checks.memory(size)}")
+        checks.wrong(f"the file must have at most 2 GiB, all that protobuf reads; it has {checks.memory(size)}")
     model = ModelProto()
     try:
         model.ParseFromString(file.read_bytes())
     except DecodeError:
-        checks.wrong("path must name an ONNX model; the file holds something else, or is truncated")
+        checks.wrong("the file must hold a whole ONNX model; it is truncated, or holds something else")
     return model
 
 

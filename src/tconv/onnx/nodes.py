@@ -76,7 +76,7 @@ def layer_of(given: Mapping[str, Any], x: Dims, w: Dims, has_bias: bool) -> tupl
     cin, per_group, *kernel = sizes
     if x is not None and x[1] not in (None, cin):
         checks.wrong(f"x must have {checks.count(cin, 'channel')}, the first size of the weights; got {x[1]}")
-    parameters = _as_specified(given, len(kernel))
+    parameters = _as_specified(given)
     group = parameters.get("group", 1)
     channels = {"in_channels": cin, "out_channels": per_group * group if isinstance(group, int) else None}
     coarse = (None,) * len(kernel) if x is None else x[CHANNEL_AXES:]
@@ -100,13 +100,9 @@ def _read(
         checks.wrong(str(error).partition("\n")[0].removeprefix("onnx.read: "))
 
 
-def _as_specified(given: Mapping[str, Any], ndim: int) -> dict[str, Any]:
-    """The attributes without what the specification says to ignore.
-
-    pads do not count where there is an output_shape, which old models write with the batch and the channels.
-    """
+def _as_specified(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes without what the specification says to ignore: pads, where there is an output_shape."""
     parameters = dict(given)
     if parameters.get("output_shape"):
         parameters.pop("pads", None)
-        parameters["output_shape"] = list(parameters["output_shape"])[-ndim:]
     return {name: value for name, value in parameters.items() if value is not None and value != []}
