@@ -176,5 +176,5 @@ def _count(what: str, key: str, text: str | None, default: int) -> int:
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 20):
-        checks.wrong(f"{what} must have an {key} that is an integer of at least 0; got {checks.shorten(text)}")
+        checks.wrong(f"{what} must have as {key} an integer of at least 0; got {checks.shorten(text)}")
     return int(text)
