@@ -238,6 +238,41 @@ def test_what_is_no_model():
     )
 
 
+def test_damaged_files_are_refused_in_our_words_or_read(tmp_path):
+    """Bytes of good models are changed at random; nothing but our own errors may come of it."""
+    rng, path, refusals = np.random.default_rng(0), tmp_path / "model.onnx", []
+    shaped = one_layer(W, sizes=[3], strides=[2], output_shape=[7]).SerializeToString()
+    for _ in range(400):
+        content = bytearray(shaped)
+        for place in rng.integers(0, len(content), rng.integers(1, 4)):
+            content[place] = rng.choice([0, 1, 127, 128, 255, content[place] ^ (1 << int(rng.integers(8)))])
+        path.write_bytes(bytes(content))
+        try:
+            read = tconv.onnx.load(path)
+            str(tconv.onnx.inspect(read)), str(tconv.onnx.rewrite(read))
+        except (ValueError, MemoryError) as error:
+            refusals.append(str(error))
+    assert 100 < len(refusals) < 350
+    assert all(refusal.startswith("onnx.") for refusal in refusals)
+
+
+def test_texts_that_are_none_and_nodes_without_inputs():
+    made = one_layer(W)
+    content = made.SerializeToString().replace(b"ConvTranspose", b"ConvTransp\xff\xfe\xfd")
+    with pytest.raises(ValueError, match="names in the graph must be UTF-8 text"):
+        tconv.onnx.inspect(onnx.ModelProto.FromString(content))
+    assert refusal(model([up(["x"])], [X], [Y])) == (
+        "ConvTranspose 'up' in the graph must have 2 inputs and an output; it has ['x']"
+    )
+
+
+def test_calls_that_do_not_fit_their_functions():
+    inner = onnx.helper.make_function("own", "F", ["x"], ["y"], [up(["x", "x"])], [onnx.helper.make_opsetid("", 17)])
+    call = onnx.helper.make_node("F", ["x", "x"], ["y"], domain="own")
+    message = refusal(model([call], [X], [Y], functions=[inner]))
+    assert message.startswith("functions of the model must fit their calls; ")
+
+
 def test_external_weights_of_a_model_in_memory_are_asked_for():
     made = external("w.bin")
     assert tconv.onnx.inspect(made)[0].layer is not None

@@ -77,7 +77,8 @@ class Onnx(Dialect):
         g, auto_pad = layer.geometry, parameters.get("auto_pad") or "NOTSET"
         sized = parameters.get("output_shape") is not None
         notes = []
-        if auto_pad.startswith("SAME") and not sized and any(a.effective_kernel + a.output_padding < a.stride for a in g.axes):
+        short = any(axis.effective_kernel + axis.output_padding < axis.stride for axis in g.axes)
+        if auto_pad.startswith("SAME") and not sized and short:
             notes.append(_SHORT_SAME.format(pad=auto_pad))
         if sized and auto_pad == "SAME_UPPER":
             notes.append(_OPENVINO)

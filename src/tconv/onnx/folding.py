@@ -52,9 +52,13 @@ def folded(found: ConvTransposeNode) -> Folded:
         return Folded(w, bias, result, None)
     scale, shift = by
     per_input = np.repeat(scale.reshape(-1, w.shape[1]), len(w) * w.shape[1] // channels, 0)  # (Cin, Cout / groups)
-    wide = w.astype(np.float64) * per_input.reshape(*w.shape[:2], *[1] * (w.ndim - 2))
-    moved = shift + (0 if bias is None else bias.astype(np.float64) * scale)
-    return Folded(wide.astype(w.dtype), moved.astype(w.dtype), after.output[0], after)
+    with np.errstate(all="ignore"):
+        wide = w.astype(np.float64) * per_input.reshape(*w.shape[:2], *[1] * (w.ndim - 2))
+        moved = shift + (0 if bias is None else bias.astype(np.float64) * scale)
+        new_w, new_bias = wide.astype(w.dtype), moved.astype(w.dtype)
+    if np.isfinite(w).all() and not (np.isfinite(new_w).all() and np.isfinite(new_bias).all()):
+        return Folded(w, bias, result, None)  # the products overflow, which results need not
+    return Folded(new_w, new_bias, after.output[0], after)
 
 
 def uses(graph: GraphProto) -> dict[str, int]:
@@ -78,9 +82,15 @@ def _constant(scope: Scope, name: str, what: str) -> TensorProto:
     tensor = scope.constant(name)
     if isinstance(tensor, str):
         checks.wrong(f"the {what} must be constant; {tensor}")
+    if not tensors.is_floating(tensor):
+        checks.wrong(f"the {what} must be floating-point numbers; {name!r} is {tensors.type_name(tensor)}")
     if tensors.is_external(tensor):
         checks.wrong(f"the {what} must be in the model; {name!r} is in an external file: use tconv.onnx.load")
     return tensor
+
+
+def _is_usable(tensor: TensorProto) -> bool:
+    return tensors.is_floating(tensor) and not tensors.is_external(tensor)
 
 
 def _following(found: ConvTransposeNode) -> NodeProto | None:
@@ -101,14 +111,14 @@ def _normalization(scope: Scope, node: NodeProto, w: Array, channels: int) -> tu
     if given.get("training_mode", 0) or len([name for name in node.output if name]) > 1 or len(node.input) != 5:
         return None
     found = [scope.constant(name) for name in node.input[1:]]
-    constants = [tensor for tensor in found if not isinstance(tensor, str) and not tensors.is_external(tensor)]
+    constants = [tensor for tensor in found if not isinstance(tensor, str) and _is_usable(tensor)]
     if len(constants) < 4 or w.dtype not in (np.float32, np.float64):
         return None
     parts = [tensors.values(tensor) for tensor in constants]
     if any(part.shape != (channels,) or part.dtype != w.dtype for part in parts):
         return None
-    scale, shift, mean, variance = (part.astype(np.float64) for part in parts)
     with np.errstate(all="ignore"):
+        scale, shift, mean, variance = (part.astype(np.float64) for part in parts)
         factor = scale / np.sqrt(variance + given.get("epsilon", EPSILON))
         summand = shift - mean * factor
     return (factor, summand) if np.isfinite(factor).all() and np.isfinite(summand).all() else None

@@ -27,9 +27,14 @@ def inlined(model: ModelProto, everything: bool = False) -> ModelProto:
         checks.wrong(
             f"functions of the model must expand to at most {MOST_NODES} nodes; they make {checks.shorten(total)}"
         )
-    if everything:
-        return inliner.inline_local_functions(model)
-    return inliner.inline_selected_functions(model, [key[:2] for key in holding]) if holding else model
+    if not everything and not holding:
+        return model
+    try:
+        if everything:
+            return inliner.inline_local_functions(model)
+        return inliner.inline_selected_functions(model, [key[:2] for key in holding])
+    except Exception as error:  # of many kinds, raised by C++ for calls that do not fit their functions
+        checks.wrong(f"functions of the model must fit their calls; {str(error).partition(chr(10))[0]}")
 
 
 def _sizes(model: ModelProto) -> tuple[dict[FunctionKey, int], list[FunctionKey]]:

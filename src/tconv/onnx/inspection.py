@@ -19,6 +19,7 @@ from tconv.onnx.graphs import Dims, inferred
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.tables import aligned
 from tconv.onnx.tensors import type_name
+from tconv.onnx.wellformed import printable
 from tconv.solving.solutions import Solution
 
 
@@ -102,7 +103,7 @@ class Inspection(Sequence[Inspected]):
     @property
     def remarks(self) -> list[tuple[str, str]]:
         """What a table has no room for: the name of a layer, and a sentence."""
-        return [(layer.name, text) for layer in self.layers for text in _remarks(layer)]
+        return [(printable(layer.name), text) for layer in self.layers for text in _remarks(layer)]
 
     def rows(self) -> list[list[str]]:
         """The cells of the table, a row a layer, as `COLUMNS` names them."""
@@ -186,12 +187,12 @@ def _result(found: ConvTransposeNode) -> Dims:
 
 def _row(each: Inspected) -> list[str]:
     if each.layer is None:
-        return [each.name, *["?"] * (len(COLUMNS) - 2), ""]
+        return [printable(each.name), *["?"] * (len(COLUMNS) - 2), ""]
     g, layer = each.layer.geometry, each.layer
     grouped = f", {layer.groups} groups" if layer.groups > 1 else ""
     padding = padding_text(g.padding) + (f" + {joined(g.output_padding)}" if any(g.output_padding) else "")
     return [
-        each.name,
+        printable(each.name),
         f"{_sizes(each.x, g.ndim)} -> {_sizes(each.y, g.ndim)}",
         f"{layer.in_channels} -> {layer.out_channels}{grouped}",
         joined(g.kernel) + (f", dilation {joined(g.dilation)}" if max(g.dilation) > 1 else ""),

@@ -19,7 +19,8 @@ from tconv.onnx.graphs import DEFAULTS_FROM, inferred, opset
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.replacing import Replacement, put, replacement
 from tconv.onnx.tables import aligned
-from tconv.onnx.writing import Constants, Names, is_floating
+from tconv.onnx.wellformed import printable
+from tconv.onnx.writing import Constants, Names
 
 #: DepthToSpace has its mode, and Slice its inputs, from this version of the standard's operators on.
 OLDEST_OPSET = 11
@@ -42,7 +43,7 @@ class Rewritten:
 
 
 def _remark(layer: Rewritten) -> str:
-    return layer.reason or (f"with {layer.folded} folded into it" if layer.folded else "")
+    return layer.reason or (f"with {printable(layer.folded)} folded into it" if layer.folded else "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +64,7 @@ class Rewriting:
 
     def __str__(self) -> str:
         heading = f"{self.changed} of {checks.count(len(self.layers), 'transposed convolution')} rewritten"
-        rows = [[layer.name, layer.variant or "left alone", _remark(layer)] for layer in self.layers]
+        rows = [[printable(layer.name), layer.variant or "left alone", _remark(layer)] for layer in self.layers]
         return "\n".join([heading, "", *aligned(("layer", "variant", "remark"), rows)] if rows else [heading])
 
 
@@ -158,8 +159,6 @@ def _replacement(each: ConvTransposeNode, wanted: Wanted, names: Names, constant
             checks.wrong(f"runtimes disagree: {note}")
     if "output_shape" in each.parameters and not each.is_sized:
         checks.wrong("with an output_shape the sizes of x must be known, because they decide what is cropped")
-    if not isinstance(each.weights, str) and not is_floating(each.weights):
-        checks.wrong("the weights must be floating-point numbers")
     parts = folded(each)
     made = convolutions(layer, usual_variant(layer) if wanted == "auto" else wanted)
     check_size(made, parts.w)

@@ -83,6 +83,11 @@ def _entries(tensor: TensorProto, kind: str) -> int:
     return -(-count * bits // 8) if bits < 8 else count
 
 
+def is_floating(tensor: TensorProto) -> bool:
+    """Whether convolutions of every runtime take such elements."""
+    return tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
+
+
 def _count(tensor: TensorProto) -> int:
     return prod(int(size) for size in tensor.dims)
 

@@ -18,6 +18,9 @@ from tconv.onnx import tensors
 #: What tells functions apart: domain, name, overload.
 FunctionKey: TypeAlias = tuple[str, str, str]
 
+#: How many inputs the operators have that are looked into.
+_INPUTS = {"ConvTranspose": 2, "Conv": 2, "MatMul": 2, "Gemm": 2, "BatchNormalization": 5, "Identity": 1}
+
 #: Graphs inside nodes inside graphs: more than any exporter nests, less than Python's recursion allows.
 MOST_NESTED = 100
 
@@ -28,6 +31,9 @@ def check_model(model: ModelProto) -> None:
         checks.wrong("model must hold a graph and an ir_version; it is empty, truncated, or no ONNX model")
     if not model.opset_import:
         checks.wrong("model must import an operator set; it is truncated, or made without one")
+    _check_text([entry.domain for entry in model.opset_import], "the imports of the model")
+    for function in model.functions:
+        _check_text((function.domain, function.name, function.overload, *function.output), "the functions of the model")
     functions = functions_of(model)
     if len(functions) < len(model.functions):
         checks.wrong("functions of the model must have different names; two are called the same")
@@ -71,8 +77,15 @@ def node_tensors(node: NodeProto) -> Iterator[TensorProto]:
 
 def title(node: NodeProto) -> str:
     """A node as a message names it: by its operator, and its name or else its first output."""
-    name = node.name or next((f"of {output}" for output in node.output if output), "")
-    return f"{node.op_type} {name!r}" if node.name else f"{node.op_type} {name}".rstrip()
+    operator = printable(node.op_type)
+    if node.name:
+        return f"{operator} {node.name!r}"
+    return operator + next((f" of {output!r}" for output in node.output if output), "")
+
+
+def printable(name: str) -> str:
+    """A name as a terminal may show it: a model's author could have put commands to the terminal into it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _check_graph(graph: GraphProto, outer: frozenset[str], place: str, depth: int) -> None:
@@ -96,6 +109,7 @@ def _check_nodes(nodes: Sequence[NodeProto], known: frozenset[str], place: str, 
     """Every node reads only what is there before it, and makes what nothing else has made."""
     later, made, seen = _made(nodes), set[str](), set(known)
     for node in nodes:
+        _check_node(node, place)
         for name in node.input:
             if name and name not in seen:
                 _not_there(node, name, name in later, place)
@@ -110,6 +124,24 @@ def _check_nodes(nodes: Sequence[NodeProto], known: frozenset[str], place: str, 
             seen.add(name)
 
 
+def _check_node(node: NodeProto, place: str) -> None:
+    """The texts of a node are texts, and it has the inputs and the output that its operator has."""
+    texts = (node.op_type, node.domain, node.overload, node.name, node.doc_string, *node.input, *node.output)
+    _check_text((*texts, *(a.name for a in node.attribute), *(a.ref_attr_name for a in node.attribute)), place)
+    least = _INPUTS.get(node.op_type, 0)
+    given = len(node.input) if all(node.input[:least]) else 0
+    if given < least or (least and not (node.output and node.output[0])):
+        needed = checks.count(least, "input")
+        checks.wrong(f"{title(node)} in {place} must have {needed} and an output; it has {list(node.input)}")
+
+
+def _check_text(texts: Iterable[object], place: str) -> None:
+    """Protobuf hands out bytes where a text is not valid UTF-8."""
+    for text in texts:
+        if not isinstance(text, str):
+            checks.wrong(f"names in {place} must be UTF-8 text; got {checks.shorten(text)}")
+
+
 def _not_there(node: NodeProto, name: str, is_made_later: bool, place: str) -> None:
     if is_made_later:
         trouble = "made only by it or after it: the nodes form a cycle, or are out of order"
@@ -120,6 +152,7 @@ def _not_there(node: NodeProto, name: str, is_made_later: bool, place: str) -> N
 
 def _check_outputs(names: Iterable[str], known: frozenset[str], place: str) -> None:
     for name in names:
+        _check_text([name], place)
         if name not in known:
             checks.wrong(f"the outputs of {place} must be made in it; nothing makes {name!r}")
 
@@ -129,6 +162,7 @@ def _made(nodes: Iterable[NodeProto]) -> frozenset[str]:
 
 
 def _defined(what: str, names: Sequence[str]) -> frozenset[str]:
+    _check_text(names, f"the {what}")
     distinct = frozenset(names)
     if len(distinct) < len(names):
         repeated = next(name for name, times in Counter(names).items() if times > 1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, helper
 
 from tconv.onnx.graphs import scopes
 from tconv.onnx.tensors import from_values
@@ -84,8 +84,3 @@ class Writer:
             self.nodes[0].name = self._replaced.name
         self.nodes[-1].output[0] = result
         return self.nodes
-
-
-def is_floating(tensor: TensorProto) -> bool:
-    """Whether convolutions of every runtime take such elements."""
-    return tensor.data_type in (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
