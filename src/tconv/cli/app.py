@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 import tconv
+from tconv.cli.accelerate import accelerate
 from tconv.cli.bench import bench
 from tconv.cli.cache import cache
 from tconv.cli.convert import convert
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (size, explain, solve, convert, upsample, demo, inspect, cache, bench):
+for command in (size, explain, solve, convert, upsample, demo, inspect, accelerate, cache, bench):
     app.command()(command)
 
 #: The class of what typer raises about arguments it cannot read; its base class covers the rest of them.

@@ -1,12 +1,15 @@
-"""What the commands on ONNX models share: reading the model, and the shapes of its inputs."""
+"""What the commands on ONNX models share: reading the model, and what is said of its inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+from zipfile import BadZipFile
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from tconv.cli import options
 from tconv.cli.errors import Failure, UsageError
@@ -43,3 +46,14 @@ def shapes(given: Sequence[str] | None) -> dict[str, tuple[int, ...]] | None:
             raise UsageError(f"--shape must be the name of an input and its shape, such as x=1x3x64x64; got {text!r}")
         found[name] = options.sizes("--shape", size)
     return found
+
+
+def arrays(path: Path | None) -> dict[str, NDArray[Any]] | None:
+    """The arrays in a .npz file by name; None where there is no file."""
+    if path is None:
+        return None
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, AttributeError, TypeError, BadZipFile):
+        raise UsageError(f"--feeds must be a .npz file of arrays of numbers; {path} is not") from None

@@ -1,5 +1,6 @@
 """ONNX models: what their transposed convolutions are, what they compute, and how else to say them. Needs onnx."""
 
+from tconv.onnx.acceleration import Acceleration, Measured, accelerate
 from tconv.onnx.convolutions import VARIANTS
 from tconv.onnx.evaluate import ConvTranspose, run_node
 from tconv.onnx.files import load, save
@@ -16,6 +17,9 @@ __all__ = [
     "Rewriting",
     "Rewritten",
     "VARIANTS",
+    "accelerate",
+    "Acceleration",
+    "Measured",
     "load",
     "save",
 ]

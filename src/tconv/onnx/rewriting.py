@@ -112,12 +112,12 @@ def rewrite(
     with checks.explained("onnx.rewrite", lambda: checks.echo(variant=variant, layers=layers)):
         checks.choice("variant", variant, ("auto", *VARIANTS))
         source = given_model(model)
-        flat = _copy(inlined(source))
+        flat = copied(inlined(source))
         found = list(conv_transposes(flat, inferred(flat)))
         wanted = _wanted(layers, variant, [each.name for each in found])
         reports = rewrite_nodes(flat, found, [wanted.get(each.name) for each in found])
     changed = any(report.variant for report in reports)
-    return Rewriting(flat if changed else _copy(source), tuple(reports))
+    return Rewriting(flat if changed else copied(source), tuple(reports))
 
 
 def rewrite_nodes(
@@ -191,7 +191,8 @@ def _wanted(
     return wanted
 
 
-def _copy(model: ModelProto) -> ModelProto:
+def copied(model: ModelProto) -> ModelProto:
+    """A model of its own with the same content."""
     copy = ModelProto()
     copy.CopyFrom(model)
     return copy
