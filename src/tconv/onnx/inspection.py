@@ -15,7 +15,7 @@ from tconv.geometry import joined, padding_text
 from tconv.onnx import counts
 from tconv.onnx.functions import inlined
 from tconv.onnx.given import given_model, with_shapes
-from tconv.onnx.graphs import Dims, inferred
+from tconv.onnx.graphs import Dims, inferred, opset
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.tables import aligned
 from tconv.onnx.tensors import type_name
@@ -153,8 +153,7 @@ def inspect(
         known = inferred(all_flat)
         total = counts.total(all_flat, known)
         found = list(conv_transposes(all_flat, known))
-    opset = max((entry.version for entry in read.opset_import if entry.domain in ("", "ai.onnx")), default=0)
-    return Inspection(tuple(_inspected(each, total) for each in found), total.flops, total.unknown, opset)
+    return Inspection(tuple(_inspected(each, total) for each in found), total.flops, total.unknown, opset(read))
 
 
 def _inspected(found: ConvTransposeNode, total: counts.Total) -> Inspected:
