@@ -23,7 +23,10 @@ from tconv.problem import Problem
 MULTIPLIED, LOOPED, PLAIN = 8e-12, 5e-9, 2.5e-10
 STRETCHED, STRETCHED_PATCH = 1e-9, 2e-10
 PATCH, COLUMN, TAP, MOVED = 3e-10, 1e-9, 3e-9, 1e-10
-REORDERED, IN_PIECES, SLICED, OPERATION = 3.5e-9, 4e-9, 1e-9, 4e-6
+REORDERED, IN_PIECES, SLICED, OPERATION = 3.5e-9, 4e-9, 1.5e-9, 4e-6
+
+#: So many output channels are few.
+FEW_CHANNELS = 4
 
 _SPLITS: dict[str, Split] = {"stacked": split_stacked, "blocks": split_blocks, "phases": split_phases}
 
@@ -72,6 +75,8 @@ def _native(p: Problem) -> float:
         return multiplied * LOOPED
     if not strided:
         return multiplied * MULTIPLIED + dense * PATCH
+    if p.out_channels <= FEW_CHANNELS and max(p.geometry.stride) == 2:  # XLA has good code for this
+        return _products(p) * MULTIPLIED
     # Of a grouped one the groups follow each other, each too small to be quick.
     products = _products(p) * MULTIPLIED * (10 if p.groups > 1 else 1.5)
     stretched = p.batch * p.in_channels * prod(z.stretched for z in p.geometry.zero_inserted)
