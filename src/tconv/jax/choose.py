@@ -35,11 +35,10 @@ def _by_x(p: Problem) -> str:
 
 
 def _by_w(p: Problem) -> str:
-    """lax's own multiplies by the zeros of the stretched input, unless the stride is 1."""
-    if p.cin == 1 or any(axis.kernel % axis.stride or axis.dilation > 1 for axis in p.geometry.axes):
+    """lax's own multiplies by the zeros of the stretched input, with few exceptions."""
+    stride_1 = max(p.geometry.stride) == 1 and not _few_cells(p)
+    if stride_1 or p.cin == 1 or any(axis.kernel % axis.stride or axis.dilation > 1 for axis in p.geometry.axes):
         return _first_small(p, "taps", "columns", "phases", "native")
-    if max(p.geometry.stride) == 1 and p.groups == 1 and p.geometry.ndim < 3 and not _few_cells(p):
-        return "native"
     return _first_small(p, "columns", "taps", "phases", "native")
 
 

@@ -13,7 +13,7 @@ from jax import Array, lax
 from tconv.conventions import DIALECTS
 from tconv.geometry import Geometry
 from tconv.jax.choose import choose
-from tconv.jax.functional import by_platform, in_wide
+from tconv.jax.functional import in_wide, on_cpu
 from tconv.jax.task import Order, Task
 from tconv.problem import Problem
 
@@ -67,9 +67,9 @@ def lax_conv_transpose(
 ) -> Array:
     """`jax.lax.conv_transpose`, faster on a CPU: its arguments, its results up to rounding, its errors.
 
-    Where the platform is a CPU, floating-point arrays are computed by the variant that `tconv.jax.conv_transpose`
-    would take, and half precision in float32, rounded once. Everything else is given to lax as it is: other platforms
-    and dtypes, empty arrays and results, and arguments that lax refuses.
+    Where JAX's default device is a CPU, floating-point arrays are computed by the variant that
+    `tconv.jax.conv_transpose` would take, and half precision in float32, rounded once. Everything else is given to lax
+    as it is: other platforms and dtypes, empty arrays and results, and arguments that lax refuses.
 
     >>> import jax, jax.numpy as jnp, tconv.jax
     >>> lhs, rhs = jnp.ones((1, 4, 4, 3)), jnp.ones((4, 4, 3, 2))
@@ -86,16 +86,16 @@ def lax_conv_transpose(
         preferred_element_type,
         use_consistent_padding,
     )
-    rewritten = _rewritten(call, lhs, rhs)
-    return call.by_lax(lhs, rhs) if rewritten is None else _run(call, rewritten, lhs, rhs)
+    rewritten = _rewritten(call, lhs, rhs) if on_cpu() else None
+    if rewritten is None:
+        return call.by_lax(lhs, rhs)
+    y: Array = _run(call, rewritten, lhs, rhs)
+    return y
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _run(call: _Call, rewritten: _Rewritten, lhs: Array, rhs: Array) -> Array:
-    return by_platform(partial(_by_us, call, rewritten), call.by_lax, lhs, rhs)
-
-
-def _by_us(call: _Call, rewritten: _Rewritten, lhs: Array, rhs: Array) -> Array:
+    jax.eval_shape(call.by_lax, lhs, rhs)  # raises what lax raises
     x = jnp.transpose(lhs, rewritten.lhs)
     w = jnp.transpose(lax.rev(rhs, rewritten.flipped), rewritten.rhs)
     y = in_wide(rewritten.task, choose(rewritten.task), x, w)

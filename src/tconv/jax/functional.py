@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array, lax
+from jax import Array
 
 from tconv import arguments, arrays, checks
 from tconv.arguments import LAYOUTS, Layout
@@ -49,7 +50,7 @@ def conv_transpose(
             not traced ones.
         layout: "channels_first" or "channels_last", of x and the result.
         method: "auto", or a name in `tconv.jax.VARIANTS`, which then computes the result and both derivatives on every
-            backend. "auto" picks by sizes where the platform is a CPU, and is lax's own convolution elsewhere.
+            backend. "auto" picks by sizes where JAX's default device is a CPU, and is lax's own convolution elsewhere.
         out: None. JAX arrays are never written into.
 
     All arrays have one dtype, one that `tconv.conv_transpose` takes. On a CPU, float16 and bfloat16 are computed in
@@ -88,44 +89,42 @@ def by_window(x: Any, w: Any, bias: Any, window: tuple[Any, ...], layout: Layout
         if bias is not None:
             _same_dtype("bias", bias, dtype)
             arrays.exact_shape("bias", bias, (problem.out_channels,))
-    y: Array = _run(Task(problem, "channels_first"), layout, batched, method, x, w, bias)
+    if method != "auto":
+        choice = Choice(method, method, method)
+    elif on_cpu():
+        choice = choose(Task(problem, "channels_first"))
+    else:  # other backends have units for half precision that sum in float32
+        choice, problem = NATIVE, replace(problem, dtype=dtype)
+    y: Array = _run(Task(problem, "channels_first"), choice, layout, batched, x, w, bias)
     return y
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _run(task: Task, layout: Layout, batched: bool, method: str, x: Array, w: Array, bias: Array | None) -> Array:
+def _run(task: Task, choice: Choice, layout: Layout, batched: bool, x: Array, w: Array, bias: Array | None) -> Array:
     """One compiled computation, also where nothing around it is jitted."""
     x = x if batched else x[None]
     x = jnp.moveaxis(x, 1, -1) if layout == "channels_first" else x
-    if method != "auto":
-        y = _chosen(task, Choice(method, method, method), x, w, bias)
-    else:
-        y = by_platform(partial(_chosen, task, choose(task)), partial(_elsewhere, task), x, w, bias)
+    y = in_wide(task, choice, x, w)
+    y = y if bias is None else y + bias.astype(y.dtype)
+    y = y.astype(x.dtype)
     y = jnp.moveaxis(y, -1, 1) if layout == "channels_first" else y
     return y if batched else y[0]
 
 
-def by_platform(on_cpu: Any, elsewhere: Any, *operands: Any) -> Array:
-    """The one where this is compiled for a CPU, the other where it is compiled for anything else."""
-    y: Array = lax.platform_dependent(*operands, cpu=on_cpu, default=elsewhere)
-    return y
+def on_cpu() -> bool:
+    """Whether JAX computes on a CPU unless it is told otherwise.
+
+    lax.platform_dependent would know better, but XLA's CPU backend takes up to a hundred times longer for the gradient
+    of a convolution within it (JAX 0.10).
+    """
+    device: Any = getattr(jax.config, "jax_default_device", None)  # a device, or the name of a platform
+    platform = getattr(device, "platform", device) or jax.default_backend()
+    return bool(platform == "cpu")
 
 
 def in_wide(task: Task, choice: Choice, x: Array, w: Array) -> Array:
     """Computed in the dtype of the problem, which is float32 for the half ones; not rounded yet."""
     return computed(task, choice, x.astype(task.problem.dtype), w.astype(task.problem.dtype))
-
-
-def _chosen(task: Task, choice: Choice, x: Array, w: Array, bias: Array | None) -> Array:
-    y = in_wide(task, choice, x, w)
-    y = y if bias is None else y + bias.astype(y.dtype)
-    return y.astype(x.dtype)
-
-
-def _elsewhere(task: Task, x: Array, w: Array, bias: Array | None) -> Array:
-    """lax's own in the dtype of the arrays: other backends have units for half precision that sum in float32."""
-    y = computed(task, NATIVE, x, w)
-    return y if bias is None else y + bias
 
 
 def _dtype(x: Any) -> str:
