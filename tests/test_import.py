@@ -40,6 +40,29 @@ def test_the_probe_can_fail():
     assert fresh_interpreter(PROBE, "import tconv, scipy.sparse") == "['scipy']"
 
 
+def test_numpy_arrays_do_not_load_jax():
+    statement = "import numpy, tconv; tconv.conv_transpose(numpy.ones((1, 1, 3)), numpy.ones((1, 1, 3)), method='gemm')"
+    assert "jax" not in fresh_interpreter(PROBE, statement)
+
+
+def test_a_broken_jax_harms_neither_arrays_nor_commands(tmp_path):
+    """A module that fails half-way stays out of everybody's way, as one that is missing does."""
+    (tmp_path / "jax.py").write_text("raise RuntimeError('broken')")
+    program = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "import numpy, tconv\n"
+        "from tconv.cli import main\n"
+        "sys.modules['jax'] = type(sys)('jax')\n"  # what an import that is still under way looks like
+        "tconv.conv_transpose(numpy.ones((1, 1, 3)), numpy.ones((1, 1, 3)), method='gemm')\n"
+        "try: tconv.conv_transpose([1.0], numpy.ones((1, 1, 3)))\n"
+        "except TypeError as error: assert 'x must be a NumPy array' in str(error)\n"
+        "del sys.modules['jax']\n"
+        "print(main(['size', '--coarse', '4', '--kernel', '2', '--stride', '2']))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip().endswith(("0", "None"))
+
+
 def test_import_takes_less_than_100_ms():
     assert seconds("import tconv") < 0.1
 

@@ -55,7 +55,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("conventions", "solving"):
+    if name in ("conventions", "onnx", "solving"):
         return import_module(f"tconv.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'tconv' has no attribute {name!r}")
@@ -64,4 +64,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, "__version__", "conventions", "methods", "solving"})
+    return sorted({*__all__, "__version__", "conventions", "methods", "onnx", "solving"})

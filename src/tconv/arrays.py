@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,12 @@ DTYPES = {
 _NAMES = {
     dtype: name for name in DTYPES if name != "bfloat16" for dtype in (np.dtype(name), np.dtype(name).newbyteorder("S"))
 }
+
+
+def of_jax(*values: object) -> bool:
+    """Whether one of them is an array of JAX, traced or not. Nothing is if JAX was not imported."""
+    jax = sys.modules.get("jax")
+    return any(isinstance(value, getattr(jax, "Array", ())) for value in values)
 
 
 def dtype_name(name: str, dtype: Any) -> str:
@@ -104,7 +111,7 @@ def _share_memory(a: Any, b: Any) -> bool:
 
 
 def summary(value: Any) -> str:
-    """An array by dtype and shape, anything else by its repr."""
-    if isinstance(value, np.ndarray):
+    """An array, of any library, by dtype and shape, anything else by its repr."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
         return f"{value.dtype} {value.shape}"
     return checks.shorten(value)

@@ -62,6 +62,8 @@ def conv_transpose(
         method: "auto", or a name in `tconv.methods.METHODS`; `tconv.plan` tells what "auto" picks and why.
         out: an array for the result, with any strides, that shares no memory with the others.
 
+    x and w may also be arrays of JAX, traced or not: the call is then `tconv.jax.conv_transpose`, and so is its result.
+
     All arrays have one dtype: float32 or float64; float16 or bfloat16 (of ml_dtypes), which are computed in float32 and
     rounded once; or an integer type, whose sums wrap around as NumPy's do. NaN and Inf reach the cells that a tap ties
     to them, and no others.
@@ -79,6 +81,11 @@ def conv_transpose(
     array([[1. , 1. , 2.5, 2. , 4. , 3. , 1.5]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
+    if not (type(x) is np.ndarray and type(w) is np.ndarray) and arrays.of_jax(x, w):
+        from tconv.jax.functional import by_window
+
+        of_jax: Any = by_window(x, w, bias, window, layout, method, out)
+        return of_jax  # type: ignore[no-any-return]  # an array of the library that x and w are of
     return _compute("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
 
 
@@ -182,7 +189,7 @@ def _compute(
     method: str,
     out: Any,
 ) -> Array:
-    with checks.explained(operation, lambda: _called_with(operands, kernel_size, bias, window, layout, method, out)):
+    with checks.explained(operation, lambda: called_with(operands, kernel_size, bias, window, layout, method, out)):
         check_words(layout, method)
         (first_name, first), (second_name, second) = operands.items()
         arrays.array(first_name, first)
@@ -242,7 +249,7 @@ def _grouped(plan: Plan, grid: Array) -> Array:
     return grid.reshape(grid.shape[0], groups, grid.shape[1] // groups, *grid.shape[2:])
 
 
-def _called_with(
+def called_with(
     operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...], layout: Any, method: Any, out: Any
 ) -> str:
     """The line below an error: arrays by dtype and shape, and every other argument that is not the default."""

@@ -36,11 +36,24 @@ def test_version_and_help(run):
     for arguments in ([], ["--help"], ["-h"]):
         code, out, err = run(*arguments)
         assert (code, err) == (0, "")
-        for command in ("size", "explain", "solve", "convert", "upsample", "demo", "cache", "bench"):
+        for command in (
+            "size",
+            "explain",
+            "solve",
+            "convert",
+            "upsample",
+            "demo",
+            "inspect",
+            "accelerate",
+            "cache",
+            "bench",
+        ):
             assert f"│ {command} " in out
 
 
-@pytest.mark.parametrize("command", ["size", "explain", "solve", "convert", "upsample", "demo", "cache", "bench"])
+@pytest.mark.parametrize(
+    "command", ["size", "explain", "solve", "convert", "upsample", "demo", "inspect", "accelerate", "cache", "bench"]
+)
 @pytest.mark.parametrize("columns", ["50", "80", "200"])
 def test_every_command_has_help_on_any_terminal(run, monkeypatch, command, columns):
     monkeypatch.setenv("COLUMNS", columns)

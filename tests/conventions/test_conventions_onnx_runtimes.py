@@ -22,6 +22,13 @@ def test_same_with_a_kernel_shorter_than_the_stride(auto_pad):
     assert note.startswith(f"auto_pad={auto_pad} with a kernel that spans less than a stride: the specification says")
 
 
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
+def test_same_with_a_short_kernel_and_an_output_padding_that_fills_the_stride(auto_pad):
+    w, attributes = W[..., :2], {"strides": [4], "auto_pad": auto_pad, "output_padding": [2]}
+    np.testing.assert_array_equal(run_ort(node(w=w, **attributes), X), read_result(w=w, **attributes))
+    assert ONNX.disagreements(attributes, ONNX.read(attributes, kernel=2, coarse=3, ndim=1)) == ()
+
+
 def test_the_reference_shifts_a_growing_output_shape_with_same():
     attributes = {"strides": [2], "output_shape": [8], "auto_pad": "SAME_UPPER"}
     assert cells(run_ort(node(**attributes), X)) == [1, 10, 102, 20, 203, 30, 300, 0]
@@ -56,6 +63,7 @@ def test_the_reference_fails_for_groups_of_several_channels(cin, cout, right):
     "attributes",
     [
         {"strides": [1], "dilations": [3], "output_padding": [2]},
+        {"strides": [1], "dilations": [3], "output_padding": [1], "pads": [0, 1]},
         {"strides": [2], "output_shape": [9]},
     ],
     ids=str,

@@ -122,7 +122,7 @@ class Drawn:
         packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
         (first, count), address = program.blocks, words.ctypes.data
         weights = (given["w"].ctypes.data, given["bias"].ctypes.data)
-        assert not machine.pack(address, address + 8 * first, count, *weights, packed.ctypes.data)
+        assert not machine.pack(address, address + 8 * first, count, *weights, packed.ctypes.data, 1, 0)
         addresses = (a.ctypes.data for a in (given["x"], packed, given["out"], scratch))
         launch.run(machine, address, *addresses, threads)
         self.check(given["out"])

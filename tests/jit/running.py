@@ -65,13 +65,15 @@ class Ready:
         self.packed = poisoned(self.program.packed)
         first, count = self.program.blocks
         w = np.ascontiguousarray(w)
-        self.finite = not self.machine.pack(
+        self.finite = launch.pack(
+            self.machine,
             self.program.address,
             self.program.address + 8 * first,
             count,
             w.ctypes.data,
             0 if bias is None else bias.ctypes.data,
             self.packed.ctypes.data,
+            threads,
         )
 
     def __call__(self, x) -> np.ndarray:

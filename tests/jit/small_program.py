@@ -47,9 +47,9 @@ class SmallProgram:
         self.reference = tconv.conv_transpose(self.x, w, **shape, method="phases")
         self.packed = aligned(self.program.packed)
         start, count = self.program.blocks
-        self.machine.pack(
-            self.program.address, self.program.address + 8 * start, count, w.ctypes.data, 0, self.packed.ctypes.data
-        )
+        blocks = self.program.address + 8 * start
+        arrays = (w.ctypes.data, 0, self.packed.ctypes.data)
+        assert launch.pack(self.machine, self.program.address, blocks, count, *arrays, 1)
 
     def __call__(self, threads: int) -> np.ndarray:
         """Run into a poisoned array, with scratch for `threads` threads and not one more."""

@@ -9,7 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-_EXTRA = frozenset({"typer", "click", "rich", "PIL", "matplotlib"})
+#: Which extra brings a module, and what needs it.
+_EXTRA = {
+    **dict.fromkeys(("typer", "click", "rich", "PIL", "matplotlib"), ("cli", "the command line")),
+    "onnx": ("onnx", "this command"),
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,8 +27,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         missing = (error.name or "").partition(".")[0]
         if missing not in _EXTRA:
             raise
-        print(
-            f"tconv: the command line needs {missing}, which is not installed: pip install 'tconv[cli]'",
-            file=sys.stderr,
-        )
+        extra, what = _EXTRA[missing]
+        print(f"tconv: {what} needs {missing}, which is not installed: pip install 'tconv[{extra}]'", file=sys.stderr)
         return 1

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 import typer
 
 import tconv
+from tconv.cli.accelerate import accelerate
 from tconv.cli.bench import bench
 from tconv.cli.cache import cache
 from tconv.cli.convert import convert
 from tconv.cli.demo import demo
 from tconv.cli.errors import Failure, UsageError
 from tconv.cli.explain import explain
+from tconv.cli.inspect import inspect
 from tconv.cli.size import size
 from tconv.cli.solve import solve
 from tconv.cli.upsample import upsample
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (size, explain, solve, convert, upsample, demo, cache, bench):
+for command in (size, explain, solve, convert, upsample, demo, inspect, accelerate, cache, bench):
     app.command()(command)
 
 #: The class of what typer raises about arguments it cannot read; its base class covers the rest of them.

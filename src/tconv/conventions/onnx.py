@@ -29,10 +29,12 @@ _SHORT_SAME = (
     "is what is meant here, zeros at the end; ONNX Runtime and OpenVINO leave the shorter result, "
     "and onnx.reference shifts it."
 )
-_GROUPS = "onnx.reference fails for groups of more than one input or output channel; ONNX Runtime is right."
+GROUPS = "onnx.reference fails for groups of more than one input or output channel; ONNX Runtime is right."
 _OPENVINO = "OpenVINO ignores auto_pad=SAME_UPPER where output_shape is given, and puts the odd crop in front."
 _REFUSED = "ONNX Runtime refuses a result that is longer by a stride or more than the kernel and the crop make it."
-_EXPLICIT_SHAPE = "onnx.reference fails for an output_shape that crops, unless auto_pad is SAME_UPPER or SAME_LOWER."
+EXPLICIT_SHAPE = "onnx.reference fails for an output_shape that crops, unless auto_pad is SAME_UPPER or SAME_LOWER."
+#: What only onnx.reference gets wrong: about these the runtimes agree.
+REFERENCE_ONLY = (GROUPS, EXPLICIT_SHAPE)
 
 
 class Onnx(Dialect):
@@ -75,15 +77,17 @@ class Onnx(Dialect):
         g, auto_pad = layer.geometry, parameters.get("auto_pad") or "NOTSET"
         sized = parameters.get("output_shape") is not None
         notes = []
-        if auto_pad.startswith("SAME") and not sized and any(a.effective_kernel < a.stride for a in g.axes):
+        short = any(axis.effective_kernel + axis.output_padding < axis.stride for axis in g.axes)
+        if auto_pad.startswith("SAME") and not sized and short:
             notes.append(_SHORT_SAME.format(pad=auto_pad))
         if sized and auto_pad == "SAME_UPPER":
             notes.append(_OPENVINO)
         if sized and auto_pad in ("NOTSET", "VALID"):
-            notes.append(_EXPLICIT_SHAPE)
+            notes.append(EXPLICIT_SHAPE)
         if layer.groups > 1 and _several_channels(layer):
-            notes.append(_GROUPS)
-        if any(-high >= axis.stride for (_, high), axis in zip(cuts(g), g.axes, strict=True)):
+            notes.append(GROUPS)
+        added = zip(cuts(g), g.output_padding, g.stride, strict=True)
+        if any(max(-high, a) >= s for (_, high), a, s in added):
             notes.append(_REFUSED)
         return tuple(notes)
 
@@ -131,7 +135,7 @@ class Onnx(Dialect):
         }
         reason = "no negative pads, and an output_padding below the stride"
         notes = end_notes(self.title, reason, crop, pad, layer.bias)
-        notes += [_GROUPS] if layer.groups > 1 and _several_channels(layer) else []
+        notes += [GROUPS] if layer.groups > 1 and _several_channels(layer) else []
         return Saying(
             self.name, parameters, g.kernel, crop, pad, tuple(notes), _lines(self, layer, parameters, crop, pad)
         )

@@ -194,7 +194,7 @@ class ChannelTables(Tables):
             rows.append(Row(source, to, length, before * wide, behind))
         self.writer.copies(self.copy, rows)
 
-    def ops(self, box: tuple[range, ...]) -> None:
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
         """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""
         s = self.s
         for first in range(0, s.read, s.part):

@@ -37,6 +37,7 @@ class Machine:
     run: Any
     worker: Any
     pack: Any
+    pack_worker: Any
     owner: Any
 
 
@@ -44,7 +45,10 @@ class Machine:
 ENTRIES = {
     "run": ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_void_p),
     "worker": ctypes.CFUNCTYPE(None, ctypes.c_void_p),
-    "pack": ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 3),
+    "pack": ctypes.CFUNCTYPE(
+        ctypes.c_int64, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_void_p
+    ),
+    "pack_worker": ctypes.CFUNCTYPE(None, ctypes.c_void_p),
 }
 
 

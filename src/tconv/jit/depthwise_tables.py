@@ -94,7 +94,7 @@ class PlaneTables(PixelTables):
 
     # ---- ops
 
-    def ops(self, box: tuple[range, ...]) -> None:
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
         """For each phase and q of the axes before the last two, one op for all rows of the chunk."""
         before = self.s.outer[:-1]
         for number, phase in enumerate(self._phases_before()):

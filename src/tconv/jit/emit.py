@@ -254,10 +254,10 @@ class Function:
         narrow = self.let(f"trunc i64 {bound} to i32")
         return self.let(f"icmp {how} {wide.text} {counted}, {self.splat(wide, narrow)}")
 
-    def prefetch(self, pointer: str, offset: Value = 0) -> None:
-        """Ask for a cache line ahead of its use; any address is allowed."""
+    def prefetch(self, pointer: str, offset: Value = 0, *, level: int = 1) -> None:
+        """Ask for a cache line ahead of its use, in a level of cache; any address is allowed."""
         self.module.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-        self.do(f"call void @llvm.prefetch.p0(ptr {self.at(pointer, offset)}, i32 0, i32 3, i32 1)")
+        self.do(f"call void @llvm.prefetch.p0(ptr {self.at(pointer, offset)}, i32 0, i32 {4 - level}, i32 1)")
 
     # ---- control
 

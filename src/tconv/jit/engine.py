@@ -44,7 +44,9 @@ class Engine:
         first, count = self.program.blocks
         source = 0 if bias is None else bias.ctypes.data
         blocks = self.address + 8 * first
-        return not self.machine.pack(self.address, blocks, count, w.ctypes.data, source, packed.ctypes.data)
+        threads = launch.useful(self.program.packed / PACKING, count) if self.threads > 1 else 1
+        given = (w.ctypes.data, source, packed.ctypes.data)
+        return launch.pack(self.machine, self.address, blocks, count, *given, threads)
 
     def run(self, x: int, packed: int, y: int) -> None:
         """Compute y from x, as `lines.py` names them, given the addresses of contiguous arrays in its layout."""

@@ -127,6 +127,18 @@ def run(machine: Machine, program: int, x: int, packed: int, y: int, scratch: in
         _here.pool.run(machine.worker, (program, x, packed, y, scratch), threads)
 
 
+def pack(
+    machine: Machine, program: int, blocks: int, count: int, weights: int, bias: int, packed: int, threads: int
+) -> bool:
+    """Pack weights on up to so many threads; whether all are finite. What is given are addresses and a count."""
+    shared = (program, blocks, count, weights, bias, packed)
+    if threads <= 1:
+        return not machine.pack(*shared, 1, 0)
+    if start := start_address():
+        return not machine.pack(*shared, threads, start)
+    return not _here.pool.run(machine.pack_worker, shared, threads)
+
+
 def start_address() -> int:
     """The address of GOMP_parallel, or 0 where there is none to use; imports and forks change it from call to call."""
     return _here.starts[_TORCH in sys.modules]
@@ -184,7 +196,7 @@ class _Region:
     """One call's work: what its threads share, and how many of the pool are at it."""
 
     def __init__(self, worker: Callable[[int], None], addresses: tuple[int, ...]) -> None:
-        # The words of `kernels/driver.py`: the addresses, then the next piece and the next thread.
+        # The words of `kernels/driver.py` or `weights.py`: what is given, then two counters that begin with 0.
         self.words = (ctypes.c_int64 * (len(addresses) + 2))(*addresses)
         self.worker, self.running, self.open = worker, 0, True
         self.errors: list[BaseException] = []
@@ -233,8 +245,11 @@ class _Pool:
         self.size = 0
         self.growing = threading.Lock()
 
-    def run(self, worker: Callable[[int], None], addresses: tuple[int, ...], threads: int) -> None:
-        """Let this thread and up to `threads` - 1 of the pool do the pieces; busy ones are not waited for."""
+    def run(self, worker: Callable[[int], None], addresses: tuple[int, ...], threads: int) -> int:
+        """Let this thread and up to `threads` - 1 of the pool do the pieces; busy ones are not waited for.
+
+        Returns the last of the words that they shared.
+        """
         region = _Region(worker, addresses)
         try:
             self._grow(threads - 1)
@@ -243,6 +258,7 @@ class _Pool:
             region.work()
         finally:
             region.finish()
+        return region.words[-1]
 
     def _grow(self, size: int) -> None:
         if self.size >= size:

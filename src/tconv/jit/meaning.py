@@ -74,7 +74,7 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
     counts = [count for [count] in entries(op, PIXELS_HEAD, len(kernel.stages), 1)]
     at = PIXELS_HEAD + len(counts)
     for stage, weights, count in zip(kernel.stages, kernel.weights, counts, strict=True):
-        for x, tap, first, number in entries(op, at, count, PIXELS_ROW):
+        for x, tap, first, number, _ in entries(op, at, count, PIXELS_ROW):
             here = w.at(tile[Tile.W] + tap * tile[Tile.TAP] + first * weights * size)
             part = sums if not kernel.parts else np.zeros_like(sums)
             _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, part, len(turns(number)))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, groupby, product
+from itertools import chain, groupby, product, repeat
 from math import prod
 
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import ROW
-from tconv.jit.lines import Strand, phase_taps
+from tconv.jit.lines import phase_taps
 from tconv.jit.pixels import PixelSchedule, feeds
-from tconv.jit.program import Row, balanced, dot, flat
+from tconv.jit.program import LINE, Row, balanced, dot, flat
 from tconv.jit.tables import Tables
 
 
@@ -27,6 +27,7 @@ class PixelTables(Tables):
         #: Of which stage the rows of a strand are, where each phase of the axis before is computed by itself.
         self.stage_of_strand = [stages.index(feeds((0,), s)) for s in schedule.strands] if schedule.rows == 1 else []
         self.parts = balanced(schedule.read, schedule.part)
+        self.ahead: Iterator[int] = repeat(0)
 
     def header(self) -> dict[Header, int]:
         """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
@@ -39,6 +40,7 @@ class PixelTables(Tables):
             Context.COPIED: s.read,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.X_PIXEL: s.last.read_step,
+            Context.X_AHEAD: LINE if s.layout.last else s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.panel_row * self.size,
             Context.SOURCE_STRAND: s.panel_strand,
             Context.Y_CHANNEL: s.layout.y_channel,
@@ -102,32 +104,45 @@ class PixelTables(Tables):
 
     def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
-        s, columns = self.s, box[-1]
-        reach = range(columns.start - s.before, columns.stop + s.behind)
         # Rows are taken apart by a kernel, all strands together; of channels-last x the strands are copied one by one.
-        apart, strands = (1, s.strands) if s.layout.last else (s.last.apart, [Strand(0, 0, ())])
-        for number, strand in enumerate(strands):
-            start = max(0, reach.start)
-            cells = range(start * s.last.apart + strand.residue, min(s.last.read, reach.stop * s.last.apart))
-            cells = cells[:: s.last.apart // apart]
-            behind = reach.stop - start - -(-len(cells) // apart)
-            rows = []
-            for outer in product(*(line.cells(q) for line, q in zip(s.outer, box, strict=False))):
-                exists = all(0 <= cell < line.read for cell, line in zip(outer, s.outer, strict=True))
-                if not exists and not s.flat:
-                    continue
-                to = number * s.panel_strand + self.size * (s.before + s.slot(outer, box) * s.pitch)
-                if len(cells) == 0 or not exists:
-                    rows.append(Row(0, to, 0, s.before, s.columns + s.behind))
-                    continue
-                source = dot((*outer, cells.start), [line.x_step for line in s.layout.lines])
-                to += (start - columns.start) * self.size
-                rows.append(Row(source, to, len(cells), start - reach.start, behind))
-            self.writer.copies(self.copy, rows)
+        strands = range(len(self.s.strands) if self.s.layout.last else 1)
+        self.writer.copies(self.copy, [row for number in strands for row in self._copied(box, number)])
 
-    def ops(self, box: tuple[range, ...]) -> None:
-        """The tiles of a chunk, for every phase of the outer axes."""
+    def _lines(self, box: tuple[range, ...], moved: int) -> Iterator[int]:
+        """Where lines of x lie that a chunk copies: of its first input channel, or of as many pixels as channels."""
         s = self.s
+        step, each = (LINE * s.read, s.last.read_step) if s.layout.last else (LINE, s.last.x_step)
+        last = 0
+        for row in self._copied(box, 0):
+            for offset in range(0, row.length * each, step):
+                last = row.source + moved + offset
+                yield last
+        yield from repeat(last)
+
+    def _copied(self, box: tuple[range, ...], number: int) -> Iterator[Row]:
+        """Rows of a strand of channels-last x, or of all strands together."""
+        s, columns = self.s, box[-1]
+        apart, residue = (1, s.strands[number].residue) if s.layout.last else (s.last.apart, 0)
+        reach = range(columns.start - s.before, columns.stop + s.behind)
+        start = max(0, reach.start)
+        stop = min(s.last.read, reach.stop * s.last.apart)
+        cells = range(start * s.last.apart + residue, stop, s.last.apart // apart)
+        behind = reach.stop - start - -(-len(cells) // apart)
+        for outer in product(*(line.cells(q) for line, q in zip(s.outer, box, strict=False))):
+            exists = all(0 <= cell < line.read for cell, line in zip(outer, s.outer, strict=True))
+            if not exists and not s.flat:
+                continue
+            to = number * s.panel_strand + self.size * (s.before + s.slot(outer, box) * s.pitch)
+            if len(cells) == 0 or not exists:
+                yield Row(0, to, 0, s.before, s.columns + s.behind)
+                continue
+            source = dot((*outer, cells.start), [line.x_step for line in s.layout.lines])
+            to += (start - columns.start) * self.size
+            yield Row(source, to, len(cells), start - reach.start, behind)
+
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
+        """The tiles of a chunk, for every phase of the outer axes."""
+        s, self.ahead = self.s, self._lines(later, moved)
         phases = [range(line.stride) for line in s.outer]
         if s.rows > 1:
             phases[-1] = range(1)
@@ -236,5 +251,6 @@ class PixelTables(Tables):
         x = self.in_panel(cells[0], box, strand) + column * self.size
         first = 0
         for channels in self.parts:
-            found += [x + first * s.panel_row * self.size, number, first, channels]
+            ahead = next(self.ahead) + (0 if s.layout.last else first * s.layout.x_channel)
+            found += [x + first * s.panel_row * self.size, number, first, channels, ahead]
             first += channels

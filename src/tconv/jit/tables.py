@@ -46,8 +46,8 @@ class Tables(ABC):
         """Write the ops that fill the panel for a chunk."""
 
     @abstractmethod
-    def ops(self, box: tuple[range, ...]) -> None:
-        """Write the ops that compute a chunk."""
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
+        """Write the ops that compute a chunk; a thread's next is probably `later`, `moved` bytes further in x."""
 
     def bias(self, g: int) -> int:
         """Write the block of the bias of a group; returns where it begins in the packed weights."""
@@ -85,14 +85,22 @@ class Tables(ABC):
         images = cuts[0] if s.box[0] == 1 else cuts[0][:1]
         if s.box[0] == 1:
             cuts[0] = cuts[0][:1]
-        found = []
-        for box in product(*cuts):
+        found, boxes = [], list(product(*cuts))
+        for number, box in enumerate(boxes):
             start = w.here
             self.copies(box)
             middle = w.here
-            self.ops(box)
+            self.ops(box, *self._later(boxes, number))
             if w.here > middle:
                 found.append((start, middle, middle, w.here))
         batch = s.layout.lines[0]
         for image, ops in product(images, found):
             yield image.start * batch.x_step, image.start * batch.y_step, *ops
+
+    def _later(self, boxes: list[tuple[range, ...]], number: int) -> tuple[tuple[range, ...], int]:
+        """The chunk that a thread will probably do next, after those that the others do, and where its x begins."""
+        s = self.s
+        if s.problem.groups > 1:
+            return boxes[number], self.threads * s.layout.x_group
+        images, number = divmod(number + self.threads, len(boxes))
+        return boxes[number], images * s.layout.lines[0].x_step

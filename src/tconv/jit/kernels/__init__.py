@@ -46,4 +46,4 @@ class Code:
         for name, kernel in zip(names, self.kernels, strict=True):
             _EMIT[type(kernel)](module, name, kernel)
         driver.emit(module, names)
-        weights.emit(module, "pack", Vector(self.element, self.lanes))
+        weights.emit(module, Vector(self.element, self.lanes))

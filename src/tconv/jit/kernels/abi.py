@@ -39,6 +39,7 @@ class Context(_Words):
     COPIED = auto()  #: how often a copy repeats its rows, one channel further each time
     X_CHANNEL = auto()  #: from one channel of x to the next
     X_PIXEL = auto()  #: from one pixel of x to the next, where channels lie between them
+    X_AHEAD = auto()  #: from one line of x that is asked for ahead to the next
     SOURCE_CHANNEL = auto()  #: likewise in SOURCE
     SOURCE_STRAND = auto()  #: from one strand of a row of x to the next, where they are kept apart, in SOURCE
     SOURCE_ROW = auto()  #: from one row of SOURCE to the next

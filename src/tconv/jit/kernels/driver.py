@@ -162,11 +162,15 @@ def _run(module: Module) -> None:
         f.store("ptr", f"%{name}", shared, 8 * word)
     for word in (NEXT_PIECE, NEXT_THREAD):
         f.store("i64", 0, shared, 8 * word)
-    many = f.compare("sgt", "%threads", 1)
-    with f.choose(many) as (parallel, alone):
+    start(f, "work", shared)
+    f.ret()
+
+
+def start(f: Function, work: str, shared: str) -> None:
+    """Let a function work on this thread, or on `%threads` of them by `%start`."""
+    with f.choose(f.compare("sgt", "%threads", 1)) as (parallel, alone):
         with parallel:
             number = f.let("trunc i64 %threads to i32")
-            f.do(f"call void %start(ptr @work, ptr {shared}, i32 {number}, i32 0)")
+            f.do(f"call void %start(ptr @{work}, ptr {shared}, i32 {number}, i32 0)")
         with alone:
-            f.do(f"call void @work(ptr {shared})")
-    f.ret()
+            f.do(f"call void @{work}(ptr {shared})")

@@ -7,12 +7,13 @@ and `vectors` vectors of coarse cells q. Its sums stay in registers:
 
 All phases b of the innermost axis are computed together and interleaved in registers, so that y is written in runs.
 Rows of x that feed the same phases make a stage, one loop of code; rows that lie outside x are not in the op at all.
-Long sums come in parts, which are added up beside the registers.
+Long sums come in parts, which are added up beside the registers. With each input channel one line of x is asked for
+that the next chunk will copy: copies alone would wait for memory, products alone leave it idle.
 
 Op: kernel, bytes, segments, rows of each stage, then for each row, or part of its channels, (offset of x, tap, first
-input channel, number of them), then for each segment (offset of y, low, high, phases). A segment is one row of y that
-the tile reaches; lanes from low to high of its run of vectors * lanes * phases elements are written, in the first
-`phases` of its rows.
+input channel, number of them, what to ask for in x), then for each segment (offset of y, low, high, phases). A segment
+is one row of y that the tile reaches; lanes from low to high of its run of vectors * lanes * phases elements are
+written, in the first `phases` of its rows.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class Pixels:
 #: How many bytes ahead weights are asked for. Measured, on AMD Zen 5: up to 8 % where they are 1 MB or more.
 AHEAD, LINE = 1024, 64
 #: Words before the counts of rows, and words of a row and of a segment.
-HEAD, ROW, SEGMENT = 3, 4, 4
+HEAD, ROW, SEGMENT = 3, 5, 4
 
 Sum: TypeAlias = tuple[int, int, int, int]  # a, channel, b, vector
 
@@ -160,14 +161,16 @@ def _row(
     x = f.at(f.pointer("%context", Context.SOURCE), f.word(row, 0))
     w = f.at(weights, f.mul(f.word(row, 1), f.word("%tile", Tile.TAP)))
     w = f.at(w, f.mul(f.word(row, 2), size))
-    carried = [("ptr", x), ("ptr", w), *((v.text, value) for value in sums.values())]
-    with f.loop(f.word(row, 3), carried=carried, once=True) as (_, [x_here, w_here, *values]):
+    ahead, line = f.at(f.pointer("%context", Context.X), f.word(row, 4)), f.word("%context", Context.X_AHEAD)
+    carried = [("ptr", x), ("ptr", w), ("ptr", ahead), *((v.text, value) for value in sums.values())]
+    with f.loop(f.word(row, 3), carried=carried, once=True) as (_, [x_here, w_here, later, *values]):
         now = dict(zip(sums, values, strict=True))
         _multiply(f, v, kernel, stage, x_here, w_here, now)
-        for line in range(0, size, LINE):
-            f.prefetch(w_here, AHEAD + line)
-        f.next(f.at(x_here, step), f.at(w_here, size), *now.values())
-    return dict(zip(sums, f.results[2:], strict=True))
+        for start in range(0, size, LINE):
+            f.prefetch(w_here, AHEAD + start)
+        f.prefetch(later, level=2)
+        f.next(f.at(x_here, step), f.at(w_here, size), f.at(later, line), *now.values())
+    return dict(zip(sums, f.results[3:], strict=True))
 
 
 def _multiply(f: Function, v: Vector, kernel: Pixels, stage: Stage, x: str, w: str, sums: dict[Sum, str]) -> None:

@@ -10,8 +10,8 @@ the last one runs over: each has a vector to spare.
 Where a row is whole vectors of output channels and the taps are all of the kernel, there is no list (its
 offset is 0): squares of channels by taps are turned in registers, eight times as fast as gathering.
 
-The function returns whether all weights are finite: with a NaN or an Inf among them, kernels would spread it to cells
-where it meets the padding of x.
+Threads take blocks one after the other. What is returned is whether some weight is not finite: with a NaN or an Inf
+among them, kernels would spread it to cells where it meets the padding of x.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
+from tconv.jit.kernels.driver import start
 from tconv.jit.kernels.pixels import interleave
 
 
@@ -42,43 +43,91 @@ BLOCK_WORDS = len(Block)
 AHEAD = 4
 
 
-def emit(module: Module, name: str, v: Vector) -> Function:
-    """Write the function: program, first block and how many of them, weights, bias (may be null), packed."""
-    parameters = [("ptr", "program"), ("ptr", "blocks"), ("i64", "count")]
-    parameters += [("ptr", "weights"), ("ptr", "bias"), ("ptr", "packed")]
-    f = module.function(name, parameters, returns="i64")
-    row_of_blocks = [("ptr", "%blocks"), (v.text, "zeroinitializer")]
-    with f.loop("%count", carried=row_of_blocks) as (_, [block, before]):
-        is_bias = f.compare("ne", f.word(block, Block.FROM_BIAS), 0)
-        base = f.let(f"select i1 {is_bias}, ptr %bias, ptr %weights")
-        source = f.at(base, f.word(block, Block.SOURCE))
-        # Without a bias no lane is loaded, which leaves zeros.
-        absent = f.let(f"icmp eq ptr {base}, null")
-        present = f.let(f"select i1 {absent}, i64 0, i64 1")
-        target = f.at("%packed", f.word(block, Block.TARGET))
-        indices = f.at("%program", f.word(block, Block.INDICES))
-        listed, squares, after = f.label("listed"), f.label("squares"), f.label("packed")
-        f.branch(f.compare("ne", f.word(block, Block.INDICES), 0), listed, squares)
-        f.start(listed)
-        one = _rows(f, v, block, (source, target, indices), before, present)
-        end_of_one = f.block
-        f.jump(after)
-        f.start(squares)
-        other = _squares(f, v, block, source, target, before) if module.isa.masks else before
-        end_of_other = f.block
-        f.jump(after)
-        f.start(after)
-        tested = f.let(f"phi {v.text} [{one}, %{end_of_one}], [{other}, %{end_of_other}]")
-        f.next(f.at(block, 8 * BLOCK_WORDS), tested)
-    [_, tested] = f.results
-    # x * 0 is 0 or NaN: one sum says whether any was not finite.
+#: What threads share, in words: the arguments of `pack`, then the next block, and whether a weight is not finite.
+PROGRAM, BLOCKS, COUNT, WEIGHTS, BIAS, PACKED, NEXT, SPOILED = range(8)
+
+
+def emit(module: Module, v: Vector) -> None:
+    """Write the way in for one thread or OpenMP, `pack`, and that for a pool of Python's threads, `pack_worker`."""
+    _block(module, v)
+    _work(module)
+    _worker(module)
+    _pack(module)
+
+
+def _block(module: Module, v: Vector) -> None:
+    """One block; says whether it has a weight that is not finite."""
+    pointers = [("ptr", name) for name in ("program", "block", "weights", "bias", "packed")]
+    f, block = module.function("pack_block", pointers, returns="i64"), "%block"
+    is_bias = f.compare("ne", f.word(block, Block.FROM_BIAS), 0)
+    base = f.let(f"select i1 {is_bias}, ptr %bias, ptr %weights")
+    source = f.at(base, f.word(block, Block.SOURCE))
+    # Without a bias no lane is loaded, which leaves zeros.
+    absent = f.let(f"icmp eq ptr {base}, null")
+    present = f.let(f"select i1 {absent}, i64 0, i64 1")
+    target = f.at("%packed", f.word(block, Block.TARGET))
+    indices = f.at("%program", f.word(block, Block.INDICES))
+    with f.choose(f.compare("ne", f.word(block, Block.INDICES), 0)) as (listed, squares):
+        with listed:
+            f.ret(_spoiled(f, v, _rows(f, v, block, (source, target, indices), "zeroinitializer", present)))
+            f.start(f.label("unreached"))
+        with squares:
+            if module.isa.masks:
+                f.ret(_spoiled(f, v, _squares(f, v, block, source, target, "zeroinitializer")))
+                f.start(f.label("unreached"))
+    f.ret("i64 0")
+
+
+def _spoiled(f: Function, v: Vector, tested: str) -> str:
+    """Whether a sum of weights times 0 is not 0: one of them was not finite."""
     name = f"llvm.vector.reduce.fadd.{v.mangled}"
-    module.declare(f"{v.element} @{name}({v.element}, {v.text})")
+    f.module.declare(f"{v.element} @{name}({v.element}, {v.text})")
     total = f.let(f"call {v.element} @{name}({v.element} 0.0, {v.text} {tested})")
-    spoiled = f.let(f"fcmp uno {v.element} {total}, 0.0")
-    f.ret(f"i64 {f.let(f'zext i1 {spoiled} to i64')}")
+    is_nan = f.let(f"fcmp uno {v.element} {total}, 0.0")
+    return f"i64 {f.let(f'zext i1 {is_nan} to i64')}"
+
+
+def _work(module: Module) -> None:
+    """One thread: blocks until none is left."""
+    f = module.function("pack_work", [("ptr", "shared")])
+    program, weights, bias, packed = (f.pointer("%shared", word) for word in (PROGRAM, WEIGHTS, BIAS, PACKED))
+    blocks, count = f.pointer("%shared", BLOCKS), f.word("%shared", COUNT)
+    head, turn, done = f.label("block"), f.label("turn"), f.label("done")
+    f.jump(head)
+    f.start(head)
+    taken = f.let(f"atomicrmw add ptr {f.at('%shared', 8 * NEXT)}, i64 1 monotonic")
+    f.branch(f.compare("slt", taken, count), turn, done)
+    f.start(turn)
+    block = f.at(blocks, f.mul(taken, 8 * BLOCK_WORDS))
+    given = ", ".join(f"ptr {pointer}" for pointer in (program, block, weights, bias, packed))
+    spoiled = f.let(f"call i64 @pack_block({given})")
+    f.let(f"atomicrmw or ptr {f.at('%shared', 8 * SPOILED)}, i64 {spoiled} monotonic")
+    f.jump(head)
+    f.start(done)
+    f.ret()
+
+
+def _worker(module: Module) -> None:
+    """Not `pack_work` itself, for the reason that `driver.py` gives."""
+    f = module.function("pack_worker", [("ptr", "shared")])
     f.exported = True
-    return f
+    f.do("call void @pack_work(ptr %shared)")
+    f.ret()
+
+
+def _pack(module: Module) -> None:
+    """program, first block, how many, weights, bias (may be null), packed, threads, start: as for `run`."""
+    names = ("program", "blocks", "count", "weights", "bias", "packed")
+    arguments = [("i64" if name == "count" else "ptr", name) for name in names]
+    f = module.function("pack", [*arguments, ("i64", "threads"), ("ptr", "start")], returns="i64")
+    f.exported = True
+    shared = f.stack(8 * (SPOILED + 1))
+    for word, (kind, name) in enumerate(arguments):
+        f.store(kind, f"%{name}", shared, 8 * word)
+    for word in (NEXT, SPOILED):
+        f.store("i64", 0, shared, 8 * word)
+    start(f, "pack_work", shared)
+    f.ret(f"i64 {f.word(shared, SPOILED)}")
 
 
 def _rows(f: Function, v: Vector, block: str, pointers: tuple[str, str, str], tested: str, present: str) -> str:

@@ -1,0 +1,56 @@
+"""Which variant is expected to be the fastest on a CPU: by expected times for the result, by sizes for derivatives."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tconv.jax.cost import operations, seconds
+from tconv.jax.task import Choice, Task
+from tconv.jax.variants import VARIANTS
+from tconv.problem import Problem
+
+#: A variant of more operations takes long to compile.
+MOST_OPERATIONS = 64
+#: Columns take so many times the memory of the result, at most.
+MOST_COLUMNS = 27
+#: Up to so many coarse cells, and from so many input channels of a group on, matrix products are the fastest
+#: derivatives: bringing the weights into another order takes longer than multiplying by them.
+FEW_CELLS, MANY_CHANNELS = 800, 64
+
+
+@lru_cache(maxsize=1024)
+def choose(task: Task) -> Choice:
+    """The variants for the result and for its derivatives by x and by w."""
+    expected = {name: seconds(name, task) for name in VARIANTS if _is_small(name, task.problem)}
+    return Choice(min(expected, key=expected.__getitem__), _by_x(task.problem), _by_w(task.problem))
+
+
+def _by_x(p: Problem) -> str:
+    """lax's own is a convolution with stride, without zeros; depthwise, or grouped in three axes, in plain loops."""
+    if p.groups > 1 and (p.cin == 1 or p.geometry.ndim > 2):
+        return _first_small(p, "taps", "columns", "native")
+    if _few_cells(p):
+        return _first_small(p, "columns", "native")
+    return "native"
+
+
+def _by_w(p: Problem) -> str:
+    """lax's own multiplies by the zeros of the stretched input, with few exceptions."""
+    stride_1 = max(p.geometry.stride) == 1 and not _few_cells(p)
+    if stride_1 or p.cin == 1 or any(axis.kernel % axis.stride or axis.dilation > 1 for axis in p.geometry.axes):
+        return _first_small(p, "taps", "columns", "phases", "native")
+    return _first_small(p, "columns", "taps", "phases", "native")
+
+
+def _few_cells(p: Problem) -> bool:
+    return p.batch * p.coarse_cells <= FEW_CELLS and p.cin >= MANY_CHANNELS
+
+
+def _first_small(p: Problem, *names: str) -> str:
+    return next(name for name in names if _is_small(name, p))
+
+
+def _is_small(name: str, p: Problem) -> bool:
+    """Whether it takes reasonably few operations, and memory."""
+    number = operations(name, p.geometry)
+    return number <= (MOST_COLUMNS if name == "columns" else MOST_OPERATIONS) or name == "native"

@@ -1,0 +1,52 @@
+"""What one call computes, as integers and words: all that stays fixed while JAX traces, differentiates and compiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import jax.numpy as jnp
+from jax import Array
+
+from tconv.problem import Problem
+
+#: How weights lie: (Cin, Cout / groups, *kernel), as tconv and PyTorch have them, or (*kernel, Cin / groups, Cout),
+#: where the channels of a group follow each other. Taps are in tconv's order in both.
+Order: TypeAlias = Literal["channels_first", "taps_first"]
+
+
+class Choice(NamedTuple):
+    """The variants that compute the result, and its derivatives by x and by w."""
+
+    forward: str
+    by_x: str
+    by_w: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A problem, how its weights lie, and the precision that lax is asked for.
+
+    Variants see x as (N, *coarse, Cin) and return (N, *fine, Cout).
+    """
+
+    problem: Problem
+    order: Order
+    precision: Any = None
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes of size."""
+        return self.problem.geometry.ndim
+
+
+def weights_in(task: Task, w: Array, order: Order) -> Array:
+    """The weights of a task, in this order."""
+    p, k, nd = task.problem, task.problem.geometry.kernel, task.ndim
+    if order == task.order:
+        return w
+    if order == "taps_first":
+        split = w.reshape(p.groups, p.cin, p.cout, *k)
+        return jnp.transpose(split, (*range(3, 3 + nd), 1, 0, 2)).reshape(*k, p.cin, p.out_channels)
+    split = w.reshape(*k, p.cin, p.groups, p.cout)
+    return jnp.transpose(split, (nd + 1, nd, nd + 2, *range(nd))).reshape(p.in_channels, p.cout, *k)

@@ -1,0 +1,145 @@
+"""The graphs of a model as scopes: which values each knows, which of them are constant, and what shapes they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper, shape_inference
+
+from tconv.onnx.wellformed import subgraphs, title
+
+#: Sizes of a value, None for one that is not known before the model runs; or None where even the rank is not known.
+Dims: TypeAlias = tuple[int | None, ...] | None
+
+STANDARD = ("", "ai.onnx")
+#: From this version on, an initializer that is an input as well is only the input's default.
+DEFAULTS_FROM = 4
+
+
+@dataclass(eq=False)
+class Scope:
+    """One graph, and the values it sees: its own and those of the graphs around it."""
+
+    graph: GraphProto
+    place: str  #: "" for the model's graph; of a subgraph the node it is in, and which attribute: "If 'a', then_branch"
+    parent: Scope | None
+    ir_version: int
+    makers: dict[str, NodeProto] = field(default_factory=dict)
+    initializers: dict[str, TensorProto] = field(default_factory=dict)
+    shapes: dict[str, Dims] = field(default_factory=dict)
+    inputs: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, graph: GraphProto, place: str, parent: Scope | None, ir_version: int) -> Scope:
+        """The scope of a graph."""
+        scope = cls(graph, place, parent, ir_version)
+        scope.makers = {name: node for node in graph.node for name in node.output if name}
+        scope.initializers = {tensor.name: tensor for tensor in graph.initializer}
+        scope.inputs = frozenset(value.name for value in graph.input)
+        return scope
+
+    def constant(self, name: str) -> TensorProto | str:
+        """The tensor that a value always is, or the reason why there is none."""
+        while name in self.makers and _is(self.makers[name], "Identity"):
+            name = self.makers[name].input[0]
+        if name in self.makers:
+            node = self.makers[name]
+            return _value(node, name) if _is(node, "Constant") else f"{name!r} is computed, by {title(node)}"
+        if name in self.initializers:
+            if name in self.inputs and self.ir_version >= DEFAULTS_FROM:
+                return f"{name!r} is an input of the model as well, so whoever runs it may give another value"
+            return self.initializers[name]
+        if name in self.inputs:
+            return f"{name!r} is an input"
+        return self.parent.constant(name) if self.parent is not None else f"{name!r} is no dense tensor"
+
+    def dims(self, name: str) -> Dims:
+        """The shape of a value, as far as it is known."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.makers or name in scope.inputs or name in scope.initializers:
+                known = scope.shapes.get(name)
+                tensor = scope.initializers.get(name)
+                return tuple(tensor.dims) if tensor is not None else known
+            scope = scope.parent
+        return None
+
+
+def scopes(model: ModelProto, shapes: ModelProto | None = None) -> list[Scope]:
+    """The scopes of a model, outer ones first; `shapes` is the same model after shape inference."""
+    found = list(_scopes(Scope.of(model.graph, "", None, model.ir_version)))
+    if shapes is not None:
+        known = _scopes(Scope.of(shapes.graph, "", None, model.ir_version))
+        for scope, twin in zip(found, known, strict=True):
+            infos = (*twin.graph.input, *twin.graph.value_info, *twin.graph.output)
+            scope.shapes = {info.name: _dims(info) for info in infos}
+    return found
+
+
+def _scopes(scope: Scope) -> Iterator[Scope]:
+    yield scope
+    for node in scope.graph.node:
+        for attribute, graph in subgraphs(node):
+            within = f"{title(node)}, {attribute}"
+            place = f"{scope.place}; {within}" if scope.place else within
+            yield from _scopes(Scope.of(graph, place, scope, scope.ir_version))
+
+
+def attributes(node: NodeProto) -> dict[str, Any]:
+    """The attributes of a node by name: numbers, text, and lists of them; graphs and tensors are left out."""
+    kinds = {1: "f", 2: "i", 3: "s", 6: "floats", 7: "ints", 8: "strings"}
+    found = {a.name: getattr(a, kinds[a.type]) for a in node.attribute if a.type in kinds}
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value if isinstance(value, int | float) else [_plain(entry) for entry in value]
+
+
+def opset(model: ModelProto) -> int:
+    """The version of the standard operators; 0 where the model imports none."""
+    return max((entry.version for entry in model.opset_import if entry.domain in STANDARD), default=0)
+
+
+def is_conv_transpose(node: NodeProto) -> bool:
+    """Whether a node is the standard's ConvTranspose."""
+    return _is(node, "ConvTranspose")
+
+
+def _is(node: NodeProto, operator: str) -> bool:
+    return node.op_type == operator and node.domain in STANDARD
+
+
+def inferred(model: ModelProto) -> ModelProto | None:
+    """The model with the shapes that follow from its inputs; None where they contradict each other."""
+    try:
+        return shape_inference.infer_shapes(model, data_prop=True)
+    except Exception:  # of many kinds, raised by C++ for what it cannot make sense of
+        return None
+
+
+def _dims(info: Any) -> Dims:
+    kind = info.type.tensor_type
+    if not kind.HasField("shape"):
+        return None
+    return tuple(_size(dim) for dim in kind.shape.dim)
+
+
+def _size(dim: Any) -> int | None:
+    return dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
+
+
+def _value(node: NodeProto, name: str) -> TensorProto | str:
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            tensor: TensorProto = attribute.t
+            return tensor
+        if attribute.name in ("value_float", "value_floats"):
+            values = list(attribute.floats) if attribute.name == "value_floats" else attribute.f
+            return numpy_helper.from_array(np.asarray(values, np.float32), name)
+    return f"{name!r} is a constant of another kind than a dense tensor"

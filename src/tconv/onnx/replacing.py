@@ -1,0 +1,141 @@
+"""The nodes that take the place of one ConvTranspose, and putting them there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from onnx import GraphProto, ModelProto, NodeProto
+
+from tconv.onnx.alignment import Piece
+from tconv.onnx.convolutions import Convolutions, Variant
+from tconv.onnx.folding import Array, Folded, uses
+from tconv.onnx.graphs import scopes
+from tconv.onnx.interleaving import Sizes, cropped, depth_to_space, interleaved, put_together, side_by_side
+from tconv.onnx.nodes import ConvTransposeNode
+from tconv.onnx.writing import Constants, Names, Writer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replacement:
+    """New nodes for one ConvTranspose. Nodes are told apart by their first results, whose names are unique."""
+
+    graph: GraphProto
+    result: str  #: of the node that they replace
+    nodes: list[NodeProto]
+    variant: Variant
+    folded: NodeProto | None  #: a BatchNormalization that is replaced too
+    read: frozenset[str]  #: what the replaced nodes read
+
+
+def replacement(
+    found: ConvTransposeNode, made: Convolutions, parts: Folded, names: Names, constants: Constants
+) -> Replacement:
+    """The convolutions, and what makes the result of the replaced node of theirs."""
+    writer = Writer(found.node, names, constants)
+    results = [_convolution(found, made, pieces, parts, writer) for pieces in made.pieces]
+    cropped(_whole(found, made, results, parts, writer), made.axes, writer)
+    nodes = writer.finish(parts.result)
+    replaced = [found.node, *([] if parts.batch_normalization is None else [parts.batch_normalization])]
+    read = frozenset(name for node in replaced for name in node.input)
+    return Replacement(found.scope.graph, found.node.output[0], nodes, made.variant, parts.batch_normalization, read)
+
+
+def _whole(
+    found: ConvTransposeNode, made: Convolutions, results: Sequence[str | None], parts: Folded, writer: Writer
+) -> str:
+    """The results of the convolutions, interleaved."""
+    first = next(result for result in results if result is not None)
+    if made.phases == 1:
+        return first
+    if made.variant == "depth_to_space":
+        return depth_to_space(first, made.axes, writer)
+    channels = parts.w.shape[1] * made.layer.groups
+    nothing = np.zeros(channels, parts.w.dtype) if parts.bias is None else parts.bias
+    known = (None,) * len(made.axes) if found.x is None else found.x[2:]
+    cells = [None if n is None else n + axis.extra for n, axis in zip(known, made.axes, strict=True)]
+    sizes = Sizes(writer, first, tuple(cells))
+    phases_first = len(results) == made.phases
+    value = (side_by_side if phases_first else put_together)(made, results, sizes, nothing)
+    return interleaved(value, made, channels, sizes, phases_first=phases_first)
+
+
+def _convolution(
+    found: ConvTransposeNode, made: Convolutions, pieces: Sequence[Piece], parts: Folded, writer: Writer
+) -> str | None:
+    """The result of one convolution; None where no tap reaches its residues."""
+    if not all(piece.kernel for piece in pieces):
+        return None
+    inputs = [found.node.input[0], writer.constant(made.weights(parts.w, tuple(pieces)), "weights")]
+    if parts.bias is not None:
+        inputs.append(writer.constant(_repeated(parts.bias, pieces), "bias"))
+    return writer.node(
+        "Conv",
+        inputs,
+        like_replaced=True,
+        dilations=[piece.dilation for piece in pieces],
+        group=made.layer.groups,
+        kernel_shape=[piece.kernel for piece in pieces],
+        pads=[*(piece.padding[0] for piece in pieces), *(piece.padding[1] for piece in pieces)],
+        strides=[1] * len(pieces),
+    )
+
+
+def _repeated(bias: Array, pieces: Sequence[Piece]) -> Array:
+    """The bias of each output channel, for all of its residues."""
+    return np.repeat(bias, prod(len(piece.residues) for piece in pieces))
+
+
+def put(model: ModelProto, replacements: Sequence[Replacement]) -> None:
+    """The new nodes in the places of the old ones; what only the old ones used goes."""
+    for scope in reversed(scopes(model)):  # inner graphs first: outer ones copy them with their nodes
+        here = [each for each in replacements if each.graph is scope.graph]
+        if here:
+            _put(scope.graph, here)
+    for scope in scopes(model):
+        _remove_unused(scope.graph, {name for each in replacements for name in each.read})
+
+
+def _put(graph: GraphProto, replacements: Sequence[Replacement]) -> None:
+    new = {each.result: each.nodes for each in replacements}
+    for each in replacements:
+        if each.folded is not None:
+            new[each.folded.output[0]] = []
+    nodes: list[NodeProto] = []
+    for node in graph.node:
+        nodes += new.get(node.output[0], [node]) if node.output else [node]
+    _replace_nodes(graph, nodes)
+    gone = {each.result for each in replacements if each.folded is not None}
+    infos = [info for info in graph.value_info if info.name not in gone]
+    del graph.value_info[:]
+    graph.value_info.extend(infos)
+
+
+def _remove_unused(graph: GraphProto, candidates: set[str]) -> None:
+    """Remove the weights among the candidates that nothing reads any more, and nodes that only made such."""
+    while True:
+        used = uses(graph)
+        dead = [node for node in graph.node if _makes_only(node, candidates, used)]
+        if not dead:
+            break
+        candidates = candidates | {name for node in dead for name in node.input}
+        outputs = {node.output[0] for node in dead}
+        _replace_nodes(graph, [node for node in graph.node if not node.output or node.output[0] not in outputs])
+    kept = [tensor for tensor in graph.initializer if tensor.name in used or tensor.name not in candidates]
+    if len(kept) < len(graph.initializer):
+        del graph.initializer[:]
+        graph.initializer.extend(kept)
+
+
+def _makes_only(node: NodeProto, candidates: set[str], used: dict[str, int]) -> bool:
+    """Whether a node does nothing but make constants that were weights of a replaced node."""
+    if node.op_type not in ("Constant", "Identity") or not node.output:
+        return False
+    return all(name in candidates and name not in used for name in node.output)
+
+
+def _replace_nodes(graph: GraphProto, nodes: Sequence[NodeProto]) -> None:
+    del graph.node[:]
+    graph.node.extend(nodes)

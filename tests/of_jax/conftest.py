@@ -1,0 +1,20 @@
+"""JAX for tests: skipped where it is not installed, in double precision where asked for, and compiled without haste."""
+
+import pytest
+
+jax = pytest.importorskip("jax", exc_type=ModuleNotFoundError)
+
+
+@pytest.fixture
+def double():
+    """float64, which JAX has only when it is told."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def lightly_compiled():
+    """XLA's optimizations take most of the time of small tests; results differ by rounding only."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)

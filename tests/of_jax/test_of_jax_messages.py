@@ -1,0 +1,119 @@
+"""What users read when they pass something wrong together with JAX arrays: the full texts, raised before any work."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tconv
+import tconv.jax
+
+X, W = jnp.ones((2, 8, 4, 5)), jnp.ones((8, 6, 3, 3))
+CALLED = "\n  called with x=float32 (2, 8, 4, 5), w=float32 (8, 6, 3, 3)"
+DTYPES = "float16, bfloat16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64"
+
+WRONG = [
+    ({"stride": 0}, ValueError, "stride must be an integer of at least 1; got 0", ", stride=0"),
+    (
+        {"padding": 4},
+        ValueError,
+        "padding must leave at least 1 cell; (4, 4) crops coarse size 4 to fine size -2 (axis 0)",
+        ", padding=4",
+    ),
+    ({"groups": 3}, ValueError, "groups must divide the channels of x, Cin = 8; got 3", ", groups=3"),
+    (
+        {"layout": "NCHW"},
+        ValueError,
+        'layout must be one of "channels_first", "channels_last"; got \'NCHW\'',
+        ", layout='NCHW'",
+    ),
+    (
+        {"method": "gemm"},
+        ValueError,
+        'method must be one of "auto", "native", "stacked", "blocks", "phases", "columns", "taps"; got \'gemm\'',
+        ", method='gemm'",
+    ),
+    (
+        {"out": np.empty((2, 6, 6, 7), np.float32)},
+        TypeError,
+        "out must be None for JAX arrays, which are never written into",
+        ", out=float32 (2, 6, 6, 7)",
+    ),
+    ({"bias": jnp.ones(5)}, ValueError, "bias must have shape (6,); got (5,)", ", bias=float32 (5,)"),
+    (
+        {"bias": [0.0] * 6},
+        TypeError,
+        "bias must be a JAX array; got [0.0, 0.0, 0.0, 0.0, 0.0, 0.0] of type list",
+        ", bias=[0.0, 0.0, 0.0, 0.0, 0.0, 0.0]",
+    ),
+]
+
+
+@pytest.mark.parametrize("function", [tconv.jax.conv_transpose, tconv.conv_transpose])
+@pytest.mark.parametrize(("arguments", "kind", "reason", "shown"), WRONG)
+def test_wrong_arguments(function, arguments, kind, reason, shown):
+    with pytest.raises(kind) as caught:
+        function(X, W, **arguments)
+    assert str(caught.value) == f"conv_transpose: {reason}{CALLED}{shown}"
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "kind", "message"),
+    [
+        (
+            jnp.ones((2, 7, 4, 5)),
+            W,
+            ValueError,
+            "x must have 8 channels, the first size of w; got 7\n"
+            "  called with x=float32 (2, 7, 4, 5), w=float32 (8, 6, 3, 3)",
+        ),
+        (
+            X,
+            W.astype(jnp.bfloat16),
+            TypeError,
+            "w must have the dtype of x, float32; got bfloat16\n"
+            "  called with x=float32 (2, 8, 4, 5), w=bfloat16 (8, 6, 3, 3)",
+        ),
+        (
+            X.astype(jnp.complex64),
+            W,
+            TypeError,
+            f"the dtype of x must be one of {DTYPES}; got complex64\n"
+            "  called with x=complex64 (2, 8, 4, 5), w=float32 (8, 6, 3, 3)",
+        ),
+        (
+            np.ones((2, 8, 4, 5)),
+            W,
+            TypeError,
+            'x must have a dtype that JAX keeps; float64 needs jax.config "jax_enable_x64"\n'
+            "  called with x=float64 (2, 8, 4, 5), w=float32 (8, 6, 3, 3)",
+        ),
+        (
+            [1.0],
+            W,
+            TypeError,
+            "x must be a JAX array; got [1.0] of type list\n  called with x=[1.0], w=float32 (8, 6, 3, 3)",
+        ),
+        (
+            jnp.ones((2, 8, 0, 5)),
+            W,
+            ValueError,
+            "x must have no empty axis but the batch; got shape (2, 8, 0, 5)\n"
+            "  called with x=float32 (2, 8, 0, 5), w=float32 (8, 6, 3, 3)",
+        ),
+    ],
+)
+def test_wrong_arrays(x, w, kind, message):
+    with pytest.raises(kind) as caught:
+        tconv.jax.conv_transpose(x, w)
+    assert str(caught.value) == f"conv_transpose: {message}"
+
+
+def test_traced_arguments_of_the_window():
+    with pytest.raises(TypeError, match="stride must be an integer; got "):
+        jax.jit(lambda s: tconv.jax.conv_transpose(X, W, stride=s))(2)
+
+
+def test_numpy_arrays_are_not_affected():
+    with pytest.raises(ValueError, match='method must be one of "auto", "matrix"'):
+        tconv.conv_transpose(np.ones((1, 1, 3)), np.ones((1, 1, 3)), method="stacked")
