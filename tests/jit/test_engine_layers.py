@@ -70,6 +70,31 @@ def test_scratch_memory_is_bounded_for_every_set_of_instructions(name, layout, o
     assert schedule.panel + getattr(schedule, "block", 0) <= MOST_SCRATCH - 4096  # which rounding to lines may add
 
 
+#: Geometry, channels and groups of what is far apart in x, or of many channels: (written, read) of `conv`.
+FAR_APART = {
+    "many channels": (tconv.Geometry.conv((64, 512), 3, stride=2, padding=1), 64, 2048, 1),
+    "patches": (tconv.Geometry.conv((64, 64), 16, stride=16, padding=5), 64, 512, 1),
+    "dilation": (tconv.Geometry.conv((64, 64), 3, padding=24, dilation=24), 64, 1024, 1),
+    "3-D": (tconv.Geometry.conv((24, 24, 24), 9, stride=4, padding=4), 64, 256, 1),
+    "long strides": (tconv.Geometry.conv(20000, 200, stride=100), 64, 512, 1),
+    "depthwise, long rows": (tconv.Geometry.conv((100, 200000), 31, stride=16, padding=15), 2, 2, 2),
+    "depthwise, many channels": (tconv.Geometry.conv((64, 64), 7, padding=3), 2048, 2048, 2048),
+}
+
+
+@pytest.mark.parametrize("target", isa.ISAS)
+@every_operation
+@every_layout
+@pytest.mark.parametrize("name", FAR_APART)
+def test_scratch_memory_is_bounded_where_much_would_be_copied(name, layout, operation, target):
+    geometry, written, read, groups = FAR_APART[name]
+    cin, cout = (written, read) if operation == "conv" else (read, written)
+    given = problem_of(geometry, cin=cin, cout=cout, groups=groups, operation=operation)
+    for kind in choose.offered(given, layout == "channels_last", isa.ISAS[target]):
+        schedule = kind.make()
+        assert schedule.panel + schedule.block <= MOST_SCRATCH - 4096
+
+
 @needs_kernels
 @every_operation
 @every_layer

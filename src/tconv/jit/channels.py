@@ -2,7 +2,7 @@
 
 Lanes are output channels, or (channel, phase) pairs of the last axis where its stride is large: then a run of y, the
 phases of one q, is a run of lanes. In channels-last arrays a run holds (phase, channel) pairs. The pixels of a tile
-are coarse cells along the last axis, or the images where each is a single cell (`Layout.joined`).
+are the q along the last axis, or the images where each is a single cell (`Layout.joined`).
 
 A chunk is a box of q over all axes. For one tile of channels after the other, every phase and row of the chunk is
 computed into the block, and the block moved into y; channels-last results with whole channels in lanes go straight into
@@ -309,6 +309,8 @@ def make(
 
     while (at(box, part).near > PANEL // 2 or at(box, part).block > BLOCK // 2) and box[-1] > pixels:
         box[-1] = max(balanced(columns, max(pixels, box[-1] // 2 // pixels * pixels)))
+    # What one row of tiles reads may be too much to copy: far apart in x, or of many channels.
+    in_place = in_place or (in_lanes == "channels" and (layout.last or not own) and at(box, part).panel > PANEL)
     for axis in reversed(range(len(box) - 1)):
         whole = len(layout.lines[axis].span())
         while box[axis] < whole:

@@ -280,7 +280,7 @@ class ChannelTables(Tables):
         return found
 
     def _fine(self, box: tuple[range, ...]) -> list[range]:
-        """The fine positions of a chunk along each outer axis (and the last, where phases are not in lanes)."""
+        """The positions of y of a chunk along each outer axis (and the last, where phases are not in lanes)."""
         lines = s_lines = self.s.layout.lines
         if self.s.in_lanes == "phases":
             lines = s_lines[:-1]

@@ -19,6 +19,7 @@ from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.lines import Layout, Line, channels_of, layout_of, moves, phase_taps, spread_out
 from tconv.jit.pixels import PixelSchedule
+from tconv.jit.schedule import MOST_SCRATCH
 from tconv.problem import Problem
 
 Schedule: TypeAlias = PixelSchedule | ChannelSchedule | PlaneSchedule
@@ -41,6 +42,8 @@ SHORT = 1.5
 SHARED = 9
 #: From so many taps a sum on, weights no longer stay in registers; what becomes of the 2 then.
 LONG, LONG_SUMS = 25, 1.4
+#: Bytes that rounding to lines may add to scratch.
+SPARE = 4096
 #: Bytes of weights from which pixels in lanes, which read all of them for every tile of pixels, wait for memory: of
 #: `conv_transpose`, and of `conv`, where a vector of x that was loaded meets one tap only, so that x is in the way too.
 HEAVY = {"conv_transpose": 3 << 19, "conv": 3 << 17}
@@ -51,6 +54,11 @@ class Kind(NamedTuple):
 
     share: float
     make: Callable[[], Schedule]
+
+    def fits(self) -> bool:
+        """Whether what it copies leaves room in scratch for rounding to lines."""
+        made = self.make()
+        return made.panel + made.block <= MOST_SCRATCH - SPARE
 
 
 @lru_cache(maxsize=1024)
@@ -71,7 +79,8 @@ def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
     layout = layout_of(problem, channels_last)
     if layout.joined and problem.groups > 1 and (channels_last or problem.operation == "conv"):
         layout = spread_out(problem, channels_last)
-    return list(kinds(problem, layout, isa))
+    found = list(kinds(problem, layout, isa))
+    return [kind for kind in found if kind.fits()] or found
 
 
 def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:

@@ -90,7 +90,8 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
     vectors = max(1, min(2, (isa.registers // 2) // (rows * lines[-1].stride), columns // lanes))
     box = [1] * len(lines)
     limit = 32 << 10
-    box[-1] = max(balanced(columns, max(lanes, limit // problem.itemsize)))
+    strands = len(residues(lines[-1]))
+    box[-1] = max(balanced(columns, max(lanes, limit // (problem.itemsize * strands))))
     result = prod(problem.written_shape) * problem.itemsize
 
     def at(box: list[int]) -> PlaneSchedule:

@@ -15,6 +15,9 @@ ELEMENTS = {"float32": "float", "float64": "double"}
 #: cache: writing through them takes twice as long, from 4 MB on at the latest.
 STREAM_FROM = 4 << 20
 
+#: Bytes of scratch a thread at most: what plans state (`methods/jit.py`).
+MOST_SCRATCH = 4 << 20
+
 #: Terms of a sum, at most: longer ones are sums of sums, which lose less to rounding. Measured on AMD Zen 5: 512 cost
 #: 1 % of the time of layers with thousands of terms, 256 2 %, 128 4 %.
 TERMS = 512

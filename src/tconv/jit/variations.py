@@ -11,9 +11,8 @@ from tconv.jit.choose import Schedule
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import free, kind_of
 from tconv.jit.pixels import PixelSchedule
+from tconv.jit.schedule import MOST_SCRATCH
 
-#: Bytes of scratch a thread that no variation goes beyond: what plans state (`methods/jit.py`).
-MOST_SCRATCH = 4 << 20
 #: Registers that a kernel needs beside its sums.
 BESIDE = 4
 

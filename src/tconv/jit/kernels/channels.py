@@ -1,6 +1,6 @@
 """Channels in lanes: vectors run along output channels, or along (channel, phase) pairs; elements of x are broadcast.
 
-A tile is `pixels` coarse cells, `pixel` bytes apart in x, and `vectors` vectors of lanes. Its sums stay in registers:
+A tile is `pixels` cells of x, `pixel` bytes apart in x, and `vectors` vectors of lanes. Its sums stay in registers:
 
     sum[p, lane] = bias[lane] + sum over taps and input channels i of  x[i, p + shift of the tap] * w[tap, i, lane]
 

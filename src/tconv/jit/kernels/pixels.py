@@ -1,7 +1,7 @@
 """Pixels in lanes: vectors run along the innermost axis of both grids, weights are scalars.
 
 A tile is `rows` phases of the axis before the last, `channels` output channels, `phases` phases of the innermost axis
-and `vectors` vectors of coarse cells q. Its sums stay in registers:
+and `vectors` vectors of q. Its sums stay in registers:
 
     sum[a, m, b, v] = bias[m] + sum over rows of x, input channels i and shifts of  x[i, q + shift] * w[i, m, tap]
 

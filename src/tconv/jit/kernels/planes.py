@@ -1,6 +1,6 @@
 """Depthwise: one input channel a group, so that its weights stay in registers while pixels run along lanes.
 
-For row after row of coarse cells, a tile of `vectors` vectors of q makes all phases of the last axis, in `rows` phases
+For row after row of cells, a tile of `vectors` vectors of q makes all phases of the last axis, in `rows` phases
 of the axis before it, and writes them interleaved:
 
     y[a, b, q] = bias + sum over sources (rows of x) and shifts of  x[source, q + shift] * w[source, shift, a, b]
