@@ -36,10 +36,10 @@ DEPTHWISE = ("planes", "own")
 #: What runs along the lanes, by kind of schedule.
 LANES = {
     "pixels": "pixels: vectors run along the last axis of both grids, weights are broadcast",
-    "channels": "output channels: elements of x are broadcast",
-    "phases": "(channel, phase) pairs of the last axis: elements of x are broadcast",
+    "channels": "output channels: elements of {read} are broadcast",
+    "phases": "(channel, phase) pairs of the last axis: elements of {read} are broadcast",
     "planes": "pixels of one channel: its weights stay in registers",
-    "own": "channels, each with its own channel of x",
+    "own": "channels, each with its own channel of {read}",
 }
 #: The loops over a chunk, and those within a tile, from the outermost inwards; what is not named is unrolled.
 _ROWS = {
@@ -47,7 +47,7 @@ _ROWS = {
     "planes": ("phases of the outer axes", "rows", "pixels"),
 }
 _WITHIN: dict[str, tuple[str, ...]] = {
-    "pixels": ("rows of x and their taps", "input channels"),
+    "pixels": ("rows of {read} and their taps", "input channels"),
     "channels": ("taps", "input channels"),
     "phases": ("taps", "input channels"),
     "planes": (),
@@ -70,19 +70,19 @@ def describe(
     """
     kind, problem = kind_of(schedule), problem_of(schedule)
     counts = counts or counted(schedule, threads)
-    work = problem.work
+    work, read = problem.work, "x" if problem.written == "y" else "y"
     executed = 2 * counts.products
     ceiling = ceiling or assumed(schedule.lanes, threads)
     return Description(
         kind,
         f"vectors of {schedule.lanes}" if isa is None else isa.name,
         threads,
-        LANES[kind],
+        LANES[kind].format(read=read),
         _tile(schedule, None if isa is None else isa.registers),
         schedule.box,
         tuple(map(len, schedule.spans)),
         counts.pieces,
-        _order(kind, counts.tiles_outside, _parts(schedule)),
+        tuple(loop.format(read=read) for loop in _order(kind, counts.tiles_outside, _parts(schedule))),
         counts.in_place,
         schedule.panel,
         counts.direct,
@@ -96,6 +96,7 @@ def describe(
         work.bytes,
         ceiling,
         None if isa is None else _expected(schedule, isa, work, executed, ceiling),
+        read,
     )
 
 

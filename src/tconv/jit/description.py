@@ -52,11 +52,11 @@ class Description:
     whole: tuple[int, ...]  #: q of all
     pieces: int  #: of work, which threads take one after the other
     order: tuple[str, ...]  #: loops, from the outermost inwards
-    in_place: bool  #: x is read where it is
-    panel: int  #: bytes of x that a thread copies, with zeros around
-    direct: bool  #: y is written from registers
-    block: int  #: bytes of results on their way into y, of a thread
-    streaming: bool  #: y is written past the caches
+    in_place: bool  #: what is read is read where it is
+    panel: int  #: bytes of it that a thread copies, with zeros around
+    direct: bool  #: results are written from registers
+    block: int  #: bytes of results on their way, of a thread
+    streaming: bool  #: results are written past the caches
     packed: int  #: bytes of the packed weights
     scratch: int  #: bytes of panel and block, rounded up, of a thread
     tables: int  #: bytes of the program
@@ -65,6 +65,7 @@ class Description:
     bytes: int  #: x, y and the weights, each once
     ceiling: Ceiling
     share: float | None  #: of the roofline, that is expected
+    read: str  #: the name of the array that is read: x, or of `conv` y
 
     @property
     def wasted(self) -> float:
@@ -94,8 +95,8 @@ class Description:
             ("tile", _said_tile(self)),
             ("chunk", f"{by(self.box)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
             ("loops", " > ".join(self.order)),
-            ("x", "read in place" if self.in_place else f"copied into a panel of {checks.memory(self.panel)}"),
-            ("y", _said_y(self)),
+            (self.read, "read in place" if self.in_place else f"copied into a panel of {checks.memory(self.panel)}"),
+            ("y" if self.read == "x" else "x", _said_results(self)),
             ("memory", _said_memory(self)),
             ("flops", f"{self.flops:,} of use, {self.executed:,} executed ({self.wasted:.1%} in vain)"),
             ("bytes", f"{self.bytes:,} at least: {self.intensity:.1f} flops each"),
@@ -128,7 +129,7 @@ def _said_tile(d: Description) -> str:
     return f"{' x '.join(sizes)}, {checks.count(t.vectors, 'vector')} wide: sums in {t.sums}{of} registers"
 
 
-def _said_y(d: Description) -> str:
+def _said_results(d: Description) -> str:
     how = "written from registers" if d.direct else f"by way of a block of {checks.memory(d.block)}"
     return f"{how}, past the caches" if d.streaming else how
 
