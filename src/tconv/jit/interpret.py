@@ -71,15 +71,23 @@ def _during(what: str) -> Iterator[None]:
 def _pack_block(program: Program, block: Words, source: Pointer | None, packed: Pointer) -> None:
     """Rows [channel][tap][element] in whole vectors; where a row runs over, the next one begins."""
     lanes, size = program.code.lanes, packed.size
-    count, taps = block[Block.COUNT], block[Block.TAPS]
-    whole, channels = -(-len(turns(count)) // lanes) * lanes, np.arange(len(turns(block[Block.CHANNELS])))
+    count, (number, per_channel, taps) = block[Block.COUNT], _channels(block, size)
+    whole, channels = -(-len(turns(count)) // lanes) * lanes, np.arange(len(turns(number)))
     indices = _indices(program, block, len(turns(taps)), whole)
     values = np.zeros((len(channels), taps, whole), packed.memory.elements.dtype)
     if source is not None:
-        offsets = block[Block.SOURCE] + channels[:, None] * block[Block.CHANNEL] + indices[indices >= 0] * size
+        offsets = block[Block.SOURCE] + channels[:, None] * per_channel + indices[indices >= 0] * size
         values[:, indices >= 0] = source.gather(offsets)
     target = packed.at(block[Block.TARGET])
     target.write(values, (len(channels), count * size), (taps, block[Block.TAP]), (whole, size))
+
+
+def _channels(block: Words, size: int) -> tuple[int, int, int]:
+    """Input channels of a block, bytes from one to the next, and taps of each; those of one run lie side by side."""
+    channels, taps, run = block[Block.CHANNELS], block[Block.TAPS], block[Block.RUN]
+    if block[Block.INDICES] or run == taps:
+        return channels, block[Block.CHANNEL], taps
+    return len(turns(taps // run)), run * size, run
 
 
 def _indices(program: Program, block: Words, taps: int, whole: int) -> Array:

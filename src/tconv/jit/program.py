@@ -132,6 +132,9 @@ class Writer:
         self, target: int, lanes: tuple[int, int], taps: int, *, tap: int, source: int, channels: tuple[int, int]
     ) -> None:
         """Likewise for all taps of whole vectors of output channels: how many, and elements from one to the next."""
+        run = taps
+        if channels[1] == taps:  # the taps of all input channels lie side by side
+            channels, taps = (1, 0), channels[0] * taps
         words = {
             Block.TARGET: target,
             Block.SOURCE: source * self.itemsize,
@@ -139,6 +142,7 @@ class Writer:
             Block.CHANNEL: channels[1] * self.itemsize,
             Block.COUNT: lanes[0],
             Block.LANE: lanes[1] * self.itemsize,
+            Block.RUN: run,
             Block.TAPS: taps,
             Block.TAP: tap,
         }

@@ -2,13 +2,14 @@
 
 Block: offset in the packed weights, source (0: the weights, 1: the bias), its offset, input channels, bytes from one
 to the next, elements of a row, offset of its lists of indices from the start of the program, number of taps, bytes from
-the rows of a tap to those of the next, and without lists bytes from an output channel to the next. There is a list for
-each tap, of i32, filled up to whole vectors; a negative index gives zero. One input channel is read for all taps before
-the next, because their weights lie side by side. Rows of a tap are packed tightly and written in whole vectors, so that
-the last one runs over: each has a vector to spare.
+the rows of a tap to those of the next, and without lists bytes from an output channel to the next, and how many taps
+are of one input channel. There is a list for each tap, of i32, filled up to whole vectors; a negative index gives zero.
+One input channel is read for all taps before the next, because their weights lie side by side. Rows of a tap are packed
+tightly and written in whole vectors, so that the last one runs over: each has a vector to spare.
 
-Where a row is whole vectors of output channels and the taps are all of the kernel, there is no list (its
-offset is 0): squares of channels by taps are turned in registers, eight times as fast as gathering.
+Where a row is whole vectors of output channels and the taps are all of the kernel, there is no list (its offset is 0):
+squares of channels by taps are turned in registers, eight times as fast as gathering. Where the input channels of an
+output channel lie side by side, as for `conv`, their taps are one long run to it.
 
 Threads take blocks one after the other. What is returned is whether some weight is not finite: with a NaN or an Inf
 among them, kernels would spread it to cells where it meets the padding of x.
@@ -36,6 +37,7 @@ class Block(IntEnum):
     TAPS = 7
     TAP = 8
     LANE = 9
+    RUN = 10
 
 
 BLOCK_WORDS = len(Block)
@@ -168,7 +170,7 @@ def _row(
 
 def _squares(f: Function, v: Vector, block: str, source: str, target: str, tested: str) -> str:
     """All taps of whole vectors of channels; returns the sum that tests whether all of it is finite."""
-    count, taps = f.word(block, Block.COUNT), f.word(block, Block.TAPS)
+    count, taps, run = f.word(block, Block.COUNT), f.word(block, Block.TAPS), f.word(block, Block.RUN)
     row, per_tap = f.mul(count, BYTES[v.element]), f.word(block, Block.TAP)
     of_channel = f.word(block, Block.LANE)
     carried = [("ptr", source), ("ptr", target), (v.text, tested)]
@@ -179,7 +181,7 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
                 left = f.sub(taps, tap)
                 first = f.at(x, f.mul(tap, BYTES[v.element]))
                 turned, after = _turned(f, v, first, of_channel, left, so_far)
-                _spread(f, v, turned, f.at(to, f.mul(tap, per_tap)), per_tap, left)
+                _spread(f, v, turned, to, (per_tap, row), (tap, run), f.smaller(left, v.lanes))
                 f.next(after)
             after = f.results[0]
             f.next(f.at(x, f.mul(of_channel, v.lanes)), f.at(to, v.bytes), after)
@@ -200,11 +202,37 @@ def _turned(f: Function, v: Vector, source: str, of_channel: Value, left: Value,
     return interleave(f, v, rows), tested
 
 
-def _spread(f: Function, v: Vector, rows: list[str], target: str, per_tap: Value, left: Value) -> None:
-    """A vector to each of the taps that are left."""
-    buffer = f.stack(v.lanes * v.bytes)
+def _spread(
+    f: Function,
+    v: Vector,
+    rows: list[str],
+    target: str,
+    steps: tuple[Value, Value],
+    taps: tuple[Value, Value],
+    count: Value,
+) -> None:
+    """A vector to each of so many taps, from one on; behind the last of a run follows the first of the next channel."""
+    buffer, (per_tap, per_channel), (tap, run) = f.stack(v.lanes * v.bytes), steps, taps
     for number, row in enumerate(rows):
         f.vstore(v, row, buffer, number * v.bytes)
-    with f.loop(f.smaller(left, v.lanes), carried=[("ptr", target)], once=True) as (i, [to]):
+    with f.choose(f.compare("sle", f.add(tap, count), run)) as (first_run, later):
+        with first_run:
+            _to_taps(f, v, buffer, f.at(target, f.mul(tap, per_tap)), per_tap, count)
+        with later:
+            channel, of_run = (f.let(f"{how} i64 {tap}, {run}") for how in ("udiv", "urem"))
+            target = f.at(f.at(target, f.mul(channel, per_channel)), f.mul(of_run, per_tap))
+            back, left = f.sub(per_channel, f.mul(f.sub(run, 1), per_tap)), f.sub(run, of_run)
+            with f.choose(f.compare("sle", count, left)) as (within, across):
+                with within:
+                    _to_taps(f, v, buffer, target, per_tap, count)
+                with across, f.loop(count, carried=[("ptr", target), ("i64", left)], once=True) as (i, [to, ahead]):
+                    f.vstore(v, f.vload(v, f.at(buffer, f.mul(i, v.bytes))), to)
+                    ends = f.compare("eq", ahead, 1)
+                    step = f.let(f"select i1 {ends}, i64 {back}, i64 {per_tap}")
+                    f.next(f.at(to, step), f.let(f"select i1 {ends}, i64 {run}, i64 {f.sub(ahead, 1)}"))
+
+
+def _to_taps(f: Function, v: Vector, buffer: str, target: str, per_tap: Value, count: Value) -> None:
+    with f.loop(count, carried=[("ptr", target)], once=True) as (i, [to]):
         f.vstore(v, f.vload(v, f.at(buffer, f.mul(i, v.bytes))), to)
         f.next(f.at(to, per_tap))
