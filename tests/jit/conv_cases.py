@@ -104,7 +104,7 @@ CONV_EXPECTED = {f"conv, {way}" for way in (
     "pixels: several vectors", "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap",
     "planes: strands", "planes: streaming", "planes: columns cut", "planes: rows cut",
     "planes: two axes before the last two",
-    "channels: in place, cut", "own: in place, cut",
+    "channels: in place, cut", "own: in place, cut", "channels: several rows", "channels: rows left over",
     "channels: parts", "channels: parts of a tap", "channels: some taps", "channels: in place", "channels: strands",
     "channels: in place, parts", "channels: direct, part of a vector", "channels: columns cut",
     "channels: images together", "channels: several vectors", "channels: zeros around", "channels: joined",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 
 from case import Case
 from conv_cases import CONV, CONV_EXPECTED
@@ -115,7 +116,8 @@ EXPECTED = CONV_EXPECTED | {
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
     "pixels: images together", "pixels: several sizes of channels", "pixels: several vectors",
     "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap", "channels: parts of a tap",
-    "channels: some taps", "phases: parts of a tap", "phases: some taps",
+    "channels: some taps", "channels: several rows", "channels: rows left over", "phases: several rows",
+    "phases: parts of a tap", "phases: some taps",
     "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",
     "planes: rows cut", "planes: gaps",
     "channels: in place, cut", "own: in place, cut",
@@ -164,7 +166,7 @@ def _of_planes(s) -> dict[str, bool]:
 
 def _of_channels(s) -> dict[str, bool]:
     parts = s.part < s.read
-    return _long_sums(s) | {
+    return _sums(s) | {
         "parts": parts,
         "in place": s.in_place,
         "joined": s.layout.joined,
@@ -178,7 +180,7 @@ def _of_channels(s) -> dict[str, bool]:
 
 
 def _of_phases(s) -> dict[str, bool]:
-    return _long_sums(s) | {
+    return _sums(s) | {
         "parts": s.part < s.read,
         "columns cut": len(spans(s.last.span(s.origin), s.box[-1])) > 1,
         "masked taps": masked(s.last, s.origin),
@@ -189,8 +191,14 @@ def _of_phases(s) -> dict[str, bool]:
     }
 
 
-def _long_sums(s) -> dict[str, bool]:
-    return {"parts of a tap": s.terms < s.part, "some taps": s.part < s.terms < s.part * s.problem.taps}
+def _sums(s) -> dict[str, bool]:
+    of_phase = [[len(line.of_phase(b, line.span())) for b in range(line.stride)] for line in s.outer]
+    return {
+        "several rows": s.rows > 1,
+        "rows left over": any(prod(rows) % s.rows for rows in product(*of_phase)),
+        "parts of a tap": s.terms < s.part,
+        "some taps": s.part < s.terms < s.part * s.problem.taps,
+    }
 
 
 def masked(line: Line, origin: int) -> bool:

@@ -55,6 +55,7 @@ class ChannelSchedule(Chunked):
     in_place: bool  #: x is read where it is
     masks: bool  #: loads under a mask are quick
     terms: int = TERMS  #: of a sum, at most (of one tap, where that has more input channels)
+    rows: int = 1  #: rows of a tile, along the axis before the last
     own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
 
     @cached_property
@@ -243,7 +244,8 @@ class ChannelSchedule(Chunked):
         """The kernels: for each width one a variant, then those that move the block, then the copy."""
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
-            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, self.streaming)
+            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, self.streaming, rows)
+            for rows in dict.fromkeys((1, self.rows))
             for width in self.widths
             for vectors, _, last in variants
         ]
@@ -257,6 +259,8 @@ class ChannelSchedule(Chunked):
         return Code(element, self.lanes, (*kernels, copy))
 
 
+#: Rows of a tile, at most: each has an address of its own.
+MOST_ROWS = 4
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
 #: the panel itself no longer stays near. Measured on AMD Zen 5 with 1 MB of second-level cache.
 PANEL, BLOCK = 1792 << 10, 640 << 10
@@ -280,16 +284,19 @@ def make(
     runs = 1 if layout.last and in_lanes == "phases" else written
     budget = isa.registers - 4 - (not isa.fma)
     wanted = -(-run * runs // lanes)
+    of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
+    most_rows = 1 if own or layout.joined else min(MOST_ROWS, of_phase)
     best = None
     for vectors in (3, 2, 1) if isa.registers >= 32 else (2, 1):
-        pixels = min(columns, (budget + (1 if vectors == 3 and isa.broadcast else 0)) // vectors)
+        sums = (budget + (1 if vectors == 3 and isa.broadcast else 0)) // vectors
         cuts = balanced(wanted, vectors)
-        groups = balanced(columns, pixels)
-        cycles = sum(max(g * v, 8) / 2 + 0.3 * (g + v) for g in groups for v in cuts)
+        groups = balanced(columns, min(columns, sums))
+        rows = min(most_rows, sums // max(groups))
+        cycles = sum(max(rows * g * v, 8) / 2 + 0.3 * (rows * g + v) for g in groups for v in cuts) / rows
         if best is None or cycles < best[0]:
-            best = (cycles, vectors, max(groups))
+            best = (cycles, vectors, max(groups), rows)
     assert best is not None
-    _, vectors, pixels = best
+    _, vectors, pixels, rows = best
     box = [1] * len(layout.lines)
     box[-1] = columns
     # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
@@ -299,7 +306,7 @@ def make(
 
     def at(box: list[int], part: int) -> ChannelSchedule:
         sizes = (vectors, pixels, in_lanes, tuple(box), part, in_place)
-        return ChannelSchedule(problem, layout, lanes, *sizes, masks=isa.masks, own=own)
+        return ChannelSchedule(problem, layout, lanes, *sizes, masks=isa.masks, rows=rows, own=own)
 
     taps = max(len(t) for t in phase_taps(last, origin)) * prod(
         max(len(t) for t in phase_taps(line)) for line in layout.lines[:-1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import accumulate, product
+from itertools import accumulate, chain, groupby, product
 from math import prod
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from tconv.jit.channels import ChannelSchedule, LaneTile
 from tconv.jit.kernels.abi import Context, Header, Tile
@@ -19,6 +19,21 @@ T = TypeVar("T")
 GATHERED = 4096
 
 
+class Tap(NamedTuple):
+    """How a row of pixels reads: through which block of weights, under which mask (-1: none), how far along it."""
+
+    number: int
+    mask: int
+    shift: int
+
+
+class Read(NamedTuple):
+    """A row of pixels: the taps it has, each with the offset in the source of the first column, and its target."""
+
+    taps: dict[Tap, int]
+    target: int
+
+
 class ChannelTables(Tables):
     """Writes the tables of a schedule."""
 
@@ -28,7 +43,8 @@ class ChannelTables(Tables):
         super().__init__(schedule, threads, len(schedule.tiles))
         self.tiles, self.widths = schedule.tiles, schedule.widths
         self.taps, self.by_shift = phase_taps(schedule.last, schedule.origin), by_shift(schedule.last, schedule.origin)
-        self.move = len(self.widths) * len(schedule.variants)
+        self.of_rows = len(self.widths) * len(schedule.variants)  # where kernels for several rows begin
+        self.move = self.of_rows * len({1, schedule.rows})
         # Blocks of one tap of the outer axes: taps of the last axis, or shifts, some of which not all phases have.
         self.inner = range(self.s.last.kernel if self.s.in_lanes == "channels" else len(self.by_shift))
         self.masked = [n for n in self.inner if self._masked(n)]
@@ -198,66 +214,86 @@ class ChannelTables(Tables):
         """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""
         s = self.s
         for first in range(0, s.read, s.part):
-            self._compute(box, first, min(s.part, s.read - first))
+            self._compute(box, range(first, min(first + s.part, s.read)))
         if not s.direct:
             self._moves(box)
 
-    def _compute(self, box: tuple[range, ...], first: int, channels: int) -> None:
+    def _compute(self, box: tuple[range, ...], part: range) -> None:
         """The tiles of a chunk, for a part of the input channels."""
         s = self.s
         inner_phases = range(s.last.stride if s.in_lanes == "channels" else 1)
         for a in product(*(range(line.stride) for line in s.outer)):
-            valid = [line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False)]
+            images, *valid = (line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False))
+            rows = [(image, *q) for *q, image in product(*valid, images)]
             for b in inner_phases:
                 segments = s.segments(box[-1], b)
-                for q in product(*valid):
-                    for columns in segments:
-                        self._row(box, a, b, q, columns, first, channels)
+                reads = [self._read(box, a, b, q) for q in rows] if segments else []
+                for columns in segments:
+                    self._phase(box, columns, part, reads)
 
-    def _row(
-        self,
-        box: tuple[range, ...],
-        a: tuple[int, ...],
-        b: int,
-        q: tuple[int, ...],
-        columns: range,
-        first: int,
-        channels: int,
+    def _phase(self, box: tuple[range, ...], columns: range, part: range, rows: list[Read]) -> None:
+        """The tiles of one phase: of single rows, or of several for one tap of the outer axes after the other.
+
+        What is added up in one op is the same for a row whichever others are with it, so chunks change no result.
+        """
+        if self.s.rows == 1:
+            for row in rows:
+                self._tiles(box, columns, part, [row], list(row.taps), part.start > 0)
+            return
+        begun = [part.start > 0] * len(rows)
+        of_outer = [groupby(sorted(row.taps), lambda tap: tap.number // len(self.inner)) for row in rows]
+        taps_of = [{number: list(taps) for number, taps in groups} for groups in of_outer]
+        for number in sorted(set().union(*taps_of)):
+            for adds in (False, True):
+                alike = [n for n, taps in enumerate(taps_of) if number in taps and begun[n] == adds]
+                for some in _together(alike, self.s.rows):
+                    self._tiles(box, columns, part, [rows[n] for n in some], taps_of[some[0]][number], adds)
+            begun = [was or number in taps for was, taps in zip(begun, taps_of, strict=True)]
+        for n, was in enumerate(begun):
+            if not was:
+                self._tiles(box, columns, part, [rows[n]], [], False)
+
+    def _tiles(
+        self, box: tuple[range, ...], columns: range, part: range, rows: list[Read], taps: list[Tap], adds: bool
     ) -> None:
-        """The tiles of one row of pixels, or of a segment of it."""
+        """The tiles of some rows of pixels, or of a segment of them, for some taps that all of them have."""
         s, at, apart = self.s, columns.start, self.s.last.apart
-        taps = self._taps(box, a, b, q)
-        target = self._target(box, [q_ * line.stride + r for q_, line, r in zip(q, s.outer, a, strict=True)], b)
         for pixels in balanced(len(columns), s.pixels):
-            moved = at - box[-1].start
+            tile, moved = range(at, at + pixels), at - box[-1].start
+            targets = [row.target + moved * self._target_pixel() for row in rows]
+            x = [{tap: row.taps[tap] + moved * s.pixel for tap in taps} for row in rows]
             # A tap that reads nothing but the zeros beside x is left out.
-            met = [
-                (x + moved * s.pixel, tap, mask)
-                for x, tap, mask, shift in taps
-                if at * apart + shift < s.last.read and (at + pixels - 1) * apart + shift >= 0
-            ]
-            self._tile_ops(pixels, met, target + moved * self._target_pixel(), first, channels)
+            reach = range(tile.start * apart, (tile.stop - 1) * apart + 1)
+            met = [tap for tap in taps if reach.start + tap.shift < s.last.read and reach.stop + tap.shift > 0]
+            self._sums(pixels, sorted(met, key=lambda tap: tap.mask >= 0), x, targets, part, adds)
             at += pixels
 
-    def _tile_ops(self, pixels: int, taps: list[tuple[int, int, int]], target: int, first: int, channels: int) -> None:
-        """The ops of a tile: sums of so many terms each."""
-        s, adds = self.s, first > 0
-        kernel, step = self.widths.index(pixels) * len(s.variants), s.source_channel
-        for some in _cut(sorted(taps, key=lambda tap: tap[2] >= 0), max(1, s.terms // channels)):
-            at = first
-            for number in balanced(channels, s.terms):
-                words = [word for x, tap, mask in some for word in (x + at * step, tap, max(0, mask))]
-                masked = sum(mask >= 0 for *_, mask in some)
-                self.writer.op(kernel, len(some) - masked, masked, target, int(adds), number, at, *words)
+    def _sums(
+        self, pixels: int, taps: list[Tap], x: list[dict[Tap, int]], targets: list[int], part: range, adds: bool
+    ) -> None:
+        """The ops of one tile: sums of so many terms each."""
+        s = self.s
+        kernel = self.widths.index(pixels) * len(s.variants) + (self.of_rows if len(targets) > 1 else 0)
+        for some in _cut(taps, max(1, s.terms // len(part))):
+            masked, at = sum(tap.mask >= 0 for tap in some), part.start
+            for number in balanced(len(part), s.terms):
+                words = [
+                    [tap.number, max(0, tap.mask), *(row[tap] + at * s.source_channel for row in x)] for tap in some
+                ]
+                head = (len(some) - masked, masked, int(adds), number, at)
+                self.writer.op(kernel, *head, *targets, *chain.from_iterable(words))
                 at, adds = at + number, True
-        if not taps and first == 0:
-            self.writer.op(kernel, 0, 0, target, 0, channels, 0)
+        if not adds:
+            self.writer.op(kernel, 0, 0, 0, len(part), part.start, *targets)
 
-    def _taps(
-        self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]
-    ) -> list[tuple[int, int, int, int]]:
-        """For each tap: offset in the source of column box[-1].start, number of its weights, mask or -1, shift."""
-        s, found = self.s, []
+    def _read(self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]) -> Read:
+        """A row of pixels: its taps, and where it goes."""
+        o = [i * line.stride + r for i, line, r in zip(q, self.s.outer, a, strict=True)]
+        return Read(self._taps(box, a, b, q), self._target(box, o, b))
+
+    def _taps(self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]) -> dict[Tap, int]:
+        """The taps of a row, each with the offset in the source of column box[-1].start."""
+        s, found = self.s, dict[Tap, int]()
         kernel = [line.kernel for line in s.outer]
         if s.in_lanes == "channels":
             inner = [(tap, shift, -1) for tap, shift in self.taps[b]]
@@ -276,7 +312,7 @@ class ChannelTables(Tables):
             else:
                 base = s.slot(cells, box) * s.row + s.before * s.cell
             number = flat([tap for tap, _ in taps], kernel) * per_outer
-            found += [(base + shift * s.cell, number + which, mask, shift) for which, shift, mask in inner]
+            found |= {Tap(number + which, mask, shift): base + shift * s.cell for which, shift, mask in inner}
         return found
 
     def _fine(self, box: tuple[range, ...]) -> list[range]:
@@ -326,9 +362,15 @@ class ChannelTables(Tables):
             self.writer.op(self.move, number * together * position, y, together)
 
 
-def _cut(taps: list[tuple[int, int, int]], most: int) -> Iterator[list[tuple[int, int, int]]]:
+def _cut(taps: list[Tap], most: int) -> Iterator[list[Tap]]:
     """Lists of at most so many taps."""
     at = 0
     for size in balanced(len(taps), most) if taps else ():
         yield taps[at : at + size]
         at += size
+
+
+def _together(rows: list[int], most: int) -> list[list[int]]:
+    """As many rows as a tile has together, and those that are left alone."""
+    whole = len(rows) // most * most
+    return [rows[n : n + most] for n in range(0, whole, most)] + [[row] for row in rows[whole:]]

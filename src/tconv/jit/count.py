@@ -85,8 +85,8 @@ def _of_pixels(kernel: pixels.Pixels, op: Words) -> int:
 
 
 def _of_channels(kernel: channels.Channels, op: Words) -> int:
-    taps, masked, number = op[2], op[3], op[6]
-    return kernel.pixels * kernel.vectors * (taps + masked) * number
+    taps, masked, number = op[2], op[3], op[5]
+    return kernel.rows * kernel.pixels * kernel.vectors * (taps + masked) * number
 
 
 def _of_planes(kernel: planes.Planes, op: Words) -> int:

@@ -161,16 +161,17 @@ def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
         return Tile(wide, channels, phases, kernel.vectors, channels * phases * kernel.vectors, registers)
     if not isinstance(kernel, Channels) or not isinstance(schedule, ChannelSchedule):
         return Tile(0, 0, 0, 0, 0, registers)
-    sums = kernel.pixels * kernel.vectors
+    pixels = kernel.rows * kernel.pixels
+    sums = pixels * kernel.vectors
     channels = min(wide, schedule.written)
     if schedule.in_lanes == "channels":
-        return Tile(kernel.pixels, channels, 1, kernel.vectors, sums, registers)
+        return Tile(pixels, channels, 1, kernel.vectors, sums, registers)
     phases = min(wide, schedule.last.stride)
     if schedule.layout.last:
         phases = max(1, min(wide, schedule.run) // schedule.written)
     else:
         channels = max(1, min(wide // schedule.last.stride, schedule.written))
-    return Tile(kernel.pixels, channels, phases, kernel.vectors, sums, registers)
+    return Tile(pixels, channels, phases, kernel.vectors, sums, registers)
 
 
 def _order(kind: str, tiles_outside: bool, parts: int) -> tuple[str, ...]:

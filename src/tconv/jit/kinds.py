@@ -13,8 +13,8 @@ from tconv.problem import Problem
 #: The kinds by what runs along the lanes, and the fields of their schedules that are free.
 FREE = {
     "pixels": ("vectors", "channels", "rows", "box", "flat"),
-    "channels": ("vectors", "pixels", "part", "box"),
-    "phases": ("vectors", "pixels", "part", "box"),
+    "channels": ("vectors", "pixels", "rows", "part", "box"),
+    "phases": ("vectors", "pixels", "rows", "part", "box"),
     "planes": ("vectors", "box", "streaming"),
     "own": ("vectors", "pixels", "box"),
 }

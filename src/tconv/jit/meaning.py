@@ -17,7 +17,7 @@ import numpy as np
 from tconv.jit.emit import BYTES
 from tconv.jit.kernels.abi import Context, Tile
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
-from tconv.jit.kernels.channels import ROW as CHANNELS_ROW
+from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
@@ -138,25 +138,26 @@ def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) 
 
 def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     """sums[p, lane] = bias[lane], or what is in the target, + sum over taps and input channels of x * w."""
-    _, _, plain, masked, at, adds, number, first = op[:CHANNELS_HEAD]
+    _, _, plain, masked, adds, number, first, *targets = op[: CHANNELS_HEAD + kernel.rows]
     lanes, size = kernel.weights, BYTES[kernel.element]
-    written = kernel.written
     lane_of = {start + i: n * kernel.lanes + i for n, start in enumerate(kernel.starts) for i in range(kernel.lanes)}
-    lane = [lane_of[element] for element in range(written)]  # of those that hold an element, one
-    target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
-    grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (written, size)
-    bias = thread.to(Context.W, tile[Tile.BIAS]).read((lanes, size))
-    sums = np.tile(np.zeros_like(bias[lane]) if adds else bias[lane], (kernel.pixels, 1))
-    for which, (x, tap, mask) in enumerate(entries(op, CHANNELS_HEAD, plain + masked, CHANNELS_ROW)):
+    lane = [lane_of[element] for element in range(kernel.written)]  # of those that hold an element, one
+    bias = thread.to(Context.W, tile[Tile.BIAS]).read((lanes, size))[lane]
+    sums = np.tile(np.zeros_like(bias) if adds else bias, (kernel.rows, kernel.pixels, 1))
+    listed = entries(op, CHANNELS_HEAD + kernel.rows, plain + masked, CHANNELS_TAP + kernel.rows)
+    for which, (tap, mask, *x) in enumerate(listed):
         w = thread.to(Context.W, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
-        weights = w.read((number, lanes * size), (lanes, size))[:, lane]
-        here = thread.to(Context.SOURCE, x, tile[Tile.X] if kernel.own else 0)
-        added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_CHANNEL], weights)
+        weights, reached = w.read((number, lanes * size), (lanes, size))[:, lane], np.ones(len(lane), bool)
         if which >= plain:
-            reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size)) != 0
-            added = np.where(reached[lane], added, 0)
-        sums += added
-    target.write(target.read(*grid) + sums if adds else sums, *grid)
+            reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size))[lane] != 0
+        for row, offset in enumerate(x):
+            here = thread.to(Context.SOURCE, offset, tile[Tile.X] if kernel.own else 0)
+            added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_CHANNEL], weights)
+            sums[row] += np.where(reached, added, 0)
+    grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (kernel.written, size)
+    for row, at in zip(sums, targets, strict=True):
+        target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
+        target.write(target.read(*grid) + row if adds else row, *grid)
 
 
 def _channels_tap(kernel: Channels, x: Pointer, per_channel: int, w: Array) -> Array:

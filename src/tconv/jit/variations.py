@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tconv.jit.channels import ChannelSchedule
+from tconv.jit.channels import MOST_ROWS, ChannelSchedule
 from tconv.jit.choose import Schedule
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import free, kind_of
@@ -38,7 +38,9 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
     ):
         return False
     if isinstance(s, ChannelSchedule):
-        fits = s.part <= s.read and s.pixels * s.vectors <= isa.registers
+        alone = kind_of(s) == "own" or s.layout.joined
+        fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
+        fits = fits and s.rows <= (1 if alone else MOST_ROWS)
     else:
         fits = _pixels_allowed(s, isa.registers)
     return fits and s.panel + s.block <= MOST_SCRATCH
@@ -71,9 +73,12 @@ def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
 def _of_channels(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for vectors in range(1, min(4, -(-s.run * s.runs // s.lanes)) + 1):
         for pixels in dict.fromkeys((budget // vectors, (budget + 1) // vectors)):
-            yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1]))}
+            yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1])), "rows": 1}
     yield {"pixels": s.pixels - 1}
     if kind_of(s) != "own":
+        yield from (
+            {"rows": n, "pixels": min(s.pixels, budget // (n * s.vectors))} for n in (max(1, s.rows - 1), s.rows + 1)
+        )
         yield from ({"part": min(s.read, n)} for n in (s.read, 2 * s.part, -(-s.part // 2)))
 
 

@@ -1,6 +1,7 @@
 """Channels in lanes: vectors run along output channels, or along (channel, phase) pairs; elements of x are broadcast.
 
-A tile is `pixels` cells of x, `pixel` bytes apart in x, and `vectors` vectors of lanes. Its sums stay in registers:
+A tile is `rows` rows of `pixels` cells of x, `pixel` bytes apart, and `vectors` vectors of lanes. Its sums stay in
+registers:
 
     sum[p, lane] = bias[lane] + sum over taps and input channels i of  x[i, p + shift of the tap] * w[tap, i, lane]
 
@@ -9,8 +10,8 @@ of a sum: the later ones begin with zero and add what they have to the target. L
 weight of zero; such a tap is in the second list of the op and adds under a mask, so that a NaN in x stays where it
 belongs. In depthwise layers x[i, p] is a vector too.
 
-Op: kernel, bytes, taps, taps under a mask, offset of the target, whether to add to what is there, number of input
-channels, first of them, then for each tap (offset of x, tap, its mask).
+Op: kernel, bytes, taps, taps under a mask, whether to add to what is there, number of input channels, first of them,
+offset of each row of the target, then for each tap (tap, its mask, offset of x for each row).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from tconv.jit.kernels.planes import aligned
 #: How many input channels ahead weights are asked for: they come from the outer caches, or from memory, once a chunk.
 #: Measured, on AMD Zen 5: 16 to 128 are alike, 8 is too late; without, layers with 1 MB of weights or more lose 10 %.
 AHEAD = 64
-#: Words before the taps, words of a tap, and the word that says whether to add.
-HEAD, ROW, ADDS = 8, 3, 5
+#: Words before the targets of the rows, and the words of a tap before the rows of x.
+HEAD, TAP = 7, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Channels:
     last: int  #: elements that are left for the last vector
     own: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
     streaming: bool = False  #: results go past the caches, where they lie as that wants
+    rows: int = 1
 
     @property
     def weights(self) -> int:
@@ -69,89 +71,107 @@ class Channels:
 def emit(module: Module, name: str, kernel: Channels) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
-    target = f.at(f.pointer("%context", Context.TARGET), f.word("%tile", Tile.TARGET))
-    target, pixel = f.at(target, f.word("%op", 4)), f.word("%context", Context.TARGET_PIXEL)
     last = f.lanes_between(v, None, kernel.last) if kernel.partial else ""
-    sums = _begin(f, v, kernel)
-    sums, row = _taps(f, v, kernel, f.at("%op", 8 * HEAD), f.word("%op", 2), sums, masked=False)
-    masked = f.word("%op", 3)
+    adds, plain, masked = f.compare("ne", f.word("%op", 4), 0), f.word("%op", 2), f.word("%op", 3)
+    sums = _begin(f, v, kernel, adds)
+    sums, row = _taps(f, v, kernel, f.at("%op", 8 * (HEAD + kernel.rows)), plain, sums, masked=False)
     sums, _ = _taps(f, v, kernel, row, masked, sums, masked=True)
-    with f.when(f.compare("ne", f.word("%op", ADDS), 0)):
-        _store(f, v, kernel, _added(f, v, kernel, sums, target, pixel, last), target, pixel, last, streaming=False)
+    targets = _targets(f, kernel)
+    with f.when(adds):
+        _store(f, v, kernel, _added(f, v, kernel, sums, targets, last), targets, last, streaming=False)
         f.leave()
     if kernel.streaming:
-        with f.when(aligned(f, v, target)):
-            _store(f, v, kernel, sums, target, pixel, last, streaming=True)
+        with f.when(aligned(f, v, targets[0])):
+            _store(f, v, kernel, sums, targets, last, streaming=True)
             f.leave()
-    _store(f, v, kernel, sums, target, pixel, last, streaming=False)
+    _store(f, v, kernel, sums, targets, last, streaming=False)
     f.ret()
     return f
 
 
+def _targets(f: Function, kernel: Channels) -> list[str]:
+    """Where each pixel of each row goes."""
+    start = f.at(f.pointer("%context", Context.TARGET), f.word("%tile", Tile.TARGET))
+    pixel, found = f.word("%context", Context.TARGET_PIXEL), []
+    for row in range(kernel.rows):
+        target = f.at(start, f.word("%op", HEAD + row))
+        for _ in range(kernel.pixels):
+            found.append(target)
+            target = f.at(target, pixel)
+    return found
+
+
 def _store(
-    f: Function, v: Vector, kernel: Channels, sums: list[str], target: str, pixel: str, last: str, *, streaming: bool
+    f: Function, v: Vector, kernel: Channels, sums: list[str], targets: list[str], last: str, *, streaming: bool
 ) -> None:
-    for p in range(kernel.pixels):
+    for p, target in enumerate(targets):
         for vector in range(kernel.vectors):
             value, where = sums[p * kernel.vectors + vector], kernel.starts[vector] * BYTES[v.element]
             if last:
                 f.masked_store(v, value, target, last, where)
             else:
                 f.vstore(v, value, target, where, streaming=streaming)
-        target = f.at(target, pixel)
 
 
-def _added(f: Function, v: Vector, kernel: Channels, sums: list[str], target: str, pixel: str, last: str) -> list[str]:
+def _added(f: Function, v: Vector, kernel: Channels, sums: list[str], targets: list[str], last: str) -> list[str]:
     """The sums and what is in the target."""
     added = []
-    for p in range(kernel.pixels):
+    for p, target in enumerate(targets):
         for vector in range(kernel.vectors):
             where = kernel.starts[vector] * BYTES[v.element]
             there = f.masked_load(v, target, last, where) if last else f.vload(v, target, where)
             added.append(f.let(f"fadd {v.text} {there}, {sums[p * kernel.vectors + vector]}"))
-        target = f.at(target, pixel)
     return added
 
 
-def _begin(f: Function, v: Vector, kernel: Channels) -> list[str]:
+def _begin(f: Function, v: Vector, kernel: Channels, adds: str) -> list[str]:
     """The sums start with the bias of their lanes, or with zero."""
     bias = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.BIAS))
-    adds = f.compare("ne", f.word("%op", ADDS), 0)
     starts = [f.vload(v, bias, vector * v.bytes) for vector in range(kernel.vectors)]
-    return [f.let(f"select i1 {adds}, {v.text} zeroinitializer, {v.text} {s}") for s in starts] * kernel.pixels
+    chosen = [f.let(f"select i1 {adds}, {v.text} zeroinitializer, {v.text} {start}") for start in starts]
+    return chosen * (kernel.pixels * kernel.rows)
 
 
 def _taps(
     f: Function, v: Vector, kernel: Channels, row: str, count: str, sums: list[str], *, masked: bool
 ) -> tuple[list[str], str]:
     """Add what a list of taps gives; returns the sums and the address behind the list."""
-    size, context = BYTES[v.element], "%context"
+    size, context, cells = BYTES[v.element], "%context", range(kernel.rows)
     source, step = f.pointer(context, Context.SOURCE), f.word(context, Context.SOURCE_CHANNEL)
-    base = f.pointer(context, Context.W)
-    weights = f.at(f.at(base, f.word("%tile", Tile.W)), f.mul(f.word("%op", 7), kernel.weights * size))
-    per_tap, number = f.word("%tile", Tile.TAP), f.word("%op", 6)
+    weights = f.at(f.pointer(context, Context.W), f.word("%tile", Tile.W))
+    weights = f.at(weights, f.mul(f.word("%op", 6), kernel.weights * size))
+    per_tap, number = f.word("%tile", Tile.TAP), f.word("%op", 5)
+    source = f.at(source, f.word("%tile", Tile.X)) if kernel.own else source
     with f.loop(count, carried=[("ptr", row), *((v.text, s) for s in sums)]) as (_, [here, *before]):
-        x, w = f.at(source, f.word(here, 0)), f.at(weights, f.mul(f.word(here, 1), per_tap))
-        if kernel.own:
-            x = f.at(x, f.word("%tile", Tile.X))
+        x = [f.at(source, f.word(here, TAP + n)) for n in cells]
+        w = f.at(weights, f.mul(f.word(here, 0), per_tap))
         table = f.at(f.pointer(context, Context.PROGRAM), f.word("%tile", Tile.MASK)) if masked else ""
-        masks = _masks(f, v, kernel, table, f.word(here, 2)) if masked else None
-        carried = [("ptr", x), ("ptr", w), *((v.text, s) for s in before)]
-        with f.loop(number, carried=carried, once=True) as (_, [x_here, w_here, *values]):
-            lanes = [f.vload(v, w_here, vector * v.bytes) for vector in range(kernel.vectors)]
-            for vector in range(kernel.vectors):
-                f.prefetch(w_here, (AHEAD * kernel.vectors + vector) * v.bytes)
-            for p in range(kernel.pixels):
-                cell = "" if kernel.own else f.broadcast(v, x_here, p * kernel.pixel)
-                for vector, weight in enumerate(lanes):
-                    if kernel.own:
-                        cell = _own(f, v, kernel, x_here, p, vector)
-                    which = p * kernel.vectors + vector
-                    total = f.fma(v, cell, weight, values[which])
-                    values[which] = f.select(v, masks[vector], total, values[which]) if masks else total
-            f.next(f.at(x_here, step), f.at(w_here, kernel.weights * size), *values)
-        f.next(f.at(here, 8 * ROW), *f.results[2:])
+        masks = _masks(f, v, kernel, table, f.word(here, 1)) if masked else None
+        carried = [("ptr", w), *(("ptr", p) for p in x), *((v.text, s) for s in before)]
+        with f.loop(number, carried=carried, once=True) as (_, [w_here, *others]):
+            x_here, values = others[: kernel.rows], others[kernel.rows :]
+            _multiply(f, v, kernel, x_here, w_here, values, masks)
+            f.next(f.at(w_here, kernel.weights * size), *(f.at(p, step) for p in x_here), *values)
+        f.next(f.at(here, 8 * (TAP + kernel.rows)), *f.results[1 + kernel.rows :])
     return list(f.results[1:]), f.results[0]
+
+
+def _multiply(
+    f: Function, v: Vector, kernel: Channels, x: list[str], w: str, sums: list[str], masks: list[str] | None
+) -> None:
+    """One input channel: each vector of weights is loaded once and meets every cell."""
+    lanes = [f.vload(v, w, vector * v.bytes) for vector in range(kernel.vectors)]
+    for vector in range(kernel.vectors):
+        f.prefetch(w, (AHEAD * kernel.vectors + vector) * v.bytes)
+    for p in range(kernel.rows * kernel.pixels):
+        row, pixel = divmod(p, kernel.pixels)
+        cell = "" if kernel.own else f.broadcast(v, x[row], pixel * kernel.pixel)
+        for vector, weight in enumerate(lanes):
+            if kernel.own:
+                cell = _own(f, v, kernel, x[row], pixel, vector)
+            which = p * kernel.vectors + vector
+            total = f.fma(v, cell, weight, sums[which])
+            sums[which] = f.select(v, masks[vector], total, sums[which]) if masks else total
 
 
 def _own(f: Function, v: Vector, kernel: Channels, x: str, pixel: int, vector: int) -> str:
