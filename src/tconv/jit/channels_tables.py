@@ -1,22 +1,17 @@
-"""The program of a schedule with channels in lanes: its weights, chunks, copies, tiles and moves as tables."""
+"""The program of a schedule with channels in lanes: its chunks, copies, sums and moves as tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import accumulate, chain, groupby, product
+from itertools import chain, groupby, product
 from math import prod
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from tconv.jit.channels import ChannelSchedule, LaneTile
-from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.lines import by_shift, phase_taps
+from tconv.jit.channels import ChannelSchedule
+from tconv.jit.channels_weights import ChannelWeights
+from tconv.jit.kernels.abi import Context, Header
+from tconv.jit.lines import phase_taps
 from tconv.jit.program import Row, balanced, dot, flat
-from tconv.jit.tables import Tables
-
-T = TypeVar("T")
-
-#: Elements of a row of weights that are gathered before the next input channel: some pages.
-GATHERED = 4096
 
 
 class Tap(NamedTuple):
@@ -34,24 +29,14 @@ class Read(NamedTuple):
     target: int
 
 
-class ChannelTables(Tables):
+class ChannelTables(ChannelWeights):
     """Writes the tables of a schedule."""
 
-    s: ChannelSchedule
-
     def __init__(self, schedule: ChannelSchedule, threads: int) -> None:
-        super().__init__(schedule, threads, len(schedule.tiles))
-        self.tiles, self.widths = schedule.tiles, schedule.widths
-        self.taps, self.by_shift = phase_taps(schedule.last, schedule.origin), by_shift(schedule.last, schedule.origin)
+        super().__init__(schedule, threads)
+        self.widths = schedule.widths
         self.of_rows = len(self.widths) * len(schedule.variants)  # where kernels for several rows begin
         self.move = self.of_rows * len({1, schedule.rows})
-        # Blocks of one tap of the outer axes: taps of the last axis, or shifts, some of which not all phases have.
-        self.inner = range(self.s.last.kernel if self.s.in_lanes == "channels" else len(self.by_shift))
-        self.masked = [n for n in self.inner if self._masked(n)]
-        self.mask_of_tile = [n * len(self.masked) for n in accumulate(self._row_lengths(), initial=0)]
-        for tile, inner in product(self.tiles, self.masked):
-            self.writer.masks.append([float(tap >= 0) for _, tap in self._lane_taps(tile, inner)])
-        self.gathered = [(run, self._lists(run)) for run in self._alike()]
 
     def header(self) -> dict[Header, int]:
         """Where kernels read and write, and the order of loops."""
@@ -78,110 +63,6 @@ class ChannelTables(Tables):
         if s.direct:
             return s.last.pixel_step
         return s.widest * self.size * (s.last.stride if s.in_lanes == "channels" else 1)
-
-    # ---- weights
-
-    def _row_lengths(self) -> list[int]:
-        """Lanes of each tile, filled up to whole vectors."""
-        return [tile.vectors * self.s.lanes for tile in self.tiles]
-
-    def _lane_taps(self, tile: LaneTile, inner: int) -> list[tuple[int, int]]:
-        """For each lane of a tile (output channel, tap of the last axis), or (0, -1) where there is none."""
-        s = self.s
-        if s.in_lanes == "channels":
-            lanes = [(tile.run + i, inner) for i in range(tile.count)]
-        else:
-            reached = list(self.by_shift.values())[inner]
-            lanes = []
-            for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
-                b, channel = divmod(e, s.written) if s.layout.last else (e, run)
-                lanes.append((channel, reached[b]) if b in reached else (0, -1))
-        return self._whole_vectors(tile, lanes, (0, -1))
-
-    def _whole_vectors(self, tile: LaneTile, elements: list[T], none: T) -> list[T]:
-        """What the lanes of a tile hold: its elements, the last vector of which ends with them or is filled up."""
-        before = (tile.vectors - 1) * self.s.lanes
-        if self.s.direct and tile.vectors > 1:
-            return elements[:before] + elements[-self.s.lanes :]
-        return elements + [none] * (before + self.s.lanes - len(elements))
-
-    def _masked(self, inner: int) -> bool:
-        """Whether some phases have no tap at this shift."""
-        return self.s.in_lanes == "phases" and len(list(self.by_shift.values())[inner]) < self.s.last.stride
-
-    def weights(self, g: int) -> None:
-        """The packed weights of a group: the biases of all tiles, then for each tile the blocks of its taps."""
-        s, w, row, start = self.s, self.writer, self._row_lengths(), self.writer.packed
-        read, written, w_read, w_written = s.channels_of_group
-        biases = [w.reserve(w.room(1, lanes)) for lanes in row]
-        for bias, tile in zip(biases, self.tiles, strict=True):
-            w.block(bias, [self._bias_lanes(tile)], source=g * written, bias=True)
-        per_tap = [w.room(read, lanes) for lanes in row]
-        blocks = prod(line.kernel for line in s.outer) * len(self.inner)
-        places = [w.reserve(tap * blocks) for tap in per_tap]
-        source, size = self.first_weight(g), (read, w_read)
-        for run, lists in self.gathered:
-            first, tap = run[0], per_tap[run[0]]
-            if lists:
-                w.block(places[first], lists, tap=tap, source=source, channels=size)
-            else:
-                offset, lanes = source + self.tiles[first].run * w_written, (row[first], w_written)
-                w.squares(places[first], lanes, s.problem.taps, tap=tap, source=offset, channels=size)
-        for number, tile in enumerate(self.tiles if g == 0 else ()):
-            self._tile(number, tile, places[number] - start, biases[number] - start, per_tap[number])
-
-    def _whole(self, tile: LaneTile) -> bool:
-        """Whether the lanes of a tile are whole vectors of output channels, whose weights are turned in squares."""
-        return self.s.in_lanes == "channels" and tile.count == tile.vectors * self.s.lanes and self.s.masks
-
-    def _alike(self) -> Iterator[range]:
-        """Runs of tiles whose weights are gathered together: as wide as each other, some pages of a row of weights.
-
-        Tile by tile, the same lines of every input channel would be read, far apart from each other.
-        """
-        first = 0
-        while first < len(self.tiles):
-            tile, end = self.tiles[first], first + 1
-            most = first + max(1, GATHERED // (tile.vectors * self.s.lanes * max(1, len(self.inner))))
-            while end < min(most, len(self.tiles)) and self.tiles[end].vectors == tile.vectors:
-                if self._whole(tile) or self._whole(self.tiles[end]):
-                    break
-                end += 1
-            yield range(first, end)
-            first = end
-
-    def _tile(self, number: int, tile: LaneTile, weights: int, bias: int, per_tap: int) -> None:
-        s = self.s
-        y = tile.run * s.layout.y_channel + tile.first * self.size
-        self.writer.tile({
-            Tile.VARIANT: s.variant(tile),
-            Tile.W: weights,
-            Tile.BIAS: bias,
-            Tile.MASK: self.mask_of_tile[number],
-            Tile.TAP: per_tap,
-            Tile.Y: y,
-            Tile.TARGET: y if s.direct else 0,
-            Tile.X: tile.run * self.size if s.own else 0,
-            Tile.COUNT: tile.count,
-            Tile.FIRST: tile.first,
-        })  # fmt: skip
-
-    def _lists(self, run: range) -> list[list[int]]:
-        """For each block of weights of these tiles which weight each lane gets, -1 for none; nothing for squares."""
-        if self._whole(self.tiles[run[0]]):
-            return []
-        s, lists, w_written = self.s, [], self.s.channels_of_group.w_written
-        for number, base, inner in product(run, range(prod(line.kernel for line in s.outer)), self.inner):
-            lanes, taps = self._lane_taps(self.tiles[number], inner), base * s.last.kernel
-            lists.append([c * w_written + taps + tap if tap >= 0 else -1 for c, tap in lanes])
-        return lists
-
-    def _bias_lanes(self, tile: LaneTile) -> list[int]:
-        s = self.s
-        lanes = []
-        for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
-            lanes.append(e % s.written if s.layout.last and s.in_lanes == "phases" else run)
-        return self._whole_vectors(tile, lanes, -1)
 
     # ---- chunks
 
