@@ -25,7 +25,7 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.lines import Layout, channels_of, inside, phase_taps, shifts
 from tconv.jit.program import LINE, balanced, spans
-from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS, Chunked
+from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, STREAM_FROM, TERMS, Chunked
 from tconv.problem import Problem
 
 
@@ -316,8 +316,10 @@ def make(
 
     while (at(box, part).near > PANEL // 2 or at(box, part).block > BLOCK // 2) and box[-1] > pixels:
         box[-1] = max(balanced(columns, max(pixels, box[-1] // 2 // pixels * pixels)))
-    # What one row of tiles reads may be too much to copy: far apart in x, or of many channels.
-    in_place = in_place or (in_lanes == "channels" and (layout.last or not own) and at(box, part).panel > PANEL)
+    # What one row of tiles reads may be too much to copy: far apart in x, or of many channels. Channels first, it is
+    # slow to read in place, where channels may fall into few sets of the cache.
+    too_much = at(box, part).panel + BLOCK > MOST_SCRATCH
+    in_place = in_place or (in_lanes == "channels" and (layout.last or not own) and too_much)
     for axis in reversed(range(len(box) - 1)):
         whole = len(layout.lines[axis].span())
         while box[axis] < whole:
