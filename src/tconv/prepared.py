@@ -48,6 +48,16 @@ class _Ready:
             and self.setting() == self.threads
         )
 
+    def writable(self, out: Any, x: Array) -> bool:
+        """Whether kernels may write into an array while they read x. Operators share memory with nobody's array."""
+        return (
+            type(out) is np.ndarray
+            and out.shape == self.shape
+            and out.dtype == self.dtype
+            and out.flags.carray
+            and not np.may_share_memory(out, x)
+        )
+
 
 class ConvTranspose:
     """A transposed convolution prepared for many calls: weights are packed once, plans and code are kept by shape.
@@ -106,9 +116,9 @@ class ConvTranspose:
         `out` is an array for the result, with any strides, that shares no memory with x.
         """
         ready = self._ready.get(x.shape) if type(x) is np.ndarray else None
-        if ready is None or out is not None or not ready.usable(x):
+        if ready is None or not ready.usable(x) or not (out is None or ready.writable(out, x)):
             return self._call(x, out)
-        y = ready.empty(ready.shape, ready.dtype)
+        y = ready.empty(ready.shape, ready.dtype) if out is None else out
         ready.run(x.ctypes.data, ready.address, y.ctypes.data)
         return y
 
