@@ -1,6 +1,7 @@
 """`lax_conv_transpose` does what jax.lax.conv_transpose does, with whatever arguments, right or wrong."""
 
 import inspect
+import re
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +58,13 @@ def integers(*shape):
 def test_the_same_result_for_any_arguments(call):
     lhs, rhs, arguments = call
     lhs, rhs = integers(*lhs), integers(*rhs)
-    np.testing.assert_array_equal(lax_conv_transpose(lhs, rhs, **arguments), lax.conv_transpose(lhs, rhs, **arguments))
+    try:
+        wanted = lax.conv_transpose(lhs, rhs, **arguments)
+    except ValueError as refused:  # where padding would crop more than there is
+        with pytest.raises(type(refused), match=re.escape(str(refused))):
+            lax_conv_transpose(lhs, rhs, **arguments)
+        return
+    np.testing.assert_array_equal(lax_conv_transpose(lhs, rhs, **arguments), wanted)
 
 
 def test_the_same_signature():
