@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context
 from tconv.jit.kernels.rows import AHEAD, LINE, Run, copy_few
+from tconv.jit.kernels.shuffles import deinterleave
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,42 +103,3 @@ class _Row:
         for value, place in zip(self._kept(loaded), self.strands(target), strict=True):
             f.vstore(v, value, buffer)
             copy_few(f, v, buffer, place, self.rest_of_strand)
-
-
-def deinterleave(f: Function, v: Vector, whole: list[str]) -> list[str]:
-    """n vectors to n vectors: element i * n + b of the whole goes to position i of part b."""
-    n = len(whole)
-    if n == 1:
-        return whole
-    if n % 2 == 0:
-        halves = [[f.shuffle(v, a, b, lanes) for a, b in _pairs(whole)] for lanes in _even_and_odd(v)]
-        evens, odds = (deinterleave(f, v, half) for half in halves)
-        return [part for pair in zip(evens, odds, strict=True) for part in pair]
-    return [_gather_lanes(f, v, whole, b) for b in range(n)]
-
-
-def _pairs(whole: list[str]) -> list[tuple[str, str]]:
-    return list(zip(whole[0::2], whole[1::2], strict=True))
-
-
-def _even_and_odd(v: Vector) -> tuple[list[int], list[int]]:
-    """Which lanes of two vectors, side by side, lie at even places, and which at odd ones."""
-    return list(range(0, 2 * v.lanes, 2)), list(range(1, 2 * v.lanes, 2))
-
-
-def _gather_lanes(f: Function, v: Vector, whole: list[str], b: int) -> str:
-    """Part b, by one two-vector shuffle for each vector but the first."""
-    n = len(whole)
-    wanted = [divmod(lane * n + b, v.lanes) for lane in range(v.lanes)]  # (vector, lane in it) of each lane
-    current = whole[0]
-    for vector in range(1, n):
-        lanes: list[int | None] = []
-        for lane, (source, element) in enumerate(wanted):
-            if source == vector:
-                lanes.append(v.lanes + element)
-            elif source < vector:
-                lanes.append(element if vector == 1 else lane)
-            else:
-                lanes.append(None)
-        current = f.shuffle(v, current, whole[vector], lanes)
-    return current

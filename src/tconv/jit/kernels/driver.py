@@ -7,7 +7,8 @@ every element of y is computed within one piece.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from tconv.jit.emit import Function, Module
 from tconv.jit.kernels.abi import (
@@ -117,24 +118,31 @@ def _work(module: Module) -> None:
     in_place = f.compare("ne", f.word(program, Header.IN_PLACE), 0)
     direct = f.compare("ne", f.word(program, Header.DIRECT), 0)
     pieces, count = f.at(program, f.word(program, Header.PIECES)), f.word(program, Header.NUMBER_OF_PIECES)
-    head, turn, done = f.label("piece"), f.label("turn"), f.label("done")
+    with in_turn(f, f.at("%shared", 8 * NEXT_PIECE), count) as taken:
+        piece = f.at(pieces, f.mul(taken, PIECE_BYTES))
+        x = f.at(f.pointer("%shared", X), f.word(piece, Piece.X))
+        y = f.at(f.pointer("%shared", Y), f.word(piece, Piece.Y))
+        _write(f, context, Context.X, x)
+        _write(f, context, Context.Y, y)
+        _write(f, context, Context.W, f.at(f.pointer("%shared", W), f.word(piece, Piece.W)))
+        _write(f, context, Context.SOURCE, f.let(f"select i1 {in_place}, ptr {x}, ptr {scratch}"))
+        _write(f, context, Context.TARGET, f.let(f"select i1 {direct}, ptr {y}, ptr {block}"))
+        f.do(f"call void @piece(ptr {context}, ptr {program}, ptr {piece})")
+    f.ret()
+
+
+@contextmanager
+def in_turn(f: Function, counter: str, count: str) -> Iterator[str]:
+    """What a thread takes of so many, one number after the other, until a counter that all share has run out."""
+    head, turn, done = f.label("next"), f.label("turn"), f.label("done")
     f.jump(head)
     f.start(head)
-    taken = f.let(f"atomicrmw add ptr {f.at('%shared', 8 * NEXT_PIECE)}, i64 1 monotonic")
+    taken = f.let(f"atomicrmw add ptr {counter}, i64 1 monotonic")
     f.branch(f.compare("slt", taken, count), turn, done)
     f.start(turn)
-    piece = f.at(pieces, f.mul(taken, PIECE_BYTES))
-    x = f.at(f.pointer("%shared", X), f.word(piece, Piece.X))
-    y = f.at(f.pointer("%shared", Y), f.word(piece, Piece.Y))
-    _write(f, context, Context.X, x)
-    _write(f, context, Context.Y, y)
-    _write(f, context, Context.W, f.at(f.pointer("%shared", W), f.word(piece, Piece.W)))
-    _write(f, context, Context.SOURCE, f.let(f"select i1 {in_place}, ptr {x}, ptr {scratch}"))
-    _write(f, context, Context.TARGET, f.let(f"select i1 {direct}, ptr {y}, ptr {block}"))
-    f.do(f"call void @piece(ptr {context}, ptr {program}, ptr {piece})")
+    yield taken
     f.jump(head)
     f.start(done)
-    f.ret()
 
 
 def _write(f: Function, context: str, word: Context, value: str) -> None:

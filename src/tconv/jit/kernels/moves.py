@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
-from tconv.jit.kernels.pixels import interleave
 from tconv.jit.kernels.rows import copy_few
+from tconv.jit.kernels.shuffles import interleave
 
 
 @dataclass(frozen=True, slots=True)

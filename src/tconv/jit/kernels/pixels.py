@@ -25,6 +25,7 @@ from typing import TypeAlias
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.shuffles import interleave
 
 #: (shift along the innermost axis, the (a, b) it feeds), in the order of the packed weights.
 Stage: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
@@ -226,37 +227,3 @@ def store_runs(f: Function, v: Vector, runs: list[tuple[str, list[str]]], length
         with f.loop(count) as (i, _):
             offset = f.mul(i, size)
             f.store(v.element, f.load(v.element, source, offset), target, offset)
-
-
-def interleave(f: Function, v: Vector, parts: list[str]) -> list[str]:
-    """n vectors to n vectors: element i of part b goes to position i * n + b of the whole."""
-    n = len(parts)
-    if n == 1:
-        return parts
-    if n % 2 == 0:
-        evens, odds = interleave(f, v, parts[0::2]), interleave(f, v, parts[1::2])
-        return [half for even, odd in zip(evens, odds, strict=True) for half in _zip(f, v, even, odd)]
-    return [_gather_lanes(f, v, parts, j) for j in range(n)]
-
-
-def _zip(f: Function, v: Vector, a: str, b: str) -> tuple[str, str]:
-    lanes = [i for lane in range(v.lanes) for i in (lane, v.lanes + lane)]
-    return f.shuffle(v, a, b, lanes[: v.lanes]), f.shuffle(v, a, b, lanes[v.lanes :])
-
-
-def _gather_lanes(f: Function, v: Vector, parts: list[str], j: int) -> str:
-    """Vector j of the whole, by one two-vector shuffle for each part but the first."""
-    n = len(parts)
-    wanted = [divmod(j * v.lanes + lane, n) for lane in range(v.lanes)]  # (element, part) of each lane
-    current = parts[0]
-    for part in range(1, n):
-        lanes: list[int | None] = []
-        for lane, (element, source) in enumerate(wanted):
-            if source == part:
-                lanes.append(v.lanes + element)
-            elif source < part:
-                lanes.append(element if part == 1 else lane)
-            else:
-                lanes.append(None)
-        current = f.shuffle(v, current, parts[part], lanes)
-    return current

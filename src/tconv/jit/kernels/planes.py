@@ -18,7 +18,8 @@ from typing import TypeAlias
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
-from tconv.jit.kernels.pixels import Stage, interleave, store_runs
+from tconv.jit.kernels.pixels import Stage, store_runs
+from tconv.jit.kernels.shuffles import interleave
 
 #: Words before the sources.
 HEAD = 7

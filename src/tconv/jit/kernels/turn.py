@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context
-from tconv.jit.kernels.pixels import interleave
+from tconv.jit.kernels.shuffles import interleave
 
 
 @dataclass(frozen=True, slots=True)

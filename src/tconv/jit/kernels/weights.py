@@ -20,8 +20,8 @@ from __future__ import annotations
 from enum import IntEnum
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
-from tconv.jit.kernels.driver import start
-from tconv.jit.kernels.pixels import interleave
+from tconv.jit.kernels.driver import in_turn, start
+from tconv.jit.kernels.shuffles import interleave
 
 
 class Block(IntEnum):
@@ -94,18 +94,11 @@ def _work(module: Module) -> None:
     f = module.function("pack_work", [("ptr", "shared")])
     program, weights, bias, packed = (f.pointer("%shared", word) for word in (PROGRAM, WEIGHTS, BIAS, PACKED))
     blocks, count = f.pointer("%shared", BLOCKS), f.word("%shared", COUNT)
-    head, turn, done = f.label("block"), f.label("turn"), f.label("done")
-    f.jump(head)
-    f.start(head)
-    taken = f.let(f"atomicrmw add ptr {f.at('%shared', 8 * NEXT)}, i64 1 monotonic")
-    f.branch(f.compare("slt", taken, count), turn, done)
-    f.start(turn)
-    block = f.at(blocks, f.mul(taken, 8 * BLOCK_WORDS))
-    given = ", ".join(f"ptr {pointer}" for pointer in (program, block, weights, bias, packed))
-    spoiled = f.let(f"call i64 @pack_block({given})")
-    f.let(f"atomicrmw or ptr {f.at('%shared', 8 * SPOILED)}, i64 {spoiled} monotonic")
-    f.jump(head)
-    f.start(done)
+    with in_turn(f, f.at("%shared", 8 * NEXT), count) as taken:
+        block = f.at(blocks, f.mul(taken, 8 * BLOCK_WORDS))
+        given = ", ".join(f"ptr {pointer}" for pointer in (program, block, weights, bias, packed))
+        spoiled = f.let(f"call i64 @pack_block({given})")
+        f.let(f"atomicrmw or ptr {f.at('%shared', 8 * SPOILED)}, i64 {spoiled} monotonic")
     f.ret()
 
 
