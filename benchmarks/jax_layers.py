@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.methods import check_agreement
 from tconv.bench import cores, drawn, machine
 from tconv.bench.layers import Layer, public
 from tconv.bench.rounds import Effort, in_turns, with_result
@@ -167,16 +168,6 @@ def looped_seconds(layer: Layer, mode: str) -> float:
     if not grouped and not (layer.ndim > 2 and max(layer.each("stride")) > 1):
         return 0.0
     return layer.work.zero_insertion_multiplications / (LOOPED if mode == "forward" else LOOPED_GRADIENT)
-
-
-def check_agreement(results: dict[str, np.ndarray]) -> None:
-    """All give the same numbers up to rounding."""
-    names = list(results)
-    scale = np.abs(results[names[0]]).max()
-    for name in names[1:]:
-        difference = np.abs(results[name] - results[names[0]]).max()
-        if not difference <= 1e-4 * scale:
-            raise SystemExit(f"{name} and {names[0]} differ by {difference}, at values up to {scale}")
 
 
 def table(rows: list[dict[str, Any]], mode: str) -> list[str]:

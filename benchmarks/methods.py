@@ -98,7 +98,7 @@ class Caller:
 
 
 def check_agreement(results: dict[str, np.ndarray]) -> None:
-    """All methods give the same numbers up to rounding."""
+    """All give the same numbers up to rounding."""
     names = list(results)
     scale = np.abs(results[names[0]]).max()
     for name in names[1:]:
