@@ -48,5 +48,5 @@ def record(rows, skipped=None, **options):
         "versions": {"tconv": "0.1.0", "torch": "2.13.0"},
         "date": "2026-11-21",
     }
-    usual = {"threads": 1, "layout": "channels_first", "rounds": 7, "peers": ["torch"]}
+    usual = {"operation": "conv_transpose", "threads": 1, "layout": "channels_first", "rounds": 7, "peers": ["torch"]}
     return Record(machine, usual | options, skipped or {}, list(rows))

@@ -13,22 +13,27 @@ from tconv.bench import cores
 from tconv.bench.measure import difference, reference
 from tconv.bench.peers import LIBRARIES, OURS, PEERS, Case, LeftOut, compiled, jax, textbook
 from tconv.bench.peers import base as peers_base
+from tconv.problem import OPERATIONS
 
 # OpenVINO forks to look at the machine, about which JAX warns if it was imported before.
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 
 ALL = {**OURS, **PEERS}
 #: Its first compilation takes about twenty seconds; what it compiles is tested below.
-QUICK = [(peer, setting) for peer in ALL.values() if peer.name != "torch.compile" for setting in peer.settings]
+QUICK = [
+    (peer, operation, setting)
+    for peer in ALL.values()
+    if peer.name != "torch.compile"
+    for operation in OPERATIONS
+    for setting in peer.settings_for(operation)
+]
+SHAPES = {"conv_transpose": "y_shape", "conv": "x_shape", "weight_gradient": "w_shape"}
 
 
-@pytest.fixture(params=LAYERS.values(), ids=LAYERS)
-def case(request):
-    return Case.of(request.param, cores.count())
-
-
-@pytest.mark.parametrize(("peer", "setting"), QUICK, ids=lambda value: getattr(value, "name", value))
-def test_every_setting_gives_the_right_result(peer, setting, case):
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+@pytest.mark.parametrize(("peer", "operation", "setting"), QUICK, ids=lambda value: getattr(value, "name", value))
+def test_every_setting_gives_the_right_result(peer, operation, setting, layer):
+    case = Case.of(layer, cores.count(), operation=operation)
     if reason := peer.missing(case.threads):
         pytest.skip(reason)
     if (peer.name, case.layer.ndim) == ("torch.channels_last", 1):
@@ -42,14 +47,17 @@ def test_every_setting_gives_the_right_result(peer, setting, case):
     finally:
         peer.release()
     for result in results:  # the second run as well: buffers are used again
-        assert result.shape == case.layer.y_shape
+        assert result.shape == getattr(layer, SHAPES[operation])
         assert result.dtype == np.float32
         assert difference(result, reference(case)) < 1e-6
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_ours_takes_arrays_with_channels_last(name):
-    case = Case.of(small_layer(), 1, "channels_last")
+OURS_BY_OPERATION = [(name, operation) for name, peer in OURS.items() for operation in peer.operations]
+
+
+@pytest.mark.parametrize(("name", "operation"), OURS_BY_OPERATION)
+def test_ours_takes_arrays_with_channels_last(name, operation):
+    case = Case.of(small_layer(), 1, "channels_last", operation)
     call = OURS[name].prepare(case, "default")
     try:
         assert difference(call.read(call.run()), reference(case)) < 1e-6
@@ -83,7 +91,7 @@ def test_differences():
 def test_threads_and_gradient_mode_are_as_before():
     torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
     before = torch.get_num_threads(), torch.is_grad_enabled(), tconv.get_num_threads()
-    case = Case.of(small_layer(), before[0] + 1)
+    case = Case.of(small_layer(), max(before[0], before[2]) + 1)
     for name in ("torch", "torch.channels_last", "prepared", "functional"):
         ALL[name].prepare(case, "default")
         now = torch.get_num_threads(), torch.is_grad_enabled(), tconv.get_num_threads()

@@ -25,7 +25,7 @@ def test_a_record_survives_its_file(tmp_path):
     assert held["layers"][1]["failures"] == {"jax": {"channels_last": "it broke"}}
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 0}', '{"format": 1, "layers": [{}]}', "rubbish"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format": 0}', '{"format": 2, "layers": [{}]}', "rubbish"])
 def test_a_file_of_something_else_is_refused(tmp_path, text):
     path = tmp_path / "times.json"
     path.write_text(text)

@@ -19,7 +19,7 @@ def test_bench(run, tmp_path):
     code, out, err = run(*QUICK, "--json", times, "--plot", tmp_path / "chart.svg")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert f"float32, channels_first, {cores.count()} thread" in lines[2]
+    assert f"conv_transpose, float32, channels_first, {cores.count()} thread" in lines[2]
     for heading in (
         "The prepared operator, against the best peer in its best setting",
         "The functional call, against PyTorch's and against the best peer",
@@ -36,6 +36,24 @@ def test_bench(run, tmp_path):
     assert set(only.timings) == {"prepared", "functional", "torch"}
     assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
     assert run("bench", "--show", times) == (0, out, "")
+
+
+@pytest.mark.parametrize("operation", ["conv", "weight_gradient"])
+def test_gradients(run, tmp_path, operation):
+    times, chart = tmp_path / "times.json", tmp_path / "chart.svg"
+    code, out, err = run(*QUICK, "--operation", operation, "--json", times, "--plot", chart)
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[2].startswith(f"{operation}, float32, channels_first, ")
+    assert "The functional call, against PyTorch's and against the best peer" in lines
+    assert not any("prepared" in line for line in lines)
+    assert "Failed" not in lines
+    (only,) = Record.read(times).rows
+    assert {name: set(settings) for name, settings in only.timings.items()} == {
+        "functional": {"default"},
+        "torch": {"of conv_transpose", "of conv"},
+    }
+    assert chart.read_text().startswith("<?xml")
 
 
 def test_a_run_goes_on_where_it_stopped(run, tmp_path, monkeypatch):
@@ -110,7 +128,7 @@ def test_what_is_shown(run, tmp_path):
         == """\
 Abacus 3000, 2 cores, avx2, Linux x86_64, 2026-11-21
 Python 3.11.7, tconv 0.1.0, torch 2.13.0
-float32, channels_first, 1 thread, 7 rounds
+conv_transpose, float32, channels_first, 1 thread, 7 rounds
 skipped: openvino: not installed
 
 The prepared operator, against the best peer in its best setting

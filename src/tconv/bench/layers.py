@@ -100,6 +100,10 @@ class Layer:
         x, w = (rng.standard_normal(shape, dtype=np.float32) for shape in (self.x_shape, self.w_shape))
         return x, w
 
+    def gradient(self) -> NDArray[np.float32]:
+        """A gradient by y, channels first in float32: the same one every time."""
+        return np.random.default_rng(1).standard_normal(self.y_shape, dtype=np.float32)
+
     def __str__(self) -> str:
         channels = f"{self.in_channels} -> {self.out_channels} channels"
         groups = f", groups {self.groups}" if self.groups > 1 else ""

@@ -8,7 +8,6 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-import tconv
 from tconv.arguments import Layout
 from tconv.bench.layers import Layer
 from tconv.bench.machine import Ceilings, ceilings
@@ -16,7 +15,7 @@ from tconv.bench.peers.base import Call, Case, LeftOut, Peer
 from tconv.bench.peers.textbook import costs
 from tconv.bench.record import Measured, Timing
 from tconv.bench.rounds import Effort, in_turns, with_result
-from tconv.problem import Array
+from tconv.problem import Array, Operation
 
 #: A result may differ so much from the reference, at the reference's largest value: float32 sums of any order do not,
 #: bfloat16 and misplaced cells do.
@@ -44,11 +43,12 @@ def measure(
     threads: int,
     layout: Layout,
     effort: Effort,
+    operation: Operation = "conv_transpose",
     with_ceilings: bool = True,
     say: Say = lambda what: None,
 ) -> Measured:
     """All settings of all contestants on one layer."""
-    case = Case.of(layer, threads, layout)
+    case = Case.of(layer, threads, layout, operation)
     limits: list[Ceilings] = []
     footprint = layer.work.bytes
 
@@ -83,9 +83,10 @@ def get_ready(case: Case, contestants: Sequence[Peer], say: Say) -> Ready:
     expected = reference(case)
     ready = Ready({}, {}, {}, {}, {})
     for contestant in contestants:
-        for setting in contestant.settings:
+        settings = contestant.settings_for(case.operation)
+        for setting in settings:
             entry = (contestant.name, setting)
-            say(contestant.name if len(contestant.settings) == 1 else " ".join(entry))
+            say(contestant.name if len(settings) == 1 else " ".join(entry))
             try:
                 call = contestant.prepare(case, setting)
                 seconds, result = with_result(call.run)
@@ -108,8 +109,8 @@ def reference(case: Case) -> Array:
     able = {name: cost for name, cost in costs(case, "float64").items() if not isinstance(cost, str)}
     able = {name: cost for name, cost in able.items() if name != "matrix"} or able  # it is gigabytes on most layers
     method = min(able, key=lambda name: able[name].seconds)
-    x, w = case.x.astype(np.float64), case.w.astype(np.float64)
-    return tconv.conv_transpose(x, w, **case.layer.keywords, method=method)
+    first, second = (operand.astype(np.float64) for operand in case.operands)
+    return case.by_tconv(first, second, method=method)()
 
 
 def difference(result: Array, expected: Array) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tconv.bench.layers import Layer
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tconv.bench.measure import measure
 from tconv.bench.peers import OURS, PEERS, Peer
 from tconv.bench.record import Record
 from tconv.bench.rounds import Effort
+from tconv.problem import Operation
 
 #: Seconds before a turn where there is more than one thread: OpenMP's threads wait busily for a while after their work.
 PAUSE = 0.005
@@ -36,6 +37,7 @@ class Request:
     threads: int = 1
     layout: Layout = "channels_first"
     rounds: int = 7
+    operation: Operation = "conv_transpose"
 
     def chosen_layers(self) -> list[Layer]:
         """In the order of the file, or of their numbers."""
@@ -56,6 +58,7 @@ class Request:
         """What makes two runs comparable: not which layers."""
         drawn_with = {"seed": self.seed} if self.random else {}
         return {
+            "operation": self.operation,
             "threads": self.threads,
             "layout": self.layout,
             "rounds": self.rounds,
@@ -81,6 +84,8 @@ def begin(request: Request) -> tuple[Record, list[Peer]]:
     record = Record(machine.describe(), request.options(), {})
     present = []
     for contestant in request.contestants():
+        if not contestant.settings_for(request.operation):
+            continue
         if reason := contestant.missing(request.threads):
             record.skipped[contestant.name] = reason
         else:
@@ -107,6 +112,7 @@ def _measure_all(
             contestants,
             threads=request.threads,
             layout=request.layout,
+            operation=request.operation,
             effort=request.effort,
             with_ceilings="roofline" not in record.skipped,
             say=say,

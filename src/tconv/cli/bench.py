@@ -11,6 +11,7 @@ from tconv.arguments import LAYOUTS, Layout
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError
 from tconv.pictures import check_place, naming
+from tconv.problem import OPERATIONS, Operation
 
 if TYPE_CHECKING:
     from tconv.bench.record import Record
@@ -25,6 +26,9 @@ def bench(
     layers: Annotated[Given, typer.Option(metavar="A,B", help="Only these of the public layers.")] = None,
     peers: Annotated[Given, typer.Option(metavar="A,B", help="Only these peers, such as torch,onnxruntime.")] = None,
     threads: Annotated[Given, typer.Option(metavar="N", help="Cores to compute on; all if left out.")] = None,
+    operation: Annotated[
+        str, typer.Option(metavar="NAME", help="conv_transpose, or a gradient: conv (by x) or weight_gradient.")
+    ] = "conv_transpose",
     layout: Annotated[
         str, typer.Option(metavar="LAYOUT", help="Of tconv's arrays: channels_first or channels_last.")
     ] = "channels_first",
@@ -48,6 +52,7 @@ def bench(
         tconv bench --threads 1 --json times.json --plot chart.svg
         tconv bench --layers dcgan.3,unet.up4 --peers torch,onnxruntime
         tconv bench --random 100 --threads 1
+        tconv bench --operation weight_gradient --threads 1
     """
     for path in (json, plot):
         if path is not None:
@@ -59,7 +64,7 @@ def bench(
     if show is not None:
         record = _read(show)
     else:
-        record = _measured(_request(layers, peers, threads, layout, rounds, random, seed), json, resume)
+        record = _measured(_request(layers, peers, threads, operation, layout, rounds, random, seed), json, resume)
     _print(record)
     if plot is not None:
         from tconv.draw.bench import save  # matplotlib takes a while to load
@@ -69,7 +74,14 @@ def bench(
 
 
 def _request(
-    layers: Given, peers: Given, threads: Given, layout: str, rounds: str, random: Given, seed: str
+    layers: Given,
+    peers: Given,
+    threads: Given,
+    operation: str,
+    layout: str,
+    rounds: str,
+    random: Given,
+    seed: str,
 ) -> Request:
     """The options, read and checked; what they lead to is loaded only now."""
     from tconv.bench import cores
@@ -77,6 +89,8 @@ def _request(
     from tconv.bench.peers import PEERS
     from tconv.bench.run import Request
 
+    if operation not in OPERATIONS:
+        raise UsageError(f"--operation must be one of {', '.join(OPERATIONS)}; got {operation!r}")
     if layout not in LAYOUTS:
         raise UsageError(f"--layout must be {' or '.join(LAYOUTS)}; got {layout!r}")
     if layers and random:
@@ -90,6 +104,7 @@ def _request(
         threads=count if threads is None else options.integer("--threads", threads, most=count),
         layout=next(word for word in get_args(Layout) if word == layout),
         rounds=options.integer("--rounds", rounds),
+        operation=next(word for word in get_args(Operation) if word == operation),
     )
 
 

@@ -40,7 +40,8 @@ def conditions(record: Record) -> Iterator[str]:
     on, how = record.machine, record.options
     yield f"{on['processor']}, {count(on['cores'], 'core')}, {on['instructions']}, {on['system']}, {on['date']}"
     yield ", ".join([f"Python {on['python']}", *(f"{name} {version}" for name, version in on["versions"].items())])
-    yield f"float32, {how['layout']}, {count(how['threads'], 'thread')}, {count(how['rounds'], 'round')}"
+    effort = f"{count(how['threads'], 'thread')}, {count(how['rounds'], 'round')}"
+    yield f"{how['operation']}, float32, {how['layout']}, {effort}"
     for name, reason in record.skipped.items():
         yield f"skipped: {name}: {reason}"
 

@@ -16,6 +16,11 @@ WIDTH, MARGIN = 9.0, 0.35
 #: From the left edge: where bars start and how long the longest may be; the ratio stands at the right edge.
 START, LENGTH = 1.75, 4.75
 TOP, LINE, BAR = 1.35, 0.36, 0.095
+TITLES = {
+    "conv_transpose": "Transposed convolution",
+    "conv": "Its gradient by the input",
+    "weight_gradient": "Its gradient by the weights",
+}
 #: Above so many layers the ratios are drawn as a curve.
 MOST_ROWS = 40
 CURVE = 3.2
@@ -38,7 +43,7 @@ def draw(record: Record) -> Page:
         _draw_curve(page, rows)
     else:
         page = Page.blank(WIDTH, TOP + LINE * len(rows) + 0.25, DPI)
-        _head(page, record, "Transposed convolution: GFLOP/s of useful work", rows)
+        _head(page, record, f"{TITLES[record.options['operation']]}: GFLOP/s of useful work", rows)
         _draw_bars(page, rows)
     return page
 

@@ -5,29 +5,60 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ClassVar, NamedTuple
 
+import tconv
 from tconv.arguments import Layout
 from tconv.bench.layers import Layer
-from tconv.problem import Array
+from tconv.problem import Array, Operation
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer with its arrays, channels first; `layout` is that of the arrays that tconv is given."""
+    """An operation of a layer with its arrays, channels first; `layout` is that of the arrays that tconv is given."""
 
     layer: Layer
     x: Array
     w: Array
     threads: int
     layout: Layout = "channels_first"
+    operation: Operation = "conv_transpose"
 
     @classmethod
-    def of(cls, layer: Layer, threads: int, layout: Layout = "channels_first") -> Case:
+    def of(
+        cls,
+        layer: Layer,
+        threads: int,
+        layout: Layout = "channels_first",
+        operation: Operation = "conv_transpose",
+    ) -> Case:
         """With the layer's own arrays."""
-        return cls(layer, *layer.arrays(), threads, layout)
+        return cls(layer, *layer.arrays(), threads, layout, operation)
+
+    @cached_property
+    def y(self) -> Array:
+        """What the two other operations read on the fine grid: a gradient by the result of the layer."""
+        return self.layer.gradient()
+
+    @property
+    def operands(self) -> tuple[Array, Array]:
+        """The arrays that the operation takes."""
+        if self.operation == "conv_transpose":
+            return self.x, self.w
+        return (self.y, self.w) if self.operation == "conv" else (self.x, self.y)
+
+    @property
+    def writes_weights(self) -> bool:
+        """Whether the result has the shape of the weights, which is the same in every layout."""
+        return self.operation == "weight_gradient"
+
+    def by_tconv(self, first: Array, second: Array, **more: Any) -> Callable[[], Array]:
+        """tconv's function for these operands and the window of the layer."""
+        sizes = (self.layer.each("kernel"),) if self.writes_weights else ()
+        return partial(getattr(tconv, self.operation), first, second, *sizes, **self.layer.keywords, **more)
 
 
 class Call(NamedTuple):
@@ -47,11 +78,16 @@ class Peer(ABC):
     name: ClassVar[str]
     packages: ClassVar[tuple[str, ...]] = ()  #: modules that must be installed
     settings: ClassVar[tuple[str, ...]] = ("default",)
+    operations: ClassVar[tuple[Operation, ...]] = ("conv_transpose",)
 
     def missing(self, threads: int) -> str:
         """Why it cannot be measured here with this many threads; "" where it can. Imports as little as possible."""
         lacking = [name for name in self.packages if find_spec(name) is None]
         return f"{' and '.join(lacking)} not installed: pip install 'tconv[bench]'" if lacking else ""
+
+    def settings_for(self, operation: Operation) -> tuple[str, ...]:
+        """The alternatives there are to compute an operation; none where the peer is not asked for it."""
+        return self.settings if operation in self.operations else ()
 
     @abstractmethod
     def prepare(self, case: Case, setting: str) -> Call:

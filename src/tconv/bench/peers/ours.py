@@ -1,4 +1,4 @@
-"""What is compared with the peers: the prepared operator and the functional call, on NumPy arrays in either layout."""
+"""What is compared with the peers: the prepared operator and the functional calls, on NumPy arrays in either layout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 import tconv
 from tconv.bench.peers.base import Call, Case, Peer
-from tconv.problem import Array
+from tconv.problem import OPERATIONS, Array
 
 
 class Ours(Peer):
@@ -16,11 +16,10 @@ class Ours(Peer):
 
     _before: int | None = None
 
-    def start(self, case: Case) -> Array:
-        """x in the layout of the case, with these threads from now on."""
+    def start(self, case: Case) -> None:
+        """With these threads from now on."""
         self._before = self._before or tconv.get_num_threads()
         tconv.set_num_threads(case.threads)
-        return case.x if case.layout == "channels_first" else np.ascontiguousarray(np.moveaxis(case.x, 1, -1))
 
     def release(self) -> None:
         """Threads as they were."""
@@ -36,22 +35,29 @@ class Prepared(Ours):
 
     def prepare(self, case: Case, setting: str) -> Call:
         """The operator, and an array for its result."""
-        x = self.start(case)
+        self.start(case)
+        x = _in_layout(case, case.x)
         operator = tconv.ConvTranspose(case.w, **case.layer.keywords, layout=case.layout)
         out = operator(x)
         return Call(lambda: operator(x, out=out), lambda y: _read(case, y))
 
 
 class Functional(Ours):
-    """`tconv.conv_transpose`: weights as they come, a new result from each call."""
+    """`tconv.conv_transpose`, `conv` or `weight_gradient`: weights as they come, a new result from each call."""
 
     name: ClassVar[str] = "functional"
+    operations = OPERATIONS
 
     def prepare(self, case: Case, setting: str) -> Call:
-        """Only x is put in its layout."""
-        x, w, keywords = self.start(case), case.w, {**case.layer.keywords, "layout": case.layout}
-        return Call(lambda: tconv.conv_transpose(x, w, **keywords), lambda y: _read(case, y))
+        """Only x and y are put in their layout."""
+        self.start(case)
+        first, second = (each if each is case.w else _in_layout(case, each) for each in case.operands)
+        return Call(case.by_tconv(first, second, layout=case.layout), lambda result: _read(case, result))
 
 
-def _read(case: Case, y: Array) -> Array:
-    return y if case.layout == "channels_first" else np.moveaxis(y, -1, 1)
+def _in_layout(case: Case, grid: Array) -> Array:
+    return grid if case.layout == "channels_first" else np.ascontiguousarray(np.moveaxis(grid, 1, -1))
+
+
+def _read(case: Case, result: Array) -> Array:
+    return result if case.layout == "channels_first" or case.writes_weights else np.moveaxis(result, -1, 1)

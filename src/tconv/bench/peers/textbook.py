@@ -8,17 +8,18 @@ import tconv
 from tconv.bench import cores
 from tconv.bench.peers.base import Call, Case, LeftOut, Peer, as_it_is
 from tconv.checks import memory
-from tconv.methods import METHODS, Cost
+from tconv.methods import METHODS, OPERATIONS, Cost
 
 #: Beyond this expected time, or this scratch memory, a method is left out.
 MOST_SECONDS, MOST_SCRATCH = 1.0, 1 << 30
 
 
 class Textbook(Peer):
-    """`tconv.conv_transpose` with each method but the engine, on arrays with channels first."""
+    """tconv's functions with each method but the engine, on arrays with channels first."""
 
     name: ClassVar[str] = "textbook"
     settings = tuple(name for name in METHODS if name != "jit")
+    operations = OPERATIONS
     _limits: Any = None
 
     def missing(self, threads: int) -> str:
@@ -39,8 +40,7 @@ class Textbook(Peer):
         if cost.scratch > MOST_SCRATCH:
             raise LeftOut(f"takes {memory(cost.scratch)} of scratch memory")
         self._limits = self._limits or cores.hold_blas(case.threads)
-        keywords = case.layer.keywords
-        return Call(lambda: tconv.conv_transpose(case.x, case.w, **keywords, method=setting), as_it_is)
+        return Call(case.by_tconv(*case.operands, method=setting), as_it_is)
 
     def release(self) -> None:
         """The BLAS as it was."""
@@ -51,5 +51,8 @@ class Textbook(Peer):
 
 def costs(case: Case, dtype: str = "float32") -> dict[str, Cost | str]:
     """What each textbook method is expected to cost, or why it cannot run."""
-    plan = tconv.plan(case.x.shape, case.w.shape, dtype=dtype, **case.layer.keywords)
+    first, second = (operand.shape for operand in case.operands)
+    kernel = case.layer.each("kernel") if case.writes_weights else None
+    keywords = case.layer.keywords
+    plan = tconv.plan(first, second, operation=case.operation, kernel_size=kernel, dtype=dtype, **keywords)
     return {c.method: c.excluded or c.cost for c in plan.candidates if c.method in Textbook.settings}

@@ -1,10 +1,14 @@
-"""PyTorch's functional call, on contiguous and on channels_last tensors."""
+"""PyTorch's functional call and its gradients, on contiguous and on channels_last tensors."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tconv.bench.peers.base import Call, Case, LeftOut, Peer, load
+from tconv.problem import OPERATIONS, Array, Operation
 
 _FORMATS = {2: "channels_last", 3: "channels_last_3d"}
 
@@ -35,22 +39,34 @@ class TorchPeer(Peer):
 
 
 class Torch(TorchPeer):
-    """`torch.nn.functional.conv_transpose2d` and its siblings on contiguous tensors."""
+    """`torch.nn.functional.conv_transpose2d` and its siblings on contiguous tensors.
+
+    A gradient is what autograd runs for the transposed convolution, or for the convolution that has the same one,
+    whichever is faster.
+    """
 
     name: ClassVar[str] = "torch"
+    operations = OPERATIONS
+
+    def settings_for(self, operation: Operation) -> tuple[str, ...]:
+        """Two ways to a gradient, which do not always run the same code."""
+        return self.settings if operation == "conv_transpose" else ("of conv_transpose", "of conv")
 
     def prepare(self, case: Case, setting: str) -> Call:
         """The tensors share the memory of the arrays."""
-        torch, layer = self.start(case), case.layer
-        x, w = self.tensors(torch, case)
-        function = getattr(torch.nn.functional, f"conv_transpose{layer.ndim}d")
-        window = [layer.each(name) for name in ("stride", "padding", "output_padding")]
-        arguments = (x, w, None, *window, layer.groups, layer.each("dilation"))
-        return Call(lambda: function(*arguments), read)
+        torch = self.start(case)
+        tensors = [self.tensor(torch, case, operand) for operand in case.operands]
+        if case.operation == "conv_transpose":
+            return Call(_forward(torch, case, *tensors), read)
+        if setting == "of conv" and case.operation == "conv":
+            return Call(_conv(torch, case, *tensors), read)
+        shape = case.layer.w_shape if case.writes_weights else case.layer.x_shape
+        unread = self.tensor(torch, case, np.zeros(shape, np.float32))
+        return Call(_backward(torch, case, [*tensors, unread], transposed=setting != "of conv"), read)
 
-    def tensors(self, torch: Any, case: Case) -> tuple[Any, Any]:
-        """x and w."""
-        return torch.from_numpy(case.x), torch.from_numpy(case.w)
+    def tensor(self, torch: Any, case: Case, operand: Array) -> Any:
+        """x, w or y."""
+        return torch.from_numpy(operand)
 
 
 class TorchChannelsLast(Torch):
@@ -58,11 +74,41 @@ class TorchChannelsLast(Torch):
 
     name: ClassVar[str] = "torch.channels_last"
 
-    def tensors(self, torch: Any, case: Case) -> tuple[Any, Any]:
-        """x and w, copied into that order."""
-        order = memory_format(torch, case.layer.ndim)
-        x, w = super().tensors(torch, case)
-        return x.to(memory_format=order), w.to(memory_format=order)
+    def tensor(self, torch: Any, case: Case, operand: Array) -> Any:
+        """x, w or y, copied into that order."""
+        return torch.from_numpy(operand).to(memory_format=memory_format(torch, case.layer.ndim))
+
+
+def _forward(torch: Any, case: Case, x: Any, w: Any) -> Any:
+    layer = case.layer
+    function = getattr(torch.nn.functional, f"conv_transpose{layer.ndim}d")
+    window = [layer.each(name) for name in ("stride", "padding", "output_padding")]
+    return partial(function, x, w, None, *window, layer.groups, layer.each("dilation"))
+
+
+def _conv(torch: Any, case: Case, y: Any, w: Any) -> Any:
+    layer = case.layer
+    function = getattr(torch.nn.functional, f"conv{layer.ndim}d")
+    window = [layer.each(name) for name in ("stride", "padding", "dilation")]
+    return partial(function, y, w, None, *window, layer.groups)
+
+
+def _backward(torch: Any, case: Case, tensors: list[Any], *, transposed: bool) -> Any:
+    """The derivative of either operation. The last tensor is the one it is by, of which only the shape is asked."""
+    layer = case.layer
+    if case.writes_weights:
+        x, y, w = tensors
+    else:
+        y, w, x = tensors
+    stride, padding, extra, dilation = (
+        list(layer.each(name)) for name in ("stride", "padding", "output_padding", "dilation")
+    )
+    operands, extra = ((y, x), extra) if transposed else ((x, y), [0] * layer.ndim)
+    wanted = 1 if case.writes_weights else 0
+    mask = [number == wanted for number in range(3)]
+    arguments = (*operands, w, None, stride, padding, dilation, transposed, extra, layer.groups, mask)
+    function = torch.ops.aten.convolution_backward
+    return lambda: function(*arguments)[wanted]
 
 
 def memory_format(torch: Any, ndim: int) -> Any:
