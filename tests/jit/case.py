@@ -10,6 +10,7 @@ from running import problem_of
 
 from tconv import Geometry
 from tconv.jit import choose, isa
+from tconv.jit.channels import ChannelSchedule
 from tconv.jit.kinds import kind_of
 from tconv.jit.lines import layout_of, spread_out
 
@@ -24,6 +25,7 @@ class Case:
     batch: int = 1
     forced: dict[str, dict[str, Any]] = field(default_factory=dict)
     operation: str = "conv_transpose"
+    fresh: bool = False  #: schedules that can are also made to pack weights on the way
 
     def problem(self, dtype: str):
         """The problem in a dtype."""
@@ -40,5 +42,13 @@ class Case:
             for kind in choose.kinds(problem, layout, target):
                 made = kind.make()
                 yield made
+                yield from fresh(made) if self.fresh else ()
                 if not layout.joined and kind_of(made) in self.forced:
-                    yield replace(made, **self.forced[kind_of(made)])
+                    yield (forced := replace(made, **self.forced[kind_of(made)]))
+                    yield from fresh(forced) if self.fresh else ()
+
+
+def fresh(schedule) -> Iterator[ChannelSchedule]:
+    """The schedule with weights that are packed on the way, if it can."""
+    if isinstance(schedule, ChannelSchedule) and not schedule.own and schedule.problem.groups == 1:
+        yield replace(schedule, fresh=True)

@@ -19,7 +19,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from case import fresh
 from running import Truth, arrays, problem_of, shapes
+from running import given as words_of_weights
 
 import tconv
 from tconv.jit import choose, engine, isa, launch, lines
@@ -122,7 +124,10 @@ class Drawn:
         packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
         (first, count), address = program.blocks, words.ctypes.data
         weights = (given["w"].ctypes.data, given["bias"].ctypes.data)
-        assert not machine.pack(address, address + 8 * first, count, *weights, packed.ctypes.data, 1, 0)
+        if program.fresh:
+            packed = placed(words_of_weights(given["w"], given["bias"]), end)
+        else:
+            assert not machine.pack(address, address + 8 * first, count, *weights, packed.ctypes.data, 1, 0)
         addresses = (a.ctypes.data for a in (given["x"], packed, given["out"], scratch))
         launch.run(machine, address, *addresses, threads)
         self.check(given["out"])
@@ -150,6 +155,7 @@ def every(target: isa.Isa, seed: int, count: int) -> None:
         print(f"{number}: {problem}, channels_last={channels_last}", flush=True)
         layout, one = lines.spread_out(problem, channels_last), Drawn(problem, channels_last)
         schedules = [kind.make() for kind in choose.kinds(problem, layout, target)]
+        schedules += [each for schedule in schedules for each in fresh(schedule)]
         done.update(f"{problem.operation}, {kind_of(schedule)}" for schedule in schedules)
         for end in ("low", "high"):
             for schedule in schedules:

@@ -11,6 +11,7 @@ from definition import links
 import tconv
 from tconv.jit import compile as compiler
 from tconv.jit import isa, launch
+from tconv.jit.kernels.abi import Given
 from tconv.jit.lines import channels_of
 from tconv.jit.programs import program_of
 from tconv.problem import Problem
@@ -55,6 +56,13 @@ def arrays(problem: Problem, seed: int = 0, *, with_bias: bool = True):
     return x, w, bias if with_bias else None
 
 
+def given(w, bias=None) -> np.ndarray:
+    """What a program that packs weights on the way is given for packed ones."""
+    words = np.zeros(len(Given), np.int64)
+    words[Given.WEIGHTS], words[Given.BIAS] = w.ctypes.data, 0 if bias is None else bias.ctypes.data
+    return words
+
+
 class Ready:
     """A schedule compiled for an ISA, its weights packed."""
 
@@ -62,19 +70,27 @@ class Ready:
         self.problem, self.last, self.threads = problem, schedule.layout.last, threads
         self.program = program_of(schedule, threads)
         self.machine = compiler.machine(schedule.code, target)
+        self.weights = np.ascontiguousarray(w), bias  # which are read in each call where they are packed on the way
+        if self.program.fresh:
+            self.packed = given(*self.weights)
+            return
         self.packed = poisoned(self.program.packed)
         first, count = self.program.blocks
-        w = np.ascontiguousarray(w)
-        self.finite = launch.pack(
+        self.packed_finite = launch.pack(
             self.machine,
             self.program.address,
             self.program.address + 8 * first,
             count,
-            w.ctypes.data,
+            self.weights[0].ctypes.data,
             0 if bias is None else bias.ctypes.data,
             self.packed.ctypes.data,
             threads,
         )
+
+    @property
+    def finite(self) -> bool:
+        """Whether no weight is a NaN or an Inf; known after a call where they are packed on the way."""
+        return not self.packed[Given.SPOILED] if self.program.fresh else self.packed_finite
 
     def __call__(self, x) -> np.ndarray:
         """Compute y from x, both channels first, through arrays of the layout of the schedule."""

@@ -20,6 +20,7 @@ from typing import Literal
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
@@ -56,6 +57,7 @@ class ChannelSchedule(Chunked):
     masks: bool  #: loads under a mask are quick
     terms: int = TERMS  #: of a sum, at most (of one tap, where that has more input channels)
     rows: int = 1  #: rows of a tile, along the axis before the last
+    fresh: bool = False  #: weights are packed on the way: for one call, whose chunk is one
     own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
 
     @cached_property
@@ -241,7 +243,7 @@ class ChannelSchedule(Chunked):
 
     @cached_property
     def code(self) -> Code:
-        """The kernels: for each width one a variant, then those that move the block, then the copy."""
+        """The kernels: for each width one a variant, then those that move the block or pack weights, then the copy."""
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
             Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, self.streaming, rows)
@@ -255,6 +257,8 @@ class ChannelSchedule(Chunked):
             kernels.append(
                 Runs(element, self.lanes, widest, length) if phases else Transpose(element, self.lanes, widest)
             )
+        # An op calls the kernel of the variant of its tile.
+        kernels += [Fresh(element, self.lanes)] * (len(variants) if self.fresh else 0)
         copy = Turn(element, self.lanes, self.cell) if self.turned else Rows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, copy))
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.channels_weights import ChannelWeights
 from tconv.jit.kernels.abi import Context, Header
+from tconv.jit.kernels.weights import Block
 from tconv.jit.lines import phase_taps
 from tconv.jit.program import Row, balanced, dot, flat
 
@@ -37,6 +38,9 @@ class ChannelTables(ChannelWeights):
         self.widths = schedule.widths
         self.of_rows = len(self.widths) * len(schedule.variants)  # where kernels for several rows begin
         self.move = self.of_rows * len({1, schedule.rows})
+        self.pack = self.copy - len(
+            schedule.variants
+        )  # the kernels that pack weights, where they are packed on the way
 
     def header(self) -> dict[Header, int]:
         """Where kernels read and write, and the order of loops."""
@@ -44,6 +48,7 @@ class ChannelTables(ChannelWeights):
         return {
             Header.IN_PLACE: int(s.in_place),
             Header.DIRECT: int(s.direct),
+            Header.FRESH: int(s.fresh),
             Header.TILES_OUTSIDE: int(not (s.own and s.direct)),
         }
 
@@ -93,8 +98,12 @@ class ChannelTables(ChannelWeights):
 
     def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
         """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""
-        s = self.s
-        for first in range(0, s.read, s.part):
+        s, size = self.s, 8 * len(Block)
+        if s.fresh:
+            self.writer.op(self.pack, 0)  # the bias
+        for number, first in enumerate(range(0, s.read, s.part), 1):
+            if s.fresh:
+                self.writer.op(self.pack, number * size)
             self._compute(box, range(first, min(first + s.part, s.read)))
         if not s.direct:
             self._moves(box)
@@ -161,7 +170,8 @@ class ChannelTables(ChannelWeights):
                 words = [
                     [tap.number, max(0, tap.mask), *(row[tap] + at * s.source_channel for row in x)] for tap in some
                 ]
-                head = (len(some) - masked, masked, int(adds), number, at)
+                of_weights = at - part.start if s.fresh else at
+                head = (len(some) - masked, masked, int(adds), number, of_weights)
                 self.writer.op(kernel, *head, *targets, *chain.from_iterable(words))
                 at, adds = at + number, True
         if not adds:

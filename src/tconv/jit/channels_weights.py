@@ -29,6 +29,7 @@ class ChannelWeights(Tables):
         self.taps, self.by_shift = phase_taps(schedule.last, schedule.origin), by_shift(schedule.last, schedule.origin)
         # Blocks of one tap of the outer axes: taps of the last axis, or shifts, some of which not all phases have.
         self.inner = range(self.s.last.kernel if self.s.in_lanes == "channels" else len(self.by_shift))
+        self.blocks, self.window = prod(line.kernel for line in self.s.outer) * len(self.inner), 0
         self.masked = [n for n in self.inner if self._masked(n)]
         self.mask_of_tile = [n * len(self.masked) for n in accumulate(self._row_lengths(), initial=0)]
         for tile, inner in product(self.tiles, self.masked):
@@ -65,24 +66,45 @@ class ChannelWeights(Tables):
 
     def weights(self, g: int) -> None:
         """The packed weights of a group: the biases of all tiles, then for each tile the blocks of its taps."""
+        if self.s.fresh:
+            self._fresh()
+            return
         s, w, row, start = self.s, self.writer, self._row_lengths(), self.writer.packed
-        read, written, w_read, w_written = s.channels_of_group
+        read, written, w_read, _ = s.channels_of_group
         biases = [w.reserve(w.room(1, lanes)) for lanes in row]
         for bias, tile in zip(biases, self.tiles, strict=True):
             w.block(bias, [self._bias_lanes(tile)], source=g * written, bias=True)
         per_tap = [w.room(read, lanes) for lanes in row]
-        blocks = prod(line.kernel for line in s.outer) * len(self.inner)
-        places = [w.reserve(tap * blocks) for tap in per_tap]
+        places = [w.reserve(tap * self.blocks) for tap in per_tap]
         source, size = self.first_weight(g), (read, w_read)
         for run, lists in self.gathered:
-            first, tap = run[0], per_tap[run[0]]
-            if lists:
-                w.block(places[first], lists, tap=tap, source=source, channels=size)
-            else:
-                offset, lanes = source + self.tiles[first].run * w_written, (row[first], w_written)
-                w.squares(places[first], lanes, s.problem.taps, tap=tap, source=offset, channels=size)
+            first = run[0]
+            self._gather(self.tiles[first], lists, places[first], per_tap[first], source, size)
         for number, tile in enumerate(self.tiles if g == 0 else ()):
             self._tile(number, tile, places[number] - start, biases[number] - start, per_tap[number])
+
+    def _fresh(self) -> None:
+        """For each tile a block for its bias and one for each part of the input channels, into the window."""
+        s, w, read, w_read = self.s, self.writer, self.s.read, self.s.channels_of_group.w_read
+        for number, (tile, lanes) in enumerate(zip(self.tiles, self._row_lengths(), strict=True)):
+            weights, tap, first = w.room(1, lanes), w.room(s.part, lanes), len(w.blocks)
+            w.block(0, [self._bias_lanes(tile)], bias=True)
+            lists = self._lists(range(number, number + 1))
+            for start in range(0, read, s.part):
+                self._gather(tile, lists, weights, tap, start * w_read, (min(s.part, read - start), w_read))
+            self._tile(number, tile, weights, 0, tap, first)
+            self.window = max(self.window, weights + tap * self.blocks)
+
+    def _gather(
+        self, tile: LaneTile, lists: list[list[int]], target: int, tap: int, source: int, channels: tuple[int, int]
+    ) -> None:
+        """A block that fills the rows of a tile (or of some, by lists) with weights of so many input channels."""
+        if lists:
+            self.writer.block(target, lists, tap=tap, source=source, channels=channels)
+            return
+        written = self.s.channels_of_group.w_written
+        source, lanes = source + tile.run * written, (tile.vectors * self.s.lanes, written)
+        self.writer.squares(target, lanes, self.s.problem.taps, tap=tap, source=source, channels=channels)
 
     def _whole(self, tile: LaneTile) -> bool:
         """Whether the lanes of a tile are whole vectors of output channels, whose weights are turned in squares."""
@@ -104,7 +126,7 @@ class ChannelWeights(Tables):
             yield range(first, end)
             first = end
 
-    def _tile(self, number: int, tile: LaneTile, weights: int, bias: int, per_tap: int) -> None:
+    def _tile(self, number: int, tile: LaneTile, weights: int, bias: int, per_tap: int, blocks: int = 0) -> None:
         s = self.s
         y = tile.run * s.layout.y_channel + tile.first * self.size
         self.writer.tile({
@@ -118,6 +140,7 @@ class ChannelWeights(Tables):
             Tile.X: tile.run * self.size if s.own else 0,
             Tile.COUNT: tile.count,
             Tile.FIRST: tile.first,
+            Tile.BLOCKS: blocks,
         })  # fmt: skip
 
     def _lists(self, run: range) -> list[list[int]]:
@@ -125,7 +148,7 @@ class ChannelWeights(Tables):
         if self._whole(self.tiles[run[0]]):
             return []
         s, lists, w_written = self.s, [], self.s.channels_of_group.w_written
-        for number, base, inner in product(run, range(prod(line.kernel for line in s.outer)), self.inner):
+        for number, base, inner in product(run, range(self.blocks // len(self.inner)), self.inner):
             lanes, taps = self._lane_taps(self.tiles[number], inner), base * s.last.kernel
             lists.append([c * w_written + taps + tap if tap >= 0 else -1 for c, tap in lanes])
         return lists

@@ -15,7 +15,9 @@ from tconv import checks
 from tconv.jit import compile as compiler
 from tconv.jit import debug, isa, launch
 from tconv.jit.choose import Schedule, choose
+from tconv.jit.fresh import fresh_of
 from tconv.jit.isa import Isa
+from tconv.jit.kernels.abi import Given
 from tconv.jit.program import LINE, Program
 from tconv.jit.programs import program_of
 from tconv.problem import Array, Problem
@@ -48,6 +50,18 @@ class Engine:
         given = (w.ctypes.data, source, packed.ctypes.data)
         return launch.pack(self.machine, self.address, blocks, count, *given, threads)
 
+    def once(self, x: int, w: Array, bias: Array | None, y: int) -> bool:
+        """Compute y from x with contiguous weights that serve this call; returns whether all of them are finite."""
+        if not self.program.fresh:
+            packed = packed_workspace(self.program.packed)
+            if finite := self.pack(w, bias, packed):
+                self.run(x, packed.ctypes.data, y)
+            return finite
+        given = np.zeros(len(Given), np.int64)
+        given[Given.WEIGHTS], given[Given.BIAS] = w.ctypes.data, 0 if bias is None else bias.ctypes.data
+        self.run(x, given.ctypes.data, y)
+        return not given[Given.SPOILED]
+
     def run(self, x: int, packed: int, y: int) -> None:
         """Compute y from x, as `lines.py` names them, given the addresses of contiguous arrays in its layout."""
         scratch = scratch_address(self.scratch)
@@ -78,17 +92,21 @@ def limit(problem: Problem) -> str:
     return f"cannot generate kernels: {missing}" if missing else ""
 
 
-def ready(problem: Problem, channels_last: bool) -> Engine:
-    """The engine of a problem for the processor and the number of threads in use."""
+def ready(problem: Problem, channels_last: bool, *, once: bool = False) -> Engine:
+    """The engine of a problem for the processor and the number of threads in use; for `Engine.once`, or for `run`."""
     try:
-        return _ready(problem, channels_last, isa.current(), launch.setting())
+        return _ready(problem, channels_last, isa.current(), launch.setting(), once)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
 
 @lru_cache(maxsize=512)
-def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int) -> Engine:
-    made = build(choose(problem, channels_last, target), problem, target, threads)
+def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool) -> Engine:
+    chosen = choose(problem, channels_last, target)
+    fresh = fresh_of(chosen) if once else chosen
+    if once and fresh is chosen:
+        return _ready(problem, channels_last, target, threads, False)
+    made = build(fresh, problem, target, threads)
     if debug.wants("plan"):
         from tconv.jit.describe import announce
 

@@ -28,11 +28,12 @@ DTYPES: dict[str, np.dtype[Any]] = {"float": np.dtype("float32"), "double": np.d
 def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array) -> None:
     """Compute y from contiguous arrays in the layout of the program's schedule; OutOfBounds where an access is."""
     given = {Context.X: _given("x", x, program), Context.Y: _given("y", y, program)}
-    given[Context.W] = Memory("packed weights", pack(program, w, bias))
+    if not program.fresh:
+        given[Context.W] = Memory("packed weights", pack(program, w, bias))
     pieces = int(program.words[Header.PIECES])
     for number in range(int(program.words[Header.NUMBER_OF_PIECES])):
         piece = _words(program, pieces + 8 * len(Piece) * number, len(Piece))
-        _piece(program, _thread(program, piece, given), piece)
+        _piece(program, _thread(program, piece, given, (w, bias)), piece)
 
 
 def pack(program: Program, w: Array, bias: Array | None) -> Array:
@@ -40,11 +41,9 @@ def pack(program: Program, w: Array, bias: Array | None) -> Array:
     dtype = DTYPES[program.code.element]
     packed = Memory("packed weights", np.full(program.packed // dtype.itemsize, np.nan, dtype))
     first, count = program.blocks
-    for number, block in enumerate(program.words[first:][: count * BLOCK_WORDS].reshape(count, BLOCK_WORDS).tolist()):
-        given = bias if block[Block.FROM_BIAS] else w
-        source = None if given is None else Pointer(_given("bias" if given is bias else "w", given, program))
+    for number in range(count):
         with _during(f"packing, block {number}"):
-            _pack_block(program, block, source, Pointer(packed))
+            _pack_block(program, 8 * (first + number * BLOCK_WORDS), (w, bias), Pointer(packed))
     return packed.elements
 
 
@@ -68,8 +67,11 @@ def _during(what: str) -> Iterator[None]:
 # ---- weights
 
 
-def _pack_block(program: Program, block: Words, source: Pointer | None, packed: Pointer) -> None:
+def _pack_block(program: Program, at: int, given: tuple[Array, Array | None], packed: Pointer) -> None:
     """Rows [channel][tap][element] in whole vectors; where a row runs over, the next one begins."""
+    block = _words(program, at, BLOCK_WORDS)
+    array, name = (given[1], "bias") if block[Block.FROM_BIAS] else (given[0], "w")
+    source = None if array is None else Pointer(_given(name, array, program))
     lanes, size = program.code.lanes, packed.size
     count, (number, per_channel, taps) = block[Block.COUNT], _channels(block, size)
     whole, channels = -(-len(turns(count)) // lanes) * lanes, np.arange(len(turns(number)))
@@ -111,14 +113,17 @@ def _words(program: Program, at: int, count: int) -> Words:
     return found
 
 
-def _thread(program: Program, piece: Words, given: Mapping[Context, Memory]) -> Thread:
+def _thread(
+    program: Program, piece: Words, given: Mapping[Context, Memory], weights: tuple[Array, Array | None]
+) -> Thread:
     """The context in which a thread does a piece."""
     dtype, words = DTYPES[program.code.element], program.words
     scratch = np.full(int(words[Header.SCRATCH]) // dtype.itemsize, np.nan, dtype)
-    panel, block = np.split(scratch, [int(words[Header.BLOCK]) // dtype.itemsize])
+    starts = [int(words[word]) // dtype.itemsize for word in (Header.BLOCK, Header.WINDOW)]
+    panel, block, window = np.split(scratch, starts)
     pointers = {
         Context.X: Pointer(given[Context.X], piece[Piece.X]),
-        Context.W: Pointer(given[Context.W], piece[Piece.W]),
+        Context.W: Pointer(Memory("window", window)) if program.fresh else Pointer(given[Context.W], piece[Piece.W]),
         Context.Y: Pointer(given[Context.Y], piece[Piece.Y]),
         Context.PANEL: Pointer(Memory("panel", panel)),
         Context.BLOCK: Pointer(Memory("block", block)),
@@ -127,7 +132,11 @@ def _thread(program: Program, piece: Words, given: Mapping[Context, Memory]) -> 
     pointers[Context.SOURCE] = pointers[Context.X if words[Header.IN_PLACE] else Context.PANEL]
     pointers[Context.TARGET] = pointers[Context.Y if words[Header.DIRECT] else Context.BLOCK]
     sizes = _words(program, 8 * Header.SIZES, len(SIZES))
-    return Thread(pointers, dict(zip(SIZES, sizes, strict=True)))
+    return Thread(
+        pointers,
+        dict(zip(SIZES, sizes, strict=True)),
+        lambda at: _pack_block(program, at, weights, pointers[Context.W]),
+    )
 
 
 def _piece(program: Program, thread: Thread, piece: Words) -> None:

@@ -20,6 +20,7 @@ from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
+from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import HEAD as PIXELS_HEAD
 from tconv.jit.kernels.pixels import ROW as PIXELS_ROW
@@ -41,6 +42,7 @@ class Thread:
 
     pointers: Mapping[Context, Pointer]
     sizes: Mapping[Context, int]
+    pack: Callable[[int], None]  #: a block of weights, given where it lies in the program, into W
 
     def to(self, where: Context, *offsets: int) -> Pointer:
         """The place so many bytes behind one of its addresses."""
@@ -255,6 +257,14 @@ def turn(kernel: Turn, thread: Thread, op: Words, tile: Words) -> None:
     panel.write(vectors, *zip(vectors.shape, steps, strict=True))
 
 
+# ---- weights
+
+
+def fresh(kernel: Fresh, thread: Thread, op: Words, tile: Words) -> None:
+    """A block of the weights of a tile into the window."""
+    thread.pack(tile[Tile.BLOCKS] + op[2])
+
+
 #: What each kernel does.
 MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Pixels: pixels,
@@ -267,4 +277,5 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Comb: comb,
     Split: split,
     Turn: turn,
+    Fresh: fresh,
 }

@@ -35,6 +35,11 @@ class Program:
         """Where the words lie."""
         return int(self.words.ctypes.data)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether weights are packed on the way: `run` is then given the words of `abi.Given` for packed ones."""
+        return bool(self.words[Header.FRESH])
+
 
 class Row(NamedTuple):
     """A row of x for the panel: offsets of its first element, elements, and zeros on both sides."""
@@ -149,11 +154,17 @@ class Writer:
         self.blocks.append((words, ()))
 
     def finish(
-        self, code: Code, header: dict[Header, int], sizes: dict[Context, int], panel: int, block: int
+        self,
+        code: Code,
+        header: dict[Header, int],
+        sizes: dict[Context, int],
+        panel: int,
+        block: int,
+        window: int = 0,
     ) -> Program:
-        """Put everything into one array; `panel` and `block` are the bytes of the two parts of scratch."""
-        panel, block = (-(-size // LINE) * LINE for size in (panel, block))
-        scratch = panel + block
+        """Put everything into one array; `panel`, `block` and `window` are the bytes of the parts of scratch."""
+        panel, block, window = (-(-size // LINE) * LINE for size in (panel, block, window))
+        scratch = panel + block + window
         # An odd number of cache lines between threads keeps their scratch out of the same sets.
         scratch += LINE * (1 + (scratch // LINE) % 2)
         parts: list[NDArray[np.int64]] = [np.zeros(HEADER_WORDS + TILE_BYTES // 8, np.int64)]
@@ -170,10 +181,7 @@ class Writer:
         head[Header.NUMBER_OF_PIECES] = len(self.pieces) // len(Piece)
         head[Header.OPS] = append(np.array(self.ops, np.int64))
         masks = append(_as_words(np.array(list(chain.from_iterable(self.masks)), f"f{self.itemsize}")))
-        tiles = np.array(self.tiles, np.int64).reshape(-1, len(Tile))
-        tiles[:, Tile.MASK] = masks + tiles[:, Tile.MASK] * self.itemsize
-        head[Header.TILES] = append(tiles.reshape(-1))
-        head[Header.SCRATCH], head[Header.BLOCK] = scratch, panel
+        head[Header.SCRATCH], head[Header.BLOCK], head[Header.WINDOW] = scratch, panel, panel + block
         blocks = np.array([[words.get(w, 0) for w in Block] for words, _ in self.blocks], np.int64)
         lists: dict[tuple[int, ...], int] = {}
         for row, (_, indices) in zip(blocks, self.blocks, strict=True):
@@ -183,6 +191,10 @@ class Writer:
                 lists[indices] = append(_as_words(np.array(indices, np.int32)))
             row[Block.INDICES] = lists[indices]
         at = append(blocks.reshape(-1)) // 8
+        tiles = np.array(self.tiles, np.int64).reshape(-1, len(Tile))
+        tiles[:, Tile.MASK] = masks + tiles[:, Tile.MASK] * self.itemsize
+        tiles[:, Tile.BLOCKS] = 8 * (at + tiles[:, Tile.BLOCKS] * len(Block))
+        head[Header.TILES] = append(tiles.reshape(-1))
         for word, value in head.items():
             parts[0][word] = value
         for number, size in enumerate(SIZES):

@@ -19,10 +19,18 @@ class Tables(ABC):
     s: Any
     #: Bytes of an element.
     size: int
+    #: Bytes of scratch for weights that are packed on the way.
+    window = 0
 
     def __init__(self, schedule: Any, threads: int, tiles: int) -> None:
         problem = schedule.problem
-        box = finer(schedule.box, [len(span) for span in schedule.spans], problem.groups * tiles, threads)
+        # Weights that are packed on the way would be so for every chunk.
+        fresh = getattr(schedule, "fresh", False)
+        box = (
+            schedule.box
+            if fresh
+            else finer(schedule.box, [len(span) for span in schedule.spans], problem.groups * tiles, threads)
+        )
         self.s = replace(schedule, box=box)
         self.threads, self.number_of_tiles, self.size = threads, tiles, problem.itemsize
         self.writer = Writer(self.size, schedule.lanes)
@@ -73,7 +81,7 @@ class Tables(ABC):
             x, y, *ops = chunk
             words = [x + g * s.layout.x_group, g * group, y + g * s.layout.y_group, *ops, part.start, part.stop]
             self.writer.piece(dict(zip(Piece, words, strict=True)))
-        return self.writer.finish(self.code, self.header(), self.sizes(), s.panel, s.block)
+        return self.writer.finish(self.code, self.header(), self.sizes(), s.panel, s.block, self.window)
 
     def _chunks(self) -> Iterator[tuple[int, ...]]:
         """For each chunk its offsets in x and y, its copies and its ops.

@@ -52,18 +52,16 @@ class Jit(Method):
         read, written = (x, y) if problem.written == "y" else (y, x)
         last, first = engine.is_channels_last(written), written.flags.c_contiguous
         channels_last = last and not (first and engine.is_channels_first(read))
-        ready = engine.ready(problem, channels_last)
-        packed = engine.packed_workspace(ready.program.packed)
-        if not ready.pack(np.ascontiguousarray(w), bias, packed):
-            # Kernels would multiply the zeros around x by a NaN or an Inf.
+        ready = engine.ready(problem, channels_last, once=True)
+        target = written if channels_last or first else np.empty(written.shape, written.dtype)
+        # Names for the copies, which must live until the kernels are done.
+        read, weights = _in_layout(read, channels_last), np.ascontiguousarray(w)
+        if not ready.once(read.ctypes.data, weights, bias, target.ctypes.data):
+            # Kernels multiply the zeros around x by a NaN or an Inf.
             run_tap_by_tap(problem, x, w, y)
             if bias is not None:
                 add_bias(written, bias)
-            return
-        target = written if channels_last or first else np.empty(written.shape, written.dtype)
-        read = _in_layout(read, channels_last)  # a name for the copy, which must live until the kernels are done
-        ready.run(read.ctypes.data, packed.ctypes.data, target.ctypes.data)
-        if target is not written:
+        elif target is not written:
             written[...] = target
 
 

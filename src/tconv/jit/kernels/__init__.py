@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from tconv.jit.emit import Module, Vector
-from tconv.jit.kernels import channels, comb, driver, moves, pixels, planes, rows, split, turn, weights
+from tconv.jit.kernels import channels, comb, driver, fresh, moves, pixels, planes, rows, split, turn, weights
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
+from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
@@ -17,7 +18,7 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
 
-Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Stream | Rows | Comb | Split | Turn
+Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Stream | Rows | Comb | Split | Turn | Fresh
 _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
@@ -29,6 +30,7 @@ _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Comb: comb.emit,
     Split: split.emit,
     Turn: turn.emit,
+    Fresh: fresh.emit,
 }
 
 

@@ -29,11 +29,12 @@ class Context(_Words):
     """Words of a thread's context: addresses first, then sizes, copied from the header."""
 
     X = auto()  #: x of the image and group at hand
-    W = auto()  #: packed weights of the group
+    W = auto()  #: packed weights of the group, or the window
     Y = auto()  #: y of the image and group
     PANEL = auto()  #: scratch for rows of x
     BLOCK = auto()  #: scratch for results on their way into y
     PROGRAM = auto()  #: the program itself
+    GIVEN = auto()  #: what `run` is given for packed weights: those, or the words of `Given`
     SOURCE = auto()  #: what kernels read x from: PANEL or X
     TARGET = auto()  #: what kernels write to: BLOCK or Y
     COPIED = auto()  #: how often a copy repeats its rows, one channel further each time
@@ -64,6 +65,8 @@ class Header(_Words):
     IN_PLACE = auto()  #: 1: SOURCE is X, not PANEL
     DIRECT = auto()  #: 1: TARGET is Y, not BLOCK
     TILES_OUTSIDE = auto()  #: 1: all ops for one tile, then the next; 0: all tiles for one op
+    FRESH = auto()  #: 1: weights are packed on the way, into the window; 0: they come packed
+    WINDOW = auto()  #: where the window begins within the scratch of a thread
     SIZES = auto()  #: the first of the sizes of a context
 
 
@@ -97,9 +100,18 @@ class Tile(_Words):
     X = auto()  #: its first channel in SOURCE, in depthwise layers with channels in lanes
     COUNT = auto()  #: how many output channels it has
     FIRST = auto()  #: its first element within a run of y
+    BLOCKS = auto()  #: the first of its blocks of weights, within the program, where weights are packed on the way
 
 
 PIECE_BYTES, TILE_BYTES = 8 * len(Piece), 8 * len(Tile)
+
+
+class Given(_Words):
+    """What stands for packed weights where they are packed on the way."""
+
+    WEIGHTS = auto()
+    BIAS = auto()  #: 0 without one
+    SPOILED = auto()  #: set to 1 where a weight is not finite
 
 
 class Op(_Words):

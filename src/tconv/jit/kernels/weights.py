@@ -165,7 +165,7 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
     """All taps of whole vectors of channels; returns the sum that tests whether all of it is finite."""
     count, taps, run = f.word(block, Block.COUNT), f.word(block, Block.TAPS), f.word(block, Block.RUN)
     row, per_tap = f.mul(count, BYTES[v.element]), f.word(block, Block.TAP)
-    of_channel = f.word(block, Block.LANE)
+    of_channel, ahead = f.word(block, Block.LANE), f.mul(f.word(block, Block.CHANNEL), AHEAD)
     carried = [("ptr", source), ("ptr", target), (v.text, tested)]
     with f.loop(f.word(block, Block.CHANNELS), carried=carried, once=True) as (_, [here, there, before]):
         inner = [("ptr", here), ("ptr", there), (v.text, before)]
@@ -173,7 +173,7 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
             with f.loop(taps, step=v.lanes, carried=[(v.text, sofar)], once=True) as (tap, [so_far]):
                 left = f.sub(taps, tap)
                 first = f.at(x, f.mul(tap, BYTES[v.element]))
-                turned, after = _turned(f, v, first, of_channel, left, so_far)
+                turned, after = _turned(f, v, first, of_channel, left, ahead, so_far)
                 _spread(f, v, turned, to, (per_tap, row), (tap, run), f.smaller(left, v.lanes))
                 f.next(after)
             after = f.results[0]
@@ -183,11 +183,14 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
     return f.results[2]
 
 
-def _turned(f: Function, v: Vector, source: str, of_channel: Value, left: Value, tested: str) -> tuple[list[str], str]:
+def _turned(
+    f: Function, v: Vector, source: str, of_channel: Value, left: Value, ahead: Value, tested: str
+) -> tuple[list[str], str]:
     """A square of channels by taps, as taps by channels."""
     mask = f.lanes_between(v, None, left)
     rows = []
     for _ in range(v.lanes):
+        f.prefetch(f.at(source, ahead))
         rows.append(f.masked_load(v, source, mask))
         nothing = f.let(f"fmul {v.text} {rows[-1]}, zeroinitializer")
         tested = f.let(f"fadd {v.text} {tested}, {nothing}")

@@ -1,0 +1,38 @@
+"""Whether weights that serve one call are packed on the way: which schedules can, and for which it pays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import TypeVar
+
+from tconv.jit.channels import ChannelSchedule
+from tconv.jit.schedule import MOST_SCRATCH
+
+Schedule = TypeVar("Schedule")
+
+#: Weights of so many bytes, at least: packed beforehand, they go to memory and come back. On AMD Zen 5 layers with
+#: 33 MB of weights and few pixels take half as long when they do not.
+LARGE = 4 << 20
+#: Panel and block are at most such a part of the weights: where one chunk takes the place of several they may leave the
+#: near caches, which costs more than packing does where there is little to pack.
+SHARE = 3
+#: Scratch of a thread, at most. A little more than others have, because no packed weights come on top.
+MOST = MOST_SCRATCH + (256 << 10)
+
+
+def fresh_of(schedule: Schedule) -> Schedule:
+    """The schedule with weights packed on the way, where that is quicker, else the schedule itself.
+
+    Each chunk would pack them again, so there is one. Results are the same in every bit: an element is summed in the
+    same order in chunks of any size.
+    """
+    if not isinstance(schedule, ChannelSchedule) or schedule.own or schedule.in_lanes != "channels":
+        return schedule
+    problem = schedule.problem
+    weights = prod(problem.w_shape) * problem.itemsize
+    if problem.groups > 1 or weights < LARGE:
+        return schedule
+    fresh = replace(schedule, fresh=True, box=tuple(map(len, schedule.spans)))
+    near, window = fresh.panel + fresh.block, problem.taps * fresh.part * fresh.widest * problem.itemsize
+    return schedule if near * SHARE > weights or near + window > MOST else fresh

@@ -1,0 +1,34 @@
+"""Weights of a tile into the window of its thread, just before they are used: for weights that serve one call.
+
+Packed beforehand, large weights are written to memory and read again. Here they go from where they lie into a window
+that stays in the caches, which is taken for one tile and one part of the input channels after the other.
+
+Op: kernel, bytes, offset of a block of weights from the first of the tile; `weights.py` says what a block is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tconv.jit.emit import Function, Module
+from tconv.jit.kernels.abi import PARAMETERS, Context, Given, Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The kernel; whatever the sizes."""
+
+    element: str
+    lanes: int
+
+
+def emit(module: Module, name: str, kernel: Fresh) -> Function:
+    """Write the kernel."""
+    f = module.function(name, PARAMETERS)
+    program, window, given = (f.pointer("%context", word) for word in (Context.PROGRAM, Context.W, Context.GIVEN))
+    block = f.at(program, f.add(f.word("%tile", Tile.BLOCKS), f.word("%op", 2)))
+    pointers = (program, block, f.pointer(given, Given.WEIGHTS), f.pointer(given, Given.BIAS), window)
+    spoiled = f.let(f"call i64 @pack_block({', '.join(f'ptr {pointer}' for pointer in pointers)})")
+    f.let(f"atomicrmw or ptr {f.at(given, 8 * Given.SPOILED)}, i64 {spoiled} monotonic")
+    f.ret()
+    return f
