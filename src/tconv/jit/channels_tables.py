@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, groupby, product
+from itertools import chain, groupby, pairwise, product
 from math import prod
 from typing import NamedTuple
 
@@ -166,7 +166,8 @@ class ChannelTables(ChannelWeights):
         kernel = self.widths.index(pixels) * len(s.variants) + (self.of_rows if len(targets) > 1 else 0)
         for some in _cut(taps, max(1, s.terms // len(part))):
             masked, at = sum(tap.mask >= 0 for tap in some), part.start
-            for number in balanced(len(part), s.terms):
+            some, runs = self._runs(some, x[0], part)
+            for number in [len(part) * runs] if runs > 1 else balanced(len(part), s.terms):
                 words = [
                     [tap.number, max(0, tap.mask), *(row[tap] + at * s.source_channel for row in x)] for tap in some
                 ]
@@ -176,6 +177,19 @@ class ChannelTables(ChannelWeights):
                 at, adds = at + number, True
         if not adds:
             self.writer.op(kernel, 0, 0, 0, len(part), part.start, *targets)
+
+    def _runs(self, taps: list[Tap], x: dict[Tap, int], part: range) -> tuple[list[Tap], int]:
+        """The first taps of runs that are one long tap, and how many each has: input channels of the next follow.
+
+        So it is with channels last where cells follow each other, in x and among the weights.
+        """
+        s, step = self.s, self.s.read * self.size
+        if not (s.layout.last and s.cell == step and len(part) == s.read) or any(tap.mask >= 0 for tap in taps):
+            return taps, 1
+        follows = [b.number == a.number + 1 and x[b] == x[a] + step for a, b in pairwise(taps)]
+        starts = [0, *(n for n, joined in enumerate(follows, 1) if not joined)]
+        lengths = {b - a for a, b in pairwise([*starts, len(taps)])}
+        return ([taps[n] for n in starts], lengths.pop()) if len(lengths) == 1 else (taps, 1)
 
     def _read(self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]) -> Read:
         """A row of pixels: its taps, and where it goes."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 from tconv.jit.channels import ChannelSchedule, LaneTile
 from tconv.jit.kernels.abi import Tile
 from tconv.jit.lines import by_shift, phase_taps
+from tconv.jit.program import LINE
 from tconv.jit.tables import Tables
 
 T = TypeVar("T")
@@ -74,8 +75,10 @@ class ChannelWeights(Tables):
         biases = [w.reserve(w.room(1, lanes)) for lanes in row]
         for bias, tile in zip(biases, self.tiles, strict=True):
             w.block(bias, [self._bias_lanes(tile)], source=g * written, bias=True)
-        per_tap = [w.room(read, lanes) for lanes in row]
+        # Rows are whole vectors: taps, and tiles, follow each other without a gap, as one tap of more channels would.
+        per_tap = [read * lanes * self.size for lanes in row]
         places = [w.reserve(tap * self.blocks) for tap in per_tap]
+        w.reserve(-w.packed % LINE)
         source, size = self.first_weight(g), (read, w_read)
         for run, lists in self.gathered:
             first = run[0]
@@ -87,7 +90,7 @@ class ChannelWeights(Tables):
         """For each tile a block for its bias and one for each part of the input channels, into the window."""
         s, w, read, w_read = self.s, self.writer, self.s.read, self.s.channels_of_group.w_read
         for number, (tile, lanes) in enumerate(zip(self.tiles, self._row_lengths(), strict=True)):
-            weights, tap, first = w.room(1, lanes), w.room(s.part, lanes), len(w.blocks)
+            weights, tap, first = w.room(1, lanes), s.part * lanes * self.size, len(w.blocks)
             w.block(0, [self._bias_lanes(tile)], bias=True)
             lists = self._lists(range(number, number + 1))
             for start in range(0, read, s.part):
