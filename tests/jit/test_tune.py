@@ -116,6 +116,19 @@ def test_the_best_is_chosen_and_used(few, layout):
 
 
 @needs_kernels
+@pytest.mark.parametrize("last", [False, True])
+def test_conv_is_tuned_too(few, last):
+    shapes = [(1, 8, 10, 4) if last else (1, 4, 8, 10), SHAPES[1]]
+    layout = "channels_last" if last else "channels_first"
+    found = tconv.tune(*shapes, operation="conv", stride=STRIDE, layout=layout, threads=1, seconds=0.01)
+    assert found.plan.problem.operation == "conv"
+    assert found.plan.result_shape == ((1, 4, 5, 3) if last else (1, 3, 4, 5))
+    assert str(found).startswith(f"conv, y {shapes[0]}, w (3, 4, 2, 2), float32, {layout}; ")
+    assert choose.choose(found.plan.problem, last, isa.current()) == found.chosen.schedule
+    assert choices.remembered(problem(), last, isa.current()) is None  # of conv_transpose nothing was said
+
+
+@needs_kernels
 def test_another_schedule_computes_the_same(few, monkeypatch):
     """The slowest is remembered, so that what follows is not the model's choice."""
     x, w = np.random.default_rng(0).random((2, 1, 3, 4, 5)).astype("float32")[0], np.ones(SHAPES[1], np.float32)
@@ -317,6 +330,7 @@ def test_choices_of_other_sources_are_not_used(monkeypatch):
 
 ERRORS = [
     ({"stride": 0}, ValueError, "stride must be an integer of at least 1; got 0"),
+    ({"operation": "deconv"}, ValueError, 'operation must be one of "conv_transpose", "conv"; got \'deconv\''),
     ({"layout": "nhwc"}, ValueError, 'layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
     ({"dtype": "int8"}, ValueError, 'method "jit" computes float32 and float64 only, not int8'),
     ({"threads": 0}, ValueError, "threads must be an integer of at least 1; got 0"),

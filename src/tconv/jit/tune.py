@@ -21,9 +21,10 @@ from tconv.jit.isa import Isa
 from tconv.jit.kinds import kind_of, sizes
 from tconv.jit.variations import variations
 from tconv.plan import Plan, make_plan, shape_of
-from tconv.problem import Array
+from tconv.problem import Array, Operation
 from tconv.resolve import Ints, PaddingLike
 
+OPERATIONS: tuple[Operation, ...] = ("conv_transpose", "conv")
 #: Turns that each candidate has at least, seconds of one, and how many times as long as the quickest takes who then
 #: has no more of them.
 ROUNDS, TURN, BEHIND = 3, 0.002, 1.5
@@ -61,7 +62,8 @@ class Tuned:
 
     def __str__(self) -> str:
         p = self.plan
-        shapes = f"x {p.x_shape}, w {p.w_shape}, {p.dtype}, {p.layout}"
+        grid = f"conv, y {p.y_shape}" if p.problem.operation == "conv" else f"x {p.x_shape}"
+        shapes = f"{grid}, w {p.w_shape}, {p.dtype}, {p.layout}"
         rows = [(_said(c.schedule), f"{c.seconds * 1e3:.4g}", f"{c.share:.1%}", self._mark(c)) for c in self.candidates]
         width = max(len(row[0]) for row in rows)
         where = f"in this process and in {self.kept}" if self.kept else "in this process only"
@@ -82,6 +84,7 @@ def tune(
     x_shape: Any,
     w_shape: Any,
     *,
+    operation: Operation = "conv_transpose",
     stride: Ints = 1,
     padding: PaddingLike = 0,
     output_padding: Ints = 0,
@@ -106,6 +109,7 @@ def tune(
 
     Args:
         x_shape, w_shape: shapes (or arrays) as `tconv.conv_transpose` takes them, and so are the other keywords.
+        operation: "conv_transpose", or "conv", for which the first shape is that of y.
         threads: how many to measure with; None: as many as `tconv.get_num_threads` says. Other calls of the process
             compute with as many meanwhile.
         seconds: how long to measure, a few turns of each at least. Compiling comes on top: tens of milliseconds a
@@ -116,11 +120,12 @@ def tune(
         RuntimeError: a candidate gives another result than the model's choice: a fault of tconv.
     """
     with checks.explained("tune"):
+        checks.choice("operation", operation, OPERATIONS)
         checks.choice("layout", layout, arguments.LAYOUTS)
         name = arrays.dtype_name("dtype", dtype)
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
         shapes = shape_of("x_shape", x_shape), shape_of("w_shape", w_shape)
-        plan = make_plan("conv_transpose", *shapes, None, name, window, layout, "jit")
+        plan = make_plan(operation, *shapes, None, name, window, layout, "jit")
         if plan.problem.batch == 0:
             checks.wrong(f"x_shape must have at least 1 image to measure with; got {plan.x_shape}")
         if threads is not None:
@@ -152,16 +157,14 @@ def _with_threads(threads: int | None) -> Iterator[None]:
 
 
 class _Tuning:
-    """The arrays of a problem, and engines that compute it on them."""
+    """The arrays of a problem, named as the engine does (x is read, y written), and engines that compute it on them."""
 
     def __init__(self, plan: Plan, isa: Isa) -> None:
         self.plan, self.isa, self.problem = plan, isa, plan.problem
         self.channels_last = plan.layout == "channels_last"
-        self.x, self.w = (
-            _whole_numbers(plan.x_shape, self.problem.dtype),
-            _whole_numbers(plan.w_shape, self.problem.dtype),
-        )
-        self.y = engine.empty(plan.y_shape, np.dtype(self.problem.dtype))
+        read = plan.y_shape if self.problem.operation == "conv" else plan.x_shape
+        self.x, self.w = (_whole_numbers(shape, self.problem.dtype) for shape in (read, plan.w_shape))
+        self.y = engine.empty(plan.result_shape, np.dtype(self.problem.dtype))
         self.expected: Array | None = None
         self.packed: dict[Any, Array] = {}
         self.engines: dict[Schedule, Engine] = {}
