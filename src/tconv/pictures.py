@@ -7,7 +7,6 @@ colour profile is handed on. Of an animation the first picture is taken.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv import checks
+from tconv.placing import check_place
 from tconv.upsample import planned, strips
 
 if TYPE_CHECKING:
@@ -148,14 +148,6 @@ def _format_of(target: Path) -> str:
         checks.wrong(f"output must be in a format that holds pictures of any size, such as .png; got {form}")
     check_place(target)
     return form
-
-
-def check_place(target: Path) -> None:
-    """A file can be there: OSError where its folder is missing, or where a folder has its name."""
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(target))
 
 
 def _check_holds(form: str, mode: str, size: tuple[int, int]) -> None:

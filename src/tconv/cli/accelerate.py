@@ -9,6 +9,7 @@ import typer
 
 from tconv.cli import models, options, output
 from tconv.cli.errors import UsageError, usage_errors
+from tconv.placing import check_place
 
 if TYPE_CHECKING:
     from tconv.onnx import Acceleration
@@ -38,7 +39,6 @@ def accelerate(
         tconv accelerate model.onnx -o fast.onnx --shape x=1x3x640x640 --runtime openvino --threads 1
     """
     from tconv import onnx
-    from tconv.onnx.files import check_place
 
     check_place(target)
     if target.exists() and model.exists() and target.samefile(model):

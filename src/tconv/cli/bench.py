@@ -10,7 +10,8 @@ import typer
 from tconv.arguments import LAYOUTS, Layout
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError
-from tconv.pictures import check_place, naming
+from tconv.pictures import naming
+from tconv.placing import check_place
 from tconv.problem import OPERATIONS, Operation
 
 if TYPE_CHECKING:

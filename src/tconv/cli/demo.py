@@ -15,7 +15,8 @@ from tconv.cli.size import as_dict as geometry_as_dict
 from tconv.cli.size import by
 from tconv.demo import Demo, MethodRun
 from tconv.demo import demo as computed
-from tconv.pictures import check_place, naming
+from tconv.pictures import naming
+from tconv.placing import check_place
 
 
 def demo(

@@ -23,8 +23,8 @@ from tconv.onnx.graphs import inferred
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.rewriting import copied, rewrite, rewrite_nodes
 from tconv.onnx.runtimes import RUNTIMES, Array, Feeds, Runtime, first_run, load
-from tconv.onnx.tables import aligned
 from tconv.onnx.wellformed import printable
+from tconv.tables import aligned
 
 Progress = Callable[[int, int, str], None]
 
@@ -42,9 +42,11 @@ class Measured:
 
     @property
     def gain(self) -> float | None:
-        """How many times as fast the best variant was, won or not; None where none was timed."""
-        others = [seconds for name, seconds in self.seconds.items() if name != ORIGINAL]
-        return self.seconds[ORIGINAL] / min(others) if others else None
+        """How many times as fast the variant that won was, or else the fastest; None where none was timed."""
+        others = {name: seconds for name, seconds in self.seconds.items() if name != ORIGINAL}
+        if not others:
+            return None
+        return self.seconds[ORIGINAL] / others[self.variant or min(others, key=others.__getitem__)]
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
@@ -129,7 +131,7 @@ def accelerate(
     Every layer is taken out of the model, with what it reads when the model runs on the feeds. It and its `rewrite` in
     every variant then run in turns. With the best of the variants that won the whole model is measured against the
     one given, in turns again, and is returned if it won too; else a copy of the one given is. To win is to be 3 % or
-    more faster in all rounds but one. Results that differ from the original's by more than a limit (of float32 1e-4, at
+    more faster in all rounds but one, and in their medians. Results that differ from the original's by more than a limit (of float32 1e-4, at
     the largest value) lose. Leaving a model alone is a result like any other.
 
     Args:

@@ -1,7 +1,8 @@
 """The same computation said in several ways: their results compared, then timed in turns, and who won by how much.
 
-A contestant has won only if it was faster than the original by `MARGIN` in all rounds but one. Rounds compare what was
-measured within a fraction of a second, so that the drift of a busy machine does not decide.
+A contestant has won only if it was faster than the original by `MARGIN` in all rounds but one, and in the medians of
+all rounds. Rounds compare what was measured within a fraction of a second, so that the drift of a busy machine does not
+decide; medians, so that a few lucky rounds do not.
 """
 
 from __future__ import annotations
@@ -37,9 +38,12 @@ class Contest:
 
     @property
     def winner(self) -> str | None:
-        """The fastest of those that were faster than the original in all rounds but one; None where there is none."""
-        winners = [name for name, ratios in self.ratios.items() if len(ratios) > 1 and sorted(ratios)[1] >= MARGIN]
-        return min(winners, key=self.seconds.__getitem__, default=None)
+        """The fastest of those that have won; None where there is none."""
+        return min(filter(self._has_won, self.ratios), key=self.seconds.__getitem__, default=None)
+
+    def _has_won(self, name: str) -> bool:
+        ratios = sorted(self.ratios[name])
+        return len(ratios) > 1 and ratios[1] >= MARGIN and self.seconds[ORIGINAL] / self.seconds[name] >= MARGIN
 
 
 def contest(models: Mapping[str, ModelProto], feeds: Feeds, runtime: Runtime, threads: int, effort: Effort) -> Contest:

@@ -1,7 +1,7 @@
 """Models from files and into files, with care: what a stranger's model refers to, and what a crash leaves behind.
 
 A model is read whole, with the external files that hold its weights, and only if they lie in the model's own folder.
-It is written beside its place first and then moved there, so that a reader sees the old file or the new one.
+It is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # onnx brings it, without types
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto
@@ -18,6 +17,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 from tconv import checks
 from tconv.onnx import tensors
 from tconv.onnx.wellformed import check_model, node_tensors, subgraphs
+from tconv.placing import write
 
 #: What protobuf can hold in one piece.
 LARGEST = 2**31 - 1
@@ -55,40 +55,6 @@ def save(model: ModelProto, path: str | os.PathLike[str]) -> None:
             checks.wrong(f"model must have at most 2 GiB of weights; it has {checks.memory(weights)}")
         content = model.SerializeToString()
     write(Path(path), content)
-
-
-def write(target: Path, content: bytes) -> None:
-    """Put content into a file at once: it is written beside it, and then takes its name."""
-    check_place(target)
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        unfinished = Path(file.name)
-        try:
-            file.write(content)
-            file.close()
-            _as_open_as(target, unfinished)
-            unfinished.replace(target)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
-
-
-def check_place(target: Path) -> None:
-    """A file can be there: OSError where its folder is missing, or where a folder has its name."""
-    if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(target))
-
-
-def _as_open_as(target: Path, unfinished: Path) -> None:
-    """The permissions of the file that is replaced, or those of any new file; a temporary file has fewer."""
-    if target.exists():
-        mode = target.stat().st_mode & 0o777
-    else:
-        mask = os.umask(0)
-        os.umask(mask)
-        mode = 0o666 & ~mask
-    unfinished.chmod(mode)
 
 
 def all_tensors(model: ModelProto) -> Iterator[TensorProto]:

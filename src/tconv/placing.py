@@ -1,0 +1,45 @@
+"""Files that appear whole or not at all: written beside their place first, and then moved there.
+
+A reader sees the old file or the new one, and a crash or a full disk leaves the old one.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+
+def write(target: Path, content: bytes) -> None:
+    """Put content into a file at once: it is written beside it, and then takes its name."""
+    check_place(target)
+    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+        unfinished = Path(file.name)
+        try:
+            file.write(content)
+            file.close()
+            _as_open_as(target, unfinished)
+            unfinished.replace(target)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+
+
+def check_place(target: Path) -> None:
+    """A file can be there: OSError where its folder is missing, or where a folder has its name."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(target))
+
+
+def _as_open_as(target: Path, unfinished: Path) -> None:
+    """The permissions of the file that is replaced, or those of any new file; a temporary file has fewer."""
+    if target.exists():
+        mode = target.stat().st_mode & 0o777
+    else:
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = 0o666 & ~mask
+    unfinished.chmod(mode)
