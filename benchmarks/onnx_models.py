@@ -1,6 +1,6 @@
 """`tconv.onnx.accelerate` on whole models: decoders as torch.onnx exports them, in ONNX Runtime and OpenVINO.
 
-    python -m benchmarks.onnx_models [--models fsrcnn fcn8s] [--runtimes openvino] [--threads 2] [--layers] [--json FILE]
+    python -m benchmarks.onnx_models [--models fsrcnn fcn8s] [--runtimes openvino] [--threads 2] [--layers]
 
 Each model is measured before and after, in turns, by `accelerate` itself. What is left alone is reported so. The
 process is pinned to as many cores as there are threads, one by default, before a runtime is loaded: both take what they

@@ -76,3 +76,27 @@ def same_results(before, after, *feeds):
 
 def operators(made):
     return [node.op_type for node in made.graph.node]
+
+
+def node(operator, inputs, output, name="", **attributes):
+    return helper.make_node(operator, inputs, [output], name, **attributes)
+
+
+def branch(name, pads):
+    """A branch of an If: a layer on x and w from outside."""
+    nodes = [up(output=name, name=f"{name}_up", strides=[2, 2], pads=pads), node("Relu", [name], f"{name}_out")]
+    return helper.make_graph(nodes, name, [], [value(f"{name}_out", [None] * 4)])
+
+
+def growing_loop(rng, rounds=3):
+    """A Loop that runs its result, twice as long, through the same layer again."""
+    shape = ["N", 2, None]
+    body = helper.make_graph(
+        [up(["s", "w"], "grown", strides=[2], pads=[1, 0]), node("Identity", ["go"], "goes_on")],
+        "body",
+        [value("i", [], INT64), value("go", [], BOOL), value("s", shape)],
+        [value("goes_on", [], BOOL), value("grown", shape)],
+    )
+    weights = {"w": whole(rng, 2, 2, 4), "n": np.array(rounds)}
+    loop = node("Loop", ["n", "", "x"], "y", "loop", body=body)
+    return model([loop], [value("x", ["N", 2, 5])], [value("y", shape)], weights)

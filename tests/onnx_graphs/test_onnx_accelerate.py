@@ -9,8 +9,8 @@ import pytest
 
 onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
-from graph_models import model, one_layer, operators, run, up, value, whole  # noqa: E402
-from test_onnx_rewrite import branch, node, normalized  # noqa: E402
+from graph_models import model, node, one_layer, operators, run, up, value, whole  # noqa: E402
+from test_onnx_rewrite import normalized  # noqa: E402
 
 from tconv.onnx import accelerate, acceleration, contest  # noqa: E402
 from tconv.onnx.contest import ORIGINAL, Contest, difference, disagreement  # noqa: E402
@@ -129,13 +129,7 @@ def test_a_batch_normalization_is_measured_with_its_layer(clocks):
     assert "BatchNormalization" not in operators(done.model)
 
 
-def test_layers_in_subgraphs_and_models_without_layers_are_left_alone():
-    rng = np.random.default_rng(0)
-    choice = node("If", ["c"], "y", "if", then_branch=branch("t", [1] * 4), else_branch=branch("e", [0] * 4))
-    inputs = [value("x", ["N", 2, 4, 4]), value("c", [], onnx.TensorProto.BOOL)]
-    done = accelerate(model([choice], inputs, [value("y", [None] * 4)], {"w": whole(rng, 2, 3, 4, 4)}), threads=1)
-    assert done.verdict == "no layer could be measured: the model is left alone"
-    assert done.layers[0].reason.endswith("layers in graphs inside of nodes are not measured")
+def test_a_model_without_layers_is_left_alone():
     done = accelerate(model([node("Relu", ["x"], "y")], [value("x", [1])], [value("y", [1])]), threads=1)
     assert done.verdict == "the model has no transposed convolution: it is left alone"
 

@@ -9,7 +9,19 @@ import pytest
 
 onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
-from graph_models import model, one_layer, operators, run, same_results, up, value, whole  # noqa: E402
+from graph_models import (  # noqa: E402
+    branch,
+    growing_loop,
+    model,
+    node,
+    one_layer,
+    operators,
+    run,
+    same_results,
+    up,
+    value,
+    whole,
+)
 
 import tconv.onnx  # noqa: E402
 from tconv.onnx import VARIANTS, rewrite  # noqa: E402
@@ -99,15 +111,6 @@ def test_layers_of_published_networks_in_the_variant_that_is_meant_for_them():
 # -- where in a model --------------------------------------------------------------------------------------------------
 
 
-def branch(name, pads):
-    nodes = [up(output=name, name=f"{name}_up", strides=[2, 2], pads=pads), node("Relu", [name], f"{name}_out")]
-    return onnx.helper.make_graph(nodes, name, [], [value(f"{name}_out", [None] * 4)])
-
-
-def node(operator, inputs, output, name="", **attributes):
-    return onnx.helper.make_node(operator, inputs, [output], name, **attributes)
-
-
 @pytest.mark.parametrize("variant", ["one_conv", "depth_to_space", "conv_per_phase"])
 def test_both_branches_of_an_if_and_shared_weights(variant):
     rng = np.random.default_rng(0)
@@ -133,17 +136,7 @@ def test_both_branches_of_an_if_and_shared_weights(variant):
 
 def test_the_body_of_a_loop_whose_sizes_grow():
     rng = np.random.default_rng(0)
-    shape = ["N", 2, None]
-    body = onnx.helper.make_graph(
-        [up(["s", "w"], "grown", strides=[2], pads=[1, 0]), node("Identity", ["go"], "goes_on")],
-        "body",
-        [value("i", [], onnx.TensorProto.INT64), value("go", [], onnx.TensorProto.BOOL), value("s", shape)],
-        [value("goes_on", [], onnx.TensorProto.BOOL), value("grown", shape)],
-    )
-    weights = {"w": whole(rng, 2, 2, 4), "n": np.array(3)}
-    made = model(
-        [node("Loop", ["n", "", "x"], "y", body=body)], [value("x", ["N", 2, 5])], [value("y", shape)], weights
-    )
+    made = growing_loop(rng)
     for variant in ("one_conv", "conv_per_phase"):
         rewriting = rewrite(made, variant=variant)
         assert rewriting.changed == 1

@@ -43,10 +43,10 @@ class Measured:
     @property
     def gain(self) -> float | None:
         """How many times as fast the variant that won was, or else the fastest; None where none was timed."""
-        others = {name: seconds for name, seconds in self.seconds.items() if name != ORIGINAL}
+        others = [seconds for name, seconds in self.seconds.items() if name != ORIGINAL]
         if not others:
             return None
-        return self.seconds[ORIGINAL] / others[self.variant or min(others, key=others.__getitem__)]
+        return self.seconds[ORIGINAL] / (min(others) if self.variant is None else self.seconds[self.variant])
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
@@ -129,10 +129,10 @@ def accelerate(
     """The model with those ConvTranspose nodes rewritten that are faster so, measured in the runtime on this machine.
 
     Every layer is taken out of the model, with what it reads when the model runs on the feeds. It and its `rewrite` in
-    every variant then run in turns. With the best of the variants that won the whole model is measured against the
-    one given, in turns again, and is returned if it won too; else a copy of the one given is. To win is to be 3 % or
-    more faster in all rounds but one, and in their medians. Results that differ from the original's by more than a limit (of float32 1e-4, at
-    the largest value) lose. Leaving a model alone is a result like any other.
+    every variant then run in turns. With the best of the variants that won the whole model is measured against the one
+    given, in turns again, and is returned if it won too; else a copy of the one given is. To win is to be 3 % or more
+    faster in all rounds but one, and in their medians. Results that differ from the original's by more than a limit (of
+    float32 1e-4, at the largest value) lose. Leaving a model alone is a result like any other.
 
     Args:
         model: a path or an onnx.ModelProto, which is not changed.
@@ -143,8 +143,9 @@ def accelerate(
         rounds: turns that each form of a layer, and each model, has; at least 3.
         progress: called with layers done, their number, and what is measured now.
 
-    Layers in the graphs of If, Loop and Scan are not measured, and stay. ValueError, TypeError and OSError as in
-    `rewrite`, for other arguments, and where the runtime does not run the model given.
+    In the graphs of If, Loop and Scan, layers are measured on what they read in the last round, and stay as they are
+    where they do not run on the feeds. ValueError, TypeError and OSError as in `rewrite`, for other arguments, and
+    where the runtime does not run the model given.
     """
     with checks.explained("onnx.accelerate", lambda: checks.echo(runtime=runtime, threads=threads, rounds=rounds)):
         checks.choice("runtime", runtime, RUNTIMES)
@@ -197,15 +198,14 @@ def _layers(
     model: ModelProto, found: Sequence[ConvTransposeNode], feeds: Feeds, setting: _Setting, progress: Progress
 ) -> list[Measured]:
     """What each layer gains; nothing is changed."""
-    outer = [each for each in found if not each.scope.place]
-    arrays = inputs_of(model, outer, feeds, setting.runtime, setting.threads) if outer else {}
+    arrays = inputs_of(model, found, feeds, setting.runtime, setting.threads)
     layers = []
-    for number, each in enumerate(found):
+    for number, (each, x) in enumerate(zip(found, arrays, strict=True)):
         progress(number, len(found), printable(each.name))
         try:
-            if each.scope.place:
-                checks.wrong(f"in {each.scope.place}; layers in graphs inside of nodes are not measured")
-            layers.append(_measured(model, each, arrays[each.node.input[0]], setting))
+            if isinstance(x, str):
+                checks.wrong(x)
+            layers.append(_measured(model, each, x, setting))
         except checks.Rejected as rejected:
             layers.append(Measured(each.name, each.scope.place, {}, {}, None, str(rejected)))
     return layers
@@ -225,7 +225,7 @@ def _measured(model: ModelProto, each: ConvTransposeNode, x: Array, setting: _Se
         checks.wrong(failures["one_conv"])
     came = _contest(forms, {each.node.input[0]: x}, setting)
     winner = next((variant for variant in VARIANTS if variant == came.winner), None)
-    return Measured(each.name, "", came.seconds, failures | came.failures, winner, "")
+    return Measured(each.name, each.scope.place, came.seconds, failures | came.failures, winner, "")
 
 
 def _row(layer: Measured) -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from onnx import ModelProto, TensorProto, helper
 
 from tconv import checks
+from tconv.onnx.exposing import expose
 from tconv.onnx.folding import folded
-from tconv.onnx.nodes import ConvTransposeNode
+from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.runtimes import Array, Feeds, Runtime, first_run
 
 
@@ -32,19 +33,46 @@ def alone(model: ModelProto, found: ConvTransposeNode, ndim: int) -> ModelProto:
 
 def inputs_of(
     model: ModelProto, found: Sequence[ConvTransposeNode], feeds: Feeds, runtime: Runtime, threads: int
-) -> dict[str, Array]:
-    """What the nodes of the model's own graph read when it runs on these feeds, by the name of the value."""
-    wanted = {each.node.input[0] for each in found} - feeds.keys()
-    if not wanted:
-        return dict(feeds)
+) -> list[Array | str]:
+    """What each node reads when the model runs on these feeds, or why that is not known; in a Loop, in the last round.
+
+    Nodes in the graphs of other nodes are looked into by a run of its own, so that only they are without where their
+    model does not run.
+    """
+    outer = [number for number, each in enumerate(found) if not each.scope.place]
+    inner = [number for number, each in enumerate(found) if each.scope.place]
+    read: dict[int, Array | str] = {}
+    for numbers in filter(None, (outer, inner)):
+        try:
+            read |= zip(numbers, _seen(model, found, numbers, feeds, runtime, threads), strict=True)
+        except checks.Rejected as rejected:
+            if numbers is outer:
+                raise
+            read |= dict.fromkeys(numbers, f"what it reads cannot be seen: {rejected}")
+    return [read[number] for number in range(len(found))]
+
+
+def _seen(
+    model: ModelProto,
+    found: Sequence[ConvTransposeNode],
+    numbers: Sequence[int],
+    feeds: Feeds,
+    runtime: Runtime,
+    threads: int,
+) -> list[Array | str]:
+    """The inputs of these nodes, from a run of a copy that has them as its outputs."""
     shown = ModelProto()
     shown.CopyFrom(model)
     del shown.graph.output[:]
-    names = sorted(wanted)
-    kinds = {each.node.input[0]: _kind(each) for each in found}
-    shown.graph.output.extend(helper.make_tensor_value_info(name, kinds[name], None) for name in names)
+    twins = list(conv_transposes(shown, None))
+    values = [(twins[number].scope, twins[number].node.input[0], _kind(found[number])) for number in numbers]
+    places = expose(shown, values)
     _, _, results = first_run(shown, feeds, runtime, threads)
-    return {**feeds, **dict(zip(names, results, strict=True))}
+    by_name = dict(zip((output.name for output in shown.graph.output), results, strict=True))
+    return [
+        f"in {found[number].scope.place}, which does not run on these feeds" if array is None else array
+        for number, array in zip(numbers, (place.of(by_name) for place in places), strict=True)
+    ]
 
 
 def _kind(found: ConvTransposeNode) -> int:

@@ -27,15 +27,18 @@ class Scope:
     place: str  #: "" for the model's graph; of a subgraph the node it is in, and which attribute: "If 'a', then_branch"
     parent: Scope | None
     ir_version: int
+    holder: NodeProto | None = None  #: the node of the parent's graph that this graph is in
     makers: dict[str, NodeProto] = field(default_factory=dict)
     initializers: dict[str, TensorProto] = field(default_factory=dict)
     shapes: dict[str, Dims] = field(default_factory=dict)
     inputs: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, graph: GraphProto, place: str, parent: Scope | None, ir_version: int) -> Scope:
+    def of(
+        cls, graph: GraphProto, place: str, parent: Scope | None, ir_version: int, holder: NodeProto | None = None
+    ) -> Scope:
         """The scope of a graph."""
-        scope = cls(graph, place, parent, ir_version)
+        scope = cls(graph, place, parent, ir_version, holder)
         scope.makers = {name: node for node in graph.node for name in node.output if name}
         scope.initializers = {tensor.name: tensor for tensor in graph.initializer}
         scope.inputs = frozenset(value.name for value in graph.input)
@@ -85,7 +88,7 @@ def _scopes(scope: Scope) -> Iterator[Scope]:
         for attribute, graph in subgraphs(node):
             within = f"{title(node)}, {attribute}"
             place = f"{scope.place}; {within}" if scope.place else within
-            yield from _scopes(Scope.of(graph, place, scope, scope.ir_version))
+            yield from _scopes(Scope.of(graph, place, scope, scope.ir_version, node))
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:
