@@ -14,6 +14,7 @@ from tconv.plan import plan
 
 if TYPE_CHECKING:
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
+    from tconv.conventions.weight_conversion import convert_weights
     from tconv.jit.launch import get_num_threads, set_num_threads
     from tconv.jit.tune import tune
     from tconv.prepared import ConvTranspose
@@ -40,6 +41,7 @@ __all__ = [
     "Layer",
     "weight_to_tconv",
     "weight_from_tconv",
+    "convert_weights",
     "set_num_threads",
     "get_num_threads",
 ]
@@ -50,6 +52,7 @@ _LATER = {
     "tune": "tconv.jit.tune",
     "solve": "tconv.solving",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),
+    "convert_weights": "tconv.conventions.weight_conversion",
     **dict.fromkeys(("set_num_threads", "get_num_threads"), "tconv.jit.launch"),
 }
 

@@ -1,4 +1,4 @@
-"""Tables as plain text."""
+"""Tables as plain text, and names that are safe in them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,8 @@ def aligned(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequen
         for line in lines
     ]
     return ["  ".join(line).rstrip() for line in moved]
+
+
+def printable(name: str) -> str:
+    """A name as a terminal may show it: whoever made a file could have put commands to the terminal into it."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)

@@ -1,9 +1,10 @@
-"""`tconv convert`: a layer of one framework in the words of another."""
+"""`tconv convert`: a layer of one framework in the words of another, or a file of weights in its layout."""
 
 from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from rich.console import Console
 from tconv import checks
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError, usage_errors
+from tconv.cli.weights import convert_file
 from tconv.conventions import DIALECTS, Saying
 from tconv.conventions import convert as converted
 
@@ -40,16 +42,51 @@ def convert(
     bias: Annotated[bool | None, typer.Option("--bias/--no-bias", help="Whether it has a bias.")] = None,
     coarse: Annotated[Given, typer.Option(metavar="SIZE", help="Size of x; an output size needs it.")] = None,
     ndim: Annotated[Given, typer.Option(metavar="N", help="Number of axes; 2 where nothing else says.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Convert this .npy, .npz or .safetensors file of weights.")
+    ] = None,
+    target_path: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Where to write the converted weights.")
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Which arrays are weights: a name or a pattern; repeatable."),
+    ] = None,
+    transpose_kernel: Annotated[
+        bool, typer.Option("--transpose-kernel", help="JAX's weights are those of transpose_kernel=True.")
+    ] = False,
     json: options.Json = False,
 ) -> None:
-    """A transposed convolution of one framework as another says it, with code to paste.
+    """A transposed convolution of one framework as another says it, with code to paste; or a file of its weights.
 
     Values mean what the source means by them. Exact, or with the crop or pad that makes it so. Parameters may be given
     as options or under the source's own names.
 
         tconv convert --from keras --to torch --kernel 4 --stride 2 --padding same
         tconv convert --from keras --to torch kernel_size=4 strides=2 padding=same filters=8
+
+    With --weights a file is converted: the arrays that --name says, with their --groups; the rest is copied.
+
+        tconv convert --from torch --to keras --weights in.safetensors -o out.npz --name "decoder.*.weight"
     """
+    of_layers = {
+        "kernel": kernel,
+        "stride": stride,
+        "padding": padding,
+        "output_padding": output_padding,
+        "output_size": output_size,
+        "in_channels": in_channels,
+        "out_channels": out_channels,
+        "bias": bias,
+        "coarse": coarse,
+        "ndim": ndim,
+        "parameters": parameters or None,
+    }
+    of_files = {"output": target_path, "name": name, "transpose_kernel": transpose_kernel or None}
+    _check_kind(weights, of_layers, of_files)
+    if weights is not None:
+        convert_file(weights, target_path, source, target, name, groups, dilation, transpose_kernel, json)
+        return
     texts = {"kernel": kernel, "stride": stride, "output_padding": output_padding, "output_size": output_size}
     words = {name: text for name, text in {**texts, "dilation": dilation}.items() if text is not None}
     given: dict[str, Any] = {name: options.value(f"--{name.replace('_', '-')}", text) for name, text in words.items()}
@@ -75,6 +112,17 @@ def convert(
         output.as_json(as_dict(saying))
     else:
         print_saying(saying, output.console())
+
+
+def _check_kind(weights: Path | None, of_layers: dict[str, Any], of_files: dict[str, Any]) -> None:
+    """Options of layers and those of files do not go together."""
+    unfit, where = (of_files, "without --weights") if weights is None else (of_layers, "with --weights")
+    for option, given in unfit.items():
+        if given is not None:
+            named = "NAME=VALUE" if option == "parameters" else f"--{option.replace('_', '-')}"
+            raise UsageError(
+                f"{named} must be left out {where}, which converts a {'layer' if weights is None else 'file'}"
+            )
 
 
 def _converted(source: str, target: str, words: dict[str, Any], named: dict[str, Any], **keywords: Any) -> Saying:

@@ -23,8 +23,7 @@ from tconv.onnx.graphs import inferred
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.rewriting import copied, rewrite, rewrite_nodes
 from tconv.onnx.runtimes import RUNTIMES, Array, Feeds, Runtime, first_run, load
-from tconv.onnx.wellformed import printable
-from tconv.tables import aligned
+from tconv.tables import aligned, printable
 
 Progress = Callable[[int, int, str], None]
 

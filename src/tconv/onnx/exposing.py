@@ -20,7 +20,7 @@ from tconv.onnx.tensors import from_values
 from tconv.onnx.wellformed import subgraphs
 from tconv.onnx.writing import Names
 
-#: A Loop is given its number of rounds and its condition before what it carries; its body returns a condition before it.
+#: A Loop is given its number of rounds and its condition before what it carries; its body returns a condition first.
 LOOP_INPUTS, LOOP_RESULTS = 2, 1
 
 

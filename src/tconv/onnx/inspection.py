@@ -18,9 +18,8 @@ from tconv.onnx.given import given_model, with_shapes
 from tconv.onnx.graphs import Dims, inferred, opset
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.tensors import type_name
-from tconv.onnx.wellformed import printable
 from tconv.solving.solutions import Solution
-from tconv.tables import aligned
+from tconv.tables import aligned, printable
 
 
 @dataclass(frozen=True, slots=True)

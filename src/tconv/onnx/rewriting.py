@@ -18,9 +18,8 @@ from tconv.onnx.given import given_model
 from tconv.onnx.graphs import DEFAULTS_FROM, inferred, opset
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.replacing import Replacement, put, replacement
-from tconv.onnx.wellformed import printable
 from tconv.onnx.writing import Constants, Names
-from tconv.tables import aligned
+from tconv.tables import aligned, printable
 
 #: DepthToSpace has its mode, and Slice its inputs, from this version of the standard's operators on.
 OLDEST_OPSET = 11

@@ -14,6 +14,7 @@ from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from tconv import checks
 from tconv.onnx import tensors
+from tconv.tables import printable
 
 #: What tells functions apart: domain, name, overload.
 FunctionKey: TypeAlias = tuple[str, str, str]
@@ -81,11 +82,6 @@ def title(node: NodeProto) -> str:
     if node.name:
         return f"{operator} {node.name!r}"
     return operator + next((f" of {output!r}" for output in node.output if output), "")
-
-
-def printable(name: str) -> str:
-    """A name as a terminal may show it: a model's author could have put commands to the terminal into it."""
-    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _check_graph(graph: GraphProto, outer: frozenset[str], place: str, depth: int) -> None:
