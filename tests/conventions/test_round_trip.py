@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def carried(folder, layer, parameters, by_keras):
     results = [by_torch(parameters, state["weight"], state["bias"], x)]
     kernel = parameters["kernel_size"]
     compute = {"keras": by_keras, "onnx": by_onnx, "jax": by_jax, "torch": by_torch}
-    for i, (source, target) in enumerate(zip(WAY, WAY[1:], strict=False)):
+    for i, (source, target) in enumerate(pairwise(WAY)):
         said = tconv.convert(
             parameters, source=source, target=target, kernel=kernel, ndim=2, in_channels=6, out_channels=4, bias=True
         )

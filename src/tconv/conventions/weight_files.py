@@ -92,7 +92,7 @@ def _read_archive(file: IO[bytes], name: str) -> dict[str, Array]:
                 with archive.open(member) as opened:
                     arrays[key] = _read_array(opened, member.file_size, member.filename)
             return arrays
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError, OSError) as error:
         checks.wrong(f"{name} must be an archive of arrays, as numpy.savez writes it; {error}")
 
 
@@ -102,7 +102,7 @@ def _read_array(file: IO[bytes], size: int, name: str) -> Array:
         version = npy.read_magic(file)
         header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, column_order, dtype = header(file)
-    except (ValueError, EOFError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
+    except Exception as error:  # of many kinds: the header is a piece of Python, and NumPy parses it as such
         checks.wrong(f"{name} must begin as a .npy file does; {str(error).partition(chr(10))[0]}")
     if dtype.hasobject:
         checks.wrong(f"{name} must hold numbers; it holds pickled objects, which can run any code when they are read")
@@ -173,9 +173,7 @@ def _npz(contents: Contents) -> bytes:
 
 def _write_array(file: IO[bytes], name: str, array: Array) -> None:
     if npy.descr_to_dtype(npy.dtype_to_descr(array.dtype)) != array.dtype:
-        checks.wrong(
-            f"the file must be a .safetensors file to hold {array.dtype}, which {name!r} is of; NumPy's do not"
-        )
+        checks.wrong(f"output must be a .safetensors file to hold {array.dtype}, which {name!r} is of; NumPy's do not")
     npy.write_array(file, array, allow_pickle=False)
 
 
@@ -183,9 +181,7 @@ def _safetensors(contents: Contents) -> bytes:
     writer = _load("safetensors.numpy")
     for name, array in contents.arrays.items():
         if array.dtype.name not in _TYPES.values():
-            checks.wrong(
-                f"the file must be a .npz file to hold {array.dtype}, which {name!r} is of; safetensors do not"
-            )
+            checks.wrong(f"output must be a .npz file to hold {array.dtype}, which {name!r} is of; safetensors do not")
     content: bytes = writer.save(contents.arrays, contents.metadata or None)
     return content
 
