@@ -34,7 +34,7 @@ def task(layer, order="channels_first"):
         ("centernet.dw", Choice("columns", "taps", "taps")),
         ("cyclegan.up2", Choice("phases", "native", "taps")),
         ("pix2pix.d2", Choice("columns", "columns", "columns")),
-        ("s1.k3", Choice("native", "native", "taps")),
+        ("s1.k3", Choice("native", "native", "native")),
         ("dilated", Choice("phases", "native", "taps")),
         ("grouped8", Choice("stacked", "native", "columns")),
     ],

@@ -16,6 +16,8 @@ MOST_COLUMNS = 27
 #: Up to so many coarse cells, and from so many input channels of a group on, matrix products are the fastest
 #: derivatives: bringing the weights into another order takes longer than multiplying by them.
 FEW_CELLS, MANY_CHANNELS = 800, 64
+#: From so many output channels on, the derivative by w that lax has at stride 1 is the fastest in one and two axes.
+MANY_RESULTS = 32
 
 
 @lru_cache(maxsize=1024)
@@ -37,9 +39,16 @@ def _by_x(p: Problem) -> str:
 def _by_w(p: Problem) -> str:
     """lax's own multiplies by the zeros of the stretched input, with few exceptions."""
     stride_1 = max(p.geometry.stride) == 1 and not _few_cells(p)
+    if stride_1 and _has_dense_gradient(p):
+        return "native"
     if stride_1 or p.cin == 1 or any(axis.kernel % axis.stride or axis.dilation > 1 for axis in p.geometry.axes):
         return _first_small(p, "taps", "columns", "phases", "native")
     return _first_small(p, "columns", "taps", "phases", "native")
+
+
+def _has_dense_gradient(p: Problem) -> bool:
+    """At stride 1 there are no zeros; channels must be enough for the patches of lax's convolution to pay."""
+    return p.groups == 1 and p.cout >= MANY_RESULTS and p.geometry.ndim < 3 and max(p.geometry.dilation) == 1
 
 
 def _few_cells(p: Problem) -> bool:

@@ -49,7 +49,6 @@ class _Rewritten(NamedTuple):
     task: Task
     lhs: tuple[int, ...]  #: the dimensions (N, *size, C) of lhs
     rhs: tuple[int, ...]  #: the dimensions of rhs in the order of the task
-    flipped: tuple[int, ...]  #: the dimensions of rhs in which it runs against tconv's order of taps
     out: tuple[int, ...]  #: the dimensions (N, *size, C) of the result
 
 
@@ -97,7 +96,7 @@ def lax_conv_transpose(
 def _run(call: _Call, rewritten: _Rewritten, lhs: Array, rhs: Array) -> Array:
     jax.eval_shape(call.by_lax, lhs, rhs)  # raises what lax raises
     x = jnp.transpose(lhs, rewritten.lhs)
-    w = jnp.transpose(lax.rev(rhs, rewritten.flipped), rewritten.rhs)
+    w = jnp.transpose(rhs, rewritten.rhs)
     y = in_wide(rewritten.task, choose(rewritten.task), x, w)
     y = y.astype(call.preferred_element_type or lhs.dtype)
     return jnp.moveaxis(y, range(y.ndim), rewritten.out)
@@ -128,10 +127,9 @@ def _rewritten(call: _Call, lhs: Any, rhs: Any) -> _Rewritten | None:
     order: Order = "channels_first" if channels_first else "taps_first"
     problem = Problem("conv_transpose", geometry, images, cin, cout, 1, dtype)
     return _Rewritten(
-        Task(problem, order, call.precision),
+        Task(problem, order, call.precision, flipped=not call.transpose_kernel),
         (batch, *size, channels),
         (ins, outs, *taps) if channels_first else (*taps, ins, outs),
-        () if call.transpose_kernel else tuple(taps),
         (numbers.out_spec[0], *numbers.out_spec[2:], numbers.out_spec[1]),
     )
 

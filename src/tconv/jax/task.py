@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from tconv.problem import Problem
 
 #: How weights lie: (Cin, Cout / groups, *kernel), as tconv and PyTorch have them, or (*kernel, Cin / groups, Cout),
-#: where the channels of a group follow each other. Taps are in tconv's order in both.
+#: where the channels of a group follow each other.
 Order: TypeAlias = Literal["channels_first", "taps_first"]
 
 
@@ -25,7 +25,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A problem, how its weights lie, and the precision that lax is asked for.
+    """A problem, how its weights lie, flipped or not, and the precision that lax is asked for.
 
     Variants see x as (N, *coarse, Cin) and return (N, *fine, Cout).
     """
@@ -33,6 +33,7 @@ class Task:
     problem: Problem
     order: Order
     precision: Any = None
+    flipped: bool = False  #: whether tap t lies at kernel - 1 - t
 
     @property
     def ndim(self) -> int:
@@ -40,8 +41,14 @@ class Task:
         return self.problem.geometry.ndim
 
 
-def weights_in(task: Task, w: Array, order: Order) -> Array:
-    """The weights of a task, in this order."""
+def weights_in(task: Task, w: Array, order: Order, flipped: bool) -> Array:
+    """The weights of a task in this order, flipped or not. XLA copies what it flips, also to flip it back."""
+    w = _ordered(task, w, order)
+    first = 0 if order == "taps_first" else 2
+    return w if task.flipped == flipped else lax.rev(w, tuple(range(first, first + task.ndim)))
+
+
+def _ordered(task: Task, w: Array, order: Order) -> Array:
     p, k, nd = task.problem, task.problem.geometry.kernel, task.ndim
     if order == task.order:
         return w

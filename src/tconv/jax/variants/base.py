@@ -20,10 +20,11 @@ class Variant(NamedTuple):
     summary: str
     order: Order
     compute: Callable[[Task, Array, Array], Array]
+    flipped: bool = False  #: whether it works on flipped weights
 
     def __call__(self, task: Task, x: Array, w: Array) -> Array:
         """The result; `w` is in the order of the task."""
-        return self.compute(task, x, weights_in(task, w, self.order))
+        return self.compute(task, x, weights_in(task, w, self.order, self.flipped))
 
 
 def spatial(ndim: int) -> tuple[str, str, str]:

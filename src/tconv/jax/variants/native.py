@@ -12,7 +12,7 @@ def _compute(task: Task, x: Array, w: Array) -> Array:
     geometry, nd = task.problem.geometry, task.ndim
     return lax.conv_general_dilated(
         x,
-        lax.rev(w, tuple(range(nd))),
+        w,
         window_strides=(1,) * nd,
         padding=[(z.padding[0], z.padding[1] + z.extra) for z in geometry.zero_inserted],
         lhs_dilation=geometry.stride,
@@ -23,4 +23,6 @@ def _compute(task: Task, x: Array, w: Array) -> Array:
     )
 
 
-NATIVE = Variant("native", "lax's convolution of the input with zeros put between its cells", "taps_first", _compute)
+NATIVE = Variant(
+    "native", "lax's convolution of the input with zeros put between its cells", "taps_first", _compute, flipped=True
+)
