@@ -67,7 +67,8 @@ def test_console_blocks(page, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstrings(name):
+def test_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     module = importlib.import_module(name)
     assert module.__doc__, f"{name} does not say what it is responsible for"
     for test in doctest.DocTestFinder().find(module, name):
