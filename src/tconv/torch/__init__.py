@@ -1,0 +1,5 @@
+"""Transposed convolution for PyTorch: functions and layers that stand in for PyTorch's own, on tconv's engine."""
+
+from tconv.torch import functional, nn
+
+__all__ = ["functional", "nn"]

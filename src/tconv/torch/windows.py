@@ -1,0 +1,100 @@
+"""The arguments of a call that are not tensors, as PyTorch and tconv spell them, settled to integers an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+from tconv import checks, sizes
+from tconv.axis import Axis
+from tconv.geometry import Geometry
+from tconv.resolve import PaddingLike
+
+Integers: TypeAlias = tuple[int, ...]
+
+
+class Window(NamedTuple):
+    """A transposed convolution but for the sizes of its grids, one integer an axis."""
+
+    kernel: Integers
+    stride: Integers
+    low: Integers  #: cells cropped at the low end
+    extra: Integers  #: fine = coarse * stride + extra
+    dilation: Integers
+    groups: int
+
+    def fine(self, coarse: Sequence[int]) -> Integers:
+        """The size of the result; symbols of `torch.compile` are left as they are."""
+        return tuple(n * s + e for n, s, e in zip(coarse, self.stride, self.extra, strict=True))
+
+
+def window(
+    kernel: Integers, stride: Any, padding: PaddingLike, output_padding: Any, groups: Any, dilation: Any
+) -> Window:
+    """Settle the arguments; raises `checks.Rejected`.
+
+    A sequence with one integer stands for all axes, as in PyTorch.
+    """
+    ndim = len(kernel)
+    stride, dilation = each("stride", stride, ndim, 1), each("dilation", dilation, ndim, 1)
+    left = each("output_padding", output_padding, ndim, 0)
+    pads = checks.padding_per_axis(unpacked(padding, ndim), ndim)
+    ends = [
+        # Padding and output padding do not depend on the size of the grid, so one cell will do.
+        sizes.of_conv_transpose(1, k, s, pad, a, None, d) if isinstance(pad, str) else (1, pad, _checked(a, s, d))
+        for k, s, pad, a, d in zip(kernel, stride, pads, left, dilation, strict=True)
+    ]
+    extra = [
+        sizes.fine_size(0, k, s, pair, a, d)
+        for k, s, (_, pair, a), d in zip(kernel, stride, ends, dilation, strict=True)
+    ]
+    low = tuple(pair[0] for _, pair, _ in ends)
+    return Window(kernel, stride, low, tuple(extra), dilation, checks.integer("groups", groups, 1))
+
+
+def each(name: str, value: Any, ndim: int, least: int) -> Integers:
+    """One integer an axis."""
+    return checks.per_axis(name, unpacked(value, ndim), ndim, least)
+
+
+def unpacked(value: Any, ndim: int) -> Any:
+    """The entry of a sequence that has one, which PyTorch takes for all axes."""
+    return value[0] if checks.is_sequence(value) and len(value) == 1 and ndim > 1 else value
+
+
+def _checked(a: int, s: int, d: int) -> int:
+    sizes.check_output_padding(a, s, d)
+    return a
+
+
+def for_size(window: Window, coarse: Integers, padding: PaddingLike, output_size: Any) -> Window:
+    """The window whose result has the size that is asked for."""
+    ndim = len(coarse)
+    wanted = each("output_size", output_size, ndim, 1)
+    pads = checks.padding_per_axis(unpacked(padding, ndim), ndim)
+    ends = [
+        sizes.of_conv_transpose(n, k, s, pad, 0, size, d)
+        for n, k, s, pad, size, d in zip(
+            coarse, window.kernel, window.stride, pads, wanted, window.dilation, strict=True
+        )
+    ]
+    low = tuple(pair[0] for _, pair, _ in ends)
+    extra = tuple(size - n * s for size, n, s in zip(wanted, coarse, window.stride, strict=True))
+    return window._replace(low=low, extra=extra)
+
+
+def geometry(kernel: Integers, stride: Integers, low: Integers, dilation: Integers, coarse: Any, fine: Any) -> Geometry:
+    """The map between two grids of known sizes, with PyTorch's equal padding at both ends where that says it."""
+    return Geometry(
+        tuple(
+            _axis(k, s, p, d, int(n), int(m))
+            for k, s, p, d, n, m in zip(kernel, stride, low, dilation, coarse, fine, strict=True)
+        )
+    )
+
+
+def _axis(k: int, s: int, low: int, d: int, coarse: int, fine: int) -> Axis:
+    a = fine - sizes.fine_size(coarse, k, s, (low, low), 0, d)
+    if 0 <= a < max(s, d):
+        return Axis(coarse, k, s, (low, low), a, d)
+    return Axis(coarse, k, s, (low, low - a), 0, d)
