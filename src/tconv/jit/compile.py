@@ -82,12 +82,12 @@ def machine(code: Code, isa: Isa) -> Machine:
     return Machine(**{name: kind(addresses[name]) for name, kind in ENTRIES.items()}, owner=owner)
 
 
-def function(module: Module, name: str, arguments: list[Any]) -> Any:
+def function(module: Module, name: str, arguments: list[Any], returns: Any = None) -> Any:
     """One function of a module, as `machine` gets kernels; its code stays loaded."""
     text = str(module)
     addresses, owner = _loaded(text, lambda: text, module.isa, [name])
     _KEPT.append(owner)
-    return ctypes.CFUNCTYPE(None, *arguments)(addresses[name])
+    return ctypes.CFUNCTYPE(returns, *arguments)(addresses[name])
 
 
 #: What owns the memory of functions.

@@ -43,22 +43,28 @@ class Engine:
 
     def pack(self, w: Array, bias: Array | None, packed: NDArray[np.uint8]) -> bool:
         """Bring contiguous weights into the order of the kernels; returns whether all of them are finite."""
+        return self.pack_at(w.ctypes.data, 0 if bias is None else bias.ctypes.data, packed.ctypes.data)
+
+    def pack_at(self, w: int, bias: int, packed: int) -> bool:
+        """The same, given addresses; that of no bias is 0."""
         first, count = self.program.blocks
-        source = 0 if bias is None else bias.ctypes.data
         blocks = self.address + 8 * first
         threads = launch.useful(self.program.packed / PACKING, count) if self.threads > 1 else 1
-        given = (w.ctypes.data, source, packed.ctypes.data)
-        return launch.pack(self.machine, self.address, blocks, count, *given, threads)
+        return launch.pack(self.machine, self.address, blocks, count, w, bias, packed, threads)
 
     def once(self, x: int, w: Array, bias: Array | None, y: int) -> bool:
         """Compute y from x with contiguous weights that serve this call; returns whether all of them are finite."""
+        return self.once_at(x, w.ctypes.data, 0 if bias is None else bias.ctypes.data, y)
+
+    def once_at(self, x: int, w: int, bias: int, y: int) -> bool:
+        """The same, given addresses; that of no bias is 0."""
         if not self.program.fresh:
-            packed = packed_workspace(self.program.packed)
-            if finite := self.pack(w, bias, packed):
-                self.run(x, packed.ctypes.data, y)
+            packed = packed_workspace(self.program.packed).ctypes.data
+            if finite := self.pack_at(w, bias, packed):
+                self.run(x, packed, y)
             return finite
         given = np.zeros(len(Given), np.int64)
-        given[Given.WEIGHTS], given[Given.BIAS] = w.ctypes.data, 0 if bias is None else bias.ctypes.data
+        given[Given.WEIGHTS], given[Given.BIAS] = w, bias
         self.run(x, given.ctypes.data, y)
         return not given[Given.SPOILED]
 
@@ -92,10 +98,13 @@ def limit(problem: Problem) -> str:
     return f"cannot generate kernels: {missing}" if missing else ""
 
 
-def ready(problem: Problem, channels_last: bool, *, once: bool = False) -> Engine:
-    """The engine of a problem for the processor and the number of threads in use; for `Engine.once`, or for `run`."""
+def ready(problem: Problem, channels_last: bool, *, once: bool = False, most: int = launch.MOST_THREADS) -> Engine:
+    """The engine of a problem for the processor and the number of threads in use, or at most so many.
+
+    `once`: for `Engine.once`, rather than for `run`.
+    """
     try:
-        return _ready(problem, channels_last, isa.current(), launch.setting(), once)
+        return _ready(problem, channels_last, isa.current(), min(launch.setting(), most), once)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 

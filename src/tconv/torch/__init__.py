@@ -1,5 +1,5 @@
 """Transposed convolution for PyTorch: functions and layers that stand in for PyTorch's own, on tconv's engine."""
 
-from tconv.torch import functional, nn
+from tconv.torch import functional, nn, registered as _registered
 
 __all__ = ["functional", "nn"]

@@ -1,83 +1,206 @@
-"""How tensors reach the engine: which calls it serves, in which memory format, and with which packed weights."""
+"""How tensors reach the engine: a call prepared once for its shapes, strides and arguments, then run on addresses."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Any, Literal
+import ctypes
+import mmap
+from collections.abc import Hashable
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
-from tconv.jit import engine, isa, launch
+from tconv import checks
+from tconv.jit import engine, fingerprint, launch
 from tconv.jit.engine import Engine
 from tconv.problem import Problem
+from tconv.torch import choice, formats, native
+from tconv.torch.kept import Kept, once
 from tconv.torch.windows import Integers, geometry
 
-_DTYPES = {torch.float32: "float32", torch.float64: "float64"}
-_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+Operation: TypeAlias = Literal["conv_transpose", "conv"]
 
-Operation = Literal["conv_transpose", "conv"]
-
-
-def serves(*tensors: Tensor | None) -> bool:
-    """Whether plain tensors in memory, of one dtype that the engine computes in."""
-    dtype = tensors[0].dtype if tensors[0] is not None else None
-    return dtype in _DTYPES and all(t is None or (t.is_cpu and t.dtype == dtype) for t in tensors)
+#: The dtypes that the engine computes in, and their names.
+DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
-def is_last(x: Tensor) -> bool:
-    """Whether channels are innermost in memory."""
-    if x.dim() == 3:
-        return x.shape[1] > 1 and x.stride(1) == 1 and x.stride(2) >= x.shape[1]
-    return x.is_contiguous(memory_format=_LAST[x.dim()]) and not x.is_contiguous()
+class Window(NamedTuple):
+    """What an operation needs beside tensors; `size` is that of its result."""
+
+    stride: Integers
+    low: Integers
+    size: Integers
+    dilation: Integers
+    groups: int
 
 
-@lru_cache(maxsize=1024)
-def _ready(operation: Operation, first: Any, second: Any, window: Any, dtype: Any, last: bool, threads: int) -> Any:
-    (stride, low, size, dilation, groups), (batch, _, *grid) = window, first
-    coarse, fine = (grid, size) if operation == "conv_transpose" else (size, grid)
-    shape = geometry(tuple(second[2:]), stride, low, dilation, coarse, fine)
-    problem = Problem(operation, shape, batch, second[0], second[1] * groups, groups, _DTYPES[dtype])
-    if engine.limit(problem):
+@dataclass(slots=True)
+class Call:
+    """One operation on tensors of given shapes and strides."""
+
+    operation: Operation
+    window: Window
+    shape: Integers  #: of the result
+    strides: Integers
+    dtype: torch.dtype
+    bias_shape: Integers
+    bias_bytes: int
+    weight_bytes: int
+    ready: Engine | None  #: None: PyTorch computes
+    why: str  #: it does so
+    order: int  #: a number for the order in which weights are packed
+    order_of_x: formats.Format | None  #: into which x has to be copied first
+    dense: bool  #: the weights fill a piece of memory
+    contiguous: bool  #: in the order of PyTorch's default
+    large: bool
+
+    def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: Kept | None) -> Tensor:
+        """Compute, without a record for derivatives; `kept` None: weights are packed for this call only."""
+        ready = self.ready
+        if ready is None:
+            return self._by_torch(x, w, bias)
+        w = w if self.dense and (kept is not None or self.contiguous) else w.contiguous()
+        packed = self._packed(ready, w, bias, kept)
+        if not packed:  # kernels would multiply the zeros around x by a NaN or an Inf
+            return self._by_torch(x, w, bias)
+        if self.order_of_x is not None:
+            x = formats.copied(x, self.order_of_x)
+        result = torch.empty_strided(self.shape, self.strides, dtype=self.dtype)
+        address = result.data_ptr()
+        if self.large:
+            _ask_for_huge_pages(address, prod(self.shape) * result.element_size())
+        ready.run(x.data_ptr(), packed, address)
+        return result
+
+    def _packed(self, ready: Engine, w: Tensor, bias: Tensor | None, kept: Kept | None) -> int:
+        source, b = w.data_ptr(), 0
+        if bias is not None:
+            bias = bias if bias.stride() == (1,) or bias.numel() == 1 else bias.contiguous()
+            b = bias.data_ptr()
+        if kept is None:
+            return once(ready, source, b)
+        found = _fingerprint()(source, self.weight_bytes, b, self.bias_bytes if b else 0)
+        known = kept.get(self.order)
+        if known is not None and known.fingerprint == found and known.address:
+            return known.address
+        w = w.contiguous()
+        return kept.address(ready, self.order, found, w.data_ptr(), b)
+
+    def _by_torch(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        if self.operation == "conv_transpose":
+            return native.conv_transpose(x, w, bias, *by_extra(self.window, x.shape[2:], self.window.size))
+        return native.conv(x, w, bias, *by_extra(self.window, self.window.size, x.shape[2:]))
+
+    def bias_fits(self, bias: Tensor) -> bool:
+        """Whether a bias is what this call was prepared for."""
+        return bias.dtype is self.dtype and bias.shape == self.bias_shape and bias.is_cpu
+
+
+def by_extra(window: Window, coarse: Integers, fine: Integers) -> tuple[Any, ...]:
+    """The window as `native.py` wants it: `extra` in place of a size."""
+    stride, low, _, dilation, groups = window
+    return stride, low, native.extra(coarse, stride, fine), dilation, groups
+
+
+_fingerprint = fingerprint.function
+
+#: Calls by what they depend on. There are as many as there are layers and shapes.
+_calls: dict[Hashable, Call] = {}
+MOST_CALLS = 4096
+
+
+def threads() -> int:
+    """How many threads a call takes at most: as many as PyTorch's, unless tconv is told to take fewer."""
+    return min(torch.get_num_threads(), launch.setting())
+
+
+def call(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None = None) -> Call:
+    """The call of an operation on checked tensors in memory; x is what is read, whichever grid it lies on."""
+    key = (operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), last, threads())
+    known = _calls.get(key)
+    if known is None:
+        known = made(operation, x, w, window, last)
+        remember(key, known)
+    return known
+
+
+def remember(key: Hashable, made: Call) -> None:
+    """Keep a call."""
+    if len(_calls) >= MOST_CALLS:
+        _calls.clear()
+    _calls[key] = made
+
+
+def remembered(key: Hashable) -> Call | None:
+    """The call that was kept."""
+    return _calls.get(key)
+
+
+def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None) -> Call:
+    """Prepare a call."""
+    problem = problem_of(operation, x, w, window)
+    written = problem.out_channels if operation == "conv_transpose" else problem.in_channels
+    shape = (x.shape[0], written, *window.size)
+    order = formats.of(x, w) if last is None else formats.Format(last)
+    ready, why = prepared(problem, order)
+    strides = formats.strides(shape, order)
+    number = 0 if ready is None else _number(ready.program.packing)
+    return Call(
+        operation, window, shape, strides, x.dtype, (written,), written * x.element_size(),
+        w.numel() * w.element_size(), ready, why, number, None if formats.lies(x, order) else order,
+        formats.is_dense(w), w.is_contiguous(), prod(shape) * x.element_size() >= LARGE,
+    )  # fmt: skip
+
+
+def problem_of(operation: Operation, x: Tensor, w: Tensor, window: Window) -> Problem:
+    """What is to be computed."""
+    stride, low, size, dilation, groups = window
+    grids = (x.shape[2:], size) if operation == "conv_transpose" else (size, x.shape[2:])
+    found = geometry(tuple(w.shape[2:]), stride, low, dilation, *grids)
+    return Problem(operation, found, x.shape[0], w.shape[0], w.shape[1] * groups, groups, DTYPES[x.dtype])
+
+
+def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, str]:
+    """The engine, or why PyTorch computes."""
+    if problem.batch == 0:
+        return None, "there is nothing to compute"
+    last = order.last and engine.layouts_differ(problem)
+    try:
+        why = engine.limit(problem)
+        if not why:
+            why = choice.slower(problem, last, threads())
+        return (None, f"the engine {why}") if why else (engine.ready(problem, last, threads()), "")
+    except checks.Rejected as rejected:  # TCONV_ISA or TCONV_NUM_THREADS is wrong
+        raise RuntimeError(str(rejected)) from None
+
+
+#: Orders of packing by number: they are long, and slow to compare.
+_numbers: dict[Hashable, int] = {}
+
+
+def _number(packing: Hashable) -> int:
+    return _numbers.setdefault(packing, len(_numbers))
+
+
+#: Bytes of a result from which huge pages are asked for, as NumPy does for its arrays.
+LARGE = 4 << 20
+
+
+def _ask_for_huge_pages(address: int, size: int) -> None:
+    """A result in fresh memory costs a fault a page; with pages of 2 MiB that is a tenth of the time or less."""
+    if _MADVISE is not None:
+        start = -(-address // mmap.PAGESIZE) * mmap.PAGESIZE
+        _MADVISE(start, address + size - start, _HUGE)
+
+
+def _madvise() -> Any:
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
         return None
-    return engine._ready(problem, last and engine.layouts_differ(problem), isa.current(), threads)
+    found = ctypes.CDLL(None).madvise
+    found.argtypes, found.restype = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int], ctypes.c_int
+    return found
 
 
-def run(
-    operation: Operation, first: Tensor, w: Tensor, bias: Tensor | None, stride: Integers, low: Integers,
-    size: Integers, dilation: Integers, groups: int,
-) -> Tensor | None:  # fmt: skip
-    """Compute on the engine; None where it cannot."""
-    last, window = is_last(first), (tuple(stride), tuple(low), tuple(size), tuple(dilation), groups)
-    threads = min(torch.get_num_threads(), launch.setting())
-    ready: Engine | None = _ready(operation, first.shape, w.shape, window, first.dtype, last, threads)
-    if ready is None or first.shape[0] == 0:
-        return None
-    w = w.contiguous()
-    packed = engine.packed_workspace(ready.program.packed)
-    if not _pack(ready, w, bias, packed.ctypes.data):
-        return None
-    channels = w.shape[1] * groups if operation == "conv_transpose" else w.shape[0]
-    first, result = _in_memory(first, (first.shape[0], channels, *size), last)
-    ready.run(first.data_ptr(), packed.ctypes.data, result.data_ptr())
-    return result
-
-
-def _pack(ready: Engine, w: Tensor, bias: Tensor | None, packed: int) -> bool:
-    first, count = ready.program.blocks
-    threads = launch.useful(ready.program.packed / engine.PACKING, count) if ready.threads > 1 else 1
-    bias = None if bias is None else bias.contiguous()
-    source = 0 if bias is None else bias.data_ptr()
-    blocks = ready.address + 8 * first
-    return launch.pack(ready.machine, ready.address, blocks, count, w.data_ptr(), source, packed, threads)
-
-
-def _in_memory(first: Tensor, shape: Integers, last: bool) -> tuple[Tensor, Tensor]:
-    if not last:
-        return first.contiguous(), first.new_empty(shape)
-    if first.dim() == 3:
-        result = first.new_empty((shape[0], shape[2], shape[1])).transpose(1, 2)
-        return first.transpose(1, 2).contiguous().transpose(1, 2), result
-    order = _LAST[first.dim()]
-    result = torch.empty(shape, dtype=first.dtype, memory_format=order)
-    return first.contiguous(memory_format=order), result
+_MADVISE, _HUGE = _madvise(), getattr(mmap, "MADV_HUGEPAGE", 0)

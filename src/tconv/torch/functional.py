@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor
 
-from tconv import checks
 from tconv.resolve import Ints, PaddingLike
-from tconv.torch import operators, windows
+from tconv.torch.calls import call, frozen
 
 
 def conv_transpose1d(
@@ -24,7 +21,7 @@ def conv_transpose1d(
     output_size: Ints | None = None,
 ) -> Tensor:
     """`torch.nn.functional.conv_transpose1d`; see `conv_transpose2d`."""
-    return call(1, input, weight, bias, stride, padding, output_padding, groups, dilation, output_size)
+    return call(1, input, weight, bias, frozen(stride, padding, output_padding, groups, dilation, output_size))
 
 
 def conv_transpose2d(
@@ -39,8 +36,8 @@ def conv_transpose2d(
     *,
     output_size: Ints | None = None,
 ) -> Tensor:
-    """`torch.nn.functional.conv_transpose2d` on tconv's engine."""
-    return call(2, input, weight, bias, stride, padding, output_padding, groups, dilation, output_size)
+    """`torch.nn.functional.conv_transpose2d` on tconv's engine: its arguments, and more ways to say the padding."""
+    return call(2, input, weight, bias, frozen(stride, padding, output_padding, groups, dilation, output_size))
 
 
 def conv_transpose3d(
@@ -56,21 +53,4 @@ def conv_transpose3d(
     output_size: Ints | None = None,
 ) -> Tensor:
     """`torch.nn.functional.conv_transpose3d`; see `conv_transpose2d`."""
-    return call(3, input, weight, bias, stride, padding, output_padding, groups, dilation, output_size)
-
-
-def call(
-    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, stride: Any, padding: Any, output_padding: Any, groups: Any,
-    dilation: Any, output_size: Any,
-) -> Tensor:  # fmt: skip
-    """One of the three."""
-    with checks.explained(f"conv_transpose{ndim}d"):
-        batched = x.dim() == ndim + 2
-        x = x if batched else x.unsqueeze(0)
-        kernel, coarse = tuple(w.shape[2:]), tuple(x.shape[2:])
-        window = windows.window(kernel, stride, padding, output_padding, groups, dilation)
-        if output_size is not None:
-            window = windows.for_size(window, coarse, padding, output_size)
-        settled = (window.stride, window.low, window.fine(coarse), window.dilation, window.groups)
-    y = operators.conv_transpose(x, w, bias, settled)
-    return y if batched else y.squeeze(0)
+    return call(3, input, weight, bias, frozen(stride, padding, output_padding, groups, dilation, output_size))

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from tconv import checks
-from tconv.torch import functional
+from tconv.torch.calls import Given, call
+from tconv.torch.kept import Kept
 
 
 class _Layer(torch.nn.modules.conv._ConvTransposeNd):
@@ -41,16 +42,22 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         """Compute; `output_size` is the size of the result, with or without its batch and channels."""
-        ndim = len(self.kernel_size)
-        left: Any = self.output_padding
+        tensors, layer = self._parameters, self.__dict__.get("_kept")
+        if layer is None:
+            layer = self.__dict__["_kept"] = Kept()
+        left = self.output_padding
         if output_size is not None:
-            left = 0
-            if len(output_size) > ndim:
-                output_size = output_size[len(output_size) - ndim :]
-        return functional.call(
-            ndim, input, self.weight, self.bias, self.stride, self.padding, left, self.groups, self.dilation,
-            output_size,
-        )  # fmt: skip
+            output_size, left = self._size(input, output_size), 0
+        given = Given(self.stride, self.padding, left, self.groups, self.dilation, output_size)
+        w = tensors.get("weight")  # an attribute that is no parameter would be looked up there in vain
+        bias = tensors["bias"] if "bias" in tensors else self.bias
+        return call(len(self.kernel_size), input, self.weight if w is None else w, bias, given, layer)
+
+    def _size(self, input: Tensor, size: Any) -> Any:
+        """The size without batch and channels, which PyTorch allows before it."""
+        ndim = len(self.kernel_size)
+        sizes = tuple(size) if checks.is_sequence(size) else size
+        return sizes[-ndim:] if isinstance(sizes, tuple) and len(sizes) == input.dim() else sizes
 
 
 class ConvTranspose1d(_Layer, torch.nn.ConvTranspose1d):

@@ -1,0 +1,71 @@
+"""The way of a call: straight to the engine, or through PyTorch's dispatcher where somebody wants to know of it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from tconv import arguments, checks
+from tconv.torch import dispatched, engine, kept, messages, windows
+from tconv.torch.engine import Call, Window
+from tconv.torch.gradients import ConvTranspose
+from tconv.torch.kept import Kept
+from tconv.torch.plain import plain
+
+
+class Given(NamedTuple):
+    """The arguments that are no tensors, as they were given but hashable."""
+
+    stride: Any
+    padding: Any
+    output_padding: Any
+    groups: Any
+    dilation: Any
+    output_size: Any
+
+
+def frozen(*values: Any) -> Given:
+    """The arguments as part of a key."""
+    if torch.compiler.is_compiling():  # nothing is looked up then
+        return Given(*values)
+    try:
+        return Given(*[arguments.freeze(name, value) for name, value in zip(Given._fields, values, strict=True)])
+    except checks.Rejected as rejected:
+        raise messages.error("conv_transpose", rejected) from None
+
+
+def call(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given, layer: Kept | None = None) -> Tensor:
+    """The transposed convolution of ndim axes, with what a layer keeps if it is one that calls."""
+    if torch.compiler.is_compiling() or not plain(x, w, bias):
+        return dispatched.conv_transpose(ndim, x, w, bias, given)
+    key = (given, ndim, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype, engine.threads())
+    known = engine.remembered(key)
+    if known is None or not (bias is None or known.bias_fits(bias)):
+        if x.dim() == ndim + 1:
+            return call(ndim, x.unsqueeze(0), w, bias, given, layer).squeeze(0)
+        known = _checked(ndim, x, w, bias, given)
+        if known is None:
+            return dispatched.conv_transpose(ndim, x, w, bias, given)
+        engine.remember(key, known)
+    if torch.is_grad_enabled() and (w.requires_grad or x.requires_grad or (bias is not None and bias.requires_grad)):
+        layer = None if w.requires_grad else kept.of(w) if layer is None else layer
+        return ConvTranspose.apply(x, w, bias, known, layer)  # type: ignore[no-any-return]
+    return known.run(x, w, bias, kept.of(w) if layer is None else layer)
+
+
+def _checked(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given) -> Call | None:
+    """The prepared call; None where PyTorch's own operator has to look at it."""
+    if x.dtype not in engine.DTYPES:
+        return None
+    with messages.explained(ndim, x, w, bias, given):
+        messages.check_tensors(ndim, x, w, bias)
+        window = arguments.Window(**{name: windows.unpacked(entry, ndim) for name, entry in given._asdict().items()})
+        shapes = tuple(x.shape), tuple(w.shape)
+        dtype = engine.DTYPES[x.dtype]
+        problem, _ = arguments.problem("conv_transpose", *shapes, None, dtype, window, "channels_first")
+        messages.check_bias(bias, problem.out_channels)
+    g = problem.geometry
+    low = tuple(pair[0] for pair in g.padding)
+    return engine.call("conv_transpose", x, w, Window(g.stride, low, g.fine, g.dilation, problem.groups))

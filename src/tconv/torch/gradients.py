@@ -1,0 +1,125 @@
+"""Derivatives in eager mode: the three operations are closed under differentiation, each is the others' derivative.
+
+    y = conv_transpose(x, w):    dx = conv(dy, w),             dw = weight_gradient(x, dy)
+    x = conv(y, w):              dy = conv_transpose(dx, w),   dw = weight_gradient(dx, y)
+    w = weight_gradient(x, y):   dx = conv(y, dw),             dy = conv_transpose(x, dw)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+
+from tconv.torch import engine, native
+from tconv.torch.engine import Call, Window
+from tconv.torch.kept import Kept
+from tconv.torch.plain import needs_graph, plain
+
+
+class ConvTranspose(Function):
+    """Of the coarse grid and the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, call: Call, kept: Kept | None) -> Tensor:
+        """Compute, and remember x and w."""
+        ctx.save_for_backward(x, w)
+        ctx.window = call.window
+        return call.run(x, w, bias, kept)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Any:  # type: ignore[override]
+        """By x, w and the bias, as far as they are asked for."""
+        (x, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
+        dx = conv(dy, w, with_size(window, x)) if wanted[0] else None
+        dw = weight_gradient(x, dy, w.shape[2:], window) if wanted[1] else None
+        return dx, dw, summed(dy) if wanted[2] else None, None, None
+
+
+class Conv(Function):
+    """Of the fine grid and the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, w: Tensor, call: Call) -> Tensor:
+        """Compute, and remember y and w."""
+        ctx.save_for_backward(y, w)
+        ctx.window = call.window
+        return call.run(y, w, None, None)
+
+    @staticmethod
+    def backward(ctx: Any, dx: Tensor) -> Any:  # type: ignore[override]
+        """By y and w, as far as they are asked for."""
+        (y, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
+        dy = conv_transpose(dx, w, with_size(window, y)) if wanted[0] else None
+        dw = weight_gradient(dx, y, w.shape[2:], window) if wanted[1] else None
+        return dy, dw, None
+
+
+class WeightGradient(Function):
+    """Of both grids."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, kernel: tuple[int, ...], window: Window) -> Tensor:
+        """Compute, and remember x and y."""
+        ctx.save_for_backward(x, y)
+        ctx.window = window
+        return weights(x, y, kernel, window)
+
+    @staticmethod
+    def backward(ctx: Any, dw: Tensor) -> Any:  # type: ignore[override]
+        """By x and y, as far as they are asked for."""
+        (x, y), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
+        dx = conv(y, dw, with_size(window, x)) if wanted[0] else None
+        dy = conv_transpose(x, dw, with_size(window, y)) if wanted[1] else None
+        return dx, dy, None, None
+
+
+def conv_transpose(x: Tensor, w: Tensor, window: Window) -> Tensor:
+    """Differentiable, from the coarse grid to the fine grid."""
+    if not served(x, w):
+        return native.conv_transpose(x, w, None, *engine.by_extra(window, x.shape[2:], window.size))
+    call = engine.call("conv_transpose", x, w, window)
+    if needs_graph(x, w):
+        return ConvTranspose.apply(x, w, None, call, None)  # type: ignore[no-any-return]
+    return call.run(x, w, None, None)
+
+
+def conv(y: Tensor, w: Tensor, window: Window) -> Tensor:
+    """Differentiable, from the fine grid to the coarse grid."""
+    if not served(y, w):
+        return native.conv(y, w, None, *engine.by_extra(window, window.size, y.shape[2:]))
+    call = engine.call("conv", y, w, window)
+    if needs_graph(y, w):
+        return Conv.apply(y, w, call)  # type: ignore[no-any-return]
+    return call.run(y, w, None, None)
+
+
+def weight_gradient(x: Tensor, y: Tensor, kernel: tuple[int, ...], window: Window) -> Tensor:
+    """Differentiable, from both grids to the weights."""
+    if not served(x, y):
+        return native.weight_gradient(x, y, kernel, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
+    if needs_graph(x, y):
+        return WeightGradient.apply(x, y, kernel, window)  # type: ignore[no-any-return]
+    return weights(x, y, kernel, window)
+
+
+def weights(x: Tensor, y: Tensor, kernel: tuple[int, ...], window: Window) -> Tensor:
+    """The weight gradient itself, by whoever computes it faster: so far PyTorch."""
+    return native.weight_gradient(x, y, kernel, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
+
+
+def served(x: Tensor, w: Tensor) -> bool:
+    """Whether two tensors are what the engine takes."""
+    return plain(x, w, None) and x.dtype in engine.DTYPES and x.dtype is w.dtype
+
+
+def with_size(window: Window, grid: Tensor) -> Window:
+    """The window of an operation whose result is like this grid."""
+    return Window(window.stride, window.low, tuple(grid.shape[2:]), window.dilation, window.groups)
+
+
+def summed(dy: Tensor) -> Tensor:
+    """The derivative by the bias."""
+    return torch.sum(dy, (0, *range(2, dy.dim())))

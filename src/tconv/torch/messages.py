@@ -1,0 +1,83 @@
+"""What is wrong with a call, in tconv's sentences, PyTorch's names of arguments, and PyTorch's classes of errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tconv import checks
+from tconv.checks import Rejected
+
+
+@contextmanager
+def explained(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Iterator[None]:
+    """Turn a `Rejected` from inside into the error that the user sees."""
+    try:
+        yield
+    except Rejected as rejected:
+        problem = error(f"conv_transpose{ndim}d", rejected, _called_with(x, w, bias, given))
+    else:
+        return
+    raise problem from None
+
+
+def error(name: str, rejected: Rejected, context: str = "") -> Exception:
+    """PyTorch raises RuntimeError for values; ValueError is what its layers raise for a wrong output_size."""
+    reason = _renamed(str(rejected))
+    of_size = reason.startswith("output_size")
+    kind = RuntimeError if rejected.kind is ValueError and not of_size else rejected.kind
+    return kind(f"{name}: {reason}" + (f"\n  called with {context}" if context else ""))
+
+
+def _renamed(reason: str) -> str:
+    """x and w are input and weight to PyTorch."""
+    return re.sub(r"\bw\b", "weight", re.sub(r"\bx\b", "input", reason))
+
+
+def _called_with(x: Any, w: Any, bias: Any, given: Any) -> str:
+    shown = [f"input={summary(x)}", f"weight={summary(w)}"] + ([] if bias is None else [f"bias={summary(bias)}"])
+    defaults = (1, 0, 0, 1, 1, None)
+    for (name, value), default in zip(given._asdict().items(), defaults, strict=True):
+        if not (type(value) is type(default) and value == default):
+            shown.append(f"{name}={checks.shorten(value)}")
+    return ", ".join(shown)
+
+
+def summary(value: Any) -> str:
+    """A tensor by dtype, shape and device."""
+    if not isinstance(value, Tensor):
+        return checks.shorten(value)
+    device = "" if value.device.type == "cpu" else f" on {value.device}"
+    return f"{_name(value.dtype)} {tuple(value.shape)}{device}"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def check_tensors(ndim: int, x: Any, w: Any, bias: Any) -> None:
+    """Tensors of one dtype on one device, with as many axes as the function is for."""
+    for name, value in (("input", x), ("weight", w), ("bias", bias)):
+        if not isinstance(value, Tensor) and not (name == "bias" and value is None):
+            checks.wrong_type(f"{name} must be a tensor; got {checks.shorten(value)} of type {type(value).__name__}")
+    for name, value in (("weight", w), ("bias", bias)):
+        if value is None:
+            continue
+        if value.dtype is not x.dtype:
+            checks.wrong(f"{name} must have the dtype of input, {_name(x.dtype)}; got {_name(value.dtype)}")
+        if value.device != x.device:
+            checks.wrong(f"{name} must be on the device of input, {x.device}; got {value.device}")
+    if w.dim() != ndim + 2:
+        axes = checks.count(ndim + 2, "axis", "axes")
+        checks.wrong(f"weight must have {axes}, (Cin, Cout / groups, *kernel); got shape {tuple(w.shape)}")
+
+
+def check_bias(bias: Tensor | None, channels: int) -> None:
+    """One number an output channel."""
+    if bias is not None and tuple(bias.shape) != (channels,):
+        checks.wrong(f"bias must have shape ({channels},), one entry an output channel; got {tuple(bias.shape)}")

@@ -1,0 +1,52 @@
+"""Whether a call may take the short way to the engine: plain tensors in memory, and nobody who listens in between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+#: Their elements lie where `data_ptr` says. Subclasses, such as fake tensors, may have none.
+_PLAIN = {Tensor, torch.nn.Parameter}
+
+_function_modes: Any = torch._C._len_torch_function_stack
+_dispatch_modes: Any = torch._C._len_torch_dispatch_stack
+_transforms: Any = torch._C._are_functorch_transforms_active
+_tracing: Any = torch._C._get_tracing_state
+_autocast: Any = torch._C._is_any_autocast_enabled
+_strided = torch.strided
+
+
+def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
+    """Whether nothing but autograd may want to know of this call, and the tensors are plain, on the CPU."""
+    return (
+        type(x) in _PLAIN
+        and type(w) in _PLAIN
+        and (bias is None or type(bias) in _PLAIN)
+        and not unlisted()
+        and x.is_cpu
+        and w.is_cpu
+        and x.layout is _strided
+        and w.layout is _strided
+        and not x.is_neg()  # such as the imaginary part of a conjugate: its elements lie there with the other sign
+        and not w.is_neg()
+    )
+
+
+def unlisted() -> bool:
+    """Whether there is a mode, a transform of torch.func, a trace, forward differentiation or autocast."""
+    return bool(
+        _function_modes()
+        or _dispatch_modes()
+        or _transforms()
+        or _tracing() is not None
+        or forward_ad._current_level >= 0
+        or _autocast()
+    )
+
+
+def needs_graph(*tensors: Tensor | None) -> bool:
+    """Whether the derivative is to be recorded."""
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)

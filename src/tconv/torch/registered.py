@@ -1,0 +1,127 @@
+"""The three operations as operators of PyTorch: schemas, shapes for fake tensors, derivatives, batching by vmap.
+
+`size` is that of the result, `low` the padding at the low end: with both grids known, nothing else is left to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tconv.torch import engine, formats, kept, native
+from tconv.torch.engine import Window
+from tconv.torch.plain import plain
+
+_ARGUMENTS = "int[] stride, int[] low, SymInt[] size, int[] dilation, int groups"
+_SCHEMAS = {
+    "conv_transpose": f"(Tensor x, Tensor w, Tensor? bias, {_ARGUMENTS}) -> Tensor",
+    "conv": f"(Tensor y, Tensor w, {_ARGUMENTS}) -> Tensor",
+    "weight_gradient": f"(Tensor x, Tensor y, {_ARGUMENTS}) -> Tensor",
+}
+for _name, _schema in _SCHEMAS.items():
+    torch.library.define(f"tconv::{_name}", _schema, tags=(torch.Tag.pt2_compliant_tag,))
+
+_ops = torch.ops.tconv
+Ints = Sequence[int]
+
+
+# ---- what they compute
+
+
+@torch.library.impl("tconv::conv_transpose", "CompositeExplicitAutograd")
+def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> Tensor:
+    return _computed("conv_transpose", x, w, bias, _window(window))
+
+
+@torch.library.impl("tconv::conv", "CompositeExplicitAutograd")
+def _conv(y: Tensor, w: Tensor, *window: Any) -> Tensor:
+    return _computed("conv", y, w, None, _window(window))
+
+
+@torch.library.impl("tconv::weight_gradient", "CompositeExplicitAutograd")
+def _weight_gradient(x: Tensor, y: Tensor, *window: Any) -> Tensor:
+    given = _window(window)
+    return native.weight_gradient(x, y, given.size, *engine.by_extra(given, x.shape[2:], y.shape[2:])).contiguous()
+
+
+def _window(given: Sequence[Any]) -> Window:
+    stride, low, size, dilation, groups = given
+    return Window(tuple(stride), tuple(low), tuple(size), tuple(dilation), groups)
+
+
+def _computed(operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+    if plain(x, w, bias) and x.dtype in engine.DTYPES and x.dtype is w.dtype:
+        call = engine.call(operation, x, w, window)
+        if bias is None or call.bias_fits(bias):
+            return call.run(x, w, bias, kept.of(w))
+    grids = (x.shape[2:], window.size) if operation == "conv_transpose" else (window.size, x.shape[2:])
+    extra = engine.by_extra(window, *grids)
+    y = native.conv_transpose(x, w, bias, *extra) if operation == "conv_transpose" else native.conv(x, w, bias, *extra)
+    return formats.copied(y, formats.of(x, w))
+
+
+# ---- the shapes and strides of their results
+
+
+@torch.library.register_fake("tconv::conv_transpose")
+def _like_conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
+                         dilation: Ints, groups: int) -> Tensor:  # fmt: skip
+    return _empty(x, w, w.shape[1] * groups, size)
+
+
+@torch.library.register_fake("tconv::conv")
+def _like_conv(y: Tensor, w: Tensor, stride: Ints, low: Ints, size: Ints, dilation: Ints, groups: int) -> Tensor:
+    return _empty(y, w, w.shape[0], size)
+
+
+@torch.library.register_fake("tconv::weight_gradient")
+def _like_weights(x: Tensor, y: Tensor, stride: Ints, low: Ints, size: Ints, dilation: Ints, groups: int) -> Tensor:
+    return x.new_empty((x.shape[1], y.shape[1] // groups, *size))
+
+
+def _empty(x: Tensor, w: Tensor, channels: int, size: Ints) -> Tensor:
+    shape = (x.shape[0], channels, *size)
+    return x.new_empty_strided(shape, formats.strides(shape, formats.of(x, w)))
+
+
+# ---- derivatives
+
+
+def _remember(ctx: Any, inputs: Sequence[Any], output: Tensor) -> None:
+    first, second = inputs[:2]
+    ctx.save_for_backward(first, second)
+    ctx.window = inputs[-5:]
+
+
+def _back_conv_transpose(ctx: Any, dy: Tensor) -> Any:
+    (x, w), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
+    wanted, same = ctx.needs_input_grad, (dilation, groups)
+    dx = _ops.conv(dy, w, stride, low, x.shape[2:], *same) if wanted[0] else None
+    dw = _ops.weight_gradient(x, dy, stride, low, w.shape[2:], *same) if wanted[1] else None
+    db = torch.sum(dy, (0, *range(2, dy.dim()))) if wanted[2] else None
+    return dx, dw, db, *[None] * 5
+
+
+def _back_conv(ctx: Any, dx: Tensor) -> Any:
+    (y, w), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
+    wanted, same = ctx.needs_input_grad, (dilation, groups)
+    dy = _ops.conv_transpose(dx, w, None, stride, low, y.shape[2:], *same) if wanted[0] else None
+    dw = _ops.weight_gradient(dx, y, stride, low, w.shape[2:], *same) if wanted[1] else None
+    return dy, dw, *[None] * 5
+
+
+def _back_weights(ctx: Any, dw: Tensor) -> Any:
+    (x, y), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
+    wanted, same = ctx.needs_input_grad, (dilation, groups)
+    dx = _ops.conv(y, dw, stride, low, x.shape[2:], *same) if wanted[0] else None
+    dy = _ops.conv_transpose(x, dw, None, stride, low, y.shape[2:], *same) if wanted[1] else None
+    return dx, dy, *[None] * 5
+
+
+for _name, _back in (
+    ("conv_transpose", _back_conv_transpose), ("conv", _back_conv), ("weight_gradient", _back_weights),
+):  # fmt: skip
+    torch.library.register_autograd(f"tconv::{_name}", _back, setup_context=_remember)
