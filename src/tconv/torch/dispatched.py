@@ -1,8 +1,8 @@
 """Calls that somebody wants to know of: compilers, exporters, modes, transforms, subclasses, other devices and dtypes.
 
-A graph of `torch.compile`, and `grad` and `vmap` of torch.func, get tconv's registered operator. Everybody else gets
-PyTorch's own, which whoever listens understands: an exported program needs no tconv and an ONNX file has a standard
-ConvTranspose, autocast casts, a counter of flops counts, and forward differentiation finds its formula.
+A graph of `torch.compile` gets tconv's registered operator. Everybody else gets PyTorch's own, which whoever listens
+understands: an exported program needs no tconv and an ONNX file has a standard ConvTranspose, autocast casts, a counter
+of flops counts, torch.func and forward differentiation find their rules.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._C import _functorch
-from torch.autograd import forward_ad
 from torch.overrides import handle_torch_function, has_torch_function
 
 from tconv.torch import messages, native, windows
@@ -42,35 +40,37 @@ def _conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given:
     if x.dim() == ndim + 1:
         return _conv_transpose(ndim, x.unsqueeze(0), w, bias, given).squeeze(0)
     stride, padding, output_padding, groups, dilation, size = given
-    window = windows.window(tuple(w.shape[2:]), stride, padding, output_padding, groups, dilation)
+    window = windows.window(_kernel(w), stride, padding, output_padding, groups, dilation)
     if size is not None:
         window = windows.for_size(window, tuple(x.shape[2:]), padding, size)
-    if by_engine(x, w, bias):
+    if by_operator(x, w, bias):
         fine = window.fine(x.shape[2:])
         operator = torch.ops.tconv.conv_transpose
         return operator(x, w, bias, window.stride, window.low, fine, window.dilation, window.groups)  # type: ignore[no-any-return]
-    return native.conv_transpose(
-        x, w, bias, window.stride, window.low, window.extra, window.dilation, window.groups
-    )
+    kernel, stride, low, extra, dilation, groups = window
+    return native.conv_transpose(x, w, bias, stride, low, extra, dilation, groups, kernel)
 
 
-def by_engine(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
-    """Whether the registered operator takes this call."""
-    return _is_served(x, w, bias) and (_is_compiling() or _is_transformed())
+def _kernel(w: Tensor) -> tuple[int, ...]:
+    """Its sizes, as numbers also within torch.jit.trace, which would have them depend on the weights."""
+    if not torch.jit.is_tracing():
+        return tuple(w.shape[2:])
+    state = torch._C._get_tracing_state()
+    torch._C._set_tracing_state(None)
+    try:
+        return tuple(w.shape[2:])
+    finally:
+        torch._C._set_tracing_state(state)
 
 
-def _is_served(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
+def by_operator(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
+    """Whether this call is to become a call of the registered operator."""
+    if not torch.compiler.is_dynamo_compiling() or torch.compiler.is_exporting() or is_transformed():
+        return False
     same = w.dtype == x.dtype and (bias is None or bias.dtype == x.dtype)
     return x.dtype in DTYPES and same and x.is_cpu and w.is_cpu and not torch.is_autocast_enabled("cpu")
 
 
-def _is_compiling() -> bool:
-    return torch.compiler.is_dynamo_compiling() and not torch.compiler.is_exporting()
-
-
-def _is_transformed() -> bool:
-    """Whether there are transforms of torch.func, but none that differentiates forwards."""
-    if torch.compiler.is_compiling() or forward_ad._current_level >= 0:
-        return False
-    stack = _functorch.get_interpreter_stack() or []
-    return bool(stack) and all(level.key() != _functorch.TransformType.Jvp for level in stack)
+def is_transformed() -> bool:
+    """Whether a transform of torch.func is at work."""
+    return torch._C._functorch.peek_interpreter_stack() is not None

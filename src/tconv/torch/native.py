@@ -23,15 +23,17 @@ _PLAIN: Any = (None, F.conv1d, F.conv2d, F.conv3d)
 
 
 def conv_transpose(
-    x: Tensor, w: Tensor, bias: Tensor | None, stride: Sizes, low: Sizes, extra: Sizes, dilation: Sizes, groups: int
-) -> Tensor:
+    x: Tensor, w: Tensor, bias: Tensor | None, stride: Sizes, low: Sizes, extra: Sizes, dilation: Sizes, groups: int,
+    kernel: Sizes | None = None,
+) -> Tensor:  # fmt: skip
     """From the coarse grid to a fine grid of size coarse * stride + extra."""
     function, ndim = _TRANSPOSED[len(stride)], len(stride)
-    left = _left_over(w.shape[2:], stride, low, extra, dilation)
+    kernel = w.shape[2:] if kernel is None else kernel
+    left = _left_over(kernel, stride, low, extra, dilation)
     if left is not None:
         return function(x, w, bias, stride, low, left, groups, dilation)  # type: ignore[no-any-return]
     y = function(x, w, None, stride, 0, 0, groups, dilation)
-    y = _padded(y, [(-p, high) for p, high in zip(low, _high(w.shape[2:], stride, low, extra, dilation), strict=True)])
+    y = _padded(y, [(-p, high) for p, high in zip(low, _high(kernel, stride, low, extra, dilation), strict=True)])
     return y if bias is None else y + bias.reshape(-1, *[1] * ndim)
 
 
