@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import mmap
 from collections.abc import Hashable
 from dataclasses import dataclass
 from math import prod
@@ -52,8 +50,7 @@ class Call:
     why: str  #: it does so
     order: int  #: a number for the order in which weights are packed
     order_of_x: formats.Format | None  #: into which x has to be copied first
-    dense: bool  #: the weights fill a piece of memory
-    contiguous: bool  #: in the order of PyTorch's default
+    weights: formats.Weights
     large: bool
 
     def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: Kept | None) -> Tensor:
@@ -61,7 +58,6 @@ class Call:
         ready = self.ready
         if ready is None:
             return self._by_torch(x, w, bias)
-        w = w if self.dense and (kept is not None or self.contiguous) else w.contiguous()
         packed = self._packed(ready, w, bias, kept)
         if not packed:  # kernels would multiply the zeros around x by a NaN or an Inf
             return self._by_torch(x, w, bias)
@@ -70,22 +66,24 @@ class Call:
         result = torch.empty_strided(self.shape, self.strides, dtype=self.dtype)
         address = result.data_ptr()
         if self.large:
-            _ask_for_huge_pages(address, prod(self.shape) * result.element_size())
+            formats.ask_for_huge_pages(result)
         ready.run(x.data_ptr(), packed, address)
         return result
 
     def _packed(self, ready: Engine, w: Tensor, bias: Tensor | None, kept: Kept | None) -> int:
-        source, b = w.data_ptr(), 0
+        """Where the weights lie packed; 0 where they are not all finite."""
+        b = 0
         if bias is not None:
-            bias = bias if bias.stride() == (1,) or bias.numel() == 1 else bias.contiguous()
+            bias = bias.contiguous()
             b = bias.data_ptr()
         if kept is None:
-            return once(ready, source, b)
-        found = _fingerprint()(source, self.weight_bytes, b, self.bias_bytes if b else 0)
+            return once(ready, (w := self.weights.contiguous(w)).data_ptr(), b)
+        w = w if self.weights.dense else w.contiguous()
+        found = _fingerprint()(w.data_ptr(), self.weight_bytes, b, self.bias_bytes if b else 0)
         known = kept.get(self.order)
         if known is not None and known.fingerprint == found and known.address:
             return known.address
-        w = w.contiguous()
+        w = self.weights.contiguous(w)
         return kept.address(ready, self.order, found, w.data_ptr(), b)
 
     def _by_torch(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
@@ -150,7 +148,7 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * x.element_size(),
         w.numel() * w.element_size(), ready, why, number, None if formats.lies(x, order) else order,
-        formats.is_dense(w), w.is_contiguous(), prod(shape) * x.element_size() >= LARGE,
+        formats.Weights.of(w), prod(shape) * x.element_size() >= formats.LARGE,
     )  # fmt: skip
 
 
@@ -182,25 +180,3 @@ _numbers: dict[Hashable, int] = {}
 
 def _number(packing: Hashable) -> int:
     return _numbers.setdefault(packing, len(_numbers))
-
-
-#: Bytes of a result from which huge pages are asked for, as NumPy does for its arrays.
-LARGE = 4 << 20
-
-
-def _ask_for_huge_pages(address: int, size: int) -> None:
-    """A result in fresh memory costs a fault a page; with pages of 2 MiB that is a tenth of the time or less."""
-    if _MADVISE is not None:
-        start = -(-address // mmap.PAGESIZE) * mmap.PAGESIZE
-        _MADVISE(start, address + size - start, _HUGE)
-
-
-def _madvise() -> Any:
-    if not hasattr(mmap, "MADV_HUGEPAGE"):
-        return None
-    found = ctypes.CDLL(None).madvise
-    found.argtypes, found.restype = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int], ctypes.c_int
-    return found
-
-
-_MADVISE, _HUGE = _madvise(), getattr(mmap, "MADV_HUGEPAGE", 0)

@@ -34,7 +34,7 @@ class ConvTranspose(Function):
         """By x, w and the bias, as far as they are asked for."""
         (x, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dx = conv(dy, w, with_size(window, x)) if wanted[0] else None
-        dw = weight_gradient(x, dy, w.shape[2:], window) if wanted[1] else None
+        dw = weight_gradient(x, dy, w, window) if wanted[1] else None
         return dx, dw, summed(dy) if wanted[2] else None, None, None
 
 
@@ -53,7 +53,7 @@ class Conv(Function):
         """By y and w, as far as they are asked for."""
         (y, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dy = conv_transpose(dx, w, with_size(window, y)) if wanted[0] else None
-        dw = weight_gradient(dx, y, w.shape[2:], window) if wanted[1] else None
+        dw = weight_gradient(dx, y, w, window) if wanted[1] else None
         return dy, dw, None
 
 
@@ -61,11 +61,11 @@ class WeightGradient(Function):
     """Of both grids."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, kernel: tuple[int, ...], window: Window) -> Tensor:
+    def forward(ctx: Any, x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
         """Compute, and remember x and y."""
         ctx.save_for_backward(x, y)
         ctx.window = window
-        return weights(x, y, kernel, window)
+        return weights(x, y, like, window)
 
     @staticmethod
     def backward(ctx: Any, dw: Tensor) -> Any:  # type: ignore[override]
@@ -96,18 +96,18 @@ def conv(y: Tensor, w: Tensor, window: Window) -> Tensor:
     return call.run(y, w, None, None)
 
 
-def weight_gradient(x: Tensor, y: Tensor, kernel: tuple[int, ...], window: Window) -> Tensor:
-    """Differentiable, from both grids to the weights."""
+def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
+    """Differentiable, from both grids to weights like these, in shape and memory format."""
     if not served(x, y):
-        return native.weight_gradient(x, y, kernel, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
+        return native.weight_gradient(x, y, like, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
     if needs_graph(x, y):
-        return WeightGradient.apply(x, y, kernel, window)  # type: ignore[no-any-return]
-    return weights(x, y, kernel, window)
+        return WeightGradient.apply(x, y, like.detach(), window)  # type: ignore[no-any-return]
+    return weights(x, y, like, window)
 
 
-def weights(x: Tensor, y: Tensor, kernel: tuple[int, ...], window: Window) -> Tensor:
+def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
     """The weight gradient itself, by whoever computes it faster: so far PyTorch."""
-    return native.weight_gradient(x, y, kernel, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
+    return native.weight_gradient(x, y, like, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
 
 
 def served(x: Tensor, w: Tensor) -> bool:

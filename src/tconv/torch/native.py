@@ -49,14 +49,14 @@ def conv(
 
 
 def weight_gradient(
-    x: Tensor, y: Tensor, kernel: Sizes, stride: Sizes, low: Sizes, extra: Sizes, dilation: Sizes, groups: int
+    x: Tensor, y: Tensor, w: Tensor, stride: Sizes, low: Sizes, extra: Sizes, dilation: Sizes, groups: int
 ) -> Tensor:
-    """The derivative of <conv_transpose(x, w), y> by w."""
+    """The derivative of <conv_transpose(x, w), y> by w, of which only the shape and the memory format matter."""
+    kernel = w.shape[2:]
     left = _left_over(kernel, stride, low, extra, dilation)
     if left is None:
         y = _padded(y, _ends(kernel, stride, low, extra, dilation))
         low = left = [0] * len(kernel)
-    w = x.new_empty((1,)).expand(x.shape[1], y.shape[1] // groups, *kernel)
     only_weights = [False, True, False]
     _, dw, _ = torch.ops.aten.convolution_backward(
         y, x, w, None, stride, low, dilation, True, left, groups, only_weights

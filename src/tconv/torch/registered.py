@@ -44,7 +44,8 @@ def _conv(y: Tensor, w: Tensor, *window: Any) -> Tensor:
 @torch.library.impl("tconv::weight_gradient", "CompositeExplicitAutograd")
 def _weight_gradient(x: Tensor, y: Tensor, *window: Any) -> Tensor:
     given = _window(window)
-    return native.weight_gradient(x, y, given.size, *engine.by_extra(given, x.shape[2:], y.shape[2:])).contiguous()
+    w = x.new_empty((1,)).expand(x.shape[1], y.shape[1] // given.groups, *given.size)
+    return native.weight_gradient(x, y, w, *engine.by_extra(given, x.shape[2:], y.shape[2:])).contiguous()
 
 
 def _window(given: Sequence[Any]) -> Window:
