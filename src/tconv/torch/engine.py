@@ -15,7 +15,7 @@ from tconv.jit import engine, fingerprint, launch
 from tconv.jit.engine import Engine
 from tconv.problem import Problem
 from tconv.torch import choice, formats, native
-from tconv.torch.kept import Kept, once
+from tconv.torch.kept import Kept
 from tconv.torch.windows import Integers, geometry
 
 Operation: TypeAlias = Literal["conv_transpose", "conv"]
@@ -46,7 +46,8 @@ class Call:
     bias_shape: Integers
     bias_bytes: int
     weight_bytes: int
-    ready: Engine | None  #: None: PyTorch computes
+    ready: Engine | None  #: for weights that are kept; None: PyTorch computes
+    once: Engine | None  #: for weights that serve one call
     why: str  #: it does so
     order: int  #: a number for the order in which weights are packed
     order_of_x: formats.Format | None  #: into which x has to be copied first
@@ -54,37 +55,33 @@ class Call:
     large: bool
 
     def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: Kept | None) -> Tensor:
-        """Compute, without a record for derivatives; `kept` None: weights are packed for this call only."""
-        ready = self.ready
-        if ready is None:
-            return self._by_torch(x, w, bias)
-        packed = self._packed(ready, w, bias, kept)
-        if not packed:  # kernels would multiply the zeros around x by a NaN or an Inf
+        """Compute, without a record for derivatives; `kept` None: weights serve this call only."""
+        if self.ready is None or self.once is None:
             return self._by_torch(x, w, bias)
         if self.order_of_x is not None:
             x = formats.copied(x, self.order_of_x)
         result = torch.empty_strided(self.shape, self.strides, dtype=self.dtype)
-        address = result.data_ptr()
         if self.large:
             formats.ask_for_huge_pages(result)
-        ready.run(x.data_ptr(), packed, address)
-        return result
+        b = 0 if bias is None else (bias := bias.contiguous()).data_ptr()
+        packed = 0 if kept is None else self._kept(self.ready, w, b, kept)
+        if packed:
+            self.ready.run(x.data_ptr(), packed, result.data_ptr())
+            return result
+        ordered = self.weights.contiguous(w)
+        if self.once.once_at(x.data_ptr(), ordered.data_ptr(), b, result.data_ptr()):
+            return result
+        return self._by_torch(x, w, bias)  # kernels have multiplied the zeros around x by a NaN or an Inf
 
-    def _packed(self, ready: Engine, w: Tensor, bias: Tensor | None, kept: Kept | None) -> int:
-        """Where the weights lie packed; 0 where they are not all finite."""
-        b = 0
-        if bias is not None:
-            bias = bias.contiguous()
-            b = bias.data_ptr()
-        if kept is None:
-            return once(ready, (w := self.weights.contiguous(w)).data_ptr(), b)
+    def _kept(self, ready: Engine, w: Tensor, bias: int, kept: Kept) -> int:
+        """Where the weights lie packed; 0 where they are not kept."""
         w = w if self.weights.dense else w.contiguous()
-        found = _fingerprint()(w.data_ptr(), self.weight_bytes, b, self.bias_bytes if b else 0)
-        known = kept.get(self.order)
-        if known is not None and known.fingerprint == found and known.address:
-            return known.address
+        found = _fingerprint()(w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0)
+        address = kept.address(self.order, found)
+        if address:
+            return address
         w = self.weights.contiguous(w)
-        return kept.address(ready, self.order, found, w.data_ptr(), b)
+        return kept.packed(ready, self.order, found, w.data_ptr(), bias)
 
     def _by_torch(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         if self.operation == "conv_transpose":
@@ -142,12 +139,12 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     written = problem.out_channels if operation == "conv_transpose" else problem.in_channels
     shape = (x.shape[0], written, *window.size)
     order = formats.of(x, w) if last is None else formats.Format(last)
-    ready, why = prepared(problem, order)
+    ready, once, why = prepared(problem, order)
     strides = formats.strides(shape, order)
     number = 0 if ready is None else _number(ready.program.packing)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * x.element_size(),
-        w.numel() * w.element_size(), ready, why, number, None if formats.lies(x, order) else order,
+        w.numel() * w.element_size(), ready, once, why, number, None if formats.lies(x, order) else order,
         formats.Weights.of(w), prod(shape) * x.element_size() >= formats.LARGE,
     )  # fmt: skip
 
@@ -160,16 +157,18 @@ def problem_of(operation: Operation, x: Tensor, w: Tensor, window: Window) -> Pr
     return Problem(operation, found, x.shape[0], w.shape[0], w.shape[1] * groups, groups, DTYPES[x.dtype])
 
 
-def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, str]:
-    """The engine, or why PyTorch computes."""
+def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, Engine | None, str]:
+    """The engine for weights that are kept, and for such that serve one call; or why PyTorch computes."""
     if problem.batch == 0:
-        return None, "there is nothing to compute"
+        return None, None, "there is nothing to compute"
     last = order.last and engine.layouts_differ(problem)
     try:
         why = engine.limit(problem)
         if not why:
             why = choice.slower(problem, last, threads())
-        return (None, f"the engine {why}") if why else (engine.ready(problem, last, threads()), "")
+        if why:
+            return None, None, f"the engine {why}"
+        return engine.ready(problem, last, most=threads()), engine.ready(problem, last, once=True, most=threads()), ""
     except checks.Rejected as rejected:  # TCONV_ISA or TCONV_NUM_THREADS is wrong
         raise RuntimeError(str(rejected)) from None
 

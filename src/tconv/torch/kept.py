@@ -37,15 +37,18 @@ class Kept(dict[int, Pack]):
     def __reduce__(self) -> Any:
         return Kept, ()
 
-    def address(self, ready: Engine, order: int, fingerprint: int, w: int, bias: int) -> int:
-        """Where these weights lie packed, good for the calling thread's next run; 0 where they are not all finite.
+    def address(self, order: int, fingerprint: int) -> int:
+        """Where these weights lie packed; 0 where they do not."""
+        known = self.get(order)
+        return known.address if known is not None and known.fingerprint == fingerprint else 0
 
-        Nothing is written into memory that another thread may be reading.
+    def packed(self, ready: Engine, order: int, fingerprint: int, w: int, bias: int) -> int:
+        """Pack weights that come again, and say where they lie; 0 where they are new, or not all finite.
+
+        New memory is taken each time: another thread may be reading the old.
         """
         known = self.get(order)
         if known is not None and known.fingerprint == fingerprint:
-            if known.address:
-                return known.address
             memory = engine.aligned(ready.program.packed)
             if not ready.pack_at(w, bias, memory.ctypes.data):
                 return 0
@@ -54,13 +57,7 @@ class Kept(dict[int, Pack]):
         if known is None and len(self) >= MOST:
             self.clear()
         self[order] = Pack(fingerprint, None, 0)
-        return once(ready, w, bias)
-
-
-def once(ready: Engine, w: int, bias: int) -> int:
-    """Where these weights lie packed until this thread packs others; 0 where they are not all finite."""
-    packed = engine.packed_workspace(ready.program.packed).ctypes.data
-    return packed if ready.pack_at(w, bias, packed) else 0
+        return 0
 
 
 #: What is kept for weights that come without a layer, by their id, for as long as they live.
