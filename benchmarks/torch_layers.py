@@ -76,6 +76,7 @@ def seconds(layer: Layer, form: str, mode: str, options: Any) -> dict[str, float
     runs = contestants(layer, form, mode)
     first, results = {}, {}
     for name, run in runs.items():
+        run()  # kernels are compiled, and weights seen for the first time
         first[name], results[name] = with_result(run)
     for values in zip(*results.values(), strict=True):
         check_agreement({name: value.detach().numpy() for name, value in zip(results, values, strict=True)})
@@ -118,13 +119,18 @@ def in_mode(mode: str, module: Any, x: Any, dy: Any) -> Callable[[], tuple[Any, 
 
 def table(rows: list[dict[str, Any]], form: str, modes: list[str]) -> list[str]:
     """Milliseconds, and how many times faster than torch.nn."""
-    lines = [f"\n{form}, ms", f"{'layer':<18}" + "".join(f"{f'{m}: torch.nn':>20}{'tconv':>10}{'ratio':>8}" for m in modes)]
+    lines = [
+        f"\n{form}, ms",
+        f"{'layer':<18}" + "".join(f"{f'{m}: torch.nn':>20}{'tconv':>10}{'ratio':>8}" for m in modes),
+    ]
     ratios: dict[str, list[float]] = {mode: [] for mode in modes}
     names = dict.fromkeys(row["layer"]["name"] for row in rows if row["format"] == form)
     for name in names:
         line = f"{name:<18}"
         for mode in modes:
-            found = next(r["seconds"] for r in rows if (r["layer"]["name"], r["format"], r["mode"]) == (name, form, mode))
+            found = next(
+                r["seconds"] for r in rows if (r["layer"]["name"], r["format"], r["mode"]) == (name, form, mode)
+            )
             ratio = found["torch.nn"] / found["tconv"]
             ratios[mode].append(ratio)
             line += f"{found['torch.nn'] * 1e3:>20.3f}{found['tconv'] * 1e3:>10.3f}{ratio:>8.2f}"

@@ -30,6 +30,12 @@ def of_jax(*values: object) -> bool:
     return any(isinstance(value, getattr(jax, "Array", ())) for value in values)
 
 
+def of_torch(*values: object) -> bool:
+    """Whether one of them is a tensor of PyTorch. Nothing is if PyTorch was not imported."""
+    torch = sys.modules.get("torch")
+    return any(isinstance(value, getattr(torch, "Tensor", ())) for value in values)
+
+
 def dtype_name(name: str, dtype: Any) -> str:
     """The name of an allowed dtype, whatever its byte order."""
     try:

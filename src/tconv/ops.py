@@ -63,6 +63,9 @@ def conv_transpose(
         out: an array for the result, with any strides, that shares no memory with the others.
 
     x and w may also be arrays of JAX, traced or not: the call is then `tconv.jax.conv_transpose`, and so is its result.
+    Tensors of PyTorch are computed as by `tconv.torch.functional`, with derivatives; by a named method, as integers, or
+    with more than three axes as the arrays on their memory, without. `out` is then a tensor too, and no derivative is
+    recorded.
 
     All arrays have one dtype: float32 or float64; float16 or bfloat16 (of ml_dtypes), which are computed in float32 and
     rounded once; or an integer type, whose sums wrap around as NumPy's do. NaN and Inf reach the cells that a tap ties
@@ -81,11 +84,19 @@ def conv_transpose(
     array([[1. , 1. , 2.5, 2. , 4. , 3. , 1.5]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    if not (type(x) is np.ndarray and type(w) is np.ndarray) and arrays.of_jax(x, w):
-        from tconv.jax.functional import by_window
+    if not (type(x) is np.ndarray and type(w) is np.ndarray):
+        # The result is an array of the library that x and w are of.
+        foreign: Any
+        if arrays.of_torch(x, w):
+            from tconv.torch.tensors import by_window as by_torch
 
-        of_jax: Any = by_window(x, w, bias, window, layout, method, out)
-        return of_jax  # type: ignore[no-any-return]  # an array of the library that x and w are of
+            foreign = by_torch(x, w, bias, window, layout, method, out)  # type: ignore[arg-type]
+            return foreign  # type: ignore[no-any-return]
+        if arrays.of_jax(x, w):
+            from tconv.jax.functional import by_window as by_jax
+
+            foreign = by_jax(x, w, bias, window, layout, method, out)
+            return foreign  # type: ignore[no-any-return]
     return _compute("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
 
 

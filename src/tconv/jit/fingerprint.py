@@ -14,7 +14,7 @@ from typing import Any
 
 from tconv.jit import compile as compiler
 from tconv.jit import isa
-from tconv.jit.emit import Function, Module, Vector
+from tconv.jit.emit import Function, Module, Value, Vector
 from tconv.jit.isa import Isa
 
 #: Vectors whose states do not wait for each other.
@@ -28,7 +28,8 @@ Fingerprint = Callable[[int, int, int, int], int]
 
 def function() -> Fingerprint:
     """What takes fingerprints on this processor."""
-    return _function(isa.current())
+    found: Fingerprint = _function(isa.current())
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -63,7 +64,7 @@ def _emit_part(module: Module) -> None:
     f.ret(f"i64 {_folded(f, f.at('%a', whole), f.sub('%size', whole), 'i32', state)}")
 
 
-def _folded(f: Function, pointer: str, size: str, kind: str, state: str) -> str:
+def _folded(f: Function, pointer: str, size: Value, kind: str, state: str) -> str:
     """The state after words one by one."""
     with f.loop(size, step={"i64": 8, "i32": 4}[kind], carried=[("i64", state)]) as (at, [before]):
         word = f.load(kind, pointer, at)

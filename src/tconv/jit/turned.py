@@ -1,8 +1,8 @@
 """Matrices of few rows turned in memory: weights with channels innermost into the order that packing reads.
 
-    a0 a1 a2 a3 ...      taps by channels, as vectors along the channels
-    b0 b1 b2 b3 ...
-    c0 c1 c2 c3 ...      become  a0 b0 c0 a1 b1 c1 a2 b2 c2 a3 b3 c3 ...   channels by taps
+a0 a1 a2 a3 ...      taps by channels, as vectors along the channels
+b0 b1 b2 b3 ...
+c0 c1 c2 c3 ...      become  a0 b0 c0 a1 b1 c1 a2 b2 c2 a3 b3 c3 ...   channels by taps
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ MOST_ROWS = 16
 
 def function(dtype: str, rows: int) -> Turn:
     """What turns matrices of a dtype, with so many rows, on this processor."""
-    return _function(isa.current(), {"float32": "float", "float64": "double"}[dtype], rows)
+    turn: Turn = _function(isa.current(), {"float32": "float", "float64": "double"}[dtype], rows)
+    return turn
 
 
 @lru_cache(maxsize=64)

@@ -1,5 +1,10 @@
-"""Transposed convolution for PyTorch: functions and layers that stand in for PyTorch's own, on tconv's engine."""
+"""Transposed convolution for PyTorch: functions and layers that stand in for PyTorch's own, on tconv's engine.
 
-from tconv.torch import functional, nn, registered as _registered
+It is imported when it is first asked for, and needs PyTorch.
+"""
 
-__all__ = ["functional", "nn"]
+from tconv.torch import batched as _batched  # noqa: F401 - registers the operators, and how vmap maps over them
+from tconv.torch import functional, nn
+from tconv.torch.plan import Plan, plan
+
+__all__ = ["functional", "nn", "plan", "Plan"]

@@ -10,7 +10,7 @@ from torch import Tensor
 from tconv import arguments, checks
 from tconv.torch import dispatched, engine, kept, messages, windows
 from tconv.torch.engine import Call, Window
-from tconv.torch.gradients import ConvTranspose
+from tconv.torch.gradients import record_conv_transpose
 from tconv.torch.kept import Kept
 from tconv.torch.plain import plain
 
@@ -27,7 +27,7 @@ class Given(NamedTuple):
 
 
 def frozen(*values: Any) -> Given:
-    """The arguments as part of a key."""
+    """The arguments as part of a key, in the order of `Given`."""
     if torch.compiler.is_compiling():  # nothing is looked up then
         return Given(*values)
     try:
@@ -36,36 +36,39 @@ def frozen(*values: Any) -> Given:
         raise messages.error("conv_transpose", rejected) from None
 
 
-def call(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given, layer: Kept | None = None) -> Tensor:
-    """The transposed convolution of ndim axes, with what a layer keeps if it is one that calls."""
+def call(
+    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given, layer: Kept | None = None,
+    last: bool | None = None,
+) -> Tensor:  # fmt: skip
+    """The transposed convolution of ndim axes.
+
+    `layer` is what the layer that calls keeps; `last` says where channels lie in the result; None: PyTorch's rule.
+    """
     if torch.compiler.is_compiling() or not plain(x, w, bias):
         return dispatched.conv_transpose(ndim, x, w, bias, given)
-    key = (given, ndim, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype, engine.threads())
+    key = (given, ndim, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype, last, engine.threads())
     known = engine.remembered(key)
     if known is None or not (bias is None or known.bias_fits(bias)):
         if x.dim() == ndim + 1:
-            return call(ndim, x.unsqueeze(0), w, bias, given, layer).squeeze(0)
-        known = _checked(ndim, x, w, bias, given)
-        if known is None:
+            return call(ndim, x.unsqueeze(0), w, bias, given, layer, last).squeeze(0)
+        if x.dtype not in engine.DTYPES:
             return dispatched.conv_transpose(ndim, x, w, bias, given)
+        known = prepared(ndim, x, w, bias, given, last)
         engine.remember(key, known)
     if torch.is_grad_enabled() and (w.requires_grad or x.requires_grad or (bias is not None and bias.requires_grad)):
         layer = None if w.requires_grad else kept.of(w) if layer is None else layer
-        return ConvTranspose.apply(x, w, bias, known, layer)  # type: ignore[no-any-return]
+        return record_conv_transpose(x, w, bias, known, layer)
     return known.run(x, w, bias, kept.of(w) if layer is None else layer)
 
 
-def _checked(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given) -> Call | None:
-    """The prepared call; None where PyTorch's own operator has to look at it."""
-    if x.dtype not in engine.DTYPES:
-        return None
+def prepared(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given, last: bool | None = None) -> Call:
+    """The call, once everything about it has been checked."""
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         window = arguments.Window(**{name: windows.unpacked(entry, ndim) for name, entry in given._asdict().items()})
-        shapes = tuple(x.shape), tuple(w.shape)
-        dtype = engine.DTYPES[x.dtype]
+        shapes, dtype = (tuple(x.shape), tuple(w.shape)), engine.DTYPES[x.dtype]
         problem, _ = arguments.problem("conv_transpose", *shapes, None, dtype, window, "channels_first")
         messages.check_bias(bias, problem.out_channels)
     g = problem.geometry
     low = tuple(pair[0] for pair in g.padding)
-    return engine.call("conv_transpose", x, w, Window(g.stride, low, g.fine, g.dilation, problem.groups))
+    return engine.call("conv_transpose", x, w, Window(g.stride, low, g.fine, g.dilation, problem.groups), last)

@@ -7,7 +7,7 @@ of flops counts, torch.func and forward differentiation find their rules.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -28,12 +28,13 @@ def conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: 
         return _conv_transpose(ndim, x, w, bias, given)
 
 
-def _overridden(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Any:
+def _overridden(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Tensor:
     from tconv.torch import functional
 
     function = getattr(functional, f"conv_transpose{ndim}d")
     *listed, size = given
-    return handle_torch_function(function, (x, w, bias), x, w, bias, *listed, output_size=size)
+    overridden: Tensor = handle_torch_function(function, (x, w, bias), x, w, bias, *listed, output_size=size)
+    return overridden
 
 
 def _conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
@@ -53,14 +54,15 @@ def _conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given:
 
 def _kernel(w: Tensor) -> tuple[int, ...]:
     """Its sizes, as numbers also within torch.jit.trace, which would have them depend on the weights."""
-    if not torch.jit.is_tracing():
+    jit, trace = cast(Any, torch.jit), cast(Any, torch._C)
+    if not jit.is_tracing():
         return tuple(w.shape[2:])
-    state = torch._C._get_tracing_state()
-    torch._C._set_tracing_state(None)
+    state = trace._get_tracing_state()
+    trace._set_tracing_state(None)
     try:
         return tuple(w.shape[2:])
     finally:
-        torch._C._set_tracing_state(state)
+        trace._set_tracing_state(state)
 
 
 def by_operator(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:

@@ -6,8 +6,6 @@ weights; in one axis never.
 
 from __future__ import annotations
 
-from __future__ import annotations
-
 import ctypes
 import mmap
 from collections.abc import Sequence

@@ -36,7 +36,38 @@ def conv_transpose2d(
     *,
     output_size: Ints | None = None,
 ) -> Tensor:
-    """`torch.nn.functional.conv_transpose2d` on tconv's engine: its arguments, and more ways to say the padding."""
+    """`torch.nn.functional.conv_transpose2d` on tconv's engine: its arguments, and more ways to say them.
+
+    Args:
+        input: (N, Cin, *size), or (Cin, *size) without a batch.
+        weight: (Cin, Cout / groups, *kernel), on the device of input and of its dtype.
+        bias: (Cout,), or None.
+        stride, dilation: an integer of at least 1, or one for each axis.
+        padding: cells cropped off the result: an integer, for each axis an integer or a (low, high) pair, "same"
+            (size * stride cells remain) or "valid" (none is cropped). Negative padding adds cells.
+        output_padding: cells added at the high end, less than max(stride, dilation).
+        groups: channels are split into so many groups that do not mix.
+        output_size: the size of the result, for all axes or for each, instead of `output_padding`.
+
+    float32 and float64 on the CPU are computed by the engine, everything else by PyTorch's own operator: `plan` says
+    which and why. Derivatives of any order are recorded as PyTorch records them. In two and three axes channels are
+    innermost in the result if they are in the input or the weights, as in PyTorch.
+
+    Returns:
+        A tensor of shape (N, Cout, *fine), or (Cout, *fine).
+
+    Raises:
+        RuntimeError: a value, a shape, a dtype or a device does not fit. TypeError: something is of the wrong type.
+        ValueError: `output_size` cannot be reached.
+
+    >>> import torch
+    >>> from tconv.torch import functional as F
+    >>> x, w = torch.tensor([[[[1.0, 2.0]]]]), torch.ones(1, 1, 1, 3)
+    >>> F.conv_transpose2d(x, w, stride=(1, 2))
+    tensor([[[[1., 1., 3., 2., 2.]]]])
+    >>> F.conv_transpose2d(x, w, stride=(1, 2), padding=((0, 0), (0, 1)))
+    tensor([[[[1., 1., 3., 2.]]]])
+    """
     return call(2, input, weight, bias, frozen(stride, padding, output_padding, groups, dilation, output_size))
 
 

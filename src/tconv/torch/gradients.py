@@ -1,12 +1,13 @@
 """Derivatives in eager mode: the three operations are closed under differentiation, each is the others' derivative.
 
-    y = conv_transpose(x, w):    dx = conv(dy, w),             dw = weight_gradient(x, dy)
-    x = conv(y, w):              dy = conv_transpose(dx, w),   dw = weight_gradient(dx, y)
-    w = weight_gradient(x, y):   dx = conv(y, dw),             dy = conv_transpose(x, dw)
+y = conv_transpose(x, w):    dx = conv(dy, w),             dw = weight_gradient(x, dy)
+x = conv(y, w):              dy = conv_transpose(dx, w),   dw = weight_gradient(dx, y)
+w = weight_gradient(x, y):   dx = conv(y, dw),             dy = conv_transpose(x, dw)
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class ConvTranspose(Function):
         return call.run(x, w, bias, kept)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, dy: Tensor) -> Any:
         """By x, w and the bias, as far as they are asked for."""
         (x, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dx = conv(dy, w, with_size(window, x)) if wanted[0] else None
@@ -49,7 +50,7 @@ class Conv(Function):
         return call.run(y, w, None, None)
 
     @staticmethod
-    def backward(ctx: Any, dx: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, dx: Tensor) -> Any:
         """By y and w, as far as they are asked for."""
         (y, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dy = conv_transpose(dx, w, with_size(window, y)) if wanted[0] else None
@@ -68,12 +69,18 @@ class WeightGradient(Function):
         return weights(x, y, like, window)
 
     @staticmethod
-    def backward(ctx: Any, dw: Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, dw: Tensor) -> Any:
         """By x and y, as far as they are asked for."""
         (x, y), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dx = conv(y, dw, with_size(window, x)) if wanted[0] else None
         dy = conv_transpose(x, dw, with_size(window, y)) if wanted[1] else None
         return dx, dy, None, None
+
+
+#: Compute and record: what PyTorch calls `apply`, of which it does not say the types.
+record_conv_transpose: Callable[[Tensor, Tensor, Tensor | None, Call, Kept | None], Tensor] = ConvTranspose.apply
+_record_conv: Callable[[Tensor, Tensor, Call], Tensor] = Conv.apply
+_record_weight_gradient: Callable[[Tensor, Tensor, Tensor, Window], Tensor] = WeightGradient.apply
 
 
 def conv_transpose(x: Tensor, w: Tensor, window: Window) -> Tensor:
@@ -82,7 +89,7 @@ def conv_transpose(x: Tensor, w: Tensor, window: Window) -> Tensor:
         return native.conv_transpose(x, w, None, *engine.by_extra(window, x.shape[2:], window.size))
     call = engine.call("conv_transpose", x, w, window)
     if needs_graph(x, w):
-        return ConvTranspose.apply(x, w, None, call, None)  # type: ignore[no-any-return]
+        return record_conv_transpose(x, w, None, call, None)
     return call.run(x, w, None, None)
 
 
@@ -92,7 +99,7 @@ def conv(y: Tensor, w: Tensor, window: Window) -> Tensor:
         return native.conv(y, w, None, *engine.by_extra(window, window.size, y.shape[2:]))
     call = engine.call("conv", y, w, window)
     if needs_graph(y, w):
-        return Conv.apply(y, w, call)  # type: ignore[no-any-return]
+        return _record_conv(y, w, call)
     return call.run(y, w, None, None)
 
 
@@ -101,7 +108,7 @@ def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tenso
     if not served(x, y):
         return native.weight_gradient(x, y, like, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
     if needs_graph(x, y):
-        return WeightGradient.apply(x, y, like.detach(), window)  # type: ignore[no-any-return]
+        return _record_weight_gradient(x, y, like.detach(), window)
     return weights(x, y, like, window)
 
 

@@ -61,14 +61,14 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def check_tensors(ndim: int, x: Any, w: Any, bias: Any) -> None:
-    """Tensors of one dtype on one device, with as many axes as the function is for."""
+    """Tensors of one dtype, unless autocast will see to it, on one device, with as many axes as the function is for."""
     for name, value in (("input", x), ("weight", w), ("bias", bias)):
         if not isinstance(value, Tensor) and not (name == "bias" and value is None):
             checks.wrong_type(f"{name} must be a tensor; got {checks.shorten(value)} of type {type(value).__name__}")
     for name, value in (("weight", w), ("bias", bias)):
         if value is None:
             continue
-        if value.dtype is not x.dtype:
+        if value.dtype is not x.dtype and not torch._C._is_any_autocast_enabled():
             checks.wrong(f"{name} must have the dtype of input, {_name(x.dtype)}; got {_name(value.dtype)}")
         if value.device != x.device:
             checks.wrong(f"{name} must be on the device of input, {x.device}; got {value.device}")

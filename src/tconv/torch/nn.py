@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tconv import checks
+from tconv.resolve import Ints, PaddingLike
 from tconv.torch.calls import Given, call
 from tconv.torch.kept import Kept
 
@@ -19,54 +20,81 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: PaddingLike = 0,
+        output_padding: Ints = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: Any = 1,
+        dilation: Ints = 1,
         padding_mode: str = "zeros",
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        plain = isinstance(padding, int) or (
-            checks.is_sequence(padding) and all(isinstance(entry, int) for entry in padding)
-        )
+        said = _pairs(padding, type(self).__name__)
         super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding if plain else 0, output_padding, groups, bias,
-            dilation, padding_mode, device, dtype,
-        )  # type: ignore[call-arg]  # fmt: skip
-        if not plain:
-            self.padding = padding if isinstance(padding, str) else tuple(tuple(pair) for pair in padding)
+            in_channels, out_channels, kernel_size, stride, padding if said is None else 0, output_padding, groups,
+            bias, dilation, padding_mode, device, dtype,
+        )  # fmt: skip
+        if said is not None:
+            self.padding = said
+            with checks.explained(type(self).__name__):
+                checks.padding_per_axis(said, len(self.kernel_size))
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         """Compute; `output_size` is the size of the result, with or without its batch and channels."""
-        tensors, layer = self._parameters, self.__dict__.get("_kept")
-        if layer is None:
-            layer = self.__dict__["_kept"] = Kept()
-        left = self.output_padding
+        state = self.__dict__
+        kept = state.get("_kept")
+        if kept is None:  # also in a layer whose class was changed
+            kept = state["_kept"] = Kept()
+        left: Any = self.output_padding
         if output_size is not None:
             output_size, left = self._size(input, output_size), 0
         given = Given(self.stride, self.padding, left, self.groups, self.dilation, output_size)
-        w = tensors.get("weight")  # an attribute that is no parameter would be looked up there in vain
-        bias = tensors["bias"] if "bias" in tensors else self.bias
-        return call(len(self.kernel_size), input, self.weight if w is None else w, bias, given, layer)
+        # Parametrized weights are attributes; those that are parameters are found sooner where they lie.
+        parameters = state["_parameters"]
+        w = parameters["weight"] if "weight" in parameters else self.weight  # noqa: SIM401 - not both
+        bias = parameters["bias"] if "bias" in parameters else self.bias  # noqa: SIM401
+        return call(len(self.kernel_size), input, w, bias, given, kept)
 
     def _size(self, input: Tensor, size: Any) -> Any:
-        """The size without batch and channels, which PyTorch allows before it."""
+        """The size without the batch and channels that PyTorch allows before it."""
+        if not checks.is_sequence(size):
+            return size
         ndim = len(self.kernel_size)
-        sizes = tuple(size) if checks.is_sequence(size) else size
-        return sizes[-ndim:] if isinstance(sizes, tuple) and len(sizes) == input.dim() else sizes
+        return tuple(size[-ndim:]) if len(size) == input.dim() > ndim else tuple(size)
+
+
+def _pairs(padding: Any, name: str) -> Any:
+    """Padding that PyTorch's layers cannot say, as a word or pairs; None where they can."""
+    if isinstance(padding, str):
+        with checks.explained(name):
+            return checks.padding_word(padding)
+    if checks.is_sequence(padding) and any(checks.is_sequence(entry) for entry in padding):
+        return tuple(tuple(entry) if checks.is_sequence(entry) else entry for entry in padding)
+    return None
 
 
 class ConvTranspose1d(_Layer, torch.nn.ConvTranspose1d):
-    """`torch.nn.ConvTranspose1d` on tconv's engine."""
+    """`torch.nn.ConvTranspose1d` on tconv's engine; see `ConvTranspose2d`."""
 
 
 class ConvTranspose2d(_Layer, torch.nn.ConvTranspose2d):
-    """`torch.nn.ConvTranspose2d` on tconv's engine."""
+    """`torch.nn.ConvTranspose2d` on tconv's engine: a subclass, with the same constructor, parameters and repr.
+
+    Its state_dict is that of PyTorch's layer, so checkpoints load into either. Beyond PyTorch, `padding` may be "same"
+    (the result has input * stride cells), "valid", or have an integer or a (low, high) pair for each axis.
+
+    Copies, pickles and state_dicts hold no packed weights: they are packed again where they are needed.
+
+    >>> import torch, tconv.torch
+    >>> layer = tconv.torch.nn.ConvTranspose2d(8, 4, 3, stride=2, padding="same")
+    >>> layer
+    ConvTranspose2d(8, 4, kernel_size=(3, 3), stride=(2, 2), padding=same)
+    >>> layer(torch.ones(1, 8, 5, 6)).shape
+    torch.Size([1, 4, 10, 12])
+    """
 
 
 class ConvTranspose3d(_Layer, torch.nn.ConvTranspose3d):
-    """`torch.nn.ConvTranspose3d` on tconv's engine."""
+    """`torch.nn.ConvTranspose3d` on tconv's engine; see `ConvTranspose2d`."""

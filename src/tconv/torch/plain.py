@@ -24,8 +24,8 @@ def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     return (
         type(x) in _PLAIN
         and type(w) in _PLAIN
-        and (bias is None or type(bias) in _PLAIN)
-        and not unlisted()
+        and (bias is None or (type(bias) in _PLAIN and not bias.is_neg()))
+        and not overheard()
         and x.is_cpu
         and w.is_cpu
         and x.layout is _strided
@@ -35,7 +35,7 @@ def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     )
 
 
-def unlisted() -> bool:
+def overheard() -> bool:
     """Whether there is a mode, a transform of torch.func, a trace, forward differentiation or autocast."""
     return bool(
         _function_modes()

@@ -24,7 +24,7 @@ _SCHEMAS = {
 for _name, _schema in _SCHEMAS.items():
     torch.library.define(f"tconv::{_name}", _schema, tags=(torch.Tag.pt2_compliant_tag,))
 
-_ops = torch.ops.tconv
+ops = torch.ops.tconv
 Ints = Sequence[int]
 
 
@@ -67,18 +67,15 @@ def _computed(operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | 
 # ---- the shapes and strides of their results
 
 
-@torch.library.register_fake("tconv::conv_transpose")
 def _like_conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
                          dilation: Ints, groups: int) -> Tensor:  # fmt: skip
     return _empty(x, w, w.shape[1] * groups, size)
 
 
-@torch.library.register_fake("tconv::conv")
 def _like_conv(y: Tensor, w: Tensor, stride: Ints, low: Ints, size: Ints, dilation: Ints, groups: int) -> Tensor:
     return _empty(y, w, w.shape[0], size)
 
 
-@torch.library.register_fake("tconv::weight_gradient")
 def _like_weights(x: Tensor, y: Tensor, stride: Ints, low: Ints, size: Ints, dilation: Ints, groups: int) -> Tensor:
     return x.new_empty((x.shape[1], y.shape[1] // groups, *size))
 
@@ -86,6 +83,12 @@ def _like_weights(x: Tensor, y: Tensor, stride: Ints, low: Ints, size: Ints, dil
 def _empty(x: Tensor, w: Tensor, channels: int, size: Ints) -> Tensor:
     shape = (x.shape[0], channels, *size)
     return x.new_empty_strided(shape, formats.strides(shape, formats.of(x, w)))
+
+
+for _name, _like in (
+    ("conv_transpose", _like_conv_transpose), ("conv", _like_conv), ("weight_gradient", _like_weights),
+):  # fmt: skip
+    torch.library.register_fake(f"tconv::{_name}", _like)
 
 
 # ---- derivatives
@@ -100,8 +103,8 @@ def _remember(ctx: Any, inputs: Sequence[Any], output: Tensor) -> None:
 def _back_conv_transpose(ctx: Any, dy: Tensor) -> Any:
     (x, w), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
     wanted, same = ctx.needs_input_grad, (dilation, groups)
-    dx = _ops.conv(dy, w, stride, low, x.shape[2:], *same) if wanted[0] else None
-    dw = _ops.weight_gradient(x, dy, stride, low, w.shape[2:], *same) if wanted[1] else None
+    dx = ops.conv(dy, w, stride, low, x.shape[2:], *same) if wanted[0] else None
+    dw = ops.weight_gradient(x, dy, stride, low, w.shape[2:], *same) if wanted[1] else None
     db = torch.sum(dy, (0, *range(2, dy.dim()))) if wanted[2] else None
     return dx, dw, db, *[None] * 5
 
@@ -109,16 +112,16 @@ def _back_conv_transpose(ctx: Any, dy: Tensor) -> Any:
 def _back_conv(ctx: Any, dx: Tensor) -> Any:
     (y, w), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
     wanted, same = ctx.needs_input_grad, (dilation, groups)
-    dy = _ops.conv_transpose(dx, w, None, stride, low, y.shape[2:], *same) if wanted[0] else None
-    dw = _ops.weight_gradient(dx, y, stride, low, w.shape[2:], *same) if wanted[1] else None
+    dy = ops.conv_transpose(dx, w, None, stride, low, y.shape[2:], *same) if wanted[0] else None
+    dw = ops.weight_gradient(dx, y, stride, low, w.shape[2:], *same) if wanted[1] else None
     return dy, dw, *[None] * 5
 
 
 def _back_weights(ctx: Any, dw: Tensor) -> Any:
     (x, y), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
     wanted, same = ctx.needs_input_grad, (dilation, groups)
-    dx = _ops.conv(y, dw, stride, low, x.shape[2:], *same) if wanted[0] else None
-    dy = _ops.conv_transpose(x, dw, None, stride, low, y.shape[2:], *same) if wanted[1] else None
+    dx = ops.conv(y, dw, stride, low, x.shape[2:], *same) if wanted[0] else None
+    dy = ops.conv_transpose(x, dw, None, stride, low, y.shape[2:], *same) if wanted[1] else None
     return dx, dy, *[None] * 5
 
 

@@ -1,0 +1,90 @@
+"""`plan`: who computes a call, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tconv.plan import Plan as EnginePlan
+from tconv.plan import plan as plan_of_arrays
+from tconv.resolve import Ints, PaddingLike
+from tconv.torch import calls, engine, formats, messages
+from tconv.torch.engine import Window
+from tconv.torch.plain import overheard, plain
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who computes a transposed convolution of tensors; `print(plan)` shows what is known of it."""
+
+    by: str  #: "tconv" or "torch"
+    why: str
+    engine: EnginePlan | None  #: the engine's own plan, where it computes
+
+    def __str__(self) -> str:
+        who = {"tconv": "tconv's engine", "torch": "PyTorch's own operator"}[self.by]
+        return f"by {who}: {self.why}" + ("" if self.engine is None else f"\n{self.engine}")
+
+
+def plan(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints = 0,
+    groups: int = 1,
+    dilation: Ints = 1,
+    *,
+    output_size: Ints | None = None,
+) -> Plan:
+    """Say who would compute `conv_transpose1d` to `3d` with these arguments, here and now, without computing.
+
+    >>> import torch, tconv.torch
+    >>> x, w = torch.ones(1, 64, 32, 32), torch.ones(64, 32, 4, 4)
+    >>> tconv.torch.plan(x, w, stride=2, padding=1).by
+    'tconv'
+    >>> print(tconv.torch.plan(x.half(), w.half(), stride=2, padding=1))
+    by PyTorch's own operator: the engine computes float32 and float64; got float16
+    """
+    given = calls.frozen(stride, padding, output_padding, groups, dilation, output_size)
+    ndim = weight.dim() - 2
+    with messages.explained(ndim, input, weight, bias, given):
+        messages.check_tensors(ndim, input, weight, bias)
+    why = reason(input, weight, bias)
+    if why:
+        return Plan("torch", why, None)
+    x = input.unsqueeze(0) if input.dim() == ndim + 1 else input
+    call = calls.prepared(ndim, x, weight, bias, given)
+    if call.ready is None:
+        return Plan("torch", call.why, None)
+    return Plan("tconv", "plain tensors of a dtype and a shape that it computes", _by_engine(x, weight, call.window))
+
+
+def _by_engine(x: Tensor, w: Tensor, window: Window) -> EnginePlan:
+    """The engine's plan, of arrays that lie as the tensors do."""
+    g, last = engine.problem_of("conv_transpose", x, w, window).geometry, formats.of(x, w).last
+    shape = (x.shape[0], *x.shape[2:], x.shape[1]) if last else tuple(x.shape)
+    return plan_of_arrays(
+        shape, tuple(w.shape), dtype=engine.DTYPES[x.dtype], stride=g.stride, padding=g.padding,
+        output_padding=g.output_padding, groups=window.groups, dilation=g.dilation,
+        layout="channels_last" if last else "channels_first", method="jit",
+    )  # fmt: skip
+
+
+def reason(x: Tensor, w: Tensor, bias: Tensor | None) -> str:
+    """Why PyTorch computes, whatever the shapes; "" where the engine may."""
+    if not (x.is_cpu and w.is_cpu):
+        return f"the engine computes on the CPU; the tensors are on {x.device}"
+    if x.dtype not in engine.DTYPES:
+        name = str(x.dtype).removeprefix("torch.")
+        return f"the engine computes {' and '.join(engine.DTYPES.values())}; got {name}"
+    if overheard():
+        return (
+            "a mode, a trace, a transform, forward differentiation or autocast is at work, and wants to see operators"
+        )
+    if not plain(x, w, bias):
+        kinds = ", ".join(sorted({type(t).__name__ for t in (x, w, bias) if t is not None}))
+        return f"the engine reads plain, strided tensors; got {kinds} of layout {x.layout}"
+    return ""
