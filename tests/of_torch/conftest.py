@@ -1,0 +1,16 @@
+"""PyTorch for tests: skipped where it is not installed; what it says of its own older parts is no error of tconv's."""
+
+import pytest
+
+torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "of_torch" in str(item.path):
+            item.add_marker(pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"))
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)

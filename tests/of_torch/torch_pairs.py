@@ -1,0 +1,41 @@
+"""Layers of torch.nn, and of tconv.torch.nn with the same weights."""
+
+from __future__ import annotations
+
+import torch
+
+import tconv.torch
+
+ORDERS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+#: Axes of size, and arguments of a layer from 4 to 6 channels.
+LAYERS = [
+    (1, {"kernel_size": 4, "stride": 2, "padding": 1}),
+    (1, {"kernel_size": 5, "stride": 3, "output_padding": 2, "bias": False}),
+    (2, {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1}),
+    (2, {"kernel_size": (2, 3), "stride": (1, 2), "groups": 2, "padding": (0, 1)}),
+    (2, {"kernel_size": 3, "dilation": (2, 1), "padding": 2, "bias": False}),
+    (3, {"kernel_size": 2, "stride": 2}),
+    (3, {"kernel_size": (3, 1, 2), "stride": (2, 1, 1), "padding": (1, 0, 0), "groups": 2}),
+]
+
+
+def pair(ndim, arguments, dtype=torch.float32):
+    """The two layers."""
+    name = f"ConvTranspose{ndim}d"
+    theirs = getattr(torch.nn, name)(4, 6, dtype=dtype, **arguments)
+    ours = getattr(tconv.torch.nn, name)(4, 6, dtype=dtype, **arguments)
+    ours.load_state_dict(theirs.state_dict())
+    return theirs, ours
+
+
+def grid(ndim, *, batch=2, last=False, dtype=torch.float32):
+    """An input for them, of 5, 4 and 3 cells."""
+    x = torch.randn(batch, 4, *(5, 4, 3)[:ndim], dtype=dtype)
+    return x.to(memory_format=ORDERS[x.dim()]) if last else x
+
+
+def close(found, expected):
+    """The same up to the rounding of sums in another order."""
+    tolerance = {torch.float32: 2e-5, torch.float64: 1e-11}[expected.dtype]
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance * 10)
