@@ -65,7 +65,10 @@ def prepared(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given,
     """The call, once everything about it has been checked."""
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
-        window = arguments.Window(**{name: windows.unpacked(entry, ndim) for name, entry in given._asdict().items()})
+        named = {name: windows.unpacked(entry, ndim) for name, entry in given._asdict().items()}
+        if given.output_size is not None:
+            named["output_padding"] = None
+        window = arguments.Window(**named)
         shapes, dtype = (tuple(x.shape), tuple(w.shape)), engine.DTYPES[x.dtype]
         problem, _ = arguments.problem("conv_transpose", *shapes, None, dtype, window, "channels_first")
         messages.check_bias(bias, problem.out_channels)

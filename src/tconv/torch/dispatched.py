@@ -41,7 +41,8 @@ def _conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given:
     if x.dim() == ndim + 1:
         return _conv_transpose(ndim, x.unsqueeze(0), w, bias, given).squeeze(0)
     stride, padding, output_padding, groups, dilation, size = given
-    window = windows.window(_kernel(w), stride, padding, output_padding, groups, dilation)
+    left = output_padding if size is None else 0
+    window = windows.window(_kernel(w), stride, padding, left, groups, dilation)
     if size is not None:
         window = windows.for_size(window, tuple(x.shape[2:]), padding, size)
     if by_operator(x, w, bias):
@@ -75,4 +76,4 @@ def by_operator(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
 
 def is_transformed() -> bool:
     """Whether a transform of torch.func is at work."""
-    return torch._C._functorch.peek_interpreter_stack() is not None
+    return bool(torch._C._are_functorch_transforms_active())

@@ -46,6 +46,7 @@ class Call:
     bias_shape: Integers
     bias_bytes: int
     weight_bytes: int
+    strides_of_w: int  #: and its shape, hashed: the same memory may be read in another order
     ready: Engine | None  #: for weights that are kept; None: PyTorch computes
     once: Engine | None  #: for weights that serve one call
     why: str  #: it does so
@@ -76,7 +77,9 @@ class Call:
     def _kept(self, ready: Engine, w: Tensor, bias: int, kept: Kept) -> int:
         """Where the weights lie packed; 0 where they are not kept."""
         w = w if self.weights.dense else w.contiguous()
-        found = _fingerprint()(w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0)
+        found = (
+            _fingerprint()(w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0) ^ self.strides_of_w
+        )
         address = kept.address(self.order, found)
         if address:
             return address
@@ -144,7 +147,7 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     number = 0 if ready is None else _number(ready.program.packing)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * x.element_size(),
-        w.numel() * w.element_size(), ready, once, why, number, None if formats.lies(x, order) else order,
+        w.numel() * w.element_size(), hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
         formats.Weights.of(w), prod(shape) * x.element_size() >= formats.LARGE,
     )  # fmt: skip
 

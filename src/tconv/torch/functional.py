@@ -47,7 +47,8 @@ def conv_transpose2d(
             (size * stride cells remain) or "valid" (none is cropped). Negative padding adds cells.
         output_padding: cells added at the high end, less than max(stride, dilation).
         groups: channels are split into so many groups that do not mix.
-        output_size: the size of the result, for all axes or for each, instead of `output_padding`.
+        output_size: the size of the result, for all axes or for each; `output_padding` then does not matter, as in
+            PyTorch's layers.
 
     float32 and float64 on the CPU are computed by the engine, everything else by PyTorch's own operator: `plan` says
     which and why. Derivatives of any order are recorded as PyTorch records them. In two and three axes channels are

@@ -45,12 +45,10 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
         """Compute; `output_size` is the size of the result, with or without its batch and channels."""
         state = self.__dict__
         kept = state.get("_kept")
-        if kept is None:  # also in a layer whose class was changed
+        if kept is None and not torch.compiler.is_compiling():  # also in a layer whose class was changed
             kept = state["_kept"] = Kept()
-        left: Any = self.output_padding
-        if output_size is not None:
-            output_size, left = self._size(input, output_size), 0
-        given = Given(self.stride, self.padding, left, self.groups, self.dilation, output_size)
+        size = None if output_size is None else self._size(input, output_size)
+        given = Given(self.stride, self.padding, self.output_padding, self.groups, self.dilation, size)
         # Parametrized weights are attributes; those that are parameters are found sooner where they lie.
         parameters = state["_parameters"]
         w = parameters["weight"] if "weight" in parameters else self.weight  # noqa: SIM401 - not both

@@ -23,6 +23,11 @@ def by_window(
     with checks.explained("conv_transpose", lambda: _called_with(x, w, bias, out, layout, method)):
         check_words(layout, method)
         _check_tensors(x, w, bias, out)
+        output_padding, output_size = window[2:4]
+        if output_size is not None and output_padding not in (0, None):
+            checks.wrong(
+                f"output_padding and output_size must not both be given; got {output_padding} and {output_size}"
+            )
         if (by_name := method != "auto" or not _for_torch(x, w)) or out is not None:
             _check_not_recorded(x, w, bias, "out" if out is not None else "method")
         if by_name:

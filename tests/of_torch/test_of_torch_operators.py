@@ -1,0 +1,103 @@
+"""The registered operators: what PyTorch checks of operators, derivatives to the second order, and vmap."""
+
+from itertools import product
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+from torch.func import vmap
+from torch_pairs import ORDERS
+
+from tconv.torch import functional
+
+ops = torch.ops.tconv
+SHARED = ((1, 2), 2)  # dilation, groups
+STRIDE, LOW, COARSE, KERNEL, FINE = (2, 1), (1, -1), (2, 3), (3, 2), (5, 7)
+
+
+def tensors(dtype=torch.float64, grad=True):
+    """x, w, bias and y."""
+    shapes = (2, 4, *COARSE), (4, 1, *KERNEL), (2,), (2, 2, *FINE)
+    return [torch.randn(shape, dtype=dtype, requires_grad=grad) for shape in shapes]
+
+
+def calls(x, w, bias, y):
+    """Each operator with its tensors and the rest."""
+    return {
+        "conv_transpose": ((x, w, bias), (STRIDE, LOW, FINE, *SHARED)),
+        "conv": ((y, w), (STRIDE, LOW, COARSE, *SHARED)),
+        "weight_gradient": ((x, y), (STRIDE, LOW, KERNEL, *SHARED)),
+    }
+
+
+@pytest.mark.parametrize("name", ["conv_transpose", "conv", "weight_gradient"])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_opcheck(name, last, dtype):
+    x, w, bias, y = tensors(dtype)
+    if last:
+        x, w, y = (t.detach().to(memory_format=ORDERS[4]).requires_grad_() for t in (x, w, y))
+    given, window = calls(x, w, bias, y)[name]
+    torch.library.opcheck(getattr(ops, name).default, (*given, *window))
+
+
+@pytest.mark.parametrize("name", ["conv_transpose", "conv", "weight_gradient"])
+def test_derivatives_of_operators(name):
+    given, window = calls(*tensors())[name]
+    assert gradcheck(lambda *given: getattr(ops, name)(*given, *window), given)
+    assert gradgradcheck(lambda *given: getattr(ops, name)(*given, *window), given)
+
+
+@pytest.mark.parametrize("padding", [1, ((0, 1), (2, -1)), "same"])
+def test_derivatives_in_eager_mode(padding):
+    x, w, bias, _ = tensors()
+
+    def call(x, w, bias):
+        return functional.conv_transpose2d(x, w, bias, 2, padding, groups=2)
+
+    assert gradcheck(call, (x, w, bias))
+    assert gradgradcheck(call, (x, w, bias))
+
+
+def test_derivatives_of_the_third_order():
+    x, w = torch.randn(1, 1, 3, dtype=torch.float64, requires_grad=True), torch.randn(1, 1, 2, dtype=torch.float64)
+    w.requires_grad_()
+
+    def third(function):
+        first = torch.autograd.grad((function(x, w, None, 2) ** 4).sum(), (x, w), create_graph=True)
+        second = torch.autograd.grad(sum((g**2).sum() for g in first), (x, w), create_graph=True)
+        return torch.autograd.grad(sum((g**2).sum() for g in second), (x, w))
+
+    for found, expected in zip(
+        third(functional.conv_transpose1d), third(torch.nn.functional.conv_transpose1d), strict=True
+    ):
+        torch.testing.assert_close(found, expected)
+
+
+DIMS = [dims for dims in product((None, 0, 1), repeat=3) if dims != (None, None, None)]
+
+
+@pytest.mark.parametrize("name", ["conv_transpose", "conv", "weight_gradient"])
+@pytest.mark.parametrize("dims", DIMS)
+def test_vmap(name, dims):
+    given, window = calls(*tensors(grad=False))[name]
+    dims = dims[: len(given)]
+    if set(dims) == {None}:
+        return
+    batched = [t if d is None else torch.stack([t, 2 * t + 1, -t], d) for t, d in zip(given, dims, strict=True)]
+
+    def call(*given):
+        return getattr(ops, name)(*given, *window)
+
+    def entry(n):
+        return call(*[t if d is None else t.select(d, n) for t, d in zip(batched, dims, strict=True)])
+
+    torch.testing.assert_close(vmap(call, dims)(*batched), torch.stack([entry(n) for n in range(3)]))
+
+
+def test_other_devices_and_dtypes_are_pytorchs():
+    x, w, bias, _ = tensors(torch.bfloat16, grad=False)
+    found = ops.conv_transpose(x, w, bias, STRIDE, LOW, FINE, *SHARED)
+    assert found.dtype is torch.bfloat16
+    meta = ops.conv_transpose(*(t.to("meta") for t in (x, w, bias)), STRIDE, LOW, FINE, *SHARED)
+    assert (meta.shape, meta.device.type, meta.stride()) == (found.shape, "meta", found.stride())
