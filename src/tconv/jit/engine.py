@@ -136,8 +136,14 @@ def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int
     return launch.useful(expected_seconds(problem, target, 1), min(threads, pieces))
 
 
+#: How often engines were forgotten: who keeps one asks whether it is still the one to use.
+generation = 0
+
+
 def forget() -> None:
     """Make engines anew when they are next asked for: another schedule may have been chosen."""
+    global generation
+    generation += 1
     choose.cache_clear()
     _ready.cache_clear()
 

@@ -6,7 +6,7 @@ that PyTorch uses comes first: the threads of a second runtime would fight with 
 runtime, threads of the standard library do the same (`_Pool`).
 
 How many threads is tconv's own setting: `torch.set_num_threads` does not change it, so that a result's speed does not
-depend on what else was imported, and reading it costs nothing.
+depend on what else was imported, and reading it costs nothing. Only calls on tensors heed both (`tconv.torch`).
 
 A process that was forked without a new program, such as a worker of PyTorch's DataLoader, computes on one thread unless
 `set_num_threads` is called there, and never through OpenMP: the threads of an inherited runtime do not exist in it, and

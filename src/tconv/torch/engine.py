@@ -14,7 +14,7 @@ from tconv import checks
 from tconv.jit import engine, fingerprint, launch
 from tconv.jit.engine import Engine
 from tconv.problem import Problem
-from tconv.torch import choice, formats, native
+from tconv.torch import formats, native
 from tconv.torch.kept import Kept
 from tconv.torch.windows import Integers, geometry
 
@@ -111,12 +111,20 @@ MOST_CALLS = 4096
 
 def threads() -> int:
     """How many threads a call takes at most: as many as PyTorch's, unless tconv is told to take fewer."""
-    return min(torch.get_num_threads(), launch.setting())
+    try:
+        return min(torch.get_num_threads(), launch.setting())
+    except checks.Rejected as rejected:  # TCONV_NUM_THREADS is wrong
+        raise rejected.kind(str(rejected)) from None
+
+
+def state() -> tuple[int, int]:
+    """What calls depend on beside their arguments: threads, and what `tconv.tune` has found since."""
+    return threads(), engine.generation
 
 
 def call(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None = None) -> Call:
     """The call of an operation on checked tensors in memory; x is what is read, whichever grid it lies on."""
-    key = (operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), last, threads())
+    key = (operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), last, state())
     known = _calls.get(key)
     if known is None:
         known = made(operation, x, w, window, last)
@@ -145,10 +153,11 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     ready, once, why = prepared(problem, order)
     strides = formats.strides(shape, order)
     number = 0 if ready is None else _number(ready.program.packing)
+    size = x.element_size()
     return Call(
-        operation, window, shape, strides, x.dtype, (written,), written * x.element_size(),
-        w.numel() * w.element_size(), hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
-        formats.Weights.of(w), prod(shape) * x.element_size() >= formats.LARGE,
+        operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * size,
+        hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
+        formats.Weights.of(w), prod(shape) * size >= formats.LARGE,
     )  # fmt: skip
 
 
@@ -165,15 +174,10 @@ def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, En
     if problem.batch == 0:
         return None, None, "there is nothing to compute"
     last = order.last and engine.layouts_differ(problem)
-    try:
-        why = engine.limit(problem)
-        if not why:
-            why = choice.slower(problem, last, threads())
-        if why:
-            return None, None, f"the engine {why}"
-        return engine.ready(problem, last, most=threads()), engine.ready(problem, last, once=True, most=threads()), ""
-    except checks.Rejected as rejected:  # TCONV_ISA or TCONV_NUM_THREADS is wrong
-        raise RuntimeError(str(rejected)) from None
+    why, most = engine.limit(problem), threads()
+    if why:
+        return None, None, f"the engine {why}"
+    return engine.ready(problem, last, most=most), engine.ready(problem, last, once=True, most=most), ""
 
 
 #: Orders of packing by number: they are long, and slow to compare.

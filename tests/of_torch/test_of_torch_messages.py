@@ -1,0 +1,149 @@
+"""What users read when they pass something wrong: full texts, in the classes of error that PyTorch has for it."""
+
+import numpy as np
+import pytest
+import torch
+
+import tconv.torch
+from tconv.torch import functional, nn
+
+X, W = torch.ones(2, 4, 5, 6), torch.ones(4, 3, 3, 3)
+LEARNT = torch.ones(3, requires_grad=True)
+CALLED = "\n  called with input=float32 (2, 4, 5, 6), weight=float32 (4, 3, 3, 3)"
+
+ARGUMENTS = [
+    ({"stride": 0}, "stride must be an integer of at least 1; got 0", ", stride=0"),
+    (
+        {"stride": (1, 2, 3)},
+        "stride must be an integer or a sequence of 2 integers, one an axis; got (1, 2, 3)",
+        ", stride=(1, 2, 3)",
+    ),
+    (
+        {"padding": 9},
+        "padding must leave at least 1 cell; (9, 9) crops coarse size 5 to fine size -11 (axis 0)",
+        ", padding=9",
+    ),
+    (
+        {"padding": "full"},
+        'padding must be "same", "valid", an integer or (low, high) pairs; got \'full\'',
+        ", padding='full'",
+    ),
+    (
+        {"output_padding": 1},
+        "output_padding must be less than max(stride, dilation) = max(1, 1) = 1; got 1 (axis 0)",
+        ", output_padding=1",
+    ),
+    ({"groups": 3}, "groups must divide the channels of input, Cin = 4; got 3", ", groups=3"),
+    ({"dilation": -1}, "dilation must be an integer of at least 1; got -1", ", dilation=-1"),
+    (
+        {"bias": torch.ones(5)},
+        "bias must have shape (3,), one entry an output channel; got (5,)",
+        ", bias=float32 (5,)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "reason", "shown"), ARGUMENTS)
+def test_wrong_values(given, reason, shown):
+    with pytest.raises(RuntimeError) as caught:
+        functional.conv_transpose2d(X, W, **given)
+    assert str(caught.value) == f"conv_transpose2d: {reason}{CALLED}{shown}"
+    name, value = next(iter(given.items()))
+    if not isinstance(value, str) and name != "groups":  # PyTorch raises the same class; of a word, TypeError
+        with pytest.raises(RuntimeError):
+            torch.nn.functional.conv_transpose2d(X, W, **given)
+
+
+TENSORS = [
+    ((3, W), TypeError, "input must be a tensor; got 3 of type int"),
+    ((X, None), TypeError, "weight must be a tensor; got None of type NoneType"),
+    ((X, W.double()), RuntimeError, "weight must have the dtype of input, float32; got float64"),
+    ((X.half(), W), RuntimeError, "weight must have the dtype of input, float16; got float32"),
+    ((X, W.to("meta")), RuntimeError, "weight must be on the device of input, cpu; got meta"),
+    ((X, W, torch.ones(3, device="meta")), RuntimeError, "bias must be on the device of input, cpu; got meta"),
+    ((X, W, torch.ones(3).double()), RuntimeError, "bias must have the dtype of input, float32; got float64"),
+    ((X[:, :3], W), RuntimeError, "input must have 4 channels, the first size of weight; got 3"),
+    ((X[0, 0], W), RuntimeError, "input must have shape (N, C, *size) or (C, *size) with 2 axes of size; got (5, 6)"),
+    ((X, W[0]), RuntimeError, "weight must have 4 axes, (Cin, Cout / groups, *kernel); got shape (3, 3, 3)"),
+    ((X[:, :, :0], W), RuntimeError, "input must have no empty axis but the batch; got shape (2, 4, 0, 6)"),
+    ((X, W[:, :0]), RuntimeError, "weight must have no empty axis; got shape (4, 0, 3, 3)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tensors", "kind", "reason"), TENSORS)
+def test_wrong_tensors(tensors, kind, reason):
+    for _ in range(2):  # what was refused is not remembered
+        with pytest.raises(kind) as caught:
+            functional.conv_transpose2d(*tensors)
+        assert str(caught.value).splitlines()[0] == f"conv_transpose2d: {reason}"
+    if all(isinstance(t, torch.Tensor) for t in tensors) and "empty" not in reason:
+        with pytest.raises(RuntimeError):
+            torch.nn.functional.conv_transpose2d(*tensors)
+
+
+def test_a_wrong_bias_after_a_right_one():
+    functional.conv_transpose2d(X, W, torch.ones(3))
+    with pytest.raises(RuntimeError, match=r"bias must have shape \(3,\)"):
+        functional.conv_transpose2d(X, W, torch.ones(2))
+
+
+@pytest.mark.parametrize("value", [2.0, True, "2", None])
+@pytest.mark.parametrize("name", ["stride", "dilation", "groups", "output_padding"])
+def test_wrong_types(name, value):
+    functional.conv_transpose2d(X, W, **{name: 1 if name != "output_padding" else 0})
+    with pytest.raises((TypeError, RuntimeError)) as caught:
+        functional.conv_transpose2d(X, W, **{name: value})
+    assert f"{name} must be" in str(caught.value)
+
+
+def test_output_size_raises_what_layers_of_pytorch_raise():
+    layer, theirs = nn.ConvTranspose2d(4, 3, 3, stride=2), torch.nn.ConvTranspose2d(4, 3, 3, stride=2)
+    with pytest.raises(ValueError) as caught:
+        layer(X, output_size=(11, 15))
+    assert str(caught.value).startswith(
+        "conv_transpose2d: output_size must be one of 13, 14 for coarse size 6; got 15 (axis 1)\n"
+    )
+    with pytest.raises(ValueError):
+        theirs(X, output_size=[11, 15])
+    with pytest.raises(ValueError, match="output_size must be an integer or a sequence of 2 integers"):
+        layer(X, output_size=(1, 2, 3))
+
+
+def test_wrong_layers():
+    with pytest.raises(ValueError, match='Only "zeros" padding mode is supported for ConvTranspose2d'):
+        nn.ConvTranspose2d(4, 3, 3, padding_mode="reflect")
+    with pytest.raises(ValueError) as caught:
+        nn.ConvTranspose2d(4, 3, 3, padding="full")
+    assert (
+        str(caught.value)
+        == 'ConvTranspose2d: padding must be "same", "valid", an integer or (low, high) pairs; got \'full\''
+    )
+    with pytest.raises(ValueError, match=r"ConvTranspose2d: padding must be .* got \(\(1, 2\),\)"):
+        nn.ConvTranspose2d(4, 3, 3, padding=((1, 2),))
+
+
+def test_derivatives_that_nobody_has():
+    with pytest.raises(RuntimeError, match="floating point and complex"):
+        torch.ones(1, 1, 2, dtype=torch.int32, requires_grad=True)
+    for dtype in (torch.int32, torch.bool):
+        with pytest.raises(RuntimeError):
+            functional.conv_transpose1d(torch.ones(1, 1, 2, dtype=dtype), torch.ones(1, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "reason"),
+    [
+        ({"w": np.ones((4, 3, 3, 3), np.float32)}, TypeError, "w must be a tensor, as another is; got array("),
+        ({"layout": "NCHW"}, ValueError, 'layout must be one of "channels_first", "channels_last"; got \'NCHW\''),
+        ({"method": "fast"}, ValueError, 'method must be one of "auto", '),
+        ({"out": torch.empty(2, 3, 7, 9)}, ValueError, "out must be float32 (2, 3, 7, 8); got float32 (2, 3, 7, 9)"),
+        ({"output_padding": 1, "output_size": 8}, ValueError, "output_padding and output_size must not both be given"),
+        ({"bias": LEARNT, "out": torch.empty(2, 3, 7, 8)}, ValueError, "out must be None where"),
+        ({"bias": LEARNT, "method": "gemm"}, ValueError, 'method must be "auto", and tensors'),
+    ],
+)  # fmt: skip
+def test_tensors_in_the_function_of_arrays(given, kind, reason):
+    given = {"x": X, "w": W, **given}
+    with pytest.raises(kind) as caught:
+        tconv.conv_transpose(given.pop("x"), given.pop("w"), **given)
+    assert str(caught.value).startswith(f"conv_transpose: {reason}")
