@@ -76,7 +76,8 @@ def test_wrong_tensors(tensors, kind, reason):
         with pytest.raises(kind) as caught:
             functional.conv_transpose2d(*tensors)
         assert str(caught.value).splitlines()[0] == f"conv_transpose2d: {reason}"
-    if all(isinstance(t, torch.Tensor) for t in tensors) and "empty" not in reason:
+    # PyTorch computes with empty axes, and takes the device from one of the tensors where another is on "meta".
+    if kind is RuntimeError and not any(word in reason for word in ("empty", "meta")):
         with pytest.raises(RuntimeError):
             torch.nn.functional.conv_transpose2d(*tensors)
 

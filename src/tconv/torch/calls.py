@@ -66,6 +66,8 @@ def prepared(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given,
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         named = {name: windows.unpacked(entry, ndim) for name, entry in given._asdict().items()}
+        if given.output_padding is None:
+            checks.wrong_type("output_padding must be an integer, or one for each axis; got None")
         if given.output_size is not None:
             named["output_padding"] = None
         window = arguments.Window(**named)
