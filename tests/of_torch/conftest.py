@@ -14,3 +14,16 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def by_engine():
+    """Calls that are so small that PyTorch is done sooner are the engine's in tests, but for those of that choice."""
+    from tconv.torch import choice, engine
+
+    engine._calls.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "TINY", 0)
+        patch.setattr(choice, "SHORT", 0)
+        yield
+    engine._calls.clear()

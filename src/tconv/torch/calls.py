@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,41 +13,35 @@ from tconv.torch.engine import Call, Window
 from tconv.torch.gradients import record_conv_transpose
 from tconv.torch.kept import Kept
 from tconv.torch.plain import plain
+from tconv.torch.windows import Given
 
 
-class Given(NamedTuple):
-    """The arguments that are no tensors, as they were given but hashable."""
-
-    stride: Any
-    padding: Any
-    output_padding: Any
-    groups: Any
-    dilation: Any
-    output_size: Any
-
-
-def frozen(*values: Any) -> Given:
+def frozen(*values: Any) -> tuple[Any, ...]:
     """The arguments as part of a key, in the order of `Given`."""
     if torch.compiler.is_compiling():  # nothing is looked up then
-        return Given(*values)
+        return values
     try:
-        return Given(*[arguments.freeze(name, value) for name, value in zip(Given._fields, values, strict=True)])
+        return tuple([arguments.freeze(name, value) for name, value in zip(Given._fields, values, strict=True)])
     except checks.Rejected as rejected:
         raise messages.error("conv_transpose", rejected) from None
 
 
+_is_compiling = torch.compiler.is_compiling
+_remembered = engine.remembered
+
+
 def call(
-    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given, layer: Kept | None = None,
+    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], layer: Kept | None = None,
     last: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """The transposed convolution of ndim axes.
 
     `layer` is what the layer that calls keeps; `last` says where channels lie in the result; None: PyTorch's rule.
     """
-    if torch.compiler.is_compiling() or not plain(x, w, bias):
+    if _is_compiling() or not plain(x, w, bias):
         return dispatched.conv_transpose(ndim, x, w, bias, given)
     key = (given, ndim, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype, last, engine.state())
-    known = engine.remembered(key)
+    known = _remembered(key)
     if known is None or not (bias is None or known.bias_fits(bias)):
         if x.dim() == ndim + 1:
             return call(ndim, x.unsqueeze(0), w, bias, given, layer, last).squeeze(0)
@@ -56,19 +50,26 @@ def call(
         known = prepared(ndim, x, w, bias, given, last)
         engine.remember(key, known)
     if torch.is_grad_enabled() and (w.requires_grad or x.requires_grad or (bias is not None and bias.requires_grad)):
+        if known.short:
+            return known.function(x, w, bias, *known.arguments)  # type: ignore[no-any-return]
         layer = None if w.requires_grad else kept.of(w) if layer is None else layer
         return record_conv_transpose(x, w, bias, known, layer)
+    if known.tiny and last is None:
+        return known.function(x, w, bias, *known.arguments)  # type: ignore[no-any-return]
     return known.run(x, w, bias, kept.of(w) if layer is None else layer)
 
 
-def prepared(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Given, last: bool | None = None) -> Call:
+def prepared(
+    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], last: bool | None = None
+) -> Call:
     """The call, once everything about it has been checked."""
+    said = Given(*given)
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
-        named = {name: windows.unpacked(entry, ndim) for name, entry in given._asdict().items()}
-        if given.output_padding is None:
+        named = {name: windows.unpacked(entry, ndim) for name, entry in said._asdict().items()}
+        if said.output_padding is None:
             checks.wrong_type("output_padding must be an integer, or one for each axis; got None")
-        if given.output_size is not None:
+        if said.output_size is not None:
             named["output_padding"] = None
         window = arguments.Window(**named)
         shapes, dtype = (tuple(x.shape), tuple(w.shape)), engine.DTYPES[x.dtype]

@@ -14,7 +14,7 @@ from tconv import checks
 from tconv.jit import engine, fingerprint, launch
 from tconv.jit.engine import Engine
 from tconv.problem import Problem
-from tconv.torch import formats, native
+from tconv.torch import choice, formats, native
 from tconv.torch.kept import Kept
 from tconv.torch.windows import Integers, geometry
 
@@ -53,6 +53,10 @@ class Call:
     order: int  #: a number for the order in which weights are packed
     order_of_x: formats.Format | None  #: into which x has to be copied first
     weights: formats.Weights
+    tiny: bool  #: PyTorch is faster where no derivative is recorded
+    short: bool  #: and where one is
+    function: Any  #: PyTorch's, and the arguments that it takes behind the tensors
+    arguments: tuple[Any, ...]
     large: bool
 
     def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: Kept | None) -> Tensor:
@@ -125,7 +129,7 @@ def state() -> tuple[int, int]:
 def call(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None = None) -> Call:
     """The call of an operation on checked tensors in memory; x is what is read, whichever grid it lies on."""
     key = (operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), last, state())
-    known = _calls.get(key)
+    known = remembered(key)
     if known is None:
         known = made(operation, x, w, window, last)
         remember(key, known)
@@ -139,9 +143,8 @@ def remember(key: Hashable, made: Call) -> None:
     _calls[key] = made
 
 
-def remembered(key: Hashable) -> Call | None:
-    """The call that was kept."""
-    return _calls.get(key)
+#: The call that was kept for a key, or None.
+remembered = _calls.get
 
 
 def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None) -> Call:
@@ -154,11 +157,22 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     strides = formats.strides(shape, order)
     number = 0 if ready is None else _number(ready.program.packing)
     size = x.element_size()
+    small, said = _small(operation, x, w, window, problem)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * size,
         hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
-        formats.Weights.of(w), prod(shape) * size >= formats.LARGE,
+        formats.Weights.of(w), small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
     )  # fmt: skip
+
+
+def _small(operation: Operation, x: Tensor, w: Tensor, window: Window, problem: Problem) -> Any:
+    """Whether the call is tiny, and short; and how PyTorch says it, if it is one of both and PyTorch does."""
+    nothing = (False, False), (None, ())
+    if operation != "conv_transpose":
+        return nothing
+    small = choice.is_tiny(problem), choice.is_short(problem)
+    said = native.said_by_torch(w.shape[2:], window, native.extra(x.shape[2:], window.stride, window.size))
+    return nothing if said is None or True not in small else (small, (native.function(len(window.stride)), said))
 
 
 def problem_of(operation: Operation, x: Tensor, w: Tensor, window: Window) -> Problem:

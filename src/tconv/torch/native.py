@@ -37,6 +37,18 @@ def conv_transpose(
     return y if bias is None else y + bias.reshape(-1, *[1] * ndim)
 
 
+def said_by_torch(kernel: Sizes, window: Any, extra: Sizes) -> tuple[Any, ...] | None:
+    """The arguments of PyTorch's function behind the tensors; None where it takes more than one call."""
+    stride, low, _, dilation, groups = window
+    left = _left_over(kernel, stride, low, extra, dilation)
+    return None if left is None else (stride, low, left, groups, dilation)
+
+
+def function(ndim: int) -> Any:
+    """PyTorch's transposed convolution of so many axes."""
+    return _TRANSPOSED[ndim]
+
+
 def conv(
     y: Tensor, w: Tensor, bias: Tensor | None, stride: Sizes, low: Sizes, extra: Sizes, dilation: Sizes, groups: int
 ) -> Tensor:

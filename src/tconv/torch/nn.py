@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tconv import checks
 from tconv.resolve import Ints, PaddingLike
-from tconv.torch.calls import Given, call
+from tconv.torch.calls import call
 from tconv.torch.kept import Kept
 
 
@@ -48,7 +48,7 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
         if kept is None and not torch.compiler.is_compiling():  # also in a layer whose class was changed
             kept = state["_kept"] = Kept()
         size = None if output_size is None else self._size(input, output_size)
-        given = Given(self.stride, self.padding, self.output_padding, self.groups, self.dilation, size)
+        given = self.stride, self.padding, self.output_padding, self.groups, self.dilation, size
         # Parametrized weights are attributes; those that are parameters are found sooner where they lie.
         parameters = state["_parameters"]
         w = parameters["weight"] if "weight" in parameters else self.weight  # noqa: SIM401 - not both

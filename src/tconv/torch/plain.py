@@ -25,7 +25,12 @@ def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
         type(x) in _PLAIN
         and type(w) in _PLAIN
         and (bias is None or (type(bias) in _PLAIN and not bias.is_neg()))
-        and not overheard()
+        and not _function_modes()
+        and not _dispatch_modes()
+        and not _transforms()
+        and _tracing() is None
+        and forward_ad._current_level < 0
+        and not _autocast()
         and x.is_cpu
         and w.is_cpu
         and x.layout is _strided

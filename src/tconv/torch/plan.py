@@ -11,7 +11,7 @@ from tconv.plan import plan as plan_of_arrays
 from tconv.resolve import Ints, PaddingLike
 from tconv.torch import calls, engine, formats, messages
 from tconv.torch.engine import Window
-from tconv.torch.plain import overheard, plain
+from tconv.torch.plain import needs_graph, overheard, plain
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ def plan(
     call = calls.prepared(ndim, x, weight, bias, given)
     if call.ready is None:
         return Plan("torch", call.why, None)
+    if call.short if needs_graph(x, weight, bias) else call.tiny:
+        return Plan("torch", "it is done before a call of the engine would be", None)
     return Plan("tconv", "plain tensors of a dtype and a shape that it computes", _by_engine(x, weight, call.window))
 
 

@@ -13,6 +13,17 @@ from tconv.resolve import PaddingLike
 Integers: TypeAlias = tuple[int, ...]
 
 
+class Given(NamedTuple):
+    """The arguments that are no tensors, as they were given but hashable."""
+
+    stride: Any
+    padding: Any
+    output_padding: Any
+    groups: Any
+    dilation: Any
+    output_size: Any
+
+
 class Window(NamedTuple):
     """A transposed convolution but for the sizes of its grids, one integer an axis."""
 
