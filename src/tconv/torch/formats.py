@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import threading
 from collections.abc import Sequence
 from functools import lru_cache
 from math import prod
@@ -92,14 +93,30 @@ class Weights(NamedTuple):
         return cls(is_dense(w), None if w.is_contiguous() else _turn(w))
 
     def contiguous(self, w: Tensor) -> Tensor:
-        """Weights that lie so in PyTorch's default order; a copy unless they do."""
+        """Weights in PyTorch's default order; a copy unless they lie so, good until this thread asks for another."""
         if self.turn is None:
             return w.contiguous()
         function, matrices, columns = self.turn
-        result = torch.empty(w.shape, dtype=w.dtype)
-        ask_for_huge_pages(result)
+        result = _workspace(w)
         function(w.data_ptr(), result.data_ptr(), matrices, columns)
         return result
+
+
+class _Local(threading.local):
+    """Memory of one thread that is kept from call to call: fresh memory costs page faults."""
+
+    memory = torch.empty(0, dtype=torch.uint8)
+
+
+_local = _Local()
+
+
+def _workspace(w: Tensor) -> Tensor:
+    """Room for as many elements."""
+    size = w.numel() * w.element_size()
+    if _local.memory.numel() < size:
+        _local.memory = torch.empty(size, dtype=torch.uint8)
+    return _local.memory[:size].view(w.dtype)
 
 
 def _turn(w: Tensor) -> tuple[turned.Turn, int, int] | None:
