@@ -147,3 +147,30 @@ def test_threads_share_a_layer_whose_weights_change():
                 layer.weight.copy_(values[n % 4])
         assert all(future.result() for future in futures)
         close(layer(x), unit * 3 + bias)
+
+
+def test_memory_lives_as_long_as_a_call_that_reads_it(monkeypatch):
+    """While kernels run, another thread may find the weights changed and forget what was packed."""
+    from tconv.jit.engine import Engine
+
+    _, layer = pair(2, ARGUMENTS)
+    x, alive = grid(2), []
+    run = Engine.run
+
+    def forgetting(self, *given):
+        memory = weakref.ref(next(iter(layer._kept.values())).memory)
+        layer._kept.clear()
+        gc.collect()
+        alive.append(memory() is not None)
+        return run(self, *given)
+
+    with torch.no_grad():
+        expected = [layer(x) for _ in range(3)][-1]
+        monkeypatch.setattr(Engine, "run", forgetting)
+        close(layer(x), expected)
+    assert alive == [True]
+
+
+def test_tensors_without_memory_are_pytorchs():
+    zeros, w = torch._efficientzerotensor((2, 4, 5, 4)), torch.randn(4, 6, 4, 4)
+    assert not functional.conv_transpose2d(zeros, w).any()

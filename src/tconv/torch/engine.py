@@ -15,7 +15,7 @@ from tconv.jit import engine, fingerprint, launch
 from tconv.jit.engine import Engine
 from tconv.problem import Problem
 from tconv.torch import choice, formats, native
-from tconv.torch.kept import Kept
+from tconv.torch.kept import Kept, Pack
 from tconv.torch.windows import Integers, geometry
 
 Operation: TypeAlias = Literal["conv_transpose", "conv"]
@@ -68,25 +68,27 @@ class Call:
         result = torch.empty_strided(self.shape, self.strides, dtype=self.dtype)
         if self.large:
             formats.ask_for_huge_pages(result)
-        b = 0 if bias is None else (bias := bias.contiguous()).data_ptr()
-        packed = 0 if kept is None else self._kept(self.ready, w, b, kept)
-        if packed:
-            self.ready.run(x.data_ptr(), packed, result.data_ptr())
+        # Names for the copies and what is packed, which must live until the kernels are done.
+        source, b = x.data_ptr(), 0 if bias is None else (bias := bias.contiguous()).data_ptr()
+        if not source or not w.data_ptr():  # elements that take no memory, such as zeros that autograd makes
+            return self._by_torch(x, w, bias)
+        packed = None if kept is None else self._kept(self.ready, w, b, kept)
+        if packed is not None:
+            self.ready.run(source, packed.address, result.data_ptr())
             return result
-        ordered = self.weights.contiguous(w)
-        if self.once.once_at(x.data_ptr(), ordered.data_ptr(), b, result.data_ptr()):
+        w = self.weights.contiguous(w)
+        if self.once.once_at(source, w.data_ptr(), b, result.data_ptr()):
             return result
         return self._by_torch(x, w, bias)  # kernels have multiplied the zeros around x by a NaN or an Inf
 
-    def _kept(self, ready: Engine, w: Tensor, bias: int, kept: Kept) -> int:
-        """Where the weights lie packed; 0 where they are not kept."""
+    def _kept(self, ready: Engine, w: Tensor, bias: int, kept: Kept) -> Pack | None:
+        """The weights packed; None where they are not kept."""
         w = w if self.weights.dense else w.contiguous()
-        found = (
-            _fingerprint()(w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0) ^ self.strides_of_w
-        )
-        address = kept.address(self.order, found)
-        if address:
-            return address
+        bytes_of_bias = self.bias_bytes if bias else 0
+        found = _fingerprint()(w.data_ptr(), self.weight_bytes, bias, bytes_of_bias) ^ self.strides_of_w
+        known = kept.found(self.order, found)
+        if known is not None:
+            return known
         w = self.weights.contiguous(w)
         return kept.packed(ready, self.order, found, w.data_ptr(), bias)
 

@@ -37,13 +37,13 @@ class Kept(dict[int, Pack]):
     def __reduce__(self) -> Any:
         return Kept, ()
 
-    def address(self, order: int, fingerprint: int) -> int:
-        """Where these weights lie packed; 0 where they do not."""
+    def found(self, order: int, fingerprint: int) -> Pack | None:
+        """These weights, packed; None where they are not. Whoever holds it keeps the memory, whatever other threads do."""
         known = self.get(order)
-        return known.address if known is not None and known.fingerprint == fingerprint else 0
+        return known if known is not None and known.fingerprint == fingerprint and known.address else None
 
-    def packed(self, ready: Engine, order: int, fingerprint: int, w: int, bias: int) -> int:
-        """Pack weights that come again, and say where they lie; 0 where they are new, or not all finite.
+    def packed(self, ready: Engine, order: int, fingerprint: int, w: int, bias: int) -> Pack | None:
+        """Pack weights that come again; None where they are new, or not all finite.
 
         New memory is taken each time: another thread may be reading the old.
         """
@@ -51,13 +51,13 @@ class Kept(dict[int, Pack]):
         if known is not None and known.fingerprint == fingerprint:
             memory = engine.aligned(ready.program.packed)
             if not ready.pack_at(w, bias, memory.ctypes.data):
-                return 0
-            self[order] = Pack(fingerprint, memory, memory.ctypes.data)
-            return memory.ctypes.data
+                return None
+            pack = self[order] = Pack(fingerprint, memory, memory.ctypes.data)
+            return pack
         if known is None and len(self) >= MOST:
             self.clear()
         self[order] = Pack(fingerprint, None, 0)
-        return 0
+        return None
 
 
 #: What is kept for weights that come without a layer, by their id, for as long as they live.
