@@ -38,7 +38,7 @@ class Kept(dict[int, Pack]):
         return Kept, ()
 
     def found(self, order: int, fingerprint: int) -> Pack | None:
-        """These weights, packed; None where they are not. Whoever holds it keeps the memory, whatever other threads do."""
+        """These weights, packed; None where they are not. Who holds it keeps the memory, whatever threads do."""
         known = self.get(order)
         return known if known is not None and known.fingerprint == fingerprint and known.address else None
 
