@@ -220,19 +220,6 @@ def test_cost_is_finite_and_positive_for_any_problem(method, geometry):
             assert 0 <= cost.scratch == int(cost.scratch)
 
 
-@pytest.mark.parametrize(
-    ("operation", "method"), [param(m, op) for op in OPERATIONS for m in METHODS if not computes(m, op)]
-)
-def test_an_operation_that_a_method_does_not_compute_is_refused(operation, method):
-    x, w, y = arrays(tconv.Geometry.conv_transpose((3, 3), 2))
-    with pytest.raises(ValueError) as error:
-        compute(operation, tconv.Geometry.conv_transpose((3, 3), 2), x, w, y, method=method)
-    reason = f'{operation}: method "{method}" computes {" and ".join(METHODS[method].operations)} only'
-    assert str(error.value).splitlines()[0] == reason
-    problem = Problem(operation, tconv.Geometry.conv_transpose((3, 3), 2), 2, 2, 2, 1, "float64")
-    assert METHODS[method].cost(problem).seconds == np.inf
-
-
 @pytest.mark.parametrize("dtype", ["int8", "uint64"])
 @pytest.mark.parametrize("method", [param(m) for m in METHODS if not computes(m, METHODS[m].operations[0], "int64")])
 def test_integers_are_refused_by_a_method_that_does_not_compute_them(method, dtype):

@@ -222,9 +222,18 @@ def _compute(
             arrays.exact_shape("bias", bias, (channels,))
         if out is not None:
             arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias})
-    result = np.empty(plan.result_shape, dtype) if out is None else out
+    result = _new(plan, dtype) if out is None else out
     run(plan, first, second, bias, result)
     return result
+
+
+def _new(plan: Plan, dtype: str) -> Array:
+    """An array for the result; the engine writes whole vectors, and twice as fast where they lie in one cache line."""
+    if plan.method != "jit":
+        return np.empty(plan.result_shape, dtype)
+    from tconv.jit import engine
+
+    return engine.empty(plan.result_shape, np.dtype(dtype))
 
 
 def run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Array) -> None:

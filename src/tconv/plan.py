@@ -104,7 +104,8 @@ class Plan:
 
     def _arrays(self) -> str:
         if self.dtype != self.problem.dtype:
-            return f"x and w are copied as {self.problem.dtype}, the result is rounded once"
+            copied = "x and y" if self.problem.operation == "weight_gradient" else "x and w"
+            return f"{copied} are copied as {self.problem.dtype}, the result is rounded once"
         return f"x and y are used in place where they are contiguous in {self.layout}; other strides are copied once"
 
 

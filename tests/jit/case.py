@@ -37,7 +37,7 @@ class Case:
         """A schedule of every kind that can serve the problem, as it would be made and as it is forced."""
         problem = self.problem(dtype)
         for layout in {layout_of(problem, channels_last): 0, spread_out(problem, channels_last): 0}:
-            if layout.joined and self.groups > 1 and (channels_last or self.operation == "conv"):
+            if layout.joined and self.groups > 1 and (channels_last or self.operation != "conv_transpose"):
                 continue  # as `choose` knows
             for kind in choose.kinds(problem, layout, target):
                 made = kind.make()

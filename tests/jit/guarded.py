@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from case import fresh
-from running import Truth, arrays, problem_of, shapes
+from running import Truth, arrays, in_layout, is_gradient, out_of_layout, problem_of, written
 from running import given as words_of_weights
 
 import tconv
@@ -82,7 +82,7 @@ def drawn(rng: np.random.Generator) -> Problem:
             cout = cin * int(rng.choice([1, 1, 2]))
         batch, dtype = int(rng.choice([1, 2, 5])), str(rng.choice(["float32", "float64"], p=[0.8, 0.2]))
         geometry = tconv.Geometry.conv_transpose(coarse, kernel, **sizes)
-        operation = str(rng.choice(["conv_transpose", "conv"]))
+        operation = str(rng.choice(["conv_transpose", "conv", "weight_gradient"]))
         return problem_of(geometry, dtype, batch=batch, cin=cin, cout=cout, groups=groups, operation=operation)
 
 
@@ -104,29 +104,32 @@ class Drawn:
         self.problem, self.last = problem, channels_last
         x, self.w, self.bias = arrays(problem)
         self.truth = Truth(problem, x, self.w, self.bias)
-        self.x = np.ascontiguousarray(np.moveaxis(x, 1, -1)) if channels_last else x
+        self.x = in_layout(x, channels_last)
+        self.w = in_layout(self.w, channels_last) if is_gradient(problem) else self.w
 
     def place(self, end: str) -> dict[str, np.ndarray]:
         """Every array at an end of memory of its own."""
-        batch, channels, *size = shapes(self.problem)[1]
-        shape = (batch, *((*size, channels) if self.last else (channels, *size)))
+        shape = written(self.problem, self.last)
         out = guarded(prod(shape) * self.problem.itemsize, end).view(self.problem.dtype).reshape(shape)
-        return {"x": placed(self.x, end), "w": placed(self.w, end), "bias": placed(self.bias, end), "out": out}
+        bias = {} if self.bias is None else {"bias": placed(self.bias, end)}
+        return {"x": placed(self.x, end), "w": placed(self.w, end), **bias, "out": out}
 
     def check(self, y: np.ndarray) -> None:
         """The result is right."""
-        self.truth.check(np.moveaxis(y, -1, 1) if self.last else y)
+        self.truth.check(out_of_layout(self.problem, y, self.last))
 
     def run(self, schedule: Any, target: isa.Isa, end: str, threads: int) -> None:
         """By one schedule, whose tables lie against a page too."""
         program, given = program_of(schedule, threads), self.place(end)
-        machine, words = compiler.machine(schedule.code, target), placed(program.words, "high")
+        machine, words = compiler.machine(program.code, target), placed(program.words, "high")
         packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
         (first, count), address = program.blocks, words.ctypes.data
-        weights = (given["w"].ctypes.data, given["bias"].ctypes.data)
-        if program.fresh:
+        if is_gradient(self.problem):
+            packed = given["w"]
+        elif program.fresh:
             packed = placed(words_of_weights(given["w"], given["bias"]), end)
         else:
+            weights = (given["w"].ctypes.data, given["bias"].ctypes.data)
             assert not machine.pack(address, address + 8 * first, count, *weights, packed.ctypes.data, 1, 0)
         addresses = (a.ctypes.data for a in (given["x"], packed, given["out"], scratch))
         launch.run(machine, address, *addresses, threads)
@@ -144,6 +147,9 @@ class Drawn:
         keywords = {**self.problem.geometry.keywords, "groups": self.problem.groups, "layout": layout}
         if self.problem.operation == "conv":
             given["y"] = given.pop("x")
+        if is_gradient(self.problem):
+            given = {"x": given["w"], "y": given["x"], "out": given["out"]}
+            keywords["kernel_size"] = self.problem.geometry.kernel
         self.check(getattr(tconv, self.problem.operation)(**given, **keywords, method="jit"))
 
 

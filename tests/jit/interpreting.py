@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 from oracle import oracle
-from running import arrays, shapes
+from running import arrays, in_layout, is_gradient, out_of_layout, shapes, written
 
 from tconv.jit.interpret import interpret
 from tconv.jit.programs import program_of
@@ -18,6 +18,8 @@ def posed(problem):
     """x, w and bias of a problem, and what the definition gives."""
     x, w, bias = arrays(problem)
     other = np.zeros(shapes(problem)[1])
+    if is_gradient(problem):
+        return x, w, bias, oracle(problem.geometry, w, other, x, problem.groups)[2]
     if problem.operation == "conv_transpose":
         result, _, _ = oracle(problem.geometry, x, w, other, problem.groups)
     else:
@@ -27,11 +29,10 @@ def posed(problem):
 
 def interpreted(problem, program, channels_last, x, w, bias):
     """y as the program leaves it, channels first."""
-    x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if channels_last else x)
-    batch, channels, *size = shapes(problem)[1]
-    y = np.full((batch, *size, channels) if channels_last else (batch, channels, *size), np.nan, problem.dtype)
-    interpret(program, x, w, bias, y)
-    return np.moveaxis(y, -1, 1) if channels_last else y
+    y = np.full(written(problem, channels_last), np.nan, problem.dtype)
+    w = in_layout(w, channels_last) if is_gradient(problem) else w
+    interpret(program, in_layout(x, channels_last), w, bias, y)
+    return out_of_layout(problem, y, channels_last)
 
 
 def check(problem, schedule):

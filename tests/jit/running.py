@@ -35,10 +35,43 @@ def problem_of(geometry, dtype="float32", *, batch=2, cin=4, cout=6, groups=1, o
 
 
 def shapes(problem: Problem) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of the array that is read and of the one that is written, channels first."""
-    x, y = (problem.in_channels, *problem.geometry.coarse), (problem.out_channels, *problem.geometry.fine)
-    read, written = (x, y) if problem.operation == "conv_transpose" else (y, x)
-    return (problem.batch, *read), (problem.batch, *written)
+    """Of the array that is read and of the one that is written, channels first.
+
+    Of a weight gradient the fine grid and the weights; the coarse grid stands where the weights do otherwise.
+    """
+    x = (problem.batch, problem.in_channels, *problem.geometry.coarse)
+    y = (problem.batch, problem.out_channels, *problem.geometry.fine)
+    w = (problem.in_channels, problem.cout, *problem.geometry.kernel)
+    return {"conv_transpose": (x, y), "conv": (y, x), "weight_gradient": (y, w)}[problem.operation]
+
+
+def is_gradient(problem: Problem) -> bool:
+    """Whether weights are what is written."""
+    return problem.operation == "weight_gradient"
+
+
+def in_layout(a: np.ndarray, channels_last: bool) -> np.ndarray:
+    """An array of a grid, channels first, as one of a layout."""
+    return np.ascontiguousarray(np.moveaxis(a, 1, -1) if channels_last else a)
+
+
+def out_of_layout(problem: Problem, result: np.ndarray, channels_last: bool) -> np.ndarray:
+    """What is written, channels first; weights have one order only."""
+    return np.moveaxis(result, -1, 1) if channels_last and not is_gradient(problem) else result
+
+
+def written(problem: Problem, channels_last: bool) -> tuple[int, ...]:
+    """The shape of what is written, in a layout."""
+    first, second, *size = shapes(problem)[1]
+    return (first, *size, second) if channels_last and not is_gradient(problem) else (first, second, *size)
+
+
+def compute(problem: Problem, x, w, bias=None, **keywords) -> np.ndarray:
+    """What the public function gives for the arrays of a problem."""
+    keywords = {**problem.geometry.keywords, "groups": problem.groups, **keywords}
+    if is_gradient(problem):
+        return tconv.weight_gradient(w, x, problem.geometry.kernel, **keywords)
+    return getattr(tconv, problem.operation)(x, w, bias, **keywords)
 
 
 def poisoned(size: int) -> np.ndarray:
@@ -50,9 +83,11 @@ def poisoned(size: int) -> np.ndarray:
 def arrays(problem: Problem, seed: int = 0, *, with_bias: bool = True):
     """What is read, w and bias of a problem, shaped as in a call, channels first, in its dtype."""
     p, rng = problem, np.random.default_rng(seed)
-    read, written = shapes(p)
-    wanted = read, (p.in_channels, p.cout, *p.geometry.kernel), written[1]
-    x, w, bias = (rng.uniform(-1, 1, shape).astype(p.dtype) for shape in wanted)
+    read, result = shapes(p)
+    factor = (p.in_channels, p.cout, *p.geometry.kernel)
+    if is_gradient(p):
+        factor, with_bias = (p.batch, p.in_channels, *p.geometry.coarse), False
+    x, w, bias = (rng.uniform(-1, 1, shape).astype(p.dtype) for shape in (read, factor, result[1]))
     return x, w, bias if with_bias else None
 
 
@@ -64,15 +99,15 @@ def given(w, bias=None) -> np.ndarray:
 
 
 class Ready:
-    """A schedule compiled for an ISA, its weights packed."""
+    """A schedule compiled for an ISA, its weights packed; those of a weight gradient are cells, read as they are."""
 
     def __init__(self, problem: Problem, schedule, target, w, bias=None, *, threads: int = 1) -> None:
         self.problem, self.last, self.threads = problem, schedule.layout.last, threads
         self.program = program_of(schedule, threads)
-        self.machine = compiler.machine(schedule.code, target)
+        self.machine = compiler.machine(self.program.code, target)
         self.weights = np.ascontiguousarray(w), bias  # which are read in each call where they are packed on the way
-        if self.program.fresh:
-            self.packed = given(*self.weights)
+        if self.program.fresh or is_gradient(problem):
+            self.packed = in_layout(w, self.last) if is_gradient(problem) else given(*self.weights)
             return
         self.packed = poisoned(self.program.packed)
         first, count = self.program.blocks
@@ -90,17 +125,17 @@ class Ready:
     @property
     def finite(self) -> bool:
         """Whether no weight is a NaN or an Inf; known after a call where they are packed on the way."""
-        return not self.packed[Given.SPOILED] if self.program.fresh else self.packed_finite
+        if self.program.fresh:
+            return not self.packed[Given.SPOILED]
+        return is_gradient(self.problem) or self.packed_finite
 
     def __call__(self, x) -> np.ndarray:
         """Compute y from x, both channels first, through arrays of the layout of the schedule."""
-        p, (batch, channels, *size) = self.problem, shapes(self.problem)[1]
-        x = np.ascontiguousarray(np.moveaxis(x, 1, -1) if self.last else x)
-        inner = (*size, channels) if self.last else (channels, *size)
-        y, scratch = np.full((batch, *inner), np.nan, p.dtype), poisoned(self.program.scratch * self.threads)
+        p, x = self.problem, in_layout(x, self.last)
+        y, scratch = np.full(written(p, self.last), np.nan, p.dtype), poisoned(self.program.scratch * self.threads)
         addresses = (a.ctypes.data for a in (x, self.packed, y, scratch))
         launch.run(self.machine, self.program.address, *addresses, self.threads)
-        return np.moveaxis(y, -1, 1) if self.last else y
+        return out_of_layout(p, y, self.last)
 
 
 class Truth:
@@ -112,14 +147,14 @@ class Truth:
         # Whatever the order of the sums: n eps sum |x| |w|, for n terms (N. Higham, "Accuracy and Stability of
         # Numerical Algorithms", section 3.1).
         terms, limits = channels_of(problem).read * problem.taps + 2, np.finfo(problem.dtype)
+        if is_gradient(problem):
+            terms = problem.batch * problem.coarse_cells
         magnitude = self._by_matrix(np.abs(x), np.abs(w), None if bias is None else np.abs(bias))
         self.bound = terms * limits.eps * magnitude + limits.tiny
 
     def _by_matrix(self, x, w, bias) -> np.ndarray:
-        keywords = {**self.problem.geometry.keywords, "groups": self.problem.groups, "method": "matrix"}
         bias = None if bias is None else bias.astype(np.float64)
-        operation = getattr(tconv, self.problem.operation)
-        return operation(x.astype(np.float64), w.astype(np.float64), bias, **keywords)
+        return compute(self.problem, x.astype(np.float64), w.astype(np.float64), bias, method="matrix")
 
     def check(self, result) -> None:
         """The result, channels first, is that up to rounding, and no element is left as it was."""
@@ -130,7 +165,12 @@ class Truth:
 
 @lru_cache(maxsize=256)
 def reached_from(axis: tconv.Axis, cell: int, operation: str = "conv_transpose") -> frozenset[int]:
-    """The fine positions of an axis that some tap ties to a coarse cell; of `conv` the other way round."""
+    """The fine positions of an axis that some tap ties to a coarse cell; of `conv` the other way round.
+
+    Of a weight gradient the taps that tie a fine position to some cell.
+    """
+    if operation == "weight_gradient":
+        return frozenset(t for _, t, o in links(axis) if o == cell)
     if operation == "conv":
         return frozenset(c for c, _, o in links(axis) if o == cell)
     return frozenset(o for c, _, o in links(axis) if c == cell)
@@ -143,5 +183,7 @@ def tied(problem: Problem, place: tuple[int, ...]) -> np.ndarray:
     mask = np.zeros(shapes(p)[1], bool)
     group = channel // channels.read
     reached = [sorted(reached_from(axis, c, p.operation)) for axis, c in zip(p.geometry.axes, cell, strict=True)]
-    mask[np.ix_([image], range(group * channels.written, (group + 1) * channels.written), *reached)] = True
+    of_group = range(group * channels.written, (group + 1) * channels.written)
+    places = (of_group, [channel % channels.read]) if is_gradient(p) else ([image], of_group)
+    mask[np.ix_(*places, *reached)] = True
     return mask

@@ -7,6 +7,7 @@ from math import prod
 
 from case import Case
 from conv_cases import CONV, CONV_EXPECTED
+from gradient_cases import GRADIENT, GRADIENT_EXPECTED, of_gradient
 
 from tconv import Geometry
 from tconv.jit.kinds import kind_of
@@ -16,7 +17,7 @@ from tconv.jit.program import spans
 _up = Geometry.conv_transpose
 
 
-CASES = CONV | {
+CASES = GRADIENT | CONV | {
     # pixels in lanes
     "GAN, all phases of two axes in a tile": Case(_up((9, 20), 4, stride=2, padding=1), (5, 1)),
     "short rows, tiles span them": Case(_up((9, 5), 3, stride=1, padding=1), (4, 3)),
@@ -110,7 +111,7 @@ CASES = CONV | {
 }  # fmt: skip
 
 #: What the schedules of the cases have to show, together, for every set of instructions.
-EXPECTED = CONV_EXPECTED | {
+EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
     "first: planes", "first: pixels", "first: channels", "first: phases",
     "first: own", "last: pixels", "last: channels", "last: phases", "last: own",
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
@@ -136,7 +137,9 @@ def taken(s) -> set[str]:
     cut = [n < len(line.span()) for n, line in zip(s.box, lines, strict=True)]
     ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.box[0] > 1}
     ways |= {"strands": s.last.apart > 1, "strands that no tap reads": len(strands(s.last)) < s.last.apart}
-    ways |= {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases}.get(kind, _of_channels)(s)
+    of_kind = {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases}
+    of_kind |= {"gradient": of_gradient, "own gradient": of_gradient}
+    ways |= of_kind.get(kind, _of_channels)(s)
     found = {f"{kind}: {way}" for way, takes in ways.items() if takes}
     found |= {f"{'last' if s.layout.last else 'first'}: {kind}"}
     return {f"conv, {way}" for way in found} if s.problem.operation == "conv" else found

@@ -9,11 +9,12 @@ from running import problem_of
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit import channels, choose, depthwise, engine, isa, lines, pixels
+from tconv.jit import channels, choose, depthwise, isa, lines, pixels
 from tconv.jit import compile as compiler
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
+from tconv.problem import OPERATIONS
 
 pytestmark = needs_kernels
 
@@ -154,7 +155,7 @@ LAYERS = ["dcgan.2", "dcgan.5", "unet.up4", "fsrcnn.x3", "istft", "hifigan.up1",
 
 
 @pytest.mark.parametrize("channels_last", [False, True], ids=["channels_first", "channels_last"])
-@pytest.mark.parametrize("operation", engine.OPERATIONS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("name", LAYERS)
 def test_sums_stay_in_registers(name, operation, channels_last):
     """With AVX-512, whose masks store parts of vectors without the stack: no vector goes there at all."""

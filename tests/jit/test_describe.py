@@ -14,7 +14,7 @@ from tconv.jit.count import PRODUCTS, count, counted
 from tconv.jit.describe import assumed, describe, of_problem
 from tconv.jit.description import Ceiling
 from tconv.jit.emit import Module
-from tconv.jit.kinds import kind_of, problem_of
+from tconv.jit.kinds import FREE, kind_of, problem_of
 from tconv.jit.lines import layout_of
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.programs import program_of
@@ -38,7 +38,11 @@ SQUARE = problem(up((16, 32), 2, stride=2))
 PADDED = problem(up((5, 9), 3, stride=2, padding=1), 3, 5)
 DEPTHWISE = problem(up((6, 32), 4, stride=2, padding=1), 16, 16, 16)
 GIVEN = {"square": SQUARE, "padded": PADDED, "depthwise": DEPTHWISE}
-GIVEN |= {f"{name}, conv": replace(given, operation="conv") for name, given in GIVEN.items()}
+GIVEN |= {
+    f"{name}, {operation}": replace(given, operation=operation)
+    for name, given in GIVEN.items()
+    for operation in ("conv", "weight_gradient")
+}
 EVERY = [
     pytest.param(schedule, target, id=f"{target.name}-{name}-{'last' if last else 'first'}-{kind}")
     for target in isa.ISAS.values()
@@ -50,7 +54,7 @@ every_schedule = pytest.mark.parametrize(("schedule", "target"), EVERY)
 
 
 def test_every_kind_is_among_them():
-    assert {kind_of(case.values[0]) for case in EVERY} == {"pixels", "channels", "phases", "planes", "own"}
+    assert {kind_of(case.values[0]) for case in EVERY} == set(FREE)
 
 
 # ---- counting
@@ -72,6 +76,11 @@ def test_every_kind_is_among_them():
         (problem(up(1, 16), 16, 4, batch=8, operation="conv"), False, "channels"),
         (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="conv"), False, "planes"),
         (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="conv"), True, "own"),
+        (problem(up((16, 32), 2, stride=2), 16, 9, operation="weight_gradient"), False, "gradient"),
+        (problem(up((16, 32), 2, stride=2), 16, 9, operation="weight_gradient"), True, "gradient"),
+        (problem(up(1, 16), 16, 4, batch=8, operation="weight_gradient"), False, "gradient"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="weight_gradient"), False, "own gradient"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="weight_gradient"), True, "own gradient"),
     ],
 )
 def test_where_lanes_are_full_and_every_tap_lands_all_that_is_executed_is_of_use(given, channels_last, kind):
@@ -125,7 +134,8 @@ def test_a_description_says_what_the_program_needs(schedule, target):
     said, program = describe(schedule, target), program_of(schedule, 1)
     assert (said.packed, said.scratch, said.tables) == (program.packed, program.scratch, program.words.nbytes)
     assert (said.panel, said.block, said.box) == (schedule.panel, schedule.block, schedule.box)
-    assert said.panel + said.block <= said.scratch
+    assert said.panel + said.block + said.cells <= said.scratch
+    assert said.cells == schedule.cells
     assert said.in_place == (said.panel == 0)
     assert said.direct == (said.block == 0)
     assert 0 < said.tile.sums <= said.tile.registers == target.registers
@@ -138,10 +148,10 @@ def test_a_description_says_what_the_program_needs(schedule, target):
 def test_a_description_is_text_and_json(schedule, target):
     said = describe(schedule, target)
     names = [line.split()[0] for line in str(said).splitlines()[1:]]
-    arrays = ["x", "y"] if problem_of(schedule).operation == "conv_transpose" else ["y", "x"]  # read, written
+    arrays = {"conv_transpose": "xy", "conv": "yx", "weight_gradient": "yxw"}[problem_of(schedule).operation]
     rest = ["memory", "flops", "bytes", "roofline", "expected"]
     assert names == ["lanes", "tile", "chunk", "loops", *arrays, *rest]
-    assert said.read == arrays[0]
+    assert (said.read, said.written) == (arrays[0], arrays[-1])
     read = json.loads(json.dumps(said.to_dict()))
     assert read["tile"]["sums"] == said.tile.sums
     assert read["roofline"] == said.roofline == min(said.ceiling.peak, said.intensity * said.ceiling.bandwidth)

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 from registry import needs_kernels
-from running import BEST, ISAS, Truth, arrays, problem_of, shapes
+from running import BEST, ISAS, Truth, arrays, compute, is_gradient, out_of_layout, problem_of, shapes
 from strategies import GEOMETRIES
 
 import tconv
 from tconv.jit import engine, isa
+from tconv.problem import OPERATIONS
 
 every_isa = pytest.mark.parametrize("target", ISAS)
-every_operation = pytest.mark.parametrize("operation", engine.OPERATIONS)
+every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 GEOMETRY = tconv.Geometry.conv_transpose((5, 21), 3, stride=2, padding=1, output_padding=(1, 0))
 
 
@@ -63,19 +64,20 @@ def test_arrays_of_any_arrangement(kind, dtype, layout, operation, forced):
     problem, arranged = problem_of(GEOMETRY, dtype, operation=operation), ARRANGED[kind]
     x, w, bias = arrays(problem)
     truth = Truth(problem, x, w, bias)
-    shape, compute = shapes(problem)[1], getattr(tconv, operation)
+    shape = shapes(problem)[1]
 
-    def laid_out(a):
-        return np.moveaxis(a, 1, -1) if layout == "channels_last" else a
+    def laid_out(a, moved=True):
+        return np.moveaxis(a, 1, -1) if layout == "channels_last" and moved else a
 
-    keywords = {**GEOMETRY.keywords, "layout": layout, "method": "jit"}
+    keywords, of_grid = {"layout": layout, "method": "jit"}, not is_gradient(problem)
     for one in (0, 1, 2, 3, None):
         given = [arranged(a) if one in (number, None) else a for number, a in enumerate((x, w))]
-        given_bias = apart(bias) if one in (2, None) else bias
+        given_bias = apart(bias) if one in (2, None) and bias is not None else bias
         out = arranged(np.full(shape, np.nan, dtype)) if one in (3, None) else np.full(shape, np.nan, dtype)
-        out = laid_out(out)
-        assert compute(laid_out(given[0]), given[1], given_bias, out=out, **keywords) is out
-        truth.check(np.moveaxis(out, -1, 1) if layout == "channels_last" else out)
+        out = laid_out(out, of_grid)
+        given = laid_out(given[0]), laid_out(given[1], not of_grid), given_bias
+        assert compute(problem, *given, out=out, **keywords) is out
+        truth.check(out_of_layout(problem, out, layout == "channels_last"))
 
 
 @every_isa
@@ -83,19 +85,17 @@ def test_arrays_of_any_arrangement(kind, dtype, layout, operation, forced):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("geometry", GEOMETRIES[::5])
 def test_weights_that_are_not_finite_reach_what_they_are_tied_to(geometry, value, operation, forced):
-    """Kernels multiply zeros around x by every weight: another way is taken where that would show."""
+    """Kernels multiply zeros around x by every weight, or cell: another way is taken where that would show."""
     problem = problem_of(geometry, "float32", cin=4, cout=6, groups=2, operation=operation)
-    compute = getattr(tconv, operation)
     x, w, bias = arrays(problem)
     place = tuple(np.random.default_rng(3).integers(0, w.shape))
     marked = np.zeros_like(w)
     marked[place] = 1
-    keywords = {**geometry.keywords, "groups": 2}
-    reached = compute(np.ones_like(x), marked, method="matrix", **keywords) > 0
+    reached = compute(problem, np.ones_like(x), marked, method="matrix") > 0
     w[place] = 0
-    clean = compute(x, w, bias, method="jit", **keywords)
+    clean = compute(problem, x, w, bias, method="jit")
     w[place] = value
-    y = compute(x, w, bias, method="jit", **keywords)
+    y = compute(problem, x, w, bias, method="jit")
     assert not np.isfinite(y[reached]).any()
     np.testing.assert_allclose(y[~reached], clean[~reached], rtol=1e-5, atol=1e-5)
 
@@ -124,9 +124,9 @@ def test_one_array_as_every_image(forced):
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 @pytest.mark.parametrize("geometry", GEOMETRIES[::3])
 def test_the_operations_are_adjoint(geometry, layout, forced):
-    """<conv_transpose(x, w), y> = <x, conv(y, w)>, both by the engine."""
-    up, down = (
-        problem_of(geometry, "float64", cin=4, cout=6, groups=2, operation=operation) for operation in engine.OPERATIONS
+    """<conv_transpose(x, w), y> = <x, conv(y, w)> = <w, weight_gradient(x, y)>, all by the engine."""
+    up, down, of_w = (
+        problem_of(geometry, "float64", cin=4, cout=6, groups=2, operation=operation) for operation in OPERATIONS
     )
     x, w, _ = arrays(up)
     y, _, _ = arrays(down, seed=1)
@@ -136,6 +136,8 @@ def test_the_operations_are_adjoint(geometry, layout, forced):
     to_fine, to_coarse = tconv.conv_transpose(x, w, **keywords), tconv.conv(y, w, **keywords)
     bound = 1e-12 * (np.abs(to_fine) * np.abs(y)).sum() + 1e-12
     assert abs((to_fine * y).sum() - (x * to_coarse).sum()) <= bound
+    gradient = tconv.weight_gradient(x, y, of_w.geometry.kernel, **keywords)
+    assert abs((to_fine * y).sum() - (w * gradient).sum()) <= bound
 
 
 @needs_kernels
@@ -163,7 +165,13 @@ def test_what_the_engine_refuses():
     assert limit(up((2, 2), (128, 129))) == limit(up(1, 16385)) == largest
     assert limit(up((1, 1), 1, stride=128)) == ""
     assert limit(up((1, 1), 1, stride=(128, 129))) == largest
-    assert limit(up((4, 4), 3), operation="weight_gradient") == "computes conv_transpose and conv only"
+    assert limit(up((4, 4), 3), operation="weight_gradient") == ""
+    spanning = "computes weight gradients of kernels that span up to 131072 fine cells only"
+    of_weights = {"operation": "weight_gradient"}
+    assert limit(up((2, 2), 2, dilation=(511, 255)), **of_weights) == ""
+    assert limit(up((2, 2), 2, dilation=(511, 256)), **of_weights) == spanning
+    assert limit(up(131000, 2, padding=((131000, -70),)), **of_weights) == ""
+    assert limit(up(131000, 2, padding=((131000, -71),)), **of_weights) == spanning
     assert limit(up((2048, 2), 1), batch=513, operation="conv") == "computes at most 1048576 rows of y"
     cropped = up((2048, 2), 1, padding=((1000, 1000), (0, 0)))
     assert limit(cropped, batch=513) == ""

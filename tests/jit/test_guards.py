@@ -12,7 +12,7 @@ from running import BEST, ISAS
 
 HERE = Path(__file__).parent
 #: Random problems for each set of instructions, split over processes so that they can be tested side by side.
-PARTS, COUNT = 2, 50
+PARTS, COUNT = 2, 75
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are protected by Linux's calls here")
 
@@ -38,7 +38,8 @@ def test_nothing_outside_the_arrays_is_touched(target, part):
     assert len(problems) == COUNT
     kinds = json.loads(done)
     every = {"conv_transpose": ("pixels", "channels", "phases", "planes", "own"),
-             "conv": ("pixels", "channels", "planes", "own")}  # fmt: skip
+             "conv": ("pixels", "channels", "planes", "own"),
+             "weight_gradient": ("gradient", "own gradient")}  # fmt: skip
     assert kinds.keys() == {f"{operation}, {kind}" for operation in every for kind in every[operation]}
     assert min(kinds.values()) >= 2
 

@@ -26,7 +26,7 @@ def table(words, at, count, width):
 
 def pieces(words):
     """The pieces of a program."""
-    return table(words, words[Header.PIECES], words[Header.NUMBER_OF_PIECES], len(Piece))
+    return table(words, words[Header.PIECES], words[Header.NUMBER_OF_RUNS], len(Piece))
 
 
 def op(words, which):
@@ -54,7 +54,7 @@ def test_neither_threads_nor_the_order_of_pieces_changes_a_bit(case):
     for schedule in CASES[case].schedules("float64", False, isa.ISAS["avx2"]):
         y = interpreted(problem, program_of(schedule, 1), False, x, w, bias)
         parallel = program_of(schedule, 3)
-        most = max(most, parallel.pieces)
+        most = max(most, parallel.runs)
         for program in (parallel, edited(parallel, backwards)):
             np.testing.assert_array_equal(interpreted(problem, program, False, x, w, bias), y)
     assert most >= 3

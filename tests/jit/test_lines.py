@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 from strategies import axes
 
 import tconv
-from tconv.jit.engine import OPERATIONS
 from tconv.jit.lines import by_shift, inside, layout_of, moves, phase_taps, residues, shifts, spread_out, strands
-from tconv.problem import Problem
+from tconv.problem import OPERATIONS, Problem
 
 operations = st.sampled_from(OPERATIONS)
 

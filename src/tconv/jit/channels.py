@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from math import prod
+from math import inf, prod
 from typing import Literal
 
 from tconv.jit.isa import Isa
@@ -24,9 +24,10 @@ from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lines import Layout, channels_of, inside, phase_taps, shifts
-from tconv.jit.program import LINE, balanced, spans
-from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, STREAM_FROM, TERMS, Chunked
+from tconv.jit.lines import Layout, channels_of, inside, phase_taps
+from tconv.jit.program import balanced, spans
+from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, STREAM_FROM, TERMS
+from tconv.jit.source import Source
 from tconv.problem import Problem
 
 
@@ -42,7 +43,7 @@ class LaneTile:
 
 
 @dataclass(frozen=True)
-class ChannelSchedule(Chunked):
+class ChannelSchedule(Source):
     """Sizes of tiles and chunks."""
 
     problem: Problem
@@ -71,57 +72,9 @@ class ChannelSchedule(Chunked):
         return self.layout.y_channel == self.problem.itemsize and self.in_lanes == "channels"
 
     @cached_property
-    def turned(self) -> bool:
-        """Whether channels are turned innermost on their way into the panel, and back on their way into y."""
-        return self.own and not self.layout.last
-
-    @cached_property
-    def before(self) -> int:
-        """Zeros before a row of the panel, in pixels."""
-        return max(0, -shifts(self.last, self.origin).start)
-
-    @cached_property
-    def behind(self) -> int:
-        """Cells that the last q of a row reads beyond it."""
-        return max(0, shifts(self.last, self.origin).stop - 1)
-
-    @cached_property
-    def pitch(self) -> int:
-        """Cells of a row of the panel; for channels first an odd number of them keeps channels in different sets."""
-        cells = self.before + (self.box[-1] - 1) * self.last.apart + 1 + self.behind
-        if self.layout.last or self.turned:
-            return cells
-        return cells + (cells + 1) % 2 if cells * self.problem.itemsize >= LINE else cells
-
-    @cached_property
-    def cell(self) -> int:
-        """Bytes from a cell to the next in what kernels read."""
-        if self.turned:
-            # Whole vectors of channels.
-            return -(-self.written // self.lanes) * self.lanes * self.problem.itemsize
-        return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
-
-    @cached_property
     def pixel(self) -> int:
         """Bytes from a pixel to the next."""
-        return self.last.read_step if self.in_place else self.last.apart * self.cell
-
-    @cached_property
-    def source_channel(self) -> int:
-        """Bytes from a channel to the next in what kernels read."""
-        if self.in_place or self.layout.last:
-            return self.layout.x_channel
-        return self.pitch * self.problem.itemsize
-
-    @cached_property
-    def row(self) -> int:
-        """Bytes from a row of the panel to the next."""
-        return self.pitch * self.cell * (1 if self.layout.last or self.turned else self.read)
-
-    @cached_property
-    def panel(self) -> int:
-        """Bytes of the panel."""
-        return 0 if self.in_place else prod(self.slots) * self.row + LINE
+        return self.source_pixel
 
     @cached_property
     def run(self) -> int:
@@ -156,12 +109,7 @@ class ChannelSchedule(Chunked):
 
     def _cut_runs(self, most: int) -> list[int]:
         """Runs of each tile: whole vectors of single elements, else as evenly as can be."""
-        if self.run > 1:
-            return balanced(self.runs, most)
-        vectors = balanced(-(-self.runs // self.lanes), self.vectors)
-        counts = [n * self.lanes for n in vectors]
-        counts[-1] -= sum(counts) - self.runs
-        return counts
+        return balanced(self.runs, most) if self.run > 1 else whole_vectors(self.runs, self.lanes, self.vectors)
 
     @cached_property
     def variants(self) -> list[tuple[int, int, int]]:
@@ -263,6 +211,13 @@ class ChannelSchedule(Chunked):
         return Code(element, self.lanes, (*kernels, copy))
 
 
+def whole_vectors(channels: int, lanes: int, most: int) -> list[int]:
+    """Cut channels into tiles of at most so many whole vectors, but for what is left for the last one."""
+    counts = [vectors * lanes for vectors in balanced(-(-channels // lanes), most)]
+    counts[-1] -= sum(counts) - channels
+    return counts
+
+
 #: Rows of a tile, at most: each has an address of its own.
 MOST_ROWS = 4
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
@@ -278,7 +233,7 @@ def make(
 ) -> ChannelSchedule:
     """Choose the sizes."""
     if own:
-        problem = _as_one_group(problem)
+        problem = as_one_group(problem)
     lanes = isa.lanes(problem.itemsize)
     last = layout.lines[-1]
     origin = last.low % last.stride if in_lanes == "phases" else 0
@@ -286,21 +241,9 @@ def make(
     read, written, *_ = channels_of(problem)
     run = 1 if in_lanes == "channels" else last.stride * (written if layout.last else 1)
     runs = 1 if layout.last and in_lanes == "phases" else written
-    budget = isa.registers - 4 - (not isa.fma)
-    wanted = -(-run * runs // lanes)
     of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
     most_rows = 1 if own or layout.joined else min(MOST_ROWS, of_phase)
-    best = None
-    for vectors in (3, 2, 1) if isa.registers >= 32 else (2, 1):
-        sums = (budget + (1 if vectors == 3 and isa.broadcast else 0)) // vectors
-        cuts = balanced(wanted, vectors)
-        groups = balanced(columns, min(columns, sums))
-        rows = min(most_rows, sums // max(groups))
-        cycles = sum(max(rows * g * v, 8) / 2 + 0.3 * (rows * g + v) for g in groups for v in cuts) / rows
-        if best is None or cycles < best[0]:
-            best = (cycles, vectors, max(groups), rows)
-    assert best is not None
-    _, vectors, pixels, rows = best
+    _, vectors, pixels, rows = best_tile(columns, -(-run * runs // lanes), most_rows, isa)
     box = [1] * len(layout.lines)
     box[-1] = columns
     # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
@@ -338,8 +281,22 @@ def make(
     return at(box, part)
 
 
-def _as_one_group(problem: Problem) -> Problem:
+def best_tile(pixels: int, vectors: int, rows: int, isa: Isa) -> tuple[float, int, int, int]:
+    """The vectors, pixels and rows of tiles of so many of them that take the fewest turns of the clock, a pixel."""
+    budget, best = isa.registers - 4 - (not isa.fma), (inf, 0, 0, 0)
+    for most in (3, 2, 1) if isa.registers >= 32 else (2, 1):
+        sums = (budget + (1 if most == 3 and isa.broadcast else 0)) // most
+        cuts = balanced(vectors, most)
+        groups = balanced(pixels, min(pixels, sums))
+        of_tile = min(rows, sums // max(groups))
+        cycles = sum(max(of_tile * g * v, 8) / 2 + 0.3 * (of_tile * g + v) for g in groups for v in cuts) / of_tile
+        if cycles / pixels < best[0]:
+            best = (cycles / pixels, most, max(groups), of_tile)
+    return best
+
+
+def as_one_group(problem: Problem) -> Problem:
     """A depthwise problem as one group, of one channel that is read: each of those that are written has its own."""
-    if problem.operation == "conv":
+    if problem.operation != "conv_transpose":
         return replace(problem, in_channels=problem.groups, out_channels=1, groups=1)
     return replace(problem, in_channels=1, out_channels=problem.groups, groups=1)

@@ -59,6 +59,7 @@ class ChannelTables(ChannelWeights):
             Context.COPIED: 1 if s.layout.last else s.written if s.turned else s.read,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.source_channel,
+            Context.SOURCE_TERM: s.source_channel,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.TARGET_PIXEL: self._target_pixel(),
         }

@@ -13,16 +13,17 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple, TypeAlias
 
-from tconv.jit import channels, depthwise, pixels
+from tconv.jit import channels, depthwise, gradient, pixels
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.depthwise import PlaneSchedule
+from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.lines import Layout, Line, channels_of, layout_of, moves, phase_taps, spread_out
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.schedule import MOST_SCRATCH
 from tconv.problem import Problem
 
-Schedule: TypeAlias = PixelSchedule | ChannelSchedule | PlaneSchedule
+Schedule: TypeAlias = PixelSchedule | ChannelSchedule | PlaneSchedule | GradientSchedule
 
 #: Products that the store of a result costs: from registers; likewise, but in parts, where tiles span rows; through the
 #: block and a transpose; through it as runs of a vector or more.
@@ -58,7 +59,7 @@ class Kind(NamedTuple):
     def fits(self) -> bool:
         """Whether what it copies leaves room in scratch for rounding to lines."""
         made = self.make()
-        return made.panel + made.block <= MOST_SCRATCH - SPARE
+        return made.panel + made.block + made.cells <= MOST_SCRATCH - SPARE
 
 
 @lru_cache(maxsize=1024)
@@ -77,7 +78,7 @@ def by_model(problem: Problem, channels_last: bool, isa: Isa) -> Schedule:
 def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
     """All kinds that can serve a problem in one of the layouts."""
     layout = layout_of(problem, channels_last)
-    if layout.joined and problem.groups > 1 and (channels_last or problem.operation == "conv"):
+    if layout.joined and problem.groups > 1 and (channels_last or problem.operation != "conv_transpose"):
         layout = spread_out(problem, channels_last)
     found = list(kinds(problem, layout, isa))
     return [kind for kind in found if kind.fits()] or found
@@ -86,6 +87,11 @@ def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
 def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     """All kinds that can serve a problem."""
     last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    if problem.operation == "weight_gradient":
+        if problem.cin == problem.cout == 1 and not layout.joined:
+            yield Kind(1.0, lambda: gradient.make(problem, layout, isa, own=True))
+        yield Kind(IN_CHANNELS * _filled(problem.cin, lanes), lambda: gradient.make(problem, layout, isa))
+        return
     if layout.joined:
         yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases" if last.apart == 1 else "channels"))
         return

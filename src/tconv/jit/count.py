@@ -40,14 +40,14 @@ def counted(schedule: Schedule, threads: int) -> Counted:
 def count(program: Program) -> Counted:
     """Likewise, where the program is there already."""
     flags = [bool(program.words[word]) for word in (Header.IN_PLACE, Header.DIRECT, Header.TILES_OUTSIDE)]
-    return Counted(_products(program), program.pieces, program.packed, program.scratch, program.words.nbytes, *flags)
+    return Counted(_products(program), program.runs, program.packed, program.scratch, program.words.nbytes, *flags)
 
 
 def _products(program: Program) -> int:
     words = program.words.tolist()
     alike = Counter(
         (piece[Piece.OPS], piece[Piece.OPS_END], piece[Piece.TILE], piece[Piece.TILE_END])
-        for piece in _rows(words, words[Header.PIECES] // 8, len(Piece), program.pieces)
+        for piece in _rows(words, words[Header.PIECES] // 8, len(Piece), program.runs * words[Header.RUN])
     )
     total = 0
     for (start, end, first, last), times in alike.items():

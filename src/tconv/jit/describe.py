@@ -13,6 +13,7 @@ from tconv.jit.channels import ChannelSchedule
 from tconv.jit.choose import Schedule, choose, kinds
 from tconv.jit.count import Counted, count, counted
 from tconv.jit.description import Ceiling, Description, Tile
+from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pixels import Pixels
@@ -32,7 +33,7 @@ MULTIPLY_ADDS, CLOCK, BANDWIDTH = 2, 3.7e9, 15.6e9
 BEST = 0.93
 
 #: Kinds for which the shares in `choose.py` are no shares of the peak.
-DEPTHWISE = ("planes", "own")
+DEPTHWISE = ("planes", "own", "own gradient")
 #: What runs along the lanes, by kind of schedule.
 LANES = {
     "pixels": "pixels: vectors run along the last axis of both grids, weights are broadcast",
@@ -40,10 +41,13 @@ LANES = {
     "phases": "(channel, phase) pairs of the last axis: elements of {read} are broadcast",
     "planes": "pixels of one channel: its weights stay in registers",
     "own": "channels, each with its own channel of {read}",
+    "gradient": "channels of x: elements of y are broadcast, {by}",
+    "own gradient": "channels of x, each with its own channel of y",
 }
 #: The loops over a chunk, and those within a tile, from the outermost inwards; what is not named is unrolled.
 _ROWS = {
     **dict.fromkeys(("pixels", "channels", "phases", "own"), ("phases and rows", "pixels")),
+    **dict.fromkeys(("gradient", "own gradient"), ("tiles of y",)),
     "planes": ("phases of the outer axes", "rows", "pixels"),
 }
 _WITHIN: dict[str, tuple[str, ...]] = {
@@ -52,6 +56,7 @@ _WITHIN: dict[str, tuple[str, ...]] = {
     "phases": ("taps", "input channels"),
     "planes": (),
     "own": ("taps",),
+    **dict.fromkeys(("gradient", "own gradient"), ("rows of x", "cells")),
 }
 
 
@@ -71,13 +76,14 @@ def describe(
     kind, problem = kind_of(schedule), problem_of(schedule)
     counts = counts or counted(schedule, threads)
     work, read = problem.work, "x" if problem.written == "y" else "y"
+    by = "channels side by side" if getattr(schedule, "by_channel", False) else "taps side by side"
     executed = 2 * counts.products
     ceiling = ceiling or assumed(schedule.lanes, threads)
     return Description(
         kind,
         f"vectors of {schedule.lanes}" if isa is None else isa.name,
         threads,
-        LANES[kind].format(read=read),
+        LANES[kind].format(read=read, by=by),
         _tile(schedule, None if isa is None else isa.registers),
         schedule.box,
         tuple(map(len, schedule.spans)),
@@ -87,6 +93,7 @@ def describe(
         schedule.panel,
         counts.direct,
         schedule.block,
+        schedule.cells,
         getattr(schedule, "streaming", False),
         counts.packed,
         counts.scratch,
@@ -97,6 +104,7 @@ def describe(
         ceiling,
         None if isa is None else _expected(schedule, isa, work, executed, ceiling),
         read,
+        problem.written,
     )
 
 
@@ -159,10 +167,14 @@ def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
     if isinstance(kernel, Pixels | Planes):
         channels, phases = getattr(kernel, "channels", 1), kernel.phases * kernel.rows
         return Tile(wide, channels, phases, kernel.vectors, channels * phases * kernel.vectors, registers)
-    if not isinstance(kernel, Channels) or not isinstance(schedule, ChannelSchedule):
+    if not isinstance(kernel, Channels):
         return Tile(0, 0, 0, 0, 0, registers)
     pixels = kernel.rows * kernel.pixels
     sums = pixels * kernel.vectors
+    if isinstance(schedule, GradientSchedule):
+        of = "output channel" if schedule.by_channel else "tap"
+        return Tile(pixels, min(wide, schedule.written), 1, kernel.vectors, sums, registers, of)
+    assert isinstance(schedule, ChannelSchedule)
     channels = min(wide, schedule.written)
     if schedule.in_lanes == "channels":
         return Tile(pixels, channels, 1, kernel.vectors, sums, registers)
@@ -175,7 +187,8 @@ def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
 
 
 def _order(kind: str, tiles_outside: bool, parts: int) -> tuple[str, ...]:
-    tiles, rows = ("output channels",), (*(("parts of the input channels",) if parts > 1 else ()), *_ROWS[kind])
+    lanes = "channels of x" if kind in ("gradient", "own gradient") else "output channels"
+    tiles, rows = (lanes,), (*(("parts of the input channels",) if parts > 1 else ()), *_ROWS[kind])
     return ("chunk", *((*tiles, *rows) if tiles_outside else (*rows, *tiles)), *_WITHIN[kind])
 
 

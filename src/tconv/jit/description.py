@@ -15,6 +15,8 @@ TITLES = {
     "phases": "phases in lanes",
     "planes": "pixels in lanes, depthwise",
     "own": "channels in lanes, depthwise",
+    "gradient": "channels of the coarse grid in lanes",
+    "own gradient": "channels in lanes, depthwise",
 }
 
 
@@ -37,6 +39,7 @@ class Tile:
     vectors: int  #: side by side along the lanes
     sums: int  #: vectors of sums
     registers: int | None  #: that the processor has; None where it is not known
+    of: str = "pixel"  #: what "pixels" are: of a weight gradient, taps or channels of y
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +59,18 @@ class Description:
     panel: int  #: bytes of it that a thread copies, with zeros around
     direct: bool  #: results are written from registers
     block: int  #: bytes of results on their way, of a thread
+    cells: int  #: bytes of the coarse grid that a thread copies, of a weight gradient
     streaming: bool  #: results are written past the caches
     packed: int  #: bytes of the packed weights
-    scratch: int  #: bytes of panel and block, rounded up, of a thread
+    scratch: int  #: bytes of panel, block and cells, rounded up, of a thread
     tables: int  #: bytes of the program
     flops: int  #: of use
     executed: int  #: really done
     bytes: int  #: x, y and the weights, each once
     ceiling: Ceiling
     share: float | None  #: of the roofline, that is expected
-    read: str  #: the name of the array that is read: x, or of `conv` y
+    read: str  #: the name of the array that is read: x, or of `conv` and of a weight gradient y
+    written: str  #: and of the one that is written
 
     @property
     def wasted(self) -> float:
@@ -96,7 +101,8 @@ class Description:
             ("chunk", f"{by(self.box)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
             ("loops", " > ".join(self.order)),
             (self.read, "read in place" if self.in_place else f"copied into a panel of {checks.memory(self.panel)}"),
-            ("y" if self.read == "x" else "x", _said_results(self)),
+            *([("x", f"copied tile by tile, channels innermost: {checks.memory(self.cells)}")] if self.cells else []),
+            (self.written, _said_results(self)),
             ("memory", _said_memory(self)),
             ("flops", f"{self.flops:,} of use, {self.executed:,} executed ({self.wasted:.1%} in vain)"),
             ("bytes", f"{self.bytes:,} at least: {self.intensity:.1f} flops each"),
@@ -121,7 +127,7 @@ class Description:
 def _said_tile(d: Description) -> str:
     t = d.tile
     sizes = [
-        checks.count(t.pixels, "pixel"),
+        checks.count(t.pixels, t.of),
         checks.count(t.channels, "channel"),
         *([f"{t.phases} phases"] if t.phases > 1 else []),
     ]
@@ -136,7 +142,8 @@ def _said_results(d: Description) -> str:
 
 def _said_memory(d: Description) -> str:
     packed, scratch, tables = map(checks.memory, (d.packed, d.scratch, d.tables))
-    return f"packed weights {packed}, tables {tables}, scratch {scratch} a thread"
+    weights = "" if d.cells else f"packed weights {packed}, "
+    return f"{weights}tables {tables}, scratch {scratch} a thread"
 
 
 def _said_roofline(d: Description) -> str:

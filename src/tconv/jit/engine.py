@@ -1,4 +1,4 @@
-"""One problem made ready: schedule, tables, machine code, and the two calls that use them: pack weights, and run."""
+"""One problem made ready: schedule, tables, machine code, and the calls that use them: pack weights, run, gradient."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from tconv.jit import compile as compiler
 from tconv.jit import debug, isa, launch
 from tconv.jit.choose import Schedule, choose
 from tconv.jit.fresh import fresh_of
+from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.abi import Given
+from tconv.jit.lines import inside
 from tconv.jit.program import LINE, Program
 from tconv.jit.programs import program_of
 from tconv.problem import Array, Problem
@@ -27,7 +29,8 @@ MOST_ROWS = 1 << 20
 #: Larger kernels and strides than this, all axes together, are not for generated code: tables list taps and phases.
 LONGEST = 1 << 14
 DTYPES = ("float32", "float64")
-OPERATIONS = ("conv_transpose", "conv")
+#: Fine cells that the window of a weight gradient may span, all axes together: they are copied into scratch.
+WIDEST = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class Engine:
     threads: int
     address: int  #: of the program
     scratch: int  #: bytes that all threads need together
+
+    @property
+    def spreads(self) -> bool:
+        """Of a weight gradient, whether cells of x meet zeros beside y: a NaN or an Inf would reach untied weights."""
+        s = self.schedule
+        return isinstance(s, GradientSchedule) and not s.in_place and not inside(s.last)
 
     def pack(self, w: Array, bias: Array | None, packed: NDArray[np.uint8]) -> bool:
         """Bring contiguous weights into the order of the kernels; returns whether all of them are finite."""
@@ -69,7 +78,10 @@ class Engine:
         return not given[Given.SPOILED]
 
     def run(self, x: int, packed: int, y: int) -> None:
-        """Compute y from x, as `lines.py` names them, given the addresses of contiguous arrays in its layout."""
+        """Compute y from x, as `lines.py` names them, given the addresses of contiguous arrays in its layout.
+
+        Of a weight gradient these are the fine grid, the coarse one (`packed`), and the weights.
+        """
         scratch = scratch_address(self.scratch)
         if self.threads == 1:
             self.machine.run(self.address, x, packed, y, scratch, 1, 0)
@@ -79,8 +91,6 @@ class Engine:
 
 def limit(problem: Problem) -> str:
     """Why the engine cannot compute a problem; "" where it can."""
-    if problem.operation not in OPERATIONS:
-        return f"computes {' and '.join(OPERATIONS)} only"
     if problem.dtype not in DTYPES:
         return f"computes {' and '.join(DTYPES)} only, not {problem.dtype}"
     geometry = problem.geometry
@@ -92,10 +102,19 @@ def limit(problem: Problem) -> str:
             return f"computes at most {MOST_ROWS} rows of {name}"
     if max(problem.taps, prod(geometry.stride)) > LONGEST:
         return f"computes kernels and strides up to {LONGEST} only, all axes together"
+    if problem.operation == "weight_gradient" and window(problem) > WIDEST:
+        return f"computes weight gradients of kernels that span up to {WIDEST} fine cells only"
     if not isa.available():
         return "has no kernels for this processor"
     missing = compiler.available()
     return f"cannot generate kernels: {missing}" if missing else ""
+
+
+def window(problem: Problem) -> int:
+    """Fine cells from the first that a coarse cell meets to the last, with the zeros beside a row."""
+    axes = problem.geometry.axes
+    spans = [axis.dilation * (axis.kernel - 1) + 1 for axis in axes]
+    return prod(spans[:-1]) * (spans[-1] + sum(map(abs, axes[-1].padding)))
 
 
 def ready(problem: Problem, channels_last: bool, *, once: bool = False, most: int = launch.MOST_THREADS) -> Engine:
@@ -126,7 +145,7 @@ def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, onc
 def build(schedule: Schedule, problem: Problem, target: Isa, threads: int) -> Engine:
     """The engine that runs a schedule of a problem on at most so many threads."""
     program = program_of(schedule, threads)
-    threads = threads_for(problem, target, threads, program.pieces)
+    threads = threads_for(problem, target, threads, program.runs)
     machine = compiler.machine(program.code, target)
     return Engine(schedule, program, machine, threads, program.address, program.scratch * threads)
 
@@ -160,6 +179,11 @@ def expected_seconds(problem: Problem, target: Isa, threads: int) -> float:
     """What the engine is expected to take, weights packed."""
     rate = 2 * target.lanes(problem.itemsize) * CLOCK * EFFICIENCY * threads
     moved = problem.itemsize * (prod(problem.x_shape) + prod(problem.y_shape))
+    if problem.operation == "weight_gradient":
+        # Lanes are the channels of the coarse grid, or the groups of a depthwise layer.
+        lanes, depthwise = target.lanes(problem.itemsize), problem.cin == problem.cout == 1
+        channels = problem.groups if depthwise else problem.cin
+        rate *= channels / (-(-channels // lanes) * lanes)
     return problem.work.multiplications / rate + moved / (2 * PACKING) + CALL
 
 

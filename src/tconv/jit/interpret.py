@@ -2,8 +2,8 @@
 
 `interpret` packs the weights as `kernels/weights.py` does, goes through pieces, tiles and ops as `kernels/driver.py`
 does, and does each op as `meaning.py` says. It needs neither LLVM nor the processor that a program is made for. Packed
-weights and scratch hold NaN before they are written, and scratch does so again for every piece, so that a result that
-depends on what nobody wrote, or on what another piece left, is NaN.
+weights and scratch hold NaN before they are written, and scratch does so again for every run of pieces: a result that
+depends on what nobody wrote, or on what another run left, is NaN.
 """
 
 from __future__ import annotations
@@ -26,14 +26,21 @@ DTYPES: dict[str, np.dtype[Any]] = {"float": np.dtype("float32"), "double": np.d
 
 
 def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array) -> None:
-    """Compute y from contiguous arrays in the layout of the program's schedule; OutOfBounds where an access is."""
+    """Compute y from contiguous arrays in the layout of the program's schedule; OutOfBounds where an access is.
+
+    Of a weight gradient x is the fine grid, w the coarse one, and y the weights; they are not packed.
+    """
     given = {Context.X: _given("x", x, program), Context.Y: _given("y", y, program)}
-    if not program.fresh:
+    if program.words[Header.GATHERED]:
+        given[Context.W] = _given("w", w, program)
+    elif not program.fresh:
         given[Context.W] = Memory("packed weights", pack(program, w, bias))
-    pieces = int(program.words[Header.PIECES])
-    for number in range(int(program.words[Header.NUMBER_OF_PIECES])):
-        piece = _words(program, pieces + 8 * len(Piece) * number, len(Piece))
-        _piece(program, _thread(program, piece, given, (w, bias)), piece)
+    pieces, run = int(program.words[Header.PIECES]), int(program.words[Header.RUN])
+    for first in range(0, int(program.words[Header.NUMBER_OF_RUNS]) * run, run):
+        scratch = _scratch(program)
+        for number in turns(run):
+            piece = _words(program, pieces + 8 * len(Piece) * (first + number), len(Piece))
+            _piece(program, _thread(program, piece, given, (w, bias), scratch), piece)
 
 
 def pack(program: Program, w: Array, bias: Array | None) -> Array:
@@ -113,22 +120,34 @@ def _words(program: Program, at: int, count: int) -> Words:
     return found
 
 
+def _scratch(program: Program) -> dict[Context, Memory]:
+    """The parts of scratch, as a run of pieces finds them."""
+    dtype, words = DTYPES[program.code.element], program.words
+    whole = np.full(int(words[Header.SCRATCH]) // dtype.itemsize, np.nan, dtype)
+    starts = [int(words[word]) // dtype.itemsize for word in (Header.BLOCK, Header.WINDOW)]
+    names = {Context.PANEL: "panel", Context.BLOCK: "block", Context.WEIGHTS: "window"}
+    return {part: Memory(names[part], memory) for part, memory in zip(names, np.split(whole, starts), strict=True)}
+
+
 def _thread(
-    program: Program, piece: Words, given: Mapping[Context, Memory], weights: tuple[Array, Array | None]
+    program: Program,
+    piece: Words,
+    given: Mapping[Context, Memory],
+    weights: tuple[Array, Array | None],
+    scratch: Mapping[Context, Memory],
 ) -> Thread:
     """The context in which a thread does a piece."""
     dtype, words = DTYPES[program.code.element], program.words
-    scratch = np.full(int(words[Header.SCRATCH]) // dtype.itemsize, np.nan, dtype)
-    starts = [int(words[word]) // dtype.itemsize for word in (Header.BLOCK, Header.WINDOW)]
-    panel, block, window = np.split(scratch, starts)
+    window = Pointer(scratch[Context.WEIGHTS])
     pointers = {
         Context.X: Pointer(given[Context.X], piece[Piece.X]),
-        Context.W: Pointer(Memory("window", window)) if program.fresh else Pointer(given[Context.W], piece[Piece.W]),
+        Context.W: window if program.fresh else Pointer(given[Context.W], piece[Piece.W]),
         Context.Y: Pointer(given[Context.Y], piece[Piece.Y]),
-        Context.PANEL: Pointer(Memory("panel", panel)),
-        Context.BLOCK: Pointer(Memory("block", block)),
+        Context.PANEL: Pointer(scratch[Context.PANEL]),
+        Context.BLOCK: Pointer(scratch[Context.BLOCK]),
         Context.PROGRAM: Pointer(Memory("program", words.view(dtype))),
     }
+    pointers[Context.WEIGHTS] = window if words[Header.GATHERED] else pointers[Context.W]
     pointers[Context.SOURCE] = pointers[Context.X if words[Header.IN_PLACE] else Context.PANEL]
     pointers[Context.TARGET] = pointers[Context.Y if words[Header.DIRECT] else Context.BLOCK]
     sizes = _words(program, 8 * Header.SIZES, len(SIZES))

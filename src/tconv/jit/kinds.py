@@ -8,6 +8,7 @@ from typing import Any
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.choose import Schedule
 from tconv.jit.depthwise import PlaneSchedule
+from tconv.jit.gradient import GradientSchedule
 from tconv.problem import Problem
 
 #: The kinds by what runs along the lanes, and the fields of their schedules that are free.
@@ -17,6 +18,8 @@ FREE = {
     "phases": ("vectors", "pixels", "rows", "part", "box"),
     "planes": ("vectors", "box", "streaming"),
     "own": ("vectors", "pixels", "box"),
+    "gradient": ("vectors", "pixels", "rows", "box", "outputs", "together"),
+    "own gradient": ("vectors", "pixels", "rows", "box", "together"),
 }
 
 
@@ -24,6 +27,8 @@ def kind_of(schedule: Schedule) -> str:
     """The kind, a key of `FREE`."""
     if isinstance(schedule, PlaneSchedule):
         return "planes"
+    if isinstance(schedule, GradientSchedule):
+        return "own gradient" if schedule.own else "gradient"
     if isinstance(schedule, ChannelSchedule):
         return "own" if schedule.own else schedule.in_lanes
     return "pixels"
@@ -32,7 +37,7 @@ def kind_of(schedule: Schedule) -> str:
 def problem_of(schedule: Schedule) -> Problem:
     """The problem as it was posed: "own" treats depthwise layers as one group, whose channels are their groups."""
     p = schedule.problem
-    if kind_of(schedule) != "own":
+    if not getattr(schedule, "own", False):
         return p
     groups = schedule.written
     return replace(p, in_channels=groups, out_channels=groups, groups=groups)

@@ -170,7 +170,7 @@ def channels_of(problem: Problem) -> Channels:
     """Weights are (Cin, Cout / groups, *kernel): `conv_transpose` reads along the first of them, `conv` writes."""
     p = problem
     of_first, of_second = p.cout * p.taps, p.taps
-    if p.operation == "conv":
+    if p.operation != "conv_transpose":
         return Channels(p.cout, p.cin, of_second, of_first)
     return Channels(p.cin, p.cout, of_first, of_second)
 
@@ -206,7 +206,7 @@ def _joined(problem: Problem, spread: Layout) -> Layout:
     """Images as the cells of one axis, and the whole kernel as its stride: positions lie side by side in an image."""
     batch, taps, last = spread.lines[0], problem.taps, spread.lines[-1]
     images = batch.read
-    if problem.operation == "conv":
+    if problem.operation != "conv_transpose":
         line = Line(images * taps, images, taps, 1, -1, 0, last.x_step, batch.y_step, 0, taps, batch.x_step)
     else:
         line = Line(images, images * taps, taps, taps, 1, 0, batch.x_step, last.y_step, batch.y_step)
@@ -215,7 +215,7 @@ def _joined(problem: Problem, spread: Layout) -> Layout:
 
 def spread_out(problem: Problem, channels_last: bool) -> Layout:
     """Every axis a line of its own."""
-    g, size, conv = problem.geometry, problem.itemsize, problem.operation == "conv"
+    g, size, conv = problem.geometry, problem.itemsize, problem.operation != "conv_transpose"
     x, y = _Grid(problem.in_channels, g.coarse), _Grid(problem.out_channels, g.fine)
     x, y = (y, x) if conv else (x, y)
     lines = [Line(problem.batch, problem.batch, 1, 1, 1, 0, size * x.image, size * y.image)]

@@ -16,6 +16,7 @@ import numpy as np
 
 from tconv.jit.emit import BYTES
 from tconv.jit.kernels.abi import Context, Tile
+from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
@@ -144,17 +145,17 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     lanes, size = kernel.weights, BYTES[kernel.element]
     lane_of = {start + i: n * kernel.lanes + i for n, start in enumerate(kernel.starts) for i in range(kernel.lanes)}
     lane = [lane_of[element] for element in range(kernel.written)]  # of those that hold an element, one
-    bias = thread.to(Context.W, tile[Tile.BIAS]).read((lanes, size))[lane]
+    bias = thread.to(Context.WEIGHTS, tile[Tile.BIAS]).read((lanes, size))[lane]
     sums = np.tile(np.zeros_like(bias) if adds else bias, (kernel.rows, kernel.pixels, 1))
     listed = entries(op, CHANNELS_HEAD + kernel.rows, plain + masked, CHANNELS_TAP + kernel.rows)
     for which, (tap, mask, *x) in enumerate(listed):
-        w = thread.to(Context.W, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
+        w = thread.to(Context.WEIGHTS, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
         weights, reached = w.read((number, lanes * size), (lanes, size))[:, lane], np.ones(len(lane), bool)
         if which >= plain:
             reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size))[lane] != 0
         for row, offset in enumerate(x):
             here = thread.to(Context.SOURCE, offset, tile[Tile.X] if kernel.own else 0)
-            added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_CHANNEL], weights)
+            added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_TERM], weights)
             sums[row] += np.where(reached, added, 0)
     grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (kernel.written, size)
     for row, at in zip(sums, targets, strict=True):
@@ -162,10 +163,10 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
         target.write(target.read(*grid) + row if adds else row, *grid)
 
 
-def _channels_tap(kernel: Channels, x: Pointer, per_channel: int, w: Array) -> Array:
+def _channels_tap(kernel: Channels, x: Pointer, per_term: int, w: Array) -> Array:
     """What one tap adds to each pixel and lane; in depthwise layers every lane has its own element of x."""
     number, lanes = w.shape
-    cells = (number, per_channel), (kernel.pixels, kernel.pixel)
+    cells = (number, per_term), (kernel.pixels, kernel.pixel)
     if kernel.own:
         own: Array = np.einsum("ipl,il->pl", x.read(*cells, (lanes, x.size)), w)
         return own
@@ -180,7 +181,8 @@ def transpose(kernel: Transpose, thread: Thread, op: Words, tile: Words) -> None
     size = BYTES[kernel.element]
     position = kernel.vectors * lanes * size
     for channel, i in product(turns(tile[Tile.COUNT], lanes), turns(positions, lanes)):
-        square = thread.to(Context.BLOCK, at, channel * size, i * position).read((lanes, size), (lanes, position))
+        here = thread.to(Context.BLOCK, tile[Tile.TARGET], at, channel * size, i * position)
+        square = here.read((lanes, size), (lanes, position))
         rows, count = min(lanes, tile[Tile.COUNT] - channel), min(lanes, positions - i)
         y = thread.to(Context.Y, tile[Tile.Y], to, channel * per_channel, i * size)
         y.write(square[:rows, :count], (rows, per_channel), (count, size))
@@ -248,8 +250,11 @@ def split(kernel: Split, thread: Thread, op: Words, tile: Words) -> None:
 def turn(kernel: Turn, thread: Thread, op: Words, tile: Words) -> None:
     """Likewise with channels innermost, in whole vectors: lanes behind the last channel are zero."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
-    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
-    x = thread.to(Context.X, at).read((channels, thread.sizes[Context.X_CHANNEL]), (number, x_row), (length, size))
+    channels, first = thread.sizes[Context.COPIED], 0
+    if kernel.of_tile:
+        channels, first = tile[Tile.COUNT], tile[Tile.OF_X]
+    size, per_channel = BYTES[kernel.element], (len(turns(channels)), thread.sizes[Context.X_CHANNEL])
+    x = thread.to(Context.X, first, at).read(per_channel, (number, x_row), (length, size))
     whole = np.pad(x, ((0, -channels % kernel.lanes), (0, 0), (before, behind)))
     panel = thread.to(Context.PANEL, to - before * kernel.pixel)
     vectors = whole.reshape(-1, kernel.lanes, *whole.shape[1:]).transpose(0, 2, 3, 1)
@@ -265,6 +270,21 @@ def fresh(kernel: Fresh, thread: Thread, op: Words, tile: Words) -> None:
     thread.pack(tile[Tile.BLOCKS] + op[2])
 
 
+def cells(kernel: Cells, thread: Thread, op: Words, tile: Words) -> None:
+    """Cells of W with the channels of a tile innermost, those behind the last zero; the row of zeros for sums."""
+    _, _, at, before, number, step = op[:6]
+    lanes, size, count = kernel.lanes, BYTES[kernel.element], tile[Tile.COUNT]
+    per_channel, values = thread.sizes[Context.W_CHANNEL], np.zeros((len(turns(number)), kernel.weights))
+    for vector, start in enumerate(kernel.starts):
+        exist, source = min(lanes, count - start), thread.to(Context.W, tile[Tile.OF_W], at, start * per_channel)
+        there = source.read((number, step), (exist, per_channel))
+        values[:, vector * lanes : vector * lanes + exist] = there
+    weights = thread.to(Context.WEIGHTS)
+    weights.at(tile[Tile.BIAS]).write(np.zeros(kernel.weights), (kernel.weights, size))
+    target = weights.at(tile[Tile.W] + before * kernel.weights * size)
+    target.write(values, (number, kernel.weights * size), (kernel.weights, size))
+
+
 #: What each kernel does.
 MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Pixels: pixels,
@@ -278,4 +298,5 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Split: split,
     Turn: turn,
     Fresh: fresh,
+    Cells: cells,
 }

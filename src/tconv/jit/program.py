@@ -24,7 +24,7 @@ class Program:
 
     code: Code
     words: NDArray[np.int64]
-    pieces: int
+    runs: int  #: of pieces: independent work for threads
     blocks: tuple[int, int]  #: where the blocks of weights begin in words, and how many there are
     packed: int  #: bytes of the packed weights
     scratch: int  #: bytes of scratch a thread
@@ -178,7 +178,8 @@ class Writer:
 
         head = dict(header)
         head[Header.PIECES] = append(np.array(self.pieces, np.int64))
-        head[Header.NUMBER_OF_PIECES] = len(self.pieces) // len(Piece)
+        head.setdefault(Header.RUN, 1)
+        head[Header.NUMBER_OF_RUNS] = len(self.pieces) // len(Piece) // head[Header.RUN]
         head[Header.OPS] = append(np.array(self.ops, np.int64))
         masks = append(_as_words(np.array(list(chain.from_iterable(self.masks)), f"f{self.itemsize}")))
         head[Header.SCRATCH], head[Header.BLOCK], head[Header.WINDOW] = scratch, panel, panel + block
@@ -202,8 +203,7 @@ class Writer:
         table = np.concatenate(parts)
         table.flags.writeable = False
         packing = tuple((*words.values(), indices) for words, indices in self.blocks)
-        pieces = head[Header.NUMBER_OF_PIECES]
-        return Program(code, table, pieces, (at, len(self.blocks)), self.packed, scratch, packing)
+        return Program(code, table, head[Header.NUMBER_OF_RUNS], (at, len(self.blocks)), self.packed, scratch, packing)
 
 
 def _as_words(values: NDArray[Any]) -> NDArray[np.int64]:

@@ -7,12 +7,16 @@ from tconv.jit.channels_tables import ChannelTables
 from tconv.jit.choose import Schedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.depthwise_tables import PlaneTables
+from tconv.jit.gradient import GradientSchedule
+from tconv.jit.gradient_tables import GradientTables
 from tconv.jit.pixels_tables import PixelTables
 from tconv.jit.program import Program
 
 
 def program_of(schedule: Schedule, threads: int) -> Program:
     """Write the tables of a schedule for so many threads."""
+    if isinstance(schedule, GradientSchedule):
+        return GradientTables(schedule, threads).write()
     if isinstance(schedule, ChannelSchedule):
         return ChannelTables(schedule, threads).write()
     if isinstance(schedule, PlaneSchedule):

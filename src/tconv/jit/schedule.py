@@ -52,6 +52,11 @@ class Chunked:
         return self.channels_of_group.written
 
     @cached_property
+    def cells(self) -> int:
+        """Bytes of cells of the coarse grid in scratch, as a weight gradient has them."""
+        return 0
+
+    @cached_property
     def last(self) -> Line:
         """The innermost axis of the grids."""
         return self.layout.lines[-1]

@@ -8,6 +8,7 @@ from typing import Any
 
 from tconv.jit.channels import MOST_ROWS, ChannelSchedule
 from tconv.jit.choose import Schedule
+from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import free, kind_of
 from tconv.jit.pixels import PixelSchedule
@@ -37,6 +38,10 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
         or not all(1 <= n <= most for n, most in zip(s.box, spans, strict=True))
     ):
         return False
+    if isinstance(s, GradientSchedule):
+        fits = s.rows <= MOST_ROWS and s.rows * s.pixels * s.vectors <= isa.registers
+        fits = fits and s.outputs <= s.read and s.together <= len(s.tiles)
+        return fits and s.panel + s.block + s.cells <= MOST_SCRATCH
     if isinstance(s, ChannelSchedule):
         alone = kind_of(s) == "own" or s.layout.joined
         fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
@@ -60,7 +65,9 @@ def _pixels_allowed(s: PixelSchedule, registers: int) -> bool:
 def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
     """What to change, the most promising first."""
     budget = isa.registers - BESIDE
-    if isinstance(schedule, ChannelSchedule):
+    if isinstance(schedule, GradientSchedule):
+        yield from _of_gradient(schedule, budget)
+    elif isinstance(schedule, ChannelSchedule):
         yield from _of_channels(schedule, budget)
     elif kind_of(schedule) == "planes":
         yield from ({"vectors": n} for n in (1, 2, 4))
@@ -80,6 +87,15 @@ def _of_channels(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
             {"rows": n, "pixels": min(s.pixels, budget // (n * s.vectors))} for n in (max(1, s.rows - 1), s.rows + 1)
         )
         yield from ({"part": min(s.read, n)} for n in (s.read, 2 * s.part, -(-s.part // 2)))
+
+
+def _of_gradient(s: GradientSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    neighbours = s.read if s.by_channel else s.last.kernel
+    for vectors in range(1, min(4, -(-s.written // s.lanes)) + 1):
+        pixels = max(1, min(neighbours, budget // vectors))
+        yield {"vectors": vectors, "pixels": pixels, "rows": max(1, min(MOST_ROWS, budget // (vectors * pixels)))}
+    yield from ({"outputs": min(s.read, n)} for n in (2 * s.outputs, -(-s.outputs // 2)) if not s.own)
+    yield from ({"together": min(len(s.tiles), n)} for n in (2 * s.together, -(-s.together // 2)))
 
 
 def _of_pixels(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:

@@ -6,11 +6,9 @@ over the registry.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from tconv.methods.base import Cost, Method, add_bias
+from tconv.methods.base import Cost, Method, add_bias, is_finite
 from tconv.methods.gemm import Gemm
 from tconv.methods.jit import Jit
 from tconv.methods.matrix import Matrix
@@ -36,7 +34,7 @@ def run(method: Method, problem: Problem, x: Array, w: Array, y: Array, bias: Ar
     operand = method.padded.get(problem.operation)
     # IEEE arithmetic without a word: what overflows or was NaN before shows in the result.
     with np.errstate(all="ignore"):
-        if operand is not None and not _is_finite(arrays[operand]):
+        if operand is not None and not is_finite(arrays[operand]):
             run_tap_by_tap(problem, x, w, y)
             if bias is not None:
                 add_bias(arrays[problem.written], bias)
@@ -44,14 +42,3 @@ def run(method: Method, problem: Problem, x: Array, w: Array, y: Array, bias: Ar
             method.run(problem, x, w, y)
         else:
             method.run_with_bias(problem, x, w, y, bias)
-
-
-def _is_finite(a: Array) -> bool:
-    if a.dtype.kind != "f":
-        return True
-    if a.flags.c_contiguous:
-        flat = a.reshape(-1)
-        # One fast pass; the square overflows only for huge values, which the slow pass then clears.
-        if math.isfinite(np.dot(flat, flat)):
-            return True
-    return bool(np.isfinite(a).all())

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+
+import numpy as np
 
 from tconv.problem import OPERATIONS, Array, Operation, Problem
 
@@ -62,3 +65,15 @@ class Method(ABC):
 def add_bias(into: Array, bias: Array) -> None:
     """Add a bias of shape (groups, channels in a group) to an array (N, groups, channels in a group, *size)."""
     into += bias.reshape(*bias.shape, *(1,) * (into.ndim - 3))
+
+
+def is_finite(a: Array) -> bool:
+    """Whether no element is NaN or Inf."""
+    if a.dtype.kind != "f":
+        return True
+    if a.flags.c_contiguous:
+        flat = a.reshape(-1)
+        # One fast pass; the square overflows only for huge values, which the slow pass then clears.
+        if math.isfinite(np.dot(flat, flat)):
+            return True
+    return bool(np.isfinite(a).all())

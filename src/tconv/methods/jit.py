@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from tconv.methods.base import Cost, Method, add_bias
+from tconv.methods.base import Cost, Method, add_bias, is_finite
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Array, Problem
 
@@ -19,7 +19,6 @@ class Jit(Method):
 
     name = "jit"
     summary = "kernels generated for the shape and the processor at hand, through LLVM (llvmlite)"
-    operations = ("conv_transpose", "conv")
 
     def cost(self, problem: Problem) -> Cost:
         """The arithmetic at most of the peak, the arrays once through memory, and the weights packed."""
@@ -30,17 +29,22 @@ class Jit(Method):
         threads = launch.setting()
         seconds = engine.expected_seconds(problem, isa.current(), threads)
         weights = prod(problem.w_shape) * problem.itemsize
-        return Cost(seconds + weights / engine.PACKING, 2 * weights + SCRATCH * threads)
+        # Packing gathers them; a gradient is only written, a run of elements at a time.
+        moved = weights / (4 if problem.written == "w" else 1)
+        return Cost(seconds + moved / engine.PACKING, 2 * weights + SCRATCH * threads)
 
     def limit(self, problem: Problem) -> str:
-        """No weight_gradient, only floating point, and only where code can be generated."""
+        """Only floating point, and only where code can be generated."""
         from tconv.jit import engine
 
         return engine.limit(problem)
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
         """Pack the weights and run the kernels; arrays that are contiguous in neither layout are copied."""
-        self._run(problem, x, w, y, None)
+        if problem.operation == "weight_gradient":
+            _weight_gradient(problem, x, w, y)
+        else:
+            self._run(problem, x, w, y, None)
 
     def run_with_bias(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array) -> None:
         """Likewise, with the bias in the sums from the start."""
@@ -63,6 +67,29 @@ class Jit(Method):
                 add_bias(written, bias)
         elif target is not written:
             written[...] = target
+
+
+def _weight_gradient(problem: Problem, x: Array, w: Array, y: Array) -> None:
+    """Run the kernels on x and y in the layout of y; afterwards see whether a NaN or an Inf went where it should not.
+
+    The smaller of x and the result tells: padded zeros spread only what is not finite in x, and leave a NaN there.
+    """
+    from tconv.jit import engine
+
+    last, first = engine.is_channels_last(y), y.flags.c_contiguous
+    channels_last = last and not (first and engine.is_channels_first(x))
+    ready = engine.ready(problem, channels_last)
+    x_there, y_there = _in_layout(x, channels_last), _in_layout(y, channels_last)
+    by_x = x.size < w.size
+    if ready.spreads and by_x and not is_finite(x_there):
+        run_tap_by_tap(problem, x, w, y)
+        return
+    target = w if w.flags.c_contiguous else np.empty(w.shape, w.dtype)
+    ready.run(y_there.ctypes.data, x_there.ctypes.data, target.ctypes.data)
+    if ready.spreads and not by_x and not is_finite(target) and not is_finite(x_there):
+        run_tap_by_tap(problem, x, w, y)
+    elif target is not w:
+        w[...] = target
 
 
 def _in_layout(read: Array, channels_last: bool) -> Array:

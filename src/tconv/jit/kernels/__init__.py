@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from tconv.jit.emit import Module, Vector
-from tconv.jit.kernels import channels, comb, driver, fresh, moves, pixels, planes, rows, split, turn, weights
+from tconv.jit.kernels import cells, channels, comb, driver, fresh, moves, pixels, planes, rows, split, turn, weights
+from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.fresh import Fresh
@@ -18,7 +19,7 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
 
-Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Stream | Rows | Comb | Split | Turn | Fresh
+Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Stream | Rows | Comb | Split | Turn | Fresh | Cells
 _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
@@ -31,6 +32,7 @@ _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Split: split.emit,
     Turn: turn.emit,
     Fresh: fresh.emit,
+    Cells: cells.emit,
 }
 
 

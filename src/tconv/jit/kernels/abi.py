@@ -2,7 +2,7 @@
 
 A program is one array of i64 (see `jit/program.py`). It starts with a header (`Header`) and holds
 
-    pieces  independent work for a thread: which images, group, rows and channels (`Piece`)
+    pieces  work for a thread: which images, group, rows and channels (`Piece`); runs of them are independent
     tiles   which output channels one call of a kernel computes, and where their weights lie (`Tile`)
     ops     what to do for a piece, one after the other: copy rows of x into the panel, compute a tile, move a block
 
@@ -29,7 +29,7 @@ class Context(_Words):
     """Words of a thread's context: addresses first, then sizes, copied from the header."""
 
     X = auto()  #: x of the image and group at hand
-    W = auto()  #: packed weights of the group, or the window
+    W = auto()  #: packed weights of the group, or the window; of a weight gradient the coarse cells at hand
     Y = auto()  #: y of the image and group
     PANEL = auto()  #: scratch for rows of x
     BLOCK = auto()  #: scratch for results on their way into y
@@ -37,13 +37,16 @@ class Context(_Words):
     GIVEN = auto()  #: what `run` is given for packed weights: those, or the words of `Given`
     SOURCE = auto()  #: what kernels read x from: PANEL or X
     TARGET = auto()  #: what kernels write to: BLOCK or Y
+    WEIGHTS = auto()  #: what kernels with channels in lanes read weights from: W, or the window
     COPIED = auto()  #: how often a copy repeats its rows, one channel further each time
     X_CHANNEL = auto()  #: from one channel of x to the next
     X_PIXEL = auto()  #: from one pixel of x to the next, where channels lie between them
     X_AHEAD = auto()  #: from one line of x that is asked for ahead to the next
     SOURCE_CHANNEL = auto()  #: likewise in SOURCE
+    SOURCE_TERM = auto()  #: from what one term of a sum reads of SOURCE to the next
     SOURCE_STRAND = auto()  #: from one strand of a row of x to the next, where they are kept apart, in SOURCE
     SOURCE_ROW = auto()  #: from one row of SOURCE to the next
+    W_CHANNEL = auto()  #: from one channel of W to the next, where W is cells
     Y_CHANNEL = auto()  #: from one channel of y to the next
     Y_ROW = auto()  #: from one row of y to that of the next q
     Y_PHASE = auto()  #: from one phase of the axis before the last to the next, in y
@@ -57,13 +60,15 @@ class Header(_Words):
     """Words at the start of a program. Tables are given by their offset from the start."""
 
     PIECES = auto()
-    NUMBER_OF_PIECES = auto()
+    NUMBER_OF_RUNS = auto()  #: what threads take: runs of RUN pieces
     OPS = auto()
     TILES = auto()
     SCRATCH = auto()  #: bytes of scratch a thread
     BLOCK = auto()  #: where BLOCK begins within it
     IN_PLACE = auto()  #: 1: SOURCE is X, not PANEL
     DIRECT = auto()  #: 1: TARGET is Y, not BLOCK
+    GATHERED = auto()  #: 1: WEIGHTS is the window, into which kernels copy cells of W; 0: it is W
+    RUN = auto()  #: pieces that a thread does one after the other, because they add to the same results
     TILES_OUTSIDE = auto()  #: 1: all ops for one tile, then the next; 0: all tiles for one op
     FRESH = auto()  #: 1: weights are packed on the way, into the window; 0: they come packed
     WINDOW = auto()  #: where the window begins within the scratch of a thread
@@ -98,6 +103,8 @@ class Tile(_Words):
     Y = auto()  #: its first channel within the group's part of y
     TARGET = auto()  #: likewise in TARGET
     X = auto()  #: its first channel in SOURCE, in depthwise layers with channels in lanes
+    OF_X = auto()  #: its first channel in X, where a kernel copies tile by tile
+    OF_W = auto()  #: likewise in W
     COUNT = auto()  #: how many output channels it has
     FIRST = auto()  #: its first element within a run of y
     BLOCKS = auto()  #: the first of its blocks of weights, within the program, where weights are packed on the way

@@ -126,7 +126,7 @@ def _added(f: Function, v: Vector, kernel: Channels, sums: list[str], targets: l
 
 def _begin(f: Function, v: Vector, kernel: Channels, adds: str) -> list[str]:
     """The sums start with the bias of their lanes, or with zero."""
-    bias = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.BIAS))
+    bias = f.at(f.pointer("%context", Context.WEIGHTS), f.word("%tile", Tile.BIAS))
     starts = [f.vload(v, bias, vector * v.bytes) for vector in range(kernel.vectors)]
     chosen = [f.let(f"select i1 {adds}, {v.text} zeroinitializer, {v.text} {start}") for start in starts]
     return chosen * (kernel.pixels * kernel.rows)
@@ -137,8 +137,8 @@ def _taps(
 ) -> tuple[list[str], str]:
     """Add what a list of taps gives; returns the sums and the address behind the list."""
     size, context, cells = BYTES[v.element], "%context", range(kernel.rows)
-    source, step = f.pointer(context, Context.SOURCE), f.word(context, Context.SOURCE_CHANNEL)
-    weights = f.at(f.pointer(context, Context.W), f.word("%tile", Tile.W))
+    source, step = f.pointer(context, Context.SOURCE), f.word(context, Context.SOURCE_TERM)
+    weights = f.at(f.pointer(context, Context.WEIGHTS), f.word("%tile", Tile.W))
     weights = f.at(weights, f.mul(f.word("%op", 6), kernel.weights * size))
     per_tap, number = f.word("%tile", Tile.TAP), f.word("%op", 5)
     source = f.at(source, f.word("%tile", Tile.X)) if kernel.own else source

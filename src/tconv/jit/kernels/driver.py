@@ -1,8 +1,8 @@
-"""What runs a program: threads take pieces, fill the panel, and go through ops and tiles.
+"""What runs a program: threads take runs of pieces, fill the panel for each, and go through ops and tiles.
 
 `run(program, x, packed, y, scratch, threads, start)` is the one way in. `start` is GOMP_parallel of an OpenMP runtime,
 called where threads > 1; 0 runs everything on the calling thread. Which thread does which piece never changes a result:
-every element of y is computed within one piece.
+every element of y is computed within one run, piece after piece.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tconv.jit.kernels.abi import (
     Tile,
 )
 
-#: What threads share, in words: the arguments of `run`, then the next piece and the next thread.
-PROGRAM, X, W, Y, SCRATCH, NEXT_PIECE, NEXT_THREAD = range(7)
+#: What threads share, in words: the arguments of `run`, then the next run of pieces and the next thread.
+PROGRAM, X, W, Y, SCRATCH, NEXT_RUN, NEXT_THREAD = range(7)
 
 
 def emit(module: Module, kernels: Sequence[str]) -> None:
@@ -103,7 +103,7 @@ def _through_tiles(f: Function, tiles: str, body: Callable[[str], None]) -> None
 
 
 def _work(module: Module) -> None:
-    """One thread: its context, then pieces until none is left."""
+    """One thread: its context, then runs of pieces until none is left."""
     f = module.function("work", [("ptr", "shared")])
     context = f.stack(8 * len(Context))
     program = f.pointer("%shared", PROGRAM)
@@ -118,20 +118,25 @@ def _work(module: Module) -> None:
     in_place = f.compare("ne", f.word(program, Header.IN_PLACE), 0)
     direct = f.compare("ne", f.word(program, Header.DIRECT), 0)
     packed, window = f.pointer("%shared", W), f.at(scratch, f.word(program, Header.WINDOW))
-    fresh = f.compare("ne", f.word(program, Header.FRESH), 0)
+    fresh, gathered = (f.compare("ne", f.word(program, word), 0) for word in (Header.FRESH, Header.GATHERED))
     _write(f, context, Context.GIVEN, packed)
-    pieces, count = f.at(program, f.word(program, Header.PIECES)), f.word(program, Header.NUMBER_OF_PIECES)
-    with in_turn(f, f.at("%shared", 8 * NEXT_PIECE), count) as taken:
-        piece = f.at(pieces, f.mul(taken, PIECE_BYTES))
-        x = f.at(f.pointer("%shared", X), f.word(piece, Piece.X))
-        y = f.at(f.pointer("%shared", Y), f.word(piece, Piece.Y))
-        _write(f, context, Context.X, x)
-        _write(f, context, Context.Y, y)
-        of_group = f.at(packed, f.word(piece, Piece.W))
-        _write(f, context, Context.W, f.let(f"select i1 {fresh}, ptr {window}, ptr {of_group}"))
-        _write(f, context, Context.SOURCE, f.let(f"select i1 {in_place}, ptr {x}, ptr {scratch}"))
-        _write(f, context, Context.TARGET, f.let(f"select i1 {direct}, ptr {y}, ptr {block}"))
-        f.do(f"call void @piece(ptr {context}, ptr {program}, ptr {piece})")
+    pieces, count = f.at(program, f.word(program, Header.PIECES)), f.word(program, Header.NUMBER_OF_RUNS)
+    run = f.word(program, Header.RUN)
+    with in_turn(f, f.at("%shared", 8 * NEXT_RUN), count) as taken:
+        first = f.at(pieces, f.mul(f.mul(taken, run), PIECE_BYTES))
+        with f.loop(run, carried=[("ptr", first)], once=True) as (_, [piece]):
+            x = f.at(f.pointer("%shared", X), f.word(piece, Piece.X))
+            y = f.at(f.pointer("%shared", Y), f.word(piece, Piece.Y))
+            _write(f, context, Context.X, x)
+            _write(f, context, Context.Y, y)
+            of_group = f.at(packed, f.word(piece, Piece.W))
+            weights = f.let(f"select i1 {fresh}, ptr {window}, ptr {of_group}")
+            _write(f, context, Context.W, weights)
+            _write(f, context, Context.WEIGHTS, f.let(f"select i1 {gathered}, ptr {window}, ptr {weights}"))
+            _write(f, context, Context.SOURCE, f.let(f"select i1 {in_place}, ptr {x}, ptr {scratch}"))
+            _write(f, context, Context.TARGET, f.let(f"select i1 {direct}, ptr {y}, ptr {block}"))
+            f.do(f"call void @piece(ptr {context}, ptr {program}, ptr {piece})")
+            f.next(f.at(piece, PIECE_BYTES))
     f.ret()
 
 
@@ -172,7 +177,7 @@ def _run(module: Module) -> None:
     shared = f.stack(8 * (NEXT_THREAD + 1))
     for word, (_, name) in zip((PROGRAM, X, W, Y, SCRATCH), arguments, strict=True):
         f.store("ptr", f"%{name}", shared, 8 * word)
-    for word in (NEXT_PIECE, NEXT_THREAD):
+    for word in (NEXT_RUN, NEXT_THREAD):
         f.store("i64", 0, shared, 8 * word)
     start(f, "work", shared)
     f.ret()

@@ -3,7 +3,7 @@
 `transpose` reads a block of positions, each with the lanes of a tile, and writes rows of y. Squares of lanes by lanes
 elements are turned in registers.
 
-    Op: kernel, bytes, offset in the block, offset in y, positions.
+    Op: kernel, bytes, offset in the tile's part of the block, offset in y, positions.
 
 `runs` reads for each pixel q and channel of the tile a run of `length` neighbouring elements, the first of them element
 `Tile.FIRST` of a longer run, and writes it to y, clipped to the elements from low to high counted from pixel 0.
@@ -79,7 +79,7 @@ def emit_transpose(module: Module, name: str, kernel: Transpose) -> Function:
     """Write the kernel that turns a block."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     size, position = BYTES[v.element], kernel.vectors * v.bytes
-    block = f.at(f.pointer("%context", Context.BLOCK), f.word("%op", 2))
+    block = f.at(f.at(f.pointer("%context", Context.BLOCK), f.word("%tile", Tile.TARGET)), f.word("%op", 2))
     y = f.at(f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y)), f.word("%op", 3))
     positions, channels = f.word("%op", 4), f.word("%tile", Tile.COUNT)
     per_channel = f.word("%context", Context.Y_CHANNEL)

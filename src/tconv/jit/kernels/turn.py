@@ -1,7 +1,7 @@
 """Rows of x into the panel with channels innermost, for depthwise layers whose rows are short: squares are turned.
 
-Op: as in `kernels/rows.py`; elements and zeros are counted in pixels. All channels of a row are copied, a vector of
-them at a time; lanes behind the last channel hold zeros.
+Op: as in `kernels/rows.py`; elements and zeros are counted in pixels. All channels of a row, or those of a tile, are
+copied, a vector of them at a time; lanes behind the last channel hold zeros.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
-from tconv.jit.kernels.abi import PARAMETERS, Context
+from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
 from tconv.jit.kernels.shuffles import interleave
 
 
@@ -20,6 +20,7 @@ class Turn:
     element: str
     lanes: int
     pixel: int
+    of_tile: bool = False  #: only the channels of the tile at hand, instead of all
 
 
 def emit(module: Module, name: str, kernel: Turn) -> Function:
@@ -30,6 +31,8 @@ def emit(module: Module, name: str, kernel: Turn) -> Function:
     rows, x_row, panel_row = (f.word("%op", word) for word in (4, 5, 6))
     pixels, before, behind = (f.word("%op", word) for word in (7, 8, 9))
     channels, per_channel = f.word("%context", Context.COPIED), f.word("%context", Context.X_CHANNEL)
+    if kernel.of_tile:
+        source, channels = f.at(source, f.word("%tile", Tile.OF_X)), f.word("%tile", Tile.COUNT)
     carried = [("ptr", source), ("ptr", target)]
     with f.loop(channels, step=v.lanes, carried=carried, once=True) as (first, [x, panel]):
         left = f.sub(channels, first)

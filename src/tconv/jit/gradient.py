@@ -1,0 +1,230 @@
+"""Schedules of `weight_gradient`, by the kernel with channels in lanes; `gradient_tables.py` writes their programs.
+
+    dw[i, o, t] = sum over images n and coarse cells c of  x[n, i, c] * y[n, o, c * stride - low + t * dilation]
+
+Lanes are the channels i of the coarse grid. The kernel multiplies "weights", here the coarse cells, with their channels
+turned innermost (`kernels/cells.py`), by elements that it broadcasts, here of the fine grid; the sums of a tile are
+those of some taps, or of some channels o, and its terms are coarse cells:
+
+    sum[tap, lanes] += y[o, c * stride + tap] * x[c, lanes]
+                       one number,              vectors, loaded once
+                       in all lanes             for all taps
+
+In the words of `lines.py` what is read is the fine grid, as of `conv`, and q is a coarse cell. A chunk is a box of q.
+Sums of a chunk are added up in the block, [tile][o, tap][lanes], and squares of it are turned on their way into dw when
+all chunks are done. A run of pieces has all chunks for some tiles of lanes and some channels o.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import prod
+
+from tconv.jit.channels import MOST_ROWS, LaneTile, as_one_group, best_tile, whole_vectors
+from tconv.jit.isa import Isa
+from tconv.jit.kernels import Code, Kernel
+from tconv.jit.kernels.cells import Cells
+from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.moves import Transpose
+from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.turn import Turn
+from tconv.jit.lines import Layout, channels_of, inside
+from tconv.jit.program import LINE, balanced
+from tconv.jit.schedule import ELEMENTS, TERMS
+from tconv.jit.source import Source
+from tconv.problem import Problem
+
+
+@dataclass(frozen=True)
+class GradientSchedule(Source):
+    """Sizes of tiles, chunks and runs."""
+
+    problem: Problem
+    layout: Layout
+    lanes: int
+    vectors: int  #: vectors of a tile, at most
+    pixels: int  #: neighbouring taps of a tile, or channels last neighbouring channels o, at most
+    rows: int  #: rows of them
+    box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
+    outputs: int  #: channels o of a run, at most
+    together: int  #: tiles of lanes of a run, at most
+    by_channel: bool  #: whether the neighbours in a tile are channels o, not taps of the last axis
+    in_place: bool  #: the fine grid is read where it is
+    terms: int = TERMS  #: of a sum, at most
+    own: bool = False  #: depthwise: the groups are the lanes, and each reads its own channel of the fine grid
+
+    @cached_property
+    def tiles(self) -> list[LaneTile]:
+        """The tiles of lanes."""
+        found, first = [], 0
+        for count in whole_vectors(self.written, self.lanes, self.vectors):
+            found.append(LaneTile(-(-count // self.lanes), first, count, 0, 1))
+            first += count
+        return found
+
+    @cached_property
+    def variants(self) -> list[tuple[int, int]]:
+        """(vectors, elements of the last vector that count) in which tiles come."""
+        return list(dict.fromkeys(map(self.variant_of, self.tiles)))
+
+    def variant_of(self, tile: LaneTile) -> tuple[int, int]:
+        """Which of them a tile is: what lies behind the last channel is read where it may be, and never used."""
+        beyond = self.own and self.layout.last
+        return tile.vectors, tile.count - (tile.vectors - 1) * self.lanes if beyond else self.lanes
+
+    @cached_property
+    def copied(self) -> int:
+        """Channels of the fine grid that the panel holds."""
+        return self.outputs
+
+    @cached_property
+    def picked(self) -> bool:
+        """Whether the panel holds some channels of each pixel, those of a run: channels last they lie side by side."""
+        return self.layout.last and not (self.own or self.in_place) and self.read * self.problem.groups > 1
+
+    @cached_property
+    def cell(self) -> int:
+        """Bytes from a cell of the fine grid to the next in what kernels read; an odd number of cache lines."""
+        if self.turned:
+            return self.widest * self.problem.itemsize
+        if not self.picked:
+            return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
+        size = self.outputs * self.problem.itemsize
+        return size if size < LINE else (-(-size // LINE) // 2 * 2 + 1) * LINE
+
+    @cached_property
+    def pixel(self) -> int:
+        """Bytes from one of them to the next."""
+        return self.layout.x_channel if self.by_channel else abs(self.last.dilation) * self.cell
+
+    @cached_property
+    def tiles_outside(self) -> bool:
+        """Whether a tile of lanes does a whole chunk before the next: not where all read the same lines of memory."""
+        return not (self.own and self.layout.last)
+
+    @cached_property
+    def side_by_side(self) -> bool:
+        """Whether coarse cells lie side by side, so that squares of them are turned; else their channels do."""
+        return self.layout.y_channel != self.problem.itemsize
+
+    # ---- scratch
+
+    @cached_property
+    def widest(self) -> int:
+        """Elements of the block for one position, and of a cell."""
+        return max(tile.vectors for tile in self.tiles) * self.lanes
+
+    @cached_property
+    def positions(self) -> int:
+        """Positions (o, tap) of a run."""
+        return self.outputs * self.problem.taps
+
+    @cached_property
+    def of_tile(self) -> int:
+        """Bytes of the block for one tile."""
+        return self.positions * self.widest * self.problem.itemsize
+
+    @cached_property
+    def block(self) -> int:
+        """Bytes of the block; a transpose may read a square of positions behind the last."""
+        return self.together * self.of_tile + self.lanes * self.widest * self.problem.itemsize
+
+    @cached_property
+    def cells_of_tile(self) -> int:
+        """Bytes of the cells of a chunk, and a square behind the last, for one tile."""
+        return (prod(self.box) + self.lanes) * self.widest * self.problem.itemsize
+
+    @cached_property
+    def cells(self) -> int:
+        """Bytes of cells in scratch, with the zeros before them."""
+        return self.widest * self.problem.itemsize + self.cells_of_tile * (1 if self.tiles_outside else self.together)
+
+    # ---- runs
+
+    @cached_property
+    def cut(self) -> list[int]:
+        """Channels o of each run."""
+        return balanced(self.read, self.outputs)
+
+    @cached_property
+    def runs(self) -> int:
+        """How many runs of pieces there are: independent work."""
+        return self.problem.groups * len(self.cut) * -(-len(self.tiles) // self.together)
+
+    # ---- code
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """The sizes that tiles come in."""
+        lengths = self.cut if self.by_channel else [self.last.kernel]
+        return sorted({n for length in lengths for n in balanced(length, self.pixels)}, reverse=True)
+
+    @cached_property
+    def code(self) -> Code:
+        """The kernels: for each width one a variant, alone and in rows, then those that copy and move, likewise."""
+        element, variants = ELEMENTS[self.problem.dtype], self.variants
+        kernels: list[Kernel] = [
+            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, False, rows)
+            for rows in dict.fromkeys((1, self.rows))
+            for width in self.widths
+            for vectors, last in variants
+        ]
+        kernels += [Cells(element, self.lanes, vectors, self.side_by_side, last) for vectors, last in variants]
+        kernels += [Transpose(element, self.lanes, self.widest // self.lanes)] * len(variants)
+        copy = Turn(element, self.lanes, self.cell, True) if self.turned else Rows(element, self.lanes)
+        return Code(element, self.lanes, (*kernels, *[copy] * len(variants)))
+
+
+#: Positions of a run: more amortise the turning of cells, fewer leave room for longer chunks.
+POSITIONS = 512
+#: Channels o of a run at least where they lie side by side, as long as the block does not become too large: lines of
+#: memory are read once for each run.
+FEWEST = 4
+#: Bytes of cells of a tile, of panel and of block that a chunk or a run may have.
+CELLS, PANEL, BLOCK = 128 << 10, 512 << 10, 1 << 20
+
+
+def make(problem: Problem, layout: Layout, isa: Isa, *, own: bool = False) -> GradientSchedule:
+    """Choose the sizes: a tile, the channels o of a run, then a chunk as large as the caches like."""
+    s = _of_one_cell(as_one_group(problem) if own else problem, layout, isa, own)
+    while s.outputs > 1 and not (_fits(s) and s.of_tile <= 2 * BLOCK):
+        s = replace(s, outputs=-(-s.outputs // 2))
+    for axis in reversed(range(len(s.box))):
+        s = _grown(s, axis)
+        if s.box[axis] < len(s.spans[axis]):
+            break
+    return replace(s, together=max(1, min(len(s.tiles), BLOCK // s.of_tile)))
+
+
+def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, own: bool) -> GradientSchedule:
+    """The tile that takes the fewest turns of the clock, for chunks of a single cell."""
+    lanes, last = isa.lanes(problem.itemsize), layout.lines[-1]
+    read, written, *_ = channels_of(problem)
+    neighbours = {False: last.kernel, True: read} if layout.last and not own else {False: last.kernel}
+    _, vectors, pixels, rows, by_channel = min(
+        (*best_tile(n, -(-written // lanes), min(MOST_ROWS, read * problem.taps // n), isa), by_channel)
+        for by_channel, n in neighbours.items()
+    )
+    outputs = max(balanced(read, max(FEWEST if layout.last else 1, POSITIONS // problem.taps)))
+    in_place = layout.joined or (own and layout.last and inside(last))
+    box = (1,) * len(layout.lines)
+    sizes = (vectors, pixels, rows, box, outputs, 1, by_channel, in_place)
+    return GradientSchedule(problem, layout, lanes, *sizes, own=own)
+
+
+def _fits(s: GradientSchedule) -> bool:
+    """Whether what a chunk copies stays near."""
+    return s.cells_of_tile <= CELLS and prod(s.slots) * s.row <= PANEL
+
+
+def _grown(s: GradientSchedule, axis: int) -> GradientSchedule:
+    """Chunks as long along an axis as fits, and equally long."""
+    whole = len(s.spans[axis])
+
+    def at(size: int) -> GradientSchedule:
+        return replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
+
+    most = 1 + bisect_left(range(2, whole + 1), True, key=lambda size: not _fits(at(size)))
+    return at(max(balanced(whole, most)))

@@ -1,0 +1,298 @@
+"""The program of a weight gradient: its runs of chunks, what is copied for each, and its sums as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+from typing import NamedTuple
+
+from tconv.jit.gradient import GradientSchedule
+from tconv.jit.kernels.abi import Context, Header, Piece, Tile
+from tconv.jit.lines import Line, moves, phase_taps
+from tconv.jit.program import Program, Row, Writer, balanced, dot, flat, spans
+
+Box = tuple[range, ...]
+
+
+class Unit(NamedTuple):
+    """What one row of a tile computes: for taps of the outer axes, from where in a row, to which position."""
+
+    outer: tuple[int, ...]  #: shifts along the outer axes
+    source: int  #: bytes from the first tap of channel 0
+    position: int
+
+
+class GradientTables:
+    """Writes the tables of a schedule, for a number of threads."""
+
+    def __init__(self, schedule: GradientSchedule, threads: int) -> None:
+        self.s = s = _finer(schedule, threads)
+        self.size = s.problem.itemsize
+        self.writer, self.code = Writer(self.size, s.lanes), s.code
+        variants = len(s.variants)
+        self.of_rows = len(s.widths) * variants  # where kernels for several rows begin
+        self.cells = self.of_rows * len({1, s.rows})
+        self.move, self.copy = self.cells + variants, self.cells + 2 * variants
+        self.written: dict[tuple[object, ...], tuple[int, int]] = {}
+
+    def write(self) -> Program:
+        """The program: pieces of a run in the order of chunks, which never depends on threads."""
+        s, p = self.s, self.s.problem
+        boxes = list(product(*(spans(span, n) for span, n in zip(s.spans, s.box, strict=True))))
+        parts = spans(range(len(s.tiles)), s.together)
+        self._tiles(parts)
+        chunks = {n: [self._chunk(boxes, number, n) for number in range(len(boxes))] for n in {*s.cut}}
+        for g, tiles, outputs in product(range(p.groups), parts, spans(range(s.read), s.outputs)):
+            weights = (g * p.cin * p.cout + outputs.start) * p.taps * self.size
+            moved = g * s.layout.x_group + outputs.start * s.layout.x_channel
+            for x, w, *ops in chunks[len(outputs)]:
+                words = [x + moved, w + g * s.layout.y_group, weights, *ops, tiles.start, tiles.stop]
+                self.writer.piece(dict(zip(Piece, words, strict=True)))
+        header = {
+            Header.IN_PLACE: int(s.in_place),
+            Header.TILES_OUTSIDE: int(s.tiles_outside),
+            Header.GATHERED: 1,
+            Header.RUN: len(boxes),
+        }
+        return self.writer.finish(self.code, header, self._sizes(), s.panel, s.block, s.cells)
+
+    def _chunk(self, boxes: list[Box], number: int, outputs: int) -> list[int]:
+        """Where a chunk begins on both grids, and the spans of its copies and its ops."""
+        box, first, last = boxes[number], number == 0, number == len(boxes) - 1
+        copies = self._once(self._copies, box, outputs)
+        return [*self._bases(box), *copies, *self._once(self._ops, box, outputs, first, last)]
+
+    def _sizes(self) -> dict[Context, int]:
+        """The sizes that all ops share."""
+        s = self.s
+        position = s.widest * self.size
+        return {
+            Context.COPIED: 1,
+            Context.X_CHANNEL: s.layout.x_channel,
+            Context.SOURCE_CHANNEL: s.source_channel,
+            Context.SOURCE_TERM: s.source_pixel,
+            Context.W_CHANNEL: s.layout.y_channel,
+            Context.Y_CHANNEL: s.problem.cout * s.problem.taps * self.size,
+            Context.TARGET_PIXEL: position * (s.problem.taps if s.by_channel else 1),
+        }
+
+    def _tiles(self, parts: list[range]) -> None:
+        """Where each tile of lanes finds its channels, keeps its cells and its sums, and writes them."""
+        s, p = self.s, self.s.problem
+        for place, number in (pair for part in parts for pair in enumerate(part)):
+            tile = s.tiles[number]
+            self.writer.tile({
+                Tile.VARIANT: s.variants.index(s.variant_of(tile)),
+                Tile.W: s.widest * self.size + (0 if s.tiles_outside else place * s.cells_of_tile),
+                Tile.TAP: s.box[-1] * tile.vectors * s.lanes * self.size,
+                Tile.Y: tile.run * p.cout * p.taps * self.size,
+                Tile.TARGET: place * s.of_tile,
+                Tile.X: tile.run * self.size if s.own and not s.turned else 0,
+                Tile.OF_X: tile.run * s.layout.x_channel if s.turned else 0,
+                Tile.OF_W: tile.run * s.layout.y_channel,
+                Tile.COUNT: tile.count,
+            })  # fmt: skip
+
+    def _bases(self, box: Box) -> tuple[int, int]:
+        """Where a chunk begins on the fine grid and on the coarse one: what its ops say counts from there."""
+        lines, first = self.s.layout.lines, [q.start for q in box]
+        return dot(first, [line.read_step for line in lines]), dot(first, [line.y_step for line in lines])
+
+    def _once(self, write: object, box: Box, *more: int) -> tuple[int, int]:
+        """Where the ops of a chunk lie; chunks that meet the borders alike share them."""
+        key = (write, *(_meets(line, q) for line, q in zip(self.s.layout.lines, box, strict=True)), *more)
+        if key not in self.written:
+            start = self.writer.here
+            write(box, *more)  # type: ignore[operator]
+            self.written[key] = (start, self.writer.here)
+        return self.written[key]
+
+    # ---- copies
+
+    def _copies(self, box: Box, outputs: int) -> None:
+        """Rows of the fine grid into the panel, with zeros around."""
+        s = self.s
+        if s.in_place or s.turned:
+            return
+        rows = list(self._rows(box))
+        if s.picked:
+            for row in rows:
+                self._pixels(row, outputs)
+            return
+        for channel in range(1 if s.own else outputs):
+            source, target = channel * s.layout.x_channel, channel * s.source_channel
+            self.writer.copies(
+                self.copy, [row._replace(source=row.source + source, target=row.target + target) for row in rows]
+            )
+
+    def _pixels(self, row: Row, outputs: int) -> None:
+        """Some channels of each pixel of a row, and zeros on both sides."""
+        s, end = self.s, row.target + row.length * self.s.cell
+        for target, number in ((row.target - row.before * s.cell, row.before), (end, row.behind)):
+            if number:
+                self.writer.op(self.copy, 0, target, 1, 0, 0, 0, 0, number * s.cell // self.size)
+        if row.length:
+            self.writer.op(self.copy, row.source, row.target, row.length, s.last.x_step, s.cell, outputs, 0, 0)
+
+    def _rows(self, box: Box) -> Iterator[Row]:
+        """Those of channel 0; channels last in pixels, or of depthwise layers in elements."""
+        s, columns, base = self.s, box[-1], self._bases(box)[0]
+        wide = s.written if s.own and s.layout.last else 1
+        reach = range(columns.start * s.last.apart - s.before, (columns.stop - 1) * s.last.apart + 1 + s.behind)
+        inside = range(max(0, reach.start), min(s.last.read, reach.stop))
+        for cells in product(*(line.cells(q) for q, line in zip(box, s.outer, strict=False))):
+            if not self._exists(cells):
+                continue
+            to = s.row * s.slot(cells, box)
+            source = dot(cells, [line.x_step for line in s.outer]) - base
+            if len(inside) == 0:
+                yield Row(source, to, 0, 0, len(reach) * wide)
+                continue
+            before, behind = inside.start - reach.start, (reach.stop - inside.stop) * wide
+            source += inside.start * s.last.x_step
+            yield Row(source, to + before * s.cell, len(inside) * wide, before * wide, behind)
+
+    def _exists(self, cells: tuple[int, ...]) -> bool:
+        return all(0 <= cell < line.read for cell, line in zip(cells, self.s.outer, strict=True))
+
+    def _gathered(self, box: Box) -> None:
+        """The coarse cells of a chunk, a run of evenly spaced ones after the other."""
+        s, (_, base), columns = self.s, self._bases(box), len(box[-1])
+        steps = [line.y_step for line in s.outer]
+        runs: list[tuple[int, int, int, int]] = []  # source, cells before it, cells, step
+        for number, q in enumerate(product(*box[:-1])):
+            source = dot(q, steps) + box[-1].start * s.last.y_step - base
+            if runs and columns == s.box[-1]:
+                first, before, count, step = runs[-1]
+                # Single cells may be any step apart, unless squares of them are turned.
+                step = source - first if count == 1 and not s.side_by_side else step
+                if source == first + count * step:
+                    runs[-1] = (first, before, count + columns, step)
+                    continue
+            runs.append((source, number * s.box[-1], columns, s.last.y_step))
+        for run in runs:
+            self.writer.op(self.cells, *run)
+
+    # ---- sums
+
+    def _ops(self, box: Box, outputs: int, first: bool, last: bool) -> None:
+        """What a tile of lanes does for a chunk."""
+        s = self.s
+        self._gathered(box)
+        if s.turned:
+            self.writer.copies(self.copy, list(self._rows(box)))
+        of_reach: dict[tuple[int, ...], list[Unit]] = {}
+        for unit in self._units(outputs):
+            of_reach.setdefault(tuple(self._reached(box, unit.outer)), []).append(unit)
+        for reached, units in of_reach.items():
+            for some in _together(units, s.rows):
+                for pixels, source, position in self._runs(outputs):
+                    self._sums(box, list(reached), some, (pixels, source, position), adds=not first)
+        if last:
+            self.writer.op(self.move, 0, 0, outputs * s.problem.taps)
+
+    def _units(self, outputs: int) -> Iterator[Unit]:
+        """The rows of tiles: taps of the outer axes, with each channel o, or with each tap of the last axis."""
+        s, kernel = self.s, [line.kernel for line in self.s.outer]
+        outer = list(product(*(phase_taps(line)[0] for line in s.outer)))
+        inner = phase_taps(s.last)[0]
+        for number in range(s.last.kernel if s.by_channel else outputs):
+            for taps in outer:
+                moved = tuple(shift for _, shift in taps)
+                position = flat([tap for tap, _ in taps], kernel) * s.last.kernel
+                if s.by_channel:
+                    yield Unit(moved, inner[number][1] * s.cell, position + number)
+                else:
+                    source = inner[0][1] * s.cell + number * s.source_channel
+                    yield Unit(moved, source, position + number * s.problem.taps)
+
+    def _runs(self, outputs: int) -> Iterator[tuple[int, int, int]]:
+        """How many neighbours a tile has, and where they begin: bytes in the source, and positions."""
+        s, at = self.s, 0
+        for pixels in balanced(outputs if s.by_channel else s.last.kernel, s.pixels):
+            yield pixels, at * s.pixel, at * (s.problem.taps if s.by_channel else 1)
+            at += pixels
+
+    def _reached(self, box: Box, moved: tuple[int, ...]) -> Iterator[int]:
+        """Which rows of cells of a chunk meet the fine grid with taps that are so far along the outer axes."""
+        for number, q in enumerate(product(*box[:-1])):
+            if self._exists(self._cells(q, moved)):
+                yield number
+
+    def _cells(self, q: tuple[int, ...], moved: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(i * line.apart + shift for i, line, shift in zip(q, self.s.outer, moved, strict=True))
+
+    def _sums(self, box: Box, reached: list[int], units: list[Unit], run: tuple[int, int, int], *, adds: bool) -> None:
+        """The ops of one tile: sums of so many terms each, over the rows of cells that are reached."""
+        s, columns, (pixels, source, position) = self.s, len(box[-1]), run
+        kernel = s.widths.index(pixels) * len(s.variants) + (self.of_rows if len(units) > 1 else 0)
+        targets = [(unit.position + position) * s.widest * self.size for unit in units]
+        rows = list(product(*box[:-1]))
+        for some in _cut(reached, max(1, s.terms // columns)):
+            at = 0
+            for number in balanced(columns, s.terms):
+                words: list[int] = []
+                for row in some:
+                    words += [row, 0]
+                    words += [self._source(box, rows[row], unit) + source + at * s.source_pixel for unit in units]
+                self.writer.op(kernel, len(some), 0, int(adds), number, at, *targets, *words)
+                at, adds = at + number, True
+        if not adds:
+            self.writer.op(kernel, 0, 0, 0, 1, 0, *targets)
+
+    def _source(self, box: Box, q: tuple[int, ...], unit: Unit) -> int:
+        """Where a row of a tile finds what the first cell of a row of cells meets."""
+        s, cells = self.s, self._cells(q, unit.outer)
+        if s.in_place:
+            base = dot([i.start for i in box[:-1]], [line.read_step for line in s.outer])
+            return dot(cells, [line.x_step for line in s.outer]) - base + unit.source
+        return s.slot(cells, box) * s.row + s.before * s.cell + unit.source
+
+
+#: Turns of the clock that a vector of cells costs to bring into order, and an element of the fine grid to copy.
+TURNED, COPIED = 6.0, 0.2
+
+
+def _finer(s: GradientSchedule, threads: int) -> GradientSchedule:
+    """Runs small enough to keep all threads busy. Chunks stay as they are: they decide the order of sums."""
+    if threads == 1:
+        return s
+    sizes = product(_halves(s.together), _halves(s.outputs))
+    return min(
+        (replace(s, together=together, outputs=outputs) for together, outputs in sizes),
+        key=lambda finer: _turns(finer, threads),
+    )
+
+
+def _halves(number: int) -> list[int]:
+    """A number, its half, and so on down to 1."""
+    return [number] if number == 1 else [number, *_halves(-(-number // 2))]
+
+
+def _turns(s: GradientSchedule, threads: int) -> float:
+    """About how many turns of the clock the busiest thread takes for a cell: what runs do twice is their price."""
+    vectors, fine = s.together * s.vectors, s.problem.fine_cells / s.problem.coarse_cells
+    of_run = vectors * (s.positions / 2 + TURNED) + s.outputs * fine * COPIED
+    return -(-s.runs // threads) * of_run
+
+
+def _meets(line: Line, q: range) -> tuple[int, int, int]:
+    """How many q there are, and how far what they read lies beside the line: on these depends what a chunk does."""
+    moved = moves(line)
+    low = (q.start + min(0, moved.start)) * line.apart
+    high = (q.stop - 1 + max(1, moved.stop)) * line.apart - line.read
+    return len(q), min(0, low), max(0, high)
+
+
+def _cut(rows: list[int], most: int) -> Iterator[list[int]]:
+    at = 0
+    for size in balanced(len(rows), most) if rows else ():
+        yield rows[at : at + size]
+        at += size
+
+
+def _together(units: list[Unit], most: int) -> list[list[Unit]]:
+    """As many as a tile has rows, and those that are left alone."""
+    whole = len(units) // most * most
+    return [units[n : n + most] for n in range(0, whole, most)] + [[unit] for unit in units[whole:]]

@@ -1,0 +1,79 @@
+"""What kernels with channels in lanes read x from: x where it is, or a panel of its rows with zeros around."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import prod
+
+from tconv.jit.lines import shifts
+from tconv.jit.program import LINE
+from tconv.jit.schedule import Chunked
+
+
+class Source(Chunked):
+    """A chunked problem that reads its x that way."""
+
+    in_place: bool
+    own: bool
+
+    @cached_property
+    def turned(self) -> bool:
+        """Whether channels are turned innermost on their way into the panel, and back on their way into y."""
+        return self.own and not self.layout.last
+
+    @cached_property
+    def before(self) -> int:
+        """Zeros before a row of the panel, in pixels."""
+        return max(0, -shifts(self.last, self.origin).start)
+
+    @cached_property
+    def behind(self) -> int:
+        """Cells that the last q of a row reads beyond it."""
+        return max(0, shifts(self.last, self.origin).stop - 1)
+
+    @cached_property
+    def pitch(self) -> int:
+        """Cells of a row of the panel; for channels first an odd number of them keeps channels in different sets."""
+        cells = self.before + (self.box[-1] - 1) * self.last.apart + 1 + self.behind
+        if self.layout.last or self.turned:
+            return cells
+        return cells + (cells + 1) % 2 if cells * self.problem.itemsize >= LINE else cells
+
+    @cached_property
+    def innermost(self) -> int:
+        """Channels of a pixel of the panel, where they are turned: whole vectors."""
+        return -(-self.written // self.lanes) * self.lanes
+
+    @cached_property
+    def cell(self) -> int:
+        """Bytes from a cell to the next in what kernels read."""
+        if self.turned:
+            return self.innermost * self.problem.itemsize
+        return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
+
+    @cached_property
+    def source_pixel(self) -> int:
+        """Bytes of it from one q to the next."""
+        return self.last.read_step if self.in_place else self.last.apart * self.cell
+
+    @cached_property
+    def source_channel(self) -> int:
+        """Bytes from a channel to the next in what kernels read."""
+        if self.in_place or self.layout.last:
+            return self.layout.x_channel
+        return self.pitch * self.problem.itemsize
+
+    @cached_property
+    def copied(self) -> int:
+        """Channels of x that the panel holds, beside those of other groups that lie between them."""
+        return self.read
+
+    @cached_property
+    def row(self) -> int:
+        """Bytes from a row of the panel to the next."""
+        return self.pitch * self.cell * (1 if self.layout.last or self.turned else self.copied)
+
+    @cached_property
+    def panel(self) -> int:
+        """Bytes of the panel."""
+        return 0 if self.in_place else prod(self.slots) * self.row + LINE

@@ -1,0 +1,130 @@
+"""Weight gradients chosen so that every way through the scheduling code is taken, and what each of them takes.
+
+Channels are those of x and y, as everywhere: (lanes, broadcast). Sizes are those of the coarse grid.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+
+from case import Case
+
+from tconv import Geometry
+from tconv.jit.gradient_tables import GradientTables
+from tconv.jit.lines import residues
+from tconv.jit.program import spans
+
+_case = partial(Case, operation="weight_gradient")
+_up = Geometry.conv_transpose
+_NAMES = ("gradient", "own gradient")
+
+
+def _force(**fields):
+    """Upon both kinds."""
+    own = {name: value for name, value in fields.items() if name not in ("outputs", "by_channel")}
+    return {"gradient": fields, "own gradient": own}
+
+
+GRADIENT = {
+    "gradient, kernel 4, stride 2": _case(_up((4, 20), 4, stride=2, padding=1), (5, 3), batch=2),
+    "gradient, whole vectors": _case(_up((3, 32), 4, stride=2, padding=1), (32, 4)),
+    "gradient, several tiles": _case(_up((3, 9), 3, stride=2, padding=1), (85, 5)),
+    "gradient, tiles in runs": _case(_up((3, 9), 3, stride=2, padding=1), (85, 5), forced=_force(together=1)),
+    "gradient, channels in runs": _case(_up((3, 9), 3, stride=2, padding=1), (5, 7), forced=_force(outputs=3)),
+    "gradient, one channel": _case(_up((4, 9), 3, stride=2, padding=1), (5, 1)),
+    "gradient, many neighbours": _case(_up((2, 5), (2, 33), stride=(2, 8), padding=(0, 12)), (20, 2)),
+    "gradient, many channels side by side": _case(_up((3, 5), 2, stride=2), (20, 35)),
+    "gradient, neighbours are taps": _case(_up((3, 9), 3, stride=2, padding=1), (20, 5),
+                                           forced=_force(by_channel=False, pixels=2, rows=2)),
+    "gradient, long sums": _case(_up((5, 9), 3, stride=2, padding=1), (5, 3), batch=2, forced=_force(terms=20)),
+    "gradient, long sums, long rows": _case(_up((2, 40), 3, stride=2, padding=1), (5, 3), forced=_force(terms=7)),
+    "gradient, columns cut": _case(_up((3, 41), 4, stride=2, padding=1), (20, 3), forced=_force(box=(1, 2, 7))),
+    "gradient, a row cut after every cell": _case(_up((2, 5), (2, 4), stride=2), (2, 3), forced=_force(box=(1, 1, 1))),
+    "gradient, rows cut": _case(_up((17, 5), 3, stride=2, padding=1), (4, 3), batch=2, forced=_force(box=(1, 2, 5))),
+    "gradient, images in a chunk": _case(_up((2, 3), 3, stride=2), (5, 6), batch=7, forced=_force(box=(3, 2, 3))),
+    "gradient, 1-D": _case(_up(40, 5, stride=3, padding=1), (4, 5), batch=17),
+    "gradient, columns of one": _case(_up((5, 1), 3, stride=2, padding=1, output_padding=1), (5, 3), batch=3),
+    "gradient, one cell, padded": _case(_up((1, 1), 4, padding=1), (20, 3), batch=19),
+    "gradient, one cell": _case(_up((1, 1), (4, 3)), (9, 5), batch=3),
+    "gradient, one cell, many images": _case(_up((1, 1), (4, 3)), (21, 5), batch=40),
+    "gradient, one cell, groups": _case(_up((1, 1), (4, 3)), (9, 6), 3, 5),
+    "gradient, dilation": _case(_up((5, 9), 3, stride=(2, 3), padding=(1, 2), dilation=(3, 2)), (3, 4)),
+    "gradient, dilation of the stride": _case(_up((5, 9), 3, stride=2, padding=3, dilation=4), (3, 4)),
+    "gradient, output padding": _case(_up((4, 9), (2, 3), stride=(2, 4), output_padding=(1, 3)), (3, 4)),
+    "gradient, asymmetric padding": _case(_up((5, 9), 5, stride=2, padding=((0, 3), (4, 1))), (3, 4)),
+    "gradient, negative padding": _case(_up((3, 9), 3, stride=2, padding=((-3, -1), (-2, -5))), (3, 4)),
+    "gradient, chunks without a tap": _case(_up((9, 9), 2, stride=2, padding=((7, 5), (6, 9))), (3, 4),
+                                            forced=_force(box=(1, 1, 2))),
+    "gradient, stride beyond the kernel": _case(_up((3, 9), 2, stride=(3, 5), output_padding=(2, 4)), (3, 4)),
+    "gradient, 3-D": _case(_up((3, 4, 7), 3, stride=2, padding=1), (3, 4)),
+    "gradient, groups": _case(_up((4, 9), 3, stride=2, padding=1), (6, 9), 3),
+    "gradient, wide groups": _case(_up((4, 9), 3, stride=2, padding=1), (40, 34), 2),
+    "gradient, depthwise": _case(_up((4, 9), 4, stride=2, padding=1), (5, 5), 5, 2),
+    "gradient, depthwise, whole vectors": _case(_up((3, 17), 3, stride=2, padding=1), (32, 32), 32),
+    "gradient, depthwise, part of a vector": _case(_up((3, 7), 3, stride=2, padding=1), (37, 37), 37, 2),
+    "gradient, depthwise, in place": _case(_up((4, 5), 2, stride=2), (21, 21), 21, 2),
+    "gradient, depthwise, in runs": _case(_up((4, 7), 3, stride=2), (85, 85), 85, forced=_force(together=1)),
+    "gradient, depthwise, columns cut": _case(_up((3, 19), 3, stride=2, padding=((2, 0), (0, 3))), (20, 20), 20,
+                                              forced=_force(box=(1, 1, 5))),
+    "gradient, depthwise, 3-D": _case(_up((2, 3, 4), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (19, 19), 19),
+    "gradient, depthwise, 1-D": _case(_up(30, 4, stride=2, padding=1), (5, 5), 5, 2),
+    "gradient, depthwise with multiplier": _case(_up((5, 9), 3, stride=(3, 2), padding=1), (3, 6), 3, 2),
+    "gradient, depthwise, few from many": _case(_up((5, 9), 3, stride=2, padding=1), (6, 3), 3, 2),
+}  # fmt: skip
+
+#: What their schedules have to show, together, for every set of instructions.
+GRADIENT_EXPECTED = {
+    *(f"{layout}: {kind}" for layout in ("first", "last") for kind in _NAMES),
+    *(f"{kind}: {way}" for kind in _NAMES for way in (
+        "several rows", "rows left over", "several vectors", "columns cut", "rows cut", "several tiles",
+        "runs of tiles", "in place", "strands", "rows that some taps miss", "zeros around",
+    )),
+    *(f"gradient: {way}" for way in (
+        "neighbours are channels", "neighbours are taps", "several widths", "images together", "runs of channels",
+        "some rows a sum", "parts of a row", "joined", "cells are turned", "cells are copied", "some of each pixel",
+        "positions that a chunk misses",
+    )),
+    "own gradient: part of a vector", "own gradient: channels are turned", "own gradient: all tiles for one op",
+}  # fmt: skip
+
+
+def of_gradient(s) -> dict[str, bool]:
+    """What a schedule takes."""
+    units = len(list(GradientTables(s, 1)._units(s.outputs)))
+    columns = spans(s.spans[-1], s.box[-1])
+    cells = [len(q) for q in s.spans]
+    boxes = [spans(span, n) for span, n in zip(s.spans, s.box, strict=True)]
+    reach = [
+        {tuple(GradientTables(s, 1)._reached((*(cut[i] for cut in boxes[:-1]), columns[0]), unit.outer))
+         for unit in GradientTables(s, 1)._units(1)}
+        for i in (0, -1)
+    ]  # fmt: skip
+    return {
+        "several rows": s.rows > 1,
+        "rows left over": s.rows > 1 and units % s.rows > 0,
+        "several vectors": s.vectors > 1,
+        "several widths": len(s.widths) > 1,
+        "columns cut": len(columns) > 1,
+        "rows cut": len(s.box) > 2 and s.box[-2] < cells[-2],
+        "images together": s.box[0] > 1,
+        "several tiles": len(s.tiles) > 1,
+        "runs of tiles": s.together < len(s.tiles),
+        "runs of channels": s.outputs < s.read,
+        "neighbours are channels": s.by_channel,
+        "neighbours are taps": s.layout.last and not s.by_channel,
+        "in place": s.in_place,
+        "joined": s.layout.joined,
+        "strands": any(len(residues(line)) > 1 for line in s.outer),
+        "zeros around": s.before + s.behind > 0 and not s.in_place,
+        "rows that some taps miss": any(len(found) > 1 for found in reach),
+        "positions that a chunk misses": () in reach[0],
+        "some rows a sum": s.box[-1] < s.terms < prod(s.box),
+        "parts of a row": s.terms < s.box[-1],
+        "cells are turned": s.side_by_side,
+        "cells are copied": not s.side_by_side,
+        "some of each pixel": s.picked and s.outputs < s.read,
+        "channels are turned": s.turned,
+        "part of a vector": any(last < s.lanes for _, last in s.variants),
+        "all tiles for one op": not s.tiles_outside and len(s.tiles) > 1,
+    }
