@@ -42,7 +42,7 @@ class Jit(Method):
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
         """Pack the weights and run the kernels; arrays that are contiguous in neither layout are copied."""
         if problem.operation == "weight_gradient":
-            _weight_gradient(problem, x, w, y)
+            weight_gradient(problem, x, w, y)
         else:
             self._run(problem, x, w, y, None)
 
@@ -69,16 +69,16 @@ class Jit(Method):
             written[...] = target
 
 
-def _weight_gradient(problem: Problem, x: Array, w: Array, y: Array) -> None:
-    """Run the kernels on x and y in the layout of y; afterwards see whether a NaN or an Inf went where it should not.
+def weight_gradient(problem: Problem, x: Array, w: Array, y: Array, most: int | None = None) -> None:
+    """Run the kernels on x and y in the layout of y, on at most so many threads; see whether a NaN or an Inf spread.
 
     The smaller of x and the result tells: padded zeros spread only what is not finite in x, and leave a NaN there.
     """
-    from tconv.jit import engine
+    from tconv.jit import engine, launch
 
     last, first = engine.is_channels_last(y), y.flags.c_contiguous
     channels_last = last and not (first and engine.is_channels_first(x))
-    ready = engine.ready(problem, channels_last)
+    ready = engine.ready(problem, channels_last, most=most or launch.MOST_THREADS)
     x_there, y_there = _in_layout(x, channels_last), _in_layout(y, channels_last)
     by_x = x.size < w.size
     if ready.spreads and by_x and not is_finite(x_there):

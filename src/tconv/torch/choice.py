@@ -7,6 +7,7 @@ through Python for each of them, 150.
 
 from __future__ import annotations
 
+from tconv.jit import isa
 from tconv.problem import Problem
 
 #: Multiplications up to which PyTorch's operator without derivatives is the sooner done, in one group.
@@ -18,6 +19,22 @@ SHORT, MULTIPLICATIONS_A_MICROSECOND, A_GROUP = 250, 7_500, 30
 def is_tiny(problem: Problem) -> bool:
     """Whether PyTorch is faster where no derivative is recorded."""
     return problem.groups == 1 and problem.work.multiplications < TINY
+
+
+#: Weights that a channel of x has for one group: with fewer, channels last, the engine spends its time on bringing x
+#: into order. (0.5 of PyTorch's speed at 3 channels and 16 taps, 1.5 at 1 channel and 81 taps.)
+FEW_WEIGHTS = 64
+#: Share of the lanes that input channels of a group fill, at least.
+FILLED = 0.5
+
+
+def is_slower(problem: Problem, channels_last: bool) -> bool:
+    """Whether PyTorch is faster at the weight gradient."""
+    if problem.cin == problem.cout == 1:
+        return False  # depthwise: groups fill the lanes
+    lanes = isa.current().lanes(problem.itemsize)
+    vectors = -(-problem.cin // lanes)
+    return problem.cin < FILLED * vectors * lanes or (channels_last and problem.cout * problem.taps < FEW_WEIGHTS)
 
 
 def is_short(problem: Problem) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -13,7 +14,8 @@ from torch import Tensor
 from tconv import checks
 from tconv.jit import engine, fingerprint, launch
 from tconv.jit.engine import Engine
-from tconv.problem import Problem
+from tconv.methods.jit import weight_gradient
+from tconv.problem import Array, Problem
 from tconv.torch import choice, formats, native
 from tconv.torch.kept import Kept, Pack
 from tconv.torch.windows import Integers, geometry
@@ -175,6 +177,40 @@ def _small(operation: Operation, x: Tensor, w: Tensor, window: Window, problem: 
     small = choice.is_tiny(problem), choice.is_short(problem)
     said = native.said_by_torch(w.shape[2:], window, native.extra(x.shape[2:], window.stride, window.size))
     return nothing if said is None or True not in small else (small, (native.function(len(window.stride)), said))
+
+
+def serves_weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> bool:
+    """Whether the engine computes the weight gradient of plain tensors, sooner than PyTorch as far as is known."""
+    if 0 in x.shape or 0 in y.shape or 0 in like.shape:
+        return False
+    return _serves_weights(gradient_of(x, y, like, window), formats.of(x, y).last)
+
+
+@lru_cache(maxsize=1024)
+def _serves_weights(problem: Problem, channels_last: bool) -> bool:
+    try:
+        return not engine.limit(problem) and not choice.is_slower(problem, channels_last)
+    except checks.Rejected:  # TCONV_ISA is wrong
+        return False
+
+
+def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
+    """The weight gradient by the engine."""
+    problem, result = gradient_of(x, y, like, window), torch.empty(like.shape, dtype=x.dtype)
+    first, second = (_grouped(grid.detach().numpy(), problem.groups) for grid in (x, y))
+    weight_gradient(problem, first, result.numpy().reshape(problem.w_shape), second, most=threads())
+    return result
+
+
+def _grouped(grid: Array, groups: int) -> Array:
+    return grid.reshape(grid.shape[0], groups, grid.shape[1] // groups, *grid.shape[2:])
+
+
+def gradient_of(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Problem:
+    """What is to be computed from both grids."""
+    stride, low, _, dilation, groups = window
+    found = geometry(tuple(like.shape[2:]), stride, low, dilation, tuple(x.shape[2:]), tuple(y.shape[2:]))
+    return Problem("weight_gradient", found, x.shape[0], x.shape[1], y.shape[1], groups, DTYPES[x.dtype])
 
 
 def problem_of(operation: Operation, x: Tensor, w: Tensor, window: Window) -> Problem:

@@ -113,7 +113,9 @@ def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tenso
 
 
 def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
-    """The weight gradient itself, by whoever computes it faster: so far PyTorch."""
+    """The weight gradient itself, by whoever computes it faster."""
+    if engine.serves_weights(x, y, like, window):
+        return engine.weights(x, y, like, window)
     return native.weight_gradient(x, y, like, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
 
 
