@@ -85,7 +85,7 @@ def checkerboard(histories: Sequence[History], real: Tensor) -> Page:
 def _draw_kernel(page: Page, history: History, top: float) -> None:
     """A row: coverage, the untrained generator, an early sample, a late one, and the spectrum of the early ones."""
     moments = sorted(history.written)
-    early = moments[min(1, len(moments) - 1)]
+    early = moments[(len(moments) - 1) // 2]
     side, step = 1.92, (WIDTH - 2 * MARGIN - 1.92) / 4
     lefts = [MARGIN + number * step for number in range(5)]
     headed(page, lefts[0], top, _name(history.kernel), "taps that reach each cell")
@@ -95,7 +95,7 @@ def _draw_kernel(page: Page, history: History, top: float) -> None:
         stretched = {"vmin": float(images[3].min()), "vmax": float(images[3].max())} if moment == 0 else {}
         headed(page, left, top, _after(moment).capitalize(), "contrast stretched" if moment == 0 else "")
         show(page, left, top + 0.35, side, side, images[3], **(_ink() | stretched))
-    headed(page, lefts[4], top, "Spectrum", f"{_after(early)}; period 2 at the border")
+    headed(page, lefts[4], top, "Spectrum", f"200 samples, {_after(early)}")
     energy = spectrum(history.written[early]).clamp(min=1e-12).log10()  # what is constant has been taken out
     show(page, lefts[4], top + 0.35, side, side, energy, cmap=_energy(), vmin=energy.max() - 6, vmax=energy.max())
 

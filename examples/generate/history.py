@@ -30,9 +30,9 @@ def moments(epochs: int) -> list[int]:
     """After how many epochs samples are kept.
 
     >>> moments(60)
-    [0, 2, 4, 8, 20, 60]
+    [0, 4, 8, 12, 20, 60]
     """
-    return sorted({*(number for number in (0, 2, 4, 8, 20) if number < epochs), epochs})
+    return sorted({*(number for number in (0, 4, 8, 12, 20) if number < epochs), epochs})
 
 
 def follow(kernel: int, training: Imitating, epochs: int) -> History:

@@ -29,7 +29,7 @@ HELD_OUT_SEED = 20
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the example."""
-    given = options.read(arguments, "examples.segment", ABOUT, epochs=90, quick_epochs=10)
+    given = options.read(arguments, "examples.segment", ABOUT, epochs=60, quick_epochs=10)
     start, out = perf_counter(), output.console()
     scenes, held_out = Scenes.for_training(), Scenes.held_out()
     batches = QUICK_BATCHES if given.quick else BATCHES

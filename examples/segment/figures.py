@@ -27,8 +27,8 @@ GAP = (WIDTH - 2 * MARGIN - SHOWN * TILE) / (SHOWN - 1)
 
 def scenes(pictures: Tensor, truth: Tensor, predicted: Tensor, scores: Tensor) -> Page:
     """Held-out scenes in columns, and below them how well each class is found, which says its colour too."""
-    subtitle = "Held-out digits on held-out photographs (Chelsea by Stéfan van der Walt, CC0; a rocket, NASA/SpaceX)."
-    page = titled(10.35, "What is written where: every pixel is given a class", subtitle)
+    subtitle = "Held-out digits on held-out photographs (Chelsea by Stéfan van der Walt, CC0; a rocket by SpaceX, CC0)."
+    page = titled(10.75, "What is written where: every pixel is given a class", subtitle)
     rows = (("Scene", np.moveaxis(pictures.numpy(), 1, -1)), ("Truth", colours(truth)), ("Found", colours(predicted)))
     for row, (name, tiles) in enumerate(rows):
         top = 1.35 + row * (TILE + 0.4)
@@ -64,7 +64,7 @@ def kernels(network: FullyConvolutional) -> Page:
     side = 4.6
     before, after = bilinear_weights(len(CLASSES)), network.kernels[-1]
     most = float(after.abs().max())
-    panels = (("Before training", "each class on its own", before), ("After", "classes tell each other", after))
+    panels = (("Before training", "each class on its own", before), ("After", "classes inform each other", after))
     for number, (title, note, weights) in enumerate(panels):
         left = MARGIN + number * (side + 0.35)
         headed(page, left, 1.35, title, f"last level, 48 to 96 cells; {note}")
