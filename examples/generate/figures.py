@@ -55,7 +55,7 @@ def _name(kernel: int) -> str:
 
 
 def _evenness(kernel: int) -> str:
-    return "every cell is reached by as many taps" if last_geometry(kernel).is_even else "1, 2 or 4 taps reach a cell"
+    return "equally many taps reach all cells" if last_geometry(kernel).is_even else "1, 2 or 4 taps reach a cell"
 
 
 def in_a_row(images: Tensor) -> NDArray[Any]:
