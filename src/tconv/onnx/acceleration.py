@@ -12,8 +12,9 @@ from onnx import ModelProto
 
 from tconv import checks
 from tconv.bench import cores
+from tconv.bench.contest import ORIGINAL, Contest
 from tconv.bench.rounds import Effort
-from tconv.onnx.contest import ORIGINAL, Contest, contest
+from tconv.onnx.contest import contest
 from tconv.onnx.convolutions import VARIANTS, Variant
 from tconv.onnx.extracting import alone, inputs_of
 from tconv.onnx.feeding import feeds_for

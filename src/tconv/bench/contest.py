@@ -1,0 +1,119 @@
+"""The same computation in several forms: results compared, then timed in turns, and who won by how much.
+
+A contestant has won only if it was faster than the original by `MARGIN` in all rounds but one, and in the medians of
+all rounds. Rounds compare what was measured within a fraction of a second, so that the drift of a busy machine does not
+decide; medians, so that a few lucky rounds do not.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tconv.bench.rounds import HOPELESS, Effort, probe, shuffled, turn
+from tconv.problem import Array
+
+#: How results may differ, at the largest value of the original's result: by sums in another order, and no more.
+LIMITS = {"float16": 1e-2, "bfloat16": 5e-2, "float32": 1e-4, "float64": 1e-10}
+#: Who is less faster than this has not won.
+MARGIN = 1.03
+ORIGINAL = "original"
+#: Results are compared in parts of so many elements.
+PART = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """What came of a contest: seconds by name and turn, the differences from the original, and who failed and why."""
+
+    turns: Mapping[str, Sequence[float]]  #: seconds a run; one entry a round, or a single one for who is hopeless
+    differences: dict[str, float] = field(default_factory=dict)  #: of the results, at the original's largest value
+    failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """A run, by name: the median of its turns."""
+        return {name: statistics.median(turns) for name, turns in self.turns.items()}
+
+    @property
+    def ratios(self) -> dict[str, list[float]]:
+        """Of each contestant, in each round: the original's seconds over its own."""
+        others = {name: turns for name, turns in self.turns.items() if name != ORIGINAL}
+        original = self.turns[ORIGINAL]
+        return {name: [a / b for a, b in zip(original, turns, strict=False)] for name, turns in others.items()}
+
+    @property
+    def winner(self) -> str | None:
+        """The fastest of those that have won; None where there is none."""
+        seconds = self.seconds
+        winners = [
+            name
+            for name, ratios in self.ratios.items()
+            if len(ratios) > 1 and sorted(ratios)[1] >= MARGIN and seconds[ORIGINAL] / seconds[name] >= MARGIN
+        ]
+        return min(winners, key=seconds.__getitem__, default=None)
+
+
+def in_turns(
+    runs: Mapping[str, Callable[[], Any]], first: Mapping[str, float], effort: Effort
+) -> dict[str, list[float]]:
+    """Seconds a run, the median of each turn; those that are hopeless against the original have no turn but a probe."""
+    probes = {name: probe(run, first[name]) for name, run in runs.items()}
+    slow = {name for name in runs if probes[name] > HOPELESS * probes[ORIGINAL]}
+    times: dict[str, list[float]] = {name: [probes[name]] if name in slow else [] for name in runs}
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(effort.rounds):
+            for name in shuffled([name for name in runs if name not in slow], number):
+                times[name].append(turn(runs[name], probes[name], effort.turn))
+    finally:
+        gc.enable()
+    return times
+
+
+def disagreement(results: Sequence[Array], expected: Sequence[Array]) -> str:
+    """Why results are not those expected; "" where they are, up to the limit of their type."""
+    for result, wanted in zip(results, expected, strict=True):
+        if np.shape(result) != np.shape(wanted):
+            return f"its result has shape {np.shape(result)}, and not {np.shape(wanted)}"
+        limit = LIMITS.get(np.asarray(wanted).dtype.name, 0.0)
+        apart = difference([result], [wanted])
+        if not apart <= limit:
+            return f"its result differs by {apart:.1e} of the largest value; the limit is {limit:g}"
+    return ""
+
+
+def difference(results: Sequence[Array], expected: Sequence[Array]) -> float:
+    """The largest difference, over the largest value that is expected; NaN and infinities have to be the same."""
+    return max((_apart(np.asarray(a), np.asarray(b)) for a, b in zip(results, expected, strict=True)), default=0.0)
+
+
+def _apart(result: Array, wanted: Array) -> float:
+    if result.shape != wanted.shape:
+        return float("inf")
+    if wanted.dtype.kind not in "fiub" and wanted.dtype.name != "bfloat16":
+        return 0.0 if np.array_equal(result, wanted) else float("inf")
+    largest = [_largest(a, b) for a, b in zip(_parts(result), _parts(wanted), strict=True)]
+    apart, scale = (max(numbers, default=0.0) for numbers in zip(*largest, strict=True)) if largest else (0.0, 0.0)
+    return apart / (scale or 1.0)
+
+
+def _parts(array: Array) -> Iterator[Array]:
+    """Parts that in float64 take no memory to speak of."""
+    flat = array.reshape(-1)
+    return (flat[start : start + PART].astype(np.float64) for start in range(0, flat.size, PART))
+
+
+def _largest(a: Array, b: Array) -> tuple[float, float]:
+    """The largest difference, and the largest value of b."""
+    ends = ~(np.isfinite(a) & np.isfinite(b))
+    if not np.array_equal(a[ends], b[ends], equal_nan=True):
+        return float("inf"), 0.0
+    a, b = a[~ends], b[~ends]
+    return float(np.abs(a - b).max(initial=0.0)), float(np.abs(b).max(initial=0.0))

@@ -1,0 +1,54 @@
+"""Who wins a contest, and how results are compared."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tconv.bench.contest import ORIGINAL, Contest, difference, disagreement, in_turns
+from tconv.bench.rounds import Effort
+
+
+def contest(**turns):
+    return Contest({ORIGINAL: [2.0] * 4, **turns})
+
+
+def test_who_wins_has_to_be_faster_in_all_rounds_but_one():
+    assert contest(one=[1.0, 1.0, 2.0, 1.0]).winner == "one"
+    assert contest(one=[1.0, 2.0, 2.0, 1.0]).winner is None
+    assert contest(one=[1.95] * 4).winner is None
+    assert contest(one=[1.0]).winner is None  # a probe is no turn
+    assert contest().winner is None
+    assert contest(one=[1.1] * 4, two=[1.0] * 4).winner == "two"
+    assert contest(one=[1.0, 4.0, 1.0, 1.0]).ratios == {"one": [2.0, 0.5, 2.0, 2.0]}
+    assert contest(one=[1.0, 4.0, 1.0, 1.0]).seconds == {ORIGINAL: 2.0, "one": 1.0}
+
+
+def test_every_form_has_its_turns_in_every_round():
+    calls = []
+    runs = {name: lambda name=name: calls.append(name) for name in (ORIGINAL, "other")}
+    turns = in_turns(runs, dict.fromkeys(runs, 0.3), Effort(rounds=3, turn=0.0))
+    assert {name: len(seconds) for name, seconds in turns.items()} == {ORIGINAL: 3, "other": 3}
+    assert sorted(calls[:2]) == sorted(calls[2:4]) == sorted(runs)
+
+
+def test_how_results_are_compared():
+    a = np.array([1.0, -4.0, np.nan, np.inf], np.float32)
+    assert difference([a], [a]) == 0
+    assert difference([a + np.array([0.4, 0, 0, 0], np.float32)], [a]) == pytest.approx(0.1)
+    assert difference([np.nan_to_num(a)], [a]) == np.inf
+    assert difference([a[:2]], [a]) == np.inf
+    assert disagreement([a[:2]], [a]) == "its result has shape (2,), and not (4,)"
+    assert disagreement([np.array([1])], [np.array([2])]).endswith("the limit is 0")
+    assert disagreement([np.array(["a"])], [np.array(["b"])]) != ""
+    assert disagreement([a], [a]) == ""
+
+
+def test_results_in_several_parts(monkeypatch):
+    monkeypatch.setattr("tconv.bench.contest.PART", 3)
+    wanted = np.arange(-2.0, 6.0, dtype=np.float32).reshape(2, 4)
+    assert difference([wanted + np.float32(0.5) * (wanted == 5)], [wanted]) == pytest.approx(0.1)
+    assert difference([wanted], [wanted]) == 0
+    wanted[1, 1] = np.inf
+    assert difference([np.zeros_like(wanted)], [wanted]) == np.inf
+    assert difference([wanted[:0]], [wanted[:0]]) == 0
