@@ -5,6 +5,8 @@ It is imported when it is first asked for, and needs PyTorch.
 
 from tconv.torch import batched as _batched  # noqa: F401 - registers the operators, and how vmap maps over them
 from tconv.torch import functional, nn
+from tconv.torch.acceleration import accelerate, restore
+from tconv.torch.acceleration_report import Report
 from tconv.torch.plan import Plan, plan
 
-__all__ = ["functional", "nn", "plan", "Plan"]
+__all__ = ["functional", "nn", "accelerate", "restore", "plan", "Plan", "Report"]

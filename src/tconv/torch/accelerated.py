@@ -1,0 +1,141 @@
+"""What an accelerated module is: the same object, of a class that computes its transposed convolutions on the engine.
+
+Layers of torch.nn become layers of `tconv.torch.nn`. Modules whose forward method calls `F.conv_transpose1d` to `3d`,
+and layers with a forward method of their own, become a subclass of what they were that runs that method under
+`CallsReplaced`. Nothing else about an object changes, so that its state, its hooks and who refers to it stay, and a
+copy or a pickle of it is accelerated too. What a module was before is a matter of its class alone.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch.nn.utils import parametrize
+from torch.overrides import TorchFunctionMode
+
+from tconv.torch import functional, nn
+
+#: The calls that are replaced, and by what.
+CALLS: dict[Any, Callable[..., torch.Tensor]] = {
+    torch.conv_transpose1d: functional.conv_transpose1d,
+    torch.conv_transpose2d: functional.conv_transpose2d,
+    torch.conv_transpose3d: functional.conv_transpose3d,
+}
+
+
+class CallsReplaced(TorchFunctionMode):
+    """`torch.conv_transpose1d` to `3d`, which are those of torch.nn.functional, run as tconv's in this thread.
+
+    Every other operation in it takes about a microsecond longer.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return CALLS.get(func, func)(*args, **(kwargs or {}))
+
+
+class ConvTranspose1d(nn.ConvTranspose1d):
+    """Once a `torch.nn.ConvTranspose1d`."""
+
+
+class ConvTranspose2d(nn.ConvTranspose2d):
+    """Once a `torch.nn.ConvTranspose2d`."""
+
+
+class ConvTranspose3d(nn.ConvTranspose3d):
+    """Once a `torch.nn.ConvTranspose3d`."""
+
+
+#: Layers of torch.nn, and what they become.
+LAYERS: dict[type, type] = {
+    torch.nn.ConvTranspose1d: ConvTranspose1d,
+    torch.nn.ConvTranspose2d: ConvTranspose2d,
+    torch.nn.ConvTranspose3d: ConvTranspose3d,
+}
+_BEFORE = {after: before for before, after in LAYERS.items()}
+#: What classes made here, at run time, are made from.
+_FROM = "_tconv_before"
+
+
+def plain_class(module: torch.nn.Module) -> type:
+    """The class of a module, below the one that `torch.nn.utils.parametrize` makes for each that it changes."""
+    return type(module).__bases__[0] if parametrize.is_parametrized(module) else type(module)
+
+
+def is_accelerated(module: torch.nn.Module) -> bool:
+    """Whether a module was accelerated, and not restored since."""
+    return _before(plain_class(module)) is not plain_class(module)
+
+
+def class_after(module: torch.nn.Module) -> type:
+    """The class that accelerates a module."""
+    plain = plain_class(module)
+    return _with_plain(module, LAYERS.get(plain) or _with_calls_replaced(plain))
+
+
+def class_before(module: torch.nn.Module) -> type:
+    """The class that a module had before it was accelerated, its own where it was not."""
+    now, plain = type(module), plain_class(module)
+    if _before(plain) is plain:
+        return now
+    known = vars(now).get(_FROM)
+    if known is not None and _parametrized(known) == _parametrized(now):
+        return known  # type: ignore[no-any-return]
+    return _with_plain(module, _before(plain))
+
+
+def _parametrized(kind: type) -> set[str]:
+    """The names of tensors that a class of `torch.nn.utils.parametrize` computes."""
+    return {name for name, value in vars(kind).items() if isinstance(value, property)}
+
+
+def _before(plain: type) -> type:
+    return _BEFORE.get(plain) or vars(plain).get(_FROM, plain)
+
+
+def _with_plain(module: torch.nn.Module, plain: type) -> type:
+    """The class with another one below what parametrizations made.
+
+    They are removed by going to the first base, so that has to be the class without them, accelerated or not.
+    """
+    now = type(module)
+    if not parametrize.is_parametrized(module):
+        return plain
+    names = {name: value for name, value in vars(now).items() if name not in ("__dict__", "__weakref__", _FROM)}
+    return _made(now, plain, names if _before(plain) is plain else {**names, _FROM: now})
+
+
+def _made(like: Any, base: type, names: dict[str, Any]) -> type:
+    """A class, by the metaclass of another one and with its name."""
+    metaclass: Any = type(like)
+    made: type = metaclass(like.__name__, (base,), names)
+    return made
+
+
+@functools.cache
+def _with_calls_replaced(plain: Any) -> Any:
+    @functools.wraps(plain.forward)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with CallsReplaced():
+            return plain.forward(self, *args, **kwargs)
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        reduced = super(made, self).__reduce_ex__(protocol)
+        if isinstance(reduced, tuple) and reduced[0] is copyreg.__newobj__:  # type: ignore[attr-defined]
+            return new, (plain, *reduced[1][1:]), *reduced[2:]
+        return reduced
+
+    names = ("__module__", "__qualname__", "__doc__")
+    same = {name: getattr(plain, name) for name in names}
+    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain}
+    made: Any = _made(plain, plain, same | own)
+    return made
+
+
+def new(plain: Any, *args: Any) -> Any:
+    """An accelerated module of a class that had calls replaced, as pickles make it: they find classes by name."""
+    made = _with_calls_replaced(plain)
+    return made.__new__(made, *args)

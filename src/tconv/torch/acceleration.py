@@ -1,0 +1,178 @@
+"""`accelerate`: a model whose transposed convolutions run on whichever is faster, PyTorch or tconv; and `restore`."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch.nn import Module
+
+from tconv import checks
+from tconv.bench.rounds import Effort
+from tconv.torch import both_ways, nn, watching
+from tconv.torch.accelerated import LAYERS, class_after, class_before, is_accelerated, plain_class
+from tconv.torch.acceleration_report import Measured, Report
+from tconv.torch.measuring import Measuring, together
+from tconv.torch.undone import modules, undone
+from tconv.torch.watching import Call
+
+M = TypeVar("M", bound=Module)
+
+_TRANSPOSED = torch.nn.modules.conv._ConvTransposeNd
+
+
+def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9) -> tuple[M, Report]:
+    """Let every transposed convolution of a model run on whichever is faster, measured on example inputs.
+
+    Returns the same model, changed in place, and a report that prints as a table. The model is run once. Each
+    transposed convolution that it comes to is computed by PyTorch and by tconv, the results are compared, and both
+    are timed in turns, in the layout, dtype and number of threads at hand. tconv's is kept if it is 3 % or more faster
+    in all rounds but one; everything else is left alone. `tconv.torch.restore` undoes it.
+
+    Layers of torch.nn are measured, with weight_norm, other parametrizations, tied weights and hooks; so are calls of
+    `F.conv_transpose1d` to `3d` in forward methods, in the module whose method it is. Results that differ by more than
+    1e-4 of the largest value (1e-10 in float64) lose, whatever they take.
+
+    What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
+    and gradients are enabled. Nothing of the run stays: buffers, attributes of modules, and the generators of random
+    numbers are put back, and no gradient is touched.
+
+    Args:
+        model: any `torch.nn.Module`; one that is compiled, or distributed, is accelerated inside.
+        example_inputs: what the model is called with: a tuple or list of arguments, a dictionary of named ones, or one
+            argument. Without it nothing is measured: layers of torch.nn that the engine serves are all taken, and tconv
+            goes by its rules, which leave to PyTorch what that is expected to do faster.
+        rounds: turns that each way of computing has; at least 3.
+
+    Errors: TypeError and ValueError for other arguments, and whatever the model raises on the example inputs; then the
+    model is as it was.
+
+    >>> import torch, tconv.torch
+    >>> model = torch.nn.Sequential(torch.nn.ConvTranspose1d(4, 2, 8, stride=4), torch.nn.Tanh())
+    >>> model, report = tconv.torch.accelerate(model, torch.ones(1, 4, 100), rounds=3)
+    >>> [(layer.name, layer.shape, layer.gain > 0) for layer in report.layers]
+    [('0', '1x4x100 -> 1x2x404', True)]
+    """
+    with checks.explained("accelerate", lambda: checks.echo(rounds=rounds)):
+        inner = _inner(model)
+        effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=0.02)
+        lazy = [name for name, p in inner.named_parameters() if isinstance(p, torch.nn.UninitializedParameter)]
+        if lazy:
+            checks.wrong(f"model must have all its parameters; run it once first, {lazy[0]!r} has no shape yet")
+    with _whole(inner):
+        restore(inner)
+        report = _by_rule(inner) if example_inputs is None else _measured(inner, example_inputs, effort)
+        kept = {layer.name for layer in report.layers if layer.kept}
+        after = {module: class_after(module) for name, module in inner.named_modules() if name in kept}
+        for module, kind in after.items():
+            module.__class__ = kind
+    return model, report
+
+
+def restore(model: M) -> M:
+    """Undo `accelerate`: every module has the class again that it had before; returns the model.
+
+    What was done to the model in between, such as training or loading weights, stays.
+
+    >>> import torch, tconv.torch
+    >>> model, _ = tconv.torch.accelerate(torch.nn.ConvTranspose2d(4, 2, 2))
+    >>> type(tconv.torch.restore(model))
+    <class 'torch.nn.modules.conv.ConvTranspose2d'>
+    """
+    with checks.explained("restore"):
+        inner = _inner(model)
+    before = {module: class_before(module) for module in modules(inner) if is_accelerated(module)}
+    for module, kind in before.items():
+        module.__class__ = kind
+        module.__dict__.pop("_kept", None)  # packed weights
+    return model
+
+
+def _inner(model: Any) -> Module:
+    """The model inside of what compiles or distributes it."""
+    if not isinstance(model, Module):
+        checks.wrong_type(
+            f"model must be a torch.nn.Module; got {checks.shorten(model)} of type {type(model).__name__}"
+        )
+    inside = getattr(model, "_orig_mod", None)
+    if isinstance(model, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
+        inside = model.module
+    return _inner(inside) if isinstance(inside, Module) else model
+
+
+@contextmanager
+def _whole(model: Module) -> Iterator[None]:
+    """All modules keep their classes where the block raises."""
+    before = {module: type(module) for module in model.modules()}
+    try:
+        yield
+    except BaseException:
+        for module, kind in before.items():
+            if type(module) is not kind:
+                module.__class__ = kind
+        raise
+
+
+def _by_rule(model: Module) -> Report:
+    """Without a run."""
+    layers = []
+    for name, module in model.named_modules():
+        if _is_transposed(module):
+            reason = _unserved(module)
+            layers.append(Measured(name, type(module).__name__, (), None, None, not reason, reason))
+    return Report(tuple(layers), measured=False, trains=False, threads=torch.get_num_threads())
+
+
+def _measured(model: Module, example_inputs: Any, effort: Effort) -> Report:
+    """With a run."""
+    args, kwargs = _arguments(example_inputs)
+    measuring = Measuring(model, effort)
+
+    def found(module: Module, call: Call) -> None:
+        measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
+
+    watch = watching.Watch(found, Counter())
+    with undone(model):
+        watching.run(model, args, kwargs, watch)
+    slowed = both_ways.seconds_an_operation() if measuring.calls else 0.0
+    layers = []
+    for name, module in model.named_modules():
+        if module in measuring.calls:
+            extra = 0.0 if plain_class(module) in LAYERS else slowed * watch.operations[module]
+            layers.append(together(name, module, measuring.calls[module], extra))
+        elif _is_transposed(module):
+            reason = _untouchable(module) or "not called on the example inputs"
+            layers.append(Measured(name, type(module).__name__, (), None, None, False, reason))
+    return Report(tuple(layers), measured=True, trains=measuring.trained, threads=torch.get_num_threads())
+
+
+def _arguments(example_inputs: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    if isinstance(example_inputs, Mapping):
+        return (), example_inputs
+    return tuple(example_inputs) if isinstance(example_inputs, tuple | list) else (example_inputs,), {}
+
+
+def _unserved(module: Module) -> str:
+    tensor = next((t for t in itertools.chain(module.parameters(), module.buffers())), torch.empty(0))
+    return _untouchable(module) or both_ways.unserved(tensor)
+
+
+def _is_transposed(module: Module) -> bool:
+    """Whether it is such a layer, or one by its name only, as quantized ones are."""
+    named = "ConvTranspose" in type(module).__name__ and next(module.children(), None) is None
+    return named or isinstance(module, _TRANSPOSED)
+
+
+def _untouchable(module: Module) -> str:
+    """Why a module has to keep its class."""
+    if isinstance(module, nn._Layer):
+        return "it is one of tconv's already"
+    if "forward" in vars(module):
+        return "the object has a forward of its own, in place of its class's"
+    if _is_transposed(module) and not isinstance(module, _TRANSPOSED):
+        return f"{type(module).__module__}.{type(module).__name__} is no layer of torch.nn"
+    return ""

@@ -1,0 +1,120 @@
+"""What `tconv.torch.accelerate` found, layer by layer; prints as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tconv import checks
+from tconv.tables import aligned
+
+COLUMNS = ("layer", "shape", "before ms", "after ms", "outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The transposed convolutions of one module, and what came of them."""
+
+    name: str  #: of the module in the model; "" for the model itself
+    kind: str  #: the name of its class
+    shapes: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]  #: of x and of the result, call by call
+    before: float | None  #: seconds in a run of the model; None where nothing was measured
+    after: float | None  #: on tconv's engine; None where that was not measured
+    kept: bool  #: whether it runs on the engine now
+    reason: str  #: why it was left alone without measuring, or in spite of it; "" where times decided
+
+    @property
+    def gain(self) -> float | None:
+        """How many times as fast the engine is, kept or not; None where it was not measured."""
+        return self.before / self.after if self.before is not None and self.after is not None else None
+
+    @property
+    def shape(self) -> str:
+        """Of the first call, and how many more there were."""
+        if not self.shapes:
+            return "-"
+        x, y = ("x".join(map(str, shape)) for shape in self.shapes[0])
+        return f"{x} -> {y}" + (f", {len(self.shapes)} calls" if len(self.shapes) > 1 else "")
+
+    @property
+    def outcome(self) -> str:
+        """What came of it."""
+        if self.kept:
+            return "not measured" if self.gain is None else f"{self.gain:.2f} times as fast"
+        return f"left alone: {self.reason}" if self.reason else "left alone"
+
+    def facts(self) -> list[str]:
+        """The cells of the table but for the name."""
+        times = ("-" if seconds is None else f"{seconds * 1e3:.3g}" for seconds in (self.before, self.after))
+        return [self.shape, *times, self.outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was measured, and which layers run on the engine now; prints as a table."""
+
+    layers: tuple[Measured, ...]
+    measured: bool  #: whether there were inputs to measure with
+    trains: bool  #: whether forward and backward were measured, or forward alone
+    threads: int
+
+    @property
+    def changed(self) -> int:
+        """How many modules run on the engine now."""
+        return sum(layer.kept for layer in self.layers)
+
+    @property
+    def before(self) -> float:
+        """Seconds that PyTorch took for what was measured both ways, in a run of the model."""
+        return sum(layer.before for layer in self._both() if layer.before is not None)
+
+    @property
+    def after(self) -> float:
+        """Seconds that the same takes now, each on whichever is faster."""
+        return sum((layer.after if layer.kept else layer.before) or 0.0 for layer in self._both())
+
+    def _both(self) -> Sequence[Measured]:
+        return [layer for layer in self.layers if layer.gain is not None]
+
+    @property
+    def verdict(self) -> str:
+        """What came of it, in a sentence."""
+        if not self.layers:
+            return "the model has no transposed convolution: it is left alone"
+        of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
+        if not self.measured and self.changed:
+            return f"{of} on tconv's engine, not measured: there were no example inputs"
+        if not self.changed and not self._both():
+            return "no layer could be measured: the model is left alone"
+        if not self.changed:
+            return "no layer is faster by more than the noise on tconv's engine: the model is left alone"
+        return f"{of} on tconv's engine: {self.before * 1e3:.3g} ms before, {self.after * 1e3:.3g} ms after"
+
+    @property
+    def conditions(self) -> str:
+        """How it was measured."""
+        what = "forward and backward" if self.trains else "forward"
+        return f"{what}, {checks.count(self.threads, 'thread')}" if self.measured else "nothing was run"
+
+    def rows(self) -> list[list[str]]:
+        """The cells of the table, as `COLUMNS` names them: a row for each layer, or for those of which all is alike."""
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for layer in self.layers:
+            alike.setdefault(tuple(layer.facts()), []).append(layer.name or "the model")
+        return [[_names(names), *facts] for facts, names in alike.items()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        names = ("measured", "trains", "threads", "changed", "before", "after", "verdict")
+        fields = ("name", "kind", "shapes", "before", "after", "kept", "reason", "gain", "outcome")
+        layers = [{field: getattr(layer, field) for field in fields} for layer in self.layers]
+        return {name: getattr(self, name) for name in names} | {"layers": layers}
+
+    def __str__(self) -> str:
+        table = ["", *aligned(COLUMNS, self.rows(), right=COLUMNS[2:4])] if self.layers else []
+        return "\n".join([self.verdict, self.conditions, *table])
+
+
+def _names(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]}, {len(names) - 1} more"

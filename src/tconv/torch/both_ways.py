@@ -1,0 +1,177 @@
+"""One transposed convolution computed both ways, by PyTorch and by tconv: results compared, then timed in turns.
+
+It is measured as its module will have it: a layer as a layer, with the cost of calling one, and the call of a function
+as the mode that replaces it leaves it. When the model trains, so is this: forward and backward, with weights that
+change from one to the next, as an optimizer changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import Parameter
+
+from tconv.bench.contest import LIMITS, ORIGINAL, Contest, difference, in_turns
+from tconv.bench.rounds import Effort, Run, timed
+from tconv.problem import Array
+from tconv.torch.accelerated import LAYERS, CallsReplaced
+from tconv.torch.watching import Call
+
+OURS = "tconv"
+#: Gradients are longer sums than results, with more that cancels: they may differ so many times as much.
+GRADIENTS = 10
+#: What may be handed to the engine.
+_DTYPES = (torch.float32, torch.float64)
+
+
+class Manner(NamedTuple):
+    """How a module computes its transposed convolution."""
+
+    layer: type | None  #: of torch.nn; None where it calls a function
+    stored: bool  #: the same tensor has the weights in every call
+    trains: bool  #: forward is followed by backward
+
+
+def refusal(call: Call) -> str:
+    """Why a call cannot be computed by the engine; "" where it can."""
+    if torch._C._are_functorch_transforms_active():
+        return "it is called in a transform of torch.func"
+    return unserved(call.x) or unserved(call.w)
+
+
+def unserved(tensor: Tensor) -> str:
+    """Why the engine cannot read a tensor; "" where it can."""
+    if type(tensor) not in (Tensor, Parameter):
+        return f"it has tensors of class {type(tensor).__name__}"
+    if not tensor.is_cpu:
+        return f"it is on {tensor.device}, and the engine computes on the CPU"
+    if tensor.dtype not in _DTYPES:
+        return f"it computes in {_name(tensor.dtype)}, and the engine in float32 and float64"
+    return ""
+
+
+def key(call: Call, manner: Manner) -> Hashable:
+    """Calls with the same key take the same time."""
+    tensors = tuple(
+        t if t is None else (t.dtype, t.shape, t.stride(), t.requires_grad) for t in (call.x, call.w, call.bias)
+    )
+    window = tuple((name, tuple(v) if isinstance(v, list) else v) for name, v in call.window.items())
+    return call.function, tensors, window, manner, torch.is_autocast_enabled("cpu"), torch.is_grad_enabled()
+
+
+def contest(call: Call, manner: Manner, effort: Effort) -> Contest:
+    """Compare and time; what goes wrong with tconv's is its failure."""
+    runs = _runs(call, manner)
+    wrong = _compared(runs)
+    # Only now: kernels may have been compiled in the first calls.
+    took = {name: timed(run) for name, run in runs.items() if not wrong or name == ORIGINAL}
+    return Contest({ORIGINAL: [took[ORIGINAL]]}, {}, {OURS: wrong}) if wrong else Contest(in_turns(runs, took, effort))
+
+
+def compared(call: Call, manner: Manner) -> str:
+    """Why tconv's result is not PyTorch's, "" where it is."""
+    return _compared(_runs(call, manner))
+
+
+def _compared(runs: Mapping[str, Run]) -> str:
+    expected = runs[ORIGINAL]()
+    try:
+        results = runs[OURS]()
+    except Exception as error:  # of any class: the model does without
+        return f"it fails: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+    return disagreement(results, expected)
+
+
+def disagreement(results: Sequence[Tensor], expected: Sequence[Tensor]) -> str:
+    """Why a result and its gradients are not those expected; "" where they are."""
+    for number, (result, wanted) in enumerate(zip(results, expected, strict=True)):
+        what, more = ("gradient", GRADIENTS) if number else ("result", 1)
+        if result.dtype != wanted.dtype or result.shape != wanted.shape:
+            return f"its {what} is {_said(result)}, and not {_said(wanted)}"
+        limit = more * LIMITS.get(_name(wanted.dtype), 0.0)
+        off = difference([_array(result)], [_array(wanted)])
+        if not off <= limit:
+            return f"its {what} differs by {off:.1e} of the largest value; the limit is {limit:g}"
+    return ""
+
+
+def seconds_an_operation() -> float:
+    """How much longer an operation takes under the mode that replaces calls."""
+    number = torch.zeros(())
+
+    def several() -> None:
+        for _ in range(100):
+            torch.neg(number)
+
+    without = min(timed(several) for _ in range(5))
+    with CallsReplaced():
+        return max(0.0, min(timed(several) for _ in range(5)) - without) / 100
+
+
+def _runs(call: Call, manner: Manner) -> dict[str, Run]:
+    if manner.layer is None:
+        forms = {ORIGINAL: _Form(call, manner), OURS: _Replaced(call, manner)}
+    else:
+        forms = {ORIGINAL: _Layer(call, manner, manner.layer), OURS: _Layer(call, manner, LAYERS[manner.layer])}
+    return {name: form.trained if manner.trains else form.computed for name, form in forms.items()}
+
+
+class _Form:
+    """A way to compute a call, on tensors of its own: the model's keep their versions, their graphs and no gradient."""
+
+    def __init__(self, call: Call, manner: Manner) -> None:
+        self.call, self.manner = call, manner
+        self.x = call.x.detach().requires_grad_(call.x.requires_grad)
+        self.w = Parameter(call.w.detach().clone(), call.w.requires_grad)
+        self.bias = None if call.bias is None else Parameter(call.bias.detach().clone(), call.bias.requires_grad)
+        self.wanted = [t for t in (self.x, self.w, self.bias) if t is not None and t.requires_grad]
+
+    def compute(self) -> Tensor:
+        """The result."""
+        w = self.w if self.manner.stored else self.w.view_as(self.w)
+        return self.call.function(self.x, w, self.bias, **self.call.window)
+
+    def computed(self) -> list[Tensor]:
+        """The result alone."""
+        return [self.compute().detach()]
+
+    def trained(self) -> list[Tensor]:
+        """The result and the gradients, with weights that are others in every call."""
+        with torch.no_grad():
+            self.w[(0,) * self.w.dim()].neg_()
+        y = self.compute()
+        return [y.detach(), *torch.autograd.grad(y, self.wanted, self.call.result.detach())]
+
+
+class _Replaced(_Form):
+    def compute(self) -> Tensor:
+        with CallsReplaced():
+            return super().compute()
+
+
+class _Layer(_Form):
+    def __init__(self, call: Call, manner: Manner, kind: type) -> None:
+        super().__init__(call, manner)
+        sizes = {"kernel_size": tuple(self.w.shape[2:]), "bias": call.bias is not None, "device": "meta"}
+        channels = self.w.shape[0], self.w.shape[1] * call.window["groups"]
+        self.layer = kind(*channels, **sizes, **call.window)
+        self.layer.weight, self.layer.bias = self.w, self.bias
+
+    def compute(self) -> Tensor:
+        return self.layer(self.x)  # type: ignore[no-any-return]
+
+
+def _array(t: Tensor) -> Array:
+    t = t.detach()
+    return (t if t.dtype in _DTYPES else t.float()).numpy()  # NumPy has no bfloat16
+
+
+def _said(t: Tensor) -> str:
+    return f"{_name(t.dtype)} of shape {tuple(t.shape)}"
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

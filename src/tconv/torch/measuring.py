@@ -1,0 +1,81 @@
+"""All transposed convolutions of a run of a model measured both ways, and what that says of each module."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.nn import Module
+
+from tconv.bench.contest import ORIGINAL, Contest
+from tconv.bench.rounds import Effort
+from tconv.torch import both_ways
+from tconv.torch.accelerated import LAYERS, plain_class
+from tconv.torch.acceleration_report import Measured
+from tconv.torch.both_ways import OURS, Manner
+from tconv.torch.watching import Call
+
+
+class Called(NamedTuple):
+    """A call that came by, and what was measured of it, or why nothing was."""
+
+    x: tuple[int, ...]
+    y: tuple[int, ...]
+    contest: Contest | None
+    refused: str
+
+
+class Measuring:
+    """Measures the calls of a run as they come, those that are alike once."""
+
+    def __init__(self, model: Module, effort: Effort) -> None:
+        self.model, self.effort = model, effort
+        self.calls: dict[Module, list[Called]] = {}
+        self.trained = False
+        self._contests: dict[Hashable, Contest] = {}
+
+    def found(self, module: Module, call: Call, refused: str) -> None:
+        """Measure a call that belongs to a module, unless there is a reason why the engine cannot have it."""
+        contest = None if refused else self._contest(module, call)
+        called = Called(tuple(call.x.shape), tuple(call.result.shape), contest, refused)
+        self.calls.setdefault(module, []).append(called)
+
+    def _contest(self, module: Module, call: Call) -> Contest:
+        kind = plain_class(module)
+        trains = module.training and call.result.requires_grad
+        self.trained |= trains
+        manner = Manner(kind if kind in LAYERS else None, self._is_stored(call.w, module), trains)
+        key = both_ways.key(call, manner)
+        known = self._contests.get(key)
+        if known is None:
+            known = self._contests[key] = both_ways.contest(call, manner, self.effort)
+        elif not known.failures and (wrong := both_ways.compared(call, manner)):
+            return Contest(known.turns, failures={OURS: wrong})
+        return known
+
+    def _is_stored(self, w: Tensor, module: Module) -> bool:
+        """Whether the model has the weights themselves, and does not compute them in every run."""
+        owned = itertools.chain(self.model.parameters(), self.model.buffers(), vars(module).values())
+        return any(w is tensor for tensor in owned)
+
+
+def together(name: str, module: Module, calls: Sequence[Called], extra: float) -> Measured:
+    """All calls of a module, which has one class for all; `extra` is what its other operations cost then."""
+    shapes = tuple((called.x, called.y) for called in calls)
+    contests = [called.contest for called in calls if called.contest is not None]
+    reasons = [called.refused for called in calls] + [contest.failures.get(OURS, "") for contest in contests]
+    reason = next(filter(None, reasons), "")
+    if reason:
+        return Measured(name, type(module).__name__, shapes, None, None, False, reason)
+    whole = Contest({ORIGINAL: _sum(contests, ORIGINAL, 0.0), OURS: _sum(contests, OURS, extra)})
+    seconds = whole.seconds
+    return Measured(name, type(module).__name__, shapes, seconds[ORIGINAL], seconds[OURS], whole.winner == OURS, "")
+
+
+def _sum(contests: Sequence[Contest], who: str, extra: float) -> list[float]:
+    """Seconds of all in each round; who was hopeless would have taken as long in each."""
+    rounds = max(len(contest.turns[ORIGINAL]) for contest in contests)
+    each = [list(c.turns[who]) if len(c.turns[who]) == rounds else [c.seconds[who]] * rounds for c in contests]
+    return [extra + sum(turns) for turns in zip(*each, strict=True)]

@@ -1,0 +1,87 @@
+"""The transposed convolutions of a model, found while it runs, each with the module whose forward method calls it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.overrides import TorchFunctionMode
+
+from tconv.torch.accelerated import CALLS
+from tconv.torch.undone import modules
+
+_NAMES = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
+_DEFAULTS = {"bias": None, "stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "dilation": 1}
+
+
+class Call(NamedTuple):
+    """One call of `torch.conv_transpose1d` to `3d`, and what came of it."""
+
+    function: Callable[..., Tensor]
+    x: Tensor
+    w: Tensor
+    bias: Tensor | None
+    window: Mapping[str, Any]  #: the other arguments
+    result: Tensor
+
+    def by(self, function: Callable[..., Tensor], x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        """The same call of another function, on other tensors."""
+        return function(x, w, bias, **self.window)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who is asked about every call, and how many operations each module's forward method had, those inside too."""
+
+    found: Callable[[Module, Call], None]
+    operations: Counter[Module]
+
+
+def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Watch) -> None:
+    """Run the model once, and report its transposed convolutions as they come."""
+    running: list[Module] = []
+
+    def begins(module: Module, args: Any) -> None:
+        running.append(module)
+
+    def ends(module: Module, args: Any, result: Any) -> None:
+        while running.pop() is not module:  # one that raised did not end
+            pass
+
+    handles = []
+    try:
+        for module in modules(model):
+            # The first before and the last after, so that whatever other hooks compute belongs to the module.
+            handles.append(module.register_forward_pre_hook(begins, prepend=True))
+            handles.append(module.register_forward_hook(ends))
+        with _eagerly(), _Watching(running, watch):
+            model(*args, **kwargs)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _eagerly() -> AbstractContextManager[Any]:
+    """What is compiled cannot be watched. Where nothing was, the compiler is not worth loading."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
+
+
+class _Watching(TorchFunctionMode):
+    def __init__(self, running: list[Module], watch: Watch) -> None:
+        self.running, self.watch = running, watch
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.watch.operations.update(set(self.running))
+        if func in CALLS and self.running:
+            given = _DEFAULTS | dict(zip(_NAMES, args, strict=False)) | (kwargs or {})
+            x, w, bias = (given.pop(name) for name in _NAMES[:3])
+            self.watch.found(self.running[-1], Call(func, x, w, bias, given, result))
+        return result
