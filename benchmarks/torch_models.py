@@ -5,7 +5,7 @@
     python -m benchmarks.torch_models --show FILE ...
 
 A copy of each model is accelerated on the inputs that both are then timed with, in turns in one process, after their
-results were compared: "differs" is the largest difference over the largest value. Where nothing was kept the model is
+results were compared: "differs" is the largest difference over the largest value, a dash where all values are alike. Where nothing was kept the model is
 as it was, and there is no time after. --layers prints the report of each model too.
 """
 
@@ -79,9 +79,7 @@ def before_and_after(each: Entry, rounds: int) -> tuple[dict[str, Any], tconv.to
     fast, report = tconv.torch.accelerate(copy.deepcopy(model), inputs)
     runs = {ORIGINAL: runner(model, inputs), "tconv": runner(fast, inputs)}
     expected, results = (list(tensors(run())) for run in runs.values())
-    if not expected or not all(t.isfinite().all() and t.std() > 0 for t in expected if t.numel() > 1):
-        raise ValueError(f"{each.name} gives a result that says nothing: {expected}")
-    differs = difference([t.numpy() for t in results], [t.numpy() for t in expected])
+    differs = difference([t.numpy() for t in results], [t.numpy() for t in expected]) if telling(expected) else None
     row = {"layers": len(report.layers), "kept": report.changed, "before": timed(runs[ORIGINAL]), "differs": differs}
     row["share"] = report.before / row["before"]
     if report.changed:
@@ -90,6 +88,11 @@ def before_and_after(each: Entry, rounds: int) -> tuple[dict[str, Any], tconv.to
         row["before"], row["after"] = (statistics.median(turns[name]) for name in runs)
         row["share"] = report.before / row["before"]
     return row, report
+
+
+def telling(expected: list[Tensor]) -> bool:
+    """Whether results would show a difference: with random weights a last sigmoid or tanh may be saturated."""
+    return bool(expected) and all(t.isfinite().all() and t.std() > 1e-3 * t.abs().max() for t in expected)
 
 
 def runner(model: torch.nn.Module, inputs: Any) -> Callable[[], Any]:
@@ -136,7 +139,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{after * 1e3:.4g}" if after else "left alone",
         f"{row['before'] / after:.2f}" if after else "",
         f"{row['share']:.0%}",
-        f"{row['differs']:.0e}" + ("" if row["differs"] <= LIMIT else " !"),
+        "-" if row["differs"] is None else f"{row['differs']:.0e}" + ("" if row["differs"] <= LIMIT else " !"),
     ]
 
 
