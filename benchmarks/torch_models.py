@@ -5,8 +5,8 @@
     python -m benchmarks.torch_models --show FILE ...
 
 A copy of each model is accelerated on the inputs that both are then timed with, in turns in one process, after their
-results were compared: "differs" is the largest difference over the largest value, a dash where all values are alike. Where nothing was kept the model is
-as it was, and there is no time after. --layers prints the report of each model too.
+results were compared: "differs" is the largest difference over the largest value, a dash where all values are alike.
+Where nothing was kept the model is as it was, and there is no time after. --layers prints the report of each model too.
 """
 
 from __future__ import annotations
@@ -92,7 +92,9 @@ def before_and_after(each: Entry, rounds: int) -> tuple[dict[str, Any], tconv.to
 
 def telling(expected: list[Tensor]) -> bool:
     """Whether results would show a difference: with random weights a last sigmoid or tanh may be saturated."""
-    return bool(expected) and all(t.isfinite().all() and t.std() > 1e-3 * t.abs().max() for t in expected)
+    return bool(expected) and all(
+        t.isfinite().all() and t.std() > 1e-3 * t.abs().max() for t in expected if t.numel() > 1
+    )
 
 
 def runner(model: torch.nn.Module, inputs: Any) -> Callable[[], Any]:

@@ -18,6 +18,7 @@ def test_who_wins_has_to_be_faster_in_all_rounds_but_one():
     assert contest(one=[1.0, 2.0, 2.0, 1.0]).winner is None
     assert contest(one=[1.95] * 4).winner is None
     assert contest(one=[1.0]).winner is None  # a probe is no turn
+    assert Contest({ORIGINAL: [1.0, 2.0], "one": [0.9, 9.0]}).winner is None  # it is slower in the medians
     assert contest().winner is None
     assert contest(one=[1.1] * 4, two=[1.0] * 4).winner == "two"
     assert contest(one=[1.0, 4.0, 1.0, 1.0]).ratios == {"one": [2.0, 0.5, 2.0, 2.0]}

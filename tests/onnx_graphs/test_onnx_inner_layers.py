@@ -9,8 +9,8 @@ onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
 from graph_models import BOOL, branch, growing_loop, model, node, run, same_results, up, value, whole  # noqa: E402
 
+from tconv.bench.contest import ORIGINAL  # noqa: E402
 from tconv.onnx import accelerate, contest  # noqa: E402
-from tconv.onnx.contest import ORIGINAL  # noqa: E402
 from tconv.onnx.extracting import inputs_of  # noqa: E402
 from tconv.onnx.nodes import conv_transposes  # noqa: E402
 
@@ -22,7 +22,7 @@ def one_conv_wins(monkeypatch):
             each()
         return {name: [0.5 if name in ("one_conv", "rewritten") else 1.0] * effort.rounds for name in runs}
 
-    monkeypatch.setattr(contest, "_in_turns", in_turns)
+    monkeypatch.setattr(contest, "in_turns", in_turns)
 
 
 def seen(made, **feeds):
