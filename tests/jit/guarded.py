@@ -130,7 +130,7 @@ class Drawn:
             packed = placed(words_of_weights(given["w"], given["bias"]), end)
         else:
             weights = (given["w"].ctypes.data, given["bias"].ctypes.data)
-            assert not machine.pack(address, address + 8 * first, count, *weights, packed.ctypes.data, 1, 0)
+            assert not machine.pack(0, address, address + 8 * first, count, *weights, packed.ctypes.data, 1, 0)
         addresses = (a.ctypes.data for a in (given["x"], packed, given["out"], scratch))
         launch.run(machine, address, *addresses, threads)
         self.check(given["out"])

@@ -51,16 +51,16 @@ class SmallProgram:
         arrays = (w.ctypes.data, 0, self.packed.ctypes.data)
         assert launch.pack(self.machine, self.program.address, blocks, count, *arrays, 1)
 
-    def __call__(self, threads: int) -> np.ndarray:
+    def __call__(self, threads: int, **how: bool) -> np.ndarray:
         """Run into a poisoned array, with scratch for `threads` threads and not one more."""
         y, scratch = np.full_like(self.reference, np.nan), aligned(self.program.scratch * threads)
         addresses = (a.ctypes.data for a in (self.x, self.packed, y, scratch))
-        launch.run(self.machine, self.program.address, *addresses, threads)
+        launch.run(self.machine, self.program.address, *addresses, threads, **how)
         return y
 
-    def check(self, threads: int) -> None:
+    def check(self, threads: int, **how: bool) -> None:
         """The result is right."""
-        np.testing.assert_allclose(self(threads), self.reference, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(self(threads, **how), self.reference, rtol=1e-4, atol=1e-4)
 
 
 def compute(threads: int) -> int:

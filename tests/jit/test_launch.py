@@ -17,7 +17,8 @@ import tconv
 from tconv.jit import isa, launch
 
 openmp = pytest.mark.skipif(not has_openmp(), reason="the system has no libgomp.so.1")
-PATHS = [pytest.param("openmp", marks=openmp), "pool"]
+#: How `launch.run` is told what starts threads.
+PATHS = [pytest.param({"openmp": True}, marks=openmp), {}, {"brief": True}]
 
 
 @pytest.fixture(autouse=True)
@@ -29,14 +30,14 @@ def process(monkeypatch):
     return fresh
 
 
-@pytest.fixture
-def path(request, process, monkeypatch):
+@pytest.fixture(params=PATHS, ids=lambda how: " ".join(how) or "pool")
+def how(request, process):
     """What starts threads, and eight of them allowed."""
     tconv.set_num_threads(8)
-    if request.param == "pool":
-        monkeypatch.setattr(launch, "start_address", lambda: 0)
-    else:
-        assert launch.start_address()
+    if "openmp" in request.param:
+        process.openmp = launch._gomp_parallel(ctypes.CDLL("libgomp.so.1"))
+        assert process.openmp
+    return request.param
 
 
 @pytest.fixture(scope="module")
@@ -108,20 +109,17 @@ def test_a_wrong_environment_variable_is_named(monkeypatch, text, reason):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "pieces", "start", "threads"),
+    ("seconds", "pieces", "threads"),
     [
-        (1.0, 100, 1, 4),  # the setting
-        (1.0, 3, 1, 3),  # no more than there are pieces
-        (1.0, 1, 1, 1),
-        (1.0, 0, 1, 1),
-        (19e-6, 100, 1, 1),  # too little to share
-        (21e-6, 100, 1, 4),
-        (21e-6, 100, 0, 1),  # the pool costs more
-        (201e-6, 100, 0, 4),
+        (1.0, 100, 4),  # the setting
+        (1.0, 3, 3),  # no more than there are pieces
+        (1.0, 1, 1),
+        (1.0, 0, 1),
+        (19e-6, 100, 1),  # too little to share
+        (21e-6, 100, 4),
     ],
 )
-def test_small_work_takes_one_thread(monkeypatch, seconds, pieces, start, threads):
-    monkeypatch.setattr(launch, "start_address", lambda: start)
+def test_small_work_takes_one_thread(seconds, pieces, threads):
     tconv.set_num_threads(4)
     assert launch.useful(seconds, pieces) == threads
 
@@ -129,92 +127,95 @@ def test_small_work_takes_one_thread(monkeypatch, seconds, pieces, start, thread
 # ---- running
 
 
-@pytest.mark.parametrize("path", PATHS, indirect=True)
-def test_the_number_of_threads_changes_no_bit(path, small):
+def test_the_number_of_threads_changes_no_bit(how, small):
     small.check(1)
     alone = small(1)
     for threads in (2, 3, 5):
         for _ in range(5):
-            np.testing.assert_array_equal(small(threads), alone)
+            np.testing.assert_array_equal(small(threads, **how), alone)
 
 
-@pytest.mark.parametrize("path", PATHS, indirect=True)
-def test_eight_python_threads_at_once_with_two_programs(path, small):
+def test_eight_python_threads_at_once_with_two_programs(how, small):
     programs = [small, SmallProgram(stride=3, batch=3)]
     ready = threading.Barrier(8)
 
     def call(number: int) -> None:
         ready.wait(timeout=30)
         for turn in range(20):
-            programs[(number + turn) % 2].check(1 + (number + turn) % 4)
+            programs[(number + turn) % 2].check(1 + (number + turn) % 4, **how)
 
     with ThreadPoolExecutor(8) as callers:
         list(callers.map(call, range(8)))
 
 
-@openmp
-def test_openmp_computes_with_as_many_threads_as_asked_for():
-    together = threading.Barrier(3)
-    body = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: together.wait(timeout=30) and None)
+WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+def start(address: int, work: WORK, shared: int, threads: int) -> None:
+    """Call what starts threads."""
     kinds = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
-    ctypes.CFUNCTYPE(None, *kinds)(launch.start_address())(ctypes.cast(body, ctypes.c_void_p), None, 3, 0)
+    ctypes.CFUNCTYPE(None, *kinds)(address)(ctypes.cast(work, ctypes.c_void_p), shared, threads, 0)
+
+
+def test_as_many_threads_compute_as_asked_for(how):
+    pool, threads, address = launch.starting(3, "brief" in how, "openmp" in how)
+    together, shared = threading.Barrier(3), ctypes.c_int64(pool)
+    start(address, WORK(lambda _: together.wait(timeout=30) and None), ctypes.addressof(shared), threads)
     assert not together.broken
 
 
 @pytest.mark.parametrize(
-    ("threads", "setting", "start", "called"),
+    ("threads", "setting", "given", "called"),
     [
-        (1, 8, 99, ("run", 1, 2, 3, 4, 5, 1, 0)),
-        (4, 8, 99, ("run", 1, 2, 3, 4, 5, 4, 99)),
-        (4, 3, 99, ("run", 1, 2, 3, 4, 5, 3, 99)),  # the setting may have changed since the call was prepared
-        (4, 1, 99, ("run", 1, 2, 3, 4, 5, 1, 0)),
-        (4, 8, 0, ("pool", 1, 2, 3, 4, 5, 0, 0)),
+        (1, 8, {}, (0, 1, 2, 3, 4, 5, 1, 0)),
+        (4, 1, {}, (0, 1, 2, 3, 4, 5, 1, 0)),
+        (4, 8, {"openmp": True}, (0, 1, 2, 3, 4, 5, 4, 99)),
+        (4, 3, {"openmp": True}, (0, 1, 2, 3, 4, 5, 3, 99)),  # the setting may have changed since the call was prepared
+        (4, 8, {}, (7, 1, 2, 3, 4, 5, 4, 77)),
+        (4, 8, {"brief": True}, (7, 1, 2, 3, 4, 5, 4, 78)),
     ],
 )
-def test_what_is_called(monkeypatch, threads, setting, start, called):
+def test_what_is_called(process, threads, setting, given, called):
     seen = []
-    monkeypatch.setattr(launch, "start_address", lambda: start)
+    process.openmp = 99
+    process.pool = SimpleNamespace(size=8, address=7, share=77, share_briefly=78)
     tconv.set_num_threads(setting)
-
-    def worker(address: int) -> None:
-        seen.append(("pool", *(ctypes.c_int64 * 7).from_address(address)))
-
-    machine = SimpleNamespace(run=lambda *arguments: seen.append(("run", *arguments)), worker=worker)
-    launch.run(machine, 1, 2, 3, 4, 5, threads)
-    assert set(seen) == {called}
-    assert len(seen) <= threads
+    machine = SimpleNamespace(run=lambda *arguments: seen.append(arguments))
+    launch.run(machine, 1, 2, 3, 4, 5, threads, **given)
+    assert seen == [called]
 
 
 def test_a_system_that_starts_no_thread_computes_on_the_calling_one(process, monkeypatch, small):
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    monkeypatch.setattr(launch, "start_address", lambda: 0)
+    refusing = SimpleNamespace(pthread_create=lambda *_: 11)  # EAGAIN
+    process.pool.address  # noqa: B018 - looked up before
+    monkeypatch.setattr(launch, "_libc", lambda: refusing)
     tconv.set_num_threads(4)
     small.check(4)
     assert process.pool.size == 0
 
 
-# ---- which runtime
+# ---- the runtime of PyTorch
 
 
-def test_the_runtime_is_looked_for_once_before_and_once_after_pytorch(monkeypatch):
+def test_the_runtime_is_looked_for_once_after_pytorch_was_loaded(monkeypatch):
     found = iter([16, 32])
     monkeypatch.setattr(launch, "_runtimes", lambda: iter([object()]))
     monkeypatch.setattr(launch, "_gomp_parallel", lambda _: next(found))
     monkeypatch.delitem(sys.modules, "torch._C", raising=False)
-    assert [launch.start_address() for _ in range(3)] == [16, 16, 16]
+    assert launch.openmp_address() == 0
     monkeypatch.setitem(sys.modules, "torch._C", object())
-    assert [launch.start_address() for _ in range(3)] == [32, 32, 32]
+    assert [launch.openmp_address() for _ in range(3)] == [16, 16, 16]
 
 
-def test_without_any_runtime_there_is_no_address(monkeypatch):
-    monkeypatch.setattr(launch, "_SYSTEM", ("libtconv_has_no_such_library.so",))
+def test_without_any_runtime_the_pool_computes(process, monkeypatch, small):
+    monkeypatch.setitem(sys.modules, "torch._C", object())
     monkeypatch.setattr(launch, "_loaded_libraries", lambda: ["/nowhere/libgomp.so.1"])
     opened = launch._opened
     monkeypatch.setattr(launch, "_opened", lambda name, mode: opened(name, mode) if name else iter(()))
-    assert launch.start_address() == 0
+    assert launch.openmp_address() == 0
+    tconv.set_num_threads(2)
+    small.check(2, openmp=True)
+    assert process.pool.size == 1
 
 
 @openmp

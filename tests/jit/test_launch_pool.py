@@ -1,114 +1,113 @@
-"""The pool of threads: all take part, and when a call has ended nobody is at work any more, whatever ended it."""
+"""The pool of threads: who is waited for, and that a thread which comes too late or is replaced does no harm."""
 
 from __future__ import annotations
 
+import ctypes
 import os
-import signal
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
 from tconv.jit import launch
+from tconv.jit.kernels.pool import FREE, Pool
+
+WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+START = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
 
 
 @pytest.fixture
 def pool() -> launch._Pool:
-    return launch._Pool()
+    """With one thread beside that of a call."""
+    made = launch._Pool()
+    assert made.grow(1)
+    return made
 
 
-def test_the_pool_computes_with_as_many_threads_as_asked_for(pool):
-    together = threading.Barrier(4)
-    pool.run(lambda _: together.wait(timeout=30) and None, (0,) * 5, 4)
+def call(pool: launch._Pool, work: Callable[[], object], threads: int = 2, share: str = "share") -> None:
+    """Let so many threads work."""
+    shared = ctypes.c_int64(pool.address)
+    body = WORK(lambda _: work() and None)
+    START(getattr(pool, share))(ctypes.cast(body, ctypes.c_void_p), ctypes.addressof(shared), threads, 0)
+
+
+def word(pool: launch._Pool, which: Pool) -> ctypes.c_int64:
+    return ctypes.c_int64.from_address(pool.address + 8 * which)
+
+
+def on_helper(caller: int, began: threading.Event, work: Callable[[], object]) -> Callable[[], object]:
+    """What the caller ends as soon as a helper has begun."""
+
+    def both() -> object:
+        if threading.get_ident() == caller:
+            return began.wait(timeout=30)
+        began.set()
+        return work()
+
+    return both
+
+
+@pytest.mark.parametrize("share", ["share", "share_briefly"])
+def test_the_threads_of_the_pool_stay(pool, share):
+    for _ in range(50):
+        together = threading.Barrier(2)
+        call(pool, lambda barrier=together: barrier.wait(timeout=30), share=share)
+        assert not together.broken
+    assert (pool.size, word(pool, Pool.TICKET).value) == (1, 50)
+
+
+def test_sleeping_threads_are_woken(pool):
+    deadline = time.monotonic() + 30
+    while not word(pool, Pool.SLEEPERS).value:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    together = threading.Barrier(2)
+    call(pool, lambda: together.wait(timeout=30))
     assert not together.broken
 
 
-def test_the_pool_keeps_its_threads(pool):
-    seen = set()
-
-    def worker(_: int) -> None:
-        seen.add(threading.get_ident())
-        time.sleep(0.002)
-
-    for _ in range(20):
-        pool.run(worker, (0,) * 5, 3)
-    assert pool.size == 2
-    assert len(seen) <= 3
-
-
-def slow_helper(started: threading.Event, ended: list[bool], seconds: float):
-    """A worker that returns on the calling thread once a helper is at work, which then takes so long."""
-    caller = threading.get_ident()
-
-    def worker(_: int) -> None:
-        if threading.get_ident() == caller:
-            assert started.wait(timeout=30)
-            return
-        started.set()
-        time.sleep(seconds)
-        ended.append(True)
-
-    return worker
-
-
-def test_the_pool_waits_for_its_threads(pool):
-    ended: list[bool] = []
-    pool.run(slow_helper(threading.Event(), ended, 0.05), (0,) * 5, 2)
+def test_who_has_begun_is_waited_for(pool):
+    ended = []
+    work = on_helper(threading.get_ident(), threading.Event(), lambda: (time.sleep(0.05), ended.append(True)))
+    call(pool, work)
     assert ended == [True]
 
 
-def test_an_interrupt_is_raised_once_nobody_writes_any_more(pool):
-    ended: list[bool] = []
-    started = threading.Event()
-
-    def interrupt() -> None:
-        assert started.wait(timeout=30)
-        time.sleep(0.1)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=interrupt).start()
-    with pytest.raises(KeyboardInterrupt):
-        pool.run(slow_helper(started, ended, 0.5), (0,) * 5, 2)
-    assert ended == [True]
-
-
-def test_an_error_of_the_caller_is_raised_once_nobody_writes_any_more(pool):
-    ended: list[bool] = []
-    worker = slow_helper(threading.Event(), ended, 0.05)
-
-    def failing(address: int) -> None:
-        worker(address)
-        if not ended:
-            raise MemoryError("of the caller")
-
-    with pytest.raises(MemoryError, match="of the caller"):
-        pool.run(failing, (0,) * 5, 2)
-    assert ended == [True]
-
-
-def test_an_error_on_a_thread_of_the_pool_reaches_the_caller(pool):
-    caller, met = threading.get_ident(), threading.Barrier(2)
-
-    def worker(_: int) -> None:
-        met.wait(timeout=30)
-        if threading.get_ident() != caller:
-            raise MemoryError("of a helper")
-
-    for _ in range(2):  # the thread is still there the second time
-        with pytest.raises(MemoryError, match="of a helper"):
-            pool.run(worker, (0,) * 5, 2)
-    assert pool.size == 1
-
-
-def test_threads_that_come_too_late_touch_nothing(pool):
-    """The thread of the pool is busy during the call and finds it over afterwards."""
-    begin, free, served = threading.Event(), threading.Event(), threading.Event()
-    pool._grow(1)
-    pool.tasks.put(lambda: begin.set() or free.wait(timeout=30))
-    assert begin.wait(timeout=30)
-    seen = []
-    pool.run(lambda _: seen.append(threading.get_ident()), (0,) * 5, 2)
-    free.set()
-    pool.tasks.put(served.set)
-    assert served.wait(timeout=30)
+def test_who_has_not_begun_is_not_waited_for(pool):
+    """The only thread of the pool is busy with the call of another; this one is computed alone."""
+    began, free, seen = threading.Event(), threading.Event(), []
+    other = threading.Thread(target=lambda: call(pool, on_helper(threading.get_ident(), began, free.wait)))
+    other.start()
+    assert began.wait(timeout=30)
+    call(pool, lambda: seen.append(threading.get_ident()))
     assert seen == [threading.get_ident()]
+    free.set()
+    other.join(timeout=30)
+    assert not other.is_alive()
+
+
+def test_seats_that_nobody_takes_are_taken_back():
+    pool = launch._Pool()  # without threads
+    seen = []
+    call(pool, lambda: seen.append(word(pool, Pool.SEATS).value), threads=4)
+    assert seen == [3 * FREE]
+    assert [word(pool, which).value for which in (Pool.SEATS, Pool.BUSY)] == [0, 0]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system ties no process to cores")
+def test_a_thread_on_the_core_of_the_call_is_replaced():
+    """On a single core every thread is; those that replace others compute."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        pool = launch._Pool()
+        assert pool.grow(1)
+        for _ in range(5):
+            together = threading.Barrier(2)
+            call(pool, lambda barrier=together: barrier.wait(timeout=30))
+            assert not together.broken
+            time.sleep(0.002)
+        assert word(pool, Pool.BORN).value > 0
+    finally:
+        os.sched_setaffinity(0, before)

@@ -20,7 +20,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what
 def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own; one that hangs fails."""
     environment = {name: value for name, value in os.environ.items() if name != "TCONV_NUM_THREADS"}
-    environment |= {"PYTHONPATH": str(Path(__file__).parent), **variables}
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [environment.get("PYTHONPATH")])])
+    environment |= {"PYTHONPATH": path, **variables}
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=120, check=False
     )
@@ -50,42 +51,41 @@ print(tconv.get_num_threads())
 
 
 FORK = """
-import os, tconv
+import ctypes, os, tconv
 from small_program import SmallProgram
 from tconv.jit import launch
-small = SmallProgram()
+small, how = SmallProgram(), {how}
 tconv.set_num_threads(4)
-if {pool}:
-    launch.start_address = lambda: 0
-small.check(4)
+if how:
+    launch._here.openmp = launch._gomp_parallel(ctypes.CDLL("libgomp.so.1"))
+small.check(4, **how)
 child = os.fork()
 if not child:
     assert tconv.get_num_threads() == 1
-    small.check(4)  # prepared for 4 threads, runs on one
+    small.check(4, **how)  # prepared for 4 threads, runs on one
     tconv.set_num_threads(3)
-    assert launch.start_address() == 0
-    small.check(3)
+    assert launch.openmp_address() == 0
+    small.check(3, **how)
     assert launch._here.pool.size == 2
     grandchild = os.fork()
     if not grandchild:
         assert tconv.get_num_threads() == 1
         tconv.set_num_threads(2)
-        small.check(2)
+        small.check(2, **how)
         os._exit(0)
     assert os.waitpid(grandchild, 0)[1] == 0
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
 assert tconv.get_num_threads() == 4
-assert {pool} or launch.start_address()
-small.check(4)
+small.check(4, **how)
 print("right")
 """
 
 
 @forks
-@pytest.mark.parametrize("pool", [pytest.param(False, marks=openmp), True])
-def test_a_forked_process_computes_after_its_parent_has(pool):
-    assert printed(FORK.format(pool=pool)) == "right"
+@pytest.mark.parametrize("how", [pytest.param({"openmp": True}, marks=openmp), {}], ids=["openmp", "pool"])
+def test_a_forked_process_computes_after_its_parent_has(how):
+    assert printed(FORK.format(how=how)) == "right"
 
 
 @forks
@@ -102,7 +102,7 @@ if not child:
     from small_program import SmallProgram
     assert tconv.get_num_threads() == 1
     tconv.set_num_threads(4)
-    SmallProgram().check(4)
+    SmallProgram().check(4, openmp=True)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
 print("right")
@@ -127,22 +127,21 @@ for method in ("fork", "spawn"):
 
 @openmp
 @linux
-def test_pytorch_imported_later_brings_the_runtime_that_is_used_from_then_on():
+def test_pytorch_brings_the_runtime_that_its_calls_use():
     pytest.importorskip("torch")
     script = """
 import os, tconv
 from pathlib import Path
 from small_program import SmallProgram
 from tconv.jit import launch
-launch._SYSTEM = ()
 small = SmallProgram()
 tconv.set_num_threads(2)
-small.check(2)
-assert launch.start_address() == 0 and launch._here.pool.size == 1
+small.check(2, openmp=True)
+assert launch.openmp_address() == 0 and launch._here.pool.size == 1
 
 import torch
-small.check(2)
-start = launch.start_address()
+small.check(2, openmp=True)
+start = launch.openmp_address()
 spans = (line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines())
 where = [(span.split("-"), rest) for span, *rest in spans]
 [file] = [rest[-1] for (low, high), rest in where if int(low, 16) <= start < int(high, 16)]
@@ -159,18 +158,18 @@ print("right")
 
 
 EXIT = """
-import atexit, sys, threading, tconv
+import atexit, ctypes, sys, threading, tconv
 from small_program import SmallProgram
 from tconv.jit import launch
-small = SmallProgram()
+small, how = SmallProgram(), {how}
 tconv.set_num_threads(3)
-if {pool}:
-    launch.start_address = lambda: 0
+if how:
+    launch._here.openmp = launch._gomp_parallel(ctypes.CDLL("libgomp.so.1"))
 started = threading.Event()
 
 def forever():
     while True:
-        small(3)
+        small(3, **how)
         started.set()
 
 threading.Thread(target=forever, daemon=True).start()
@@ -178,7 +177,7 @@ started.wait()
 
 @atexit.register
 def last():
-    small.check(3)
+    small.check(3, **how)
     print("right", flush=True)
 
 sys.excepthook = lambda *_: None
@@ -186,7 +185,7 @@ raise ValueError("ends the program")
 """
 
 
-@pytest.mark.parametrize("pool", [pytest.param(False, marks=openmp), True])
-def test_a_program_that_fails_while_threads_compute_ends(pool):
-    done = run(EXIT.format(pool=pool))
+@pytest.mark.parametrize("how", [pytest.param({"openmp": True}, marks=openmp), {}], ids=["openmp", "pool"])
+def test_a_program_that_fails_while_threads_compute_ends(how):
+    done = run(EXIT.format(how=how))
     assert (done.returncode, done.stdout, done.stderr) == (1, "right\n", "")

@@ -41,8 +41,8 @@ def error(machine) -> float:
     packed, scratch = _aligned(PROGRAM.packed), _aligned(PROGRAM.scratch)
     first, count = PROGRAM.blocks
     program, y = PROGRAM.address, np.full(expected.shape, np.nan, np.float32)
-    machine.pack(program, program + 8 * first, count, w.ctypes.data, 0, packed.ctypes.data, 1, 0)
-    machine.run(program, x.ctypes.data, packed.ctypes.data, y.ctypes.data, scratch.ctypes.data, 1, 0)
+    machine.pack(0, program, program + 8 * first, count, w.ctypes.data, 0, packed.ctypes.data, 1, 0)
+    machine.run(0, program, x.ctypes.data, packed.ctypes.data, y.ctypes.data, scratch.ctypes.data, 1, 0)
     return float(np.abs(y - expected).max())
 
 

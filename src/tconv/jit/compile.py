@@ -35,20 +35,16 @@ class Machine:
     """The entry points of compiled code, and what keeps it in memory."""
 
     run: Any
-    worker: Any
     pack: Any
-    pack_worker: Any
     owner: Any
 
 
 #: The functions that every kernel module exports, with their arguments.
 ENTRIES = {
-    "run": ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5, ctypes.c_int64, ctypes.c_void_p),
-    "worker": ctypes.CFUNCTYPE(None, ctypes.c_void_p),
+    "run": ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 6, ctypes.c_int64, ctypes.c_void_p),
     "pack": ctypes.CFUNCTYPE(
-        ctypes.c_int64, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_void_p
+        ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_void_p
     ),
-    "pack_worker": ctypes.CFUNCTYPE(None, ctypes.c_void_p),
 }
 
 
@@ -78,16 +74,23 @@ def machine(code: Code, isa: Isa) -> Machine:
         print(ir(code, isa), file=sys.stderr)
     if debug.wants("asm"):
         print(assembly(code, isa), file=sys.stderr)
-    addresses, owner = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
-    return Machine(**{name: kind(addresses[name]) for name, kind in ENTRIES.items()}, owner=owner)
+    found, owner = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
+    return Machine(**{name: kind(found[name]) for name, kind in ENTRIES.items()}, owner=owner)
 
 
 def function(module: Module, name: str, arguments: list[Any], returns: Any = None) -> Any:
     """One function of a module, as `machine` gets kernels; its code stays loaded."""
+    return ctypes.CFUNCTYPE(returns, *arguments)(addresses(module, [name])[name])
+
+
+def addresses(module: Module, names: Iterable[str]) -> dict[str, int]:
+    """Where functions of a module lie, likewise."""
     text = str(module)
-    addresses, owner = _loaded(text, lambda: text, module.isa, [name])
+    found, owner = _loaded(text, lambda: text, module.isa, names)
     _KEPT.append(owner)
-    return ctypes.CFUNCTYPE(returns, *arguments)(addresses[name])
+    if owner is not None:  # never freed, even as the process ends: the threads of a pool still run this code then
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
+    return found
 
 
 #: What owns the memory of functions.

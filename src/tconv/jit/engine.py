@@ -43,6 +43,7 @@ class Engine:
     threads: int
     address: int  #: of the program
     scratch: int  #: bytes that all threads need together
+    brief: bool = False  #: too little to wake threads for
 
     @property
     def spreads(self) -> bool:
@@ -84,9 +85,9 @@ class Engine:
         """
         scratch = scratch_address(self.scratch)
         if self.threads == 1:
-            self.machine.run(self.address, x, packed, y, scratch, 1, 0)
+            self.machine.run(0, self.address, x, packed, y, scratch, 1, 0)
         else:
-            launch.run(self.machine, self.address, x, packed, y, scratch, self.threads)
+            launch.run(self.machine, self.address, x, packed, y, scratch, self.threads, brief=self.brief)
 
 
 def limit(problem: Problem) -> str:
@@ -147,7 +148,8 @@ def build(schedule: Schedule, problem: Problem, target: Isa, threads: int) -> En
     program = program_of(schedule, threads)
     threads = threads_for(problem, target, threads, program.runs)
     machine = compiler.machine(program.code, target)
-    return Engine(schedule, program, machine, threads, program.address, program.scratch * threads)
+    brief = expected_seconds(problem, target, 1) < launch.BRIEF
+    return Engine(schedule, program, machine, threads, program.address, program.scratch * threads, brief)
 
 
 def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int:

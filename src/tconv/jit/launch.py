@@ -1,9 +1,9 @@
-"""How many threads compute, and what starts them: an OpenMP runtime already in the process, or a pool of our own.
+"""How many threads compute, and what starts them: a pool of tconv's own, or the OpenMP runtime of PyTorch.
 
 Generated code takes work piece by piece from a shared counter, so any number of threads up to the one asked for gives
-the same result. What starts them is `GOMP_parallel`, which GNU's, LLVM's and Intel's OpenMP runtimes all have. The one
-that PyTorch uses comes first: the threads of a second runtime would fight with its threads for the cores. Without a
-runtime, threads of the standard library do the same (`_Pool`).
+the same result. What starts them is tconv's own pool (`kernels/pool.py`): it never waits for a thread that the system
+does not run. Calls that come from PyTorch, between operations of its own, take `GOMP_parallel` of the runtime that
+PyTorch uses, whose threads keep the cores busy for milliseconds after their work and would be in the way of others.
 
 How many threads is tconv's own setting: `torch.set_num_threads` does not change it, so that a result's speed does not
 depend on what else was imported, and reading it costs nothing. Only calls on tensors heed both (`tconv.torch`).
@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from tconv import checks
@@ -34,14 +35,11 @@ if TYPE_CHECKING:
 #: The most threads that can be asked for. GNU's runtime ends the process where it cannot start one.
 MOST_THREADS = 1024
 
-#: Seconds of work on one thread from which several are worth starting: through OpenMP, and through the pool. Measured
-#: (two cores of an AMD EPYC of family 26, Linux 6.18, GNU OpenMP 12, Python 3.11), as medians of an empty call on two
-#: threads: 1.3 to 1.7 µs through OpenMP while its threads spin between calls, 65 to 140 µs where they sleep, and 3 to
-#: 20 µs through the pool, 140 to 190 µs after a pause. Calls one after the other gain from a second thread at 17 µs
-#: through OpenMP (10.7 µs then), and through the pool not yet at 60 µs (63 µs) but at 137 µs (112 µs).
-#: What the constants leave out: on that virtual machine the system often wakes the second thread of OpenMP on the core
-#: of the first, which spins until the runtime gives up, 6 to 8 ms later. Calls of PyTorch after a pause show the same.
-WORTH, WORTH_IN_POOL = 20e-6, 200e-6
+#: Seconds of work on one thread from which several are worth starting. Measured on two cores of an AMD EPYC of family
+#: 26 in a virtual machine, Linux 6.18: calls one after the other gain from a second thread at 17 µs.
+WORTH = 20e-6
+#: Seconds of work on one thread up to which a call is brief: a thread that has to be woken comes too late for much.
+BRIEF = 300e-6
 
 #: What is in `sys.modules` once PyTorch's libraries, and with them its OpenMP runtime, are loaded.
 _TORCH = "torch._C"
@@ -50,8 +48,8 @@ _TORCH = "torch._C"
 #: runtime that it is linked to.
 _LIBRARIES = ("libtorch_cpu.", "libgomp", "libiomp5.", "libomp.")
 
-#: Runtimes to load where none is loaded yet.
-_SYSTEM = ("libgomp.so.1",)
+#: The number of the system call that waits for a word of memory to change, by processor.
+_FUTEX = {"x86_64": 202, "aarch64": 98}
 
 
 # ---- how many threads
@@ -80,11 +78,7 @@ def setting() -> int:
 
 def useful(seconds_expected: float, pieces: int) -> int:
     """How many threads to compute with: work of so many seconds on one thread, in so many pieces."""
-    if pieces <= 1 or seconds_expected < WORTH:
-        return 1
-    if seconds_expected < WORTH_IN_POOL and not start_address():
-        return 1
-    return min(setting(), pieces)
+    return 1 if pieces <= 1 or seconds_expected < WORTH else min(setting(), pieces)
 
 
 def _look_up() -> int:
@@ -114,42 +108,47 @@ def checked(name: str, value: object) -> int:
 # ---- running
 
 
-def run(machine: Machine, program: int, x: int, packed: int, y: int, scratch: int, threads: int) -> None:
+def run(
+    machine: Machine, program: int, x: int, packed: int, y: int, scratch: int, threads: int, *,
+    brief: bool = False, openmp: bool = False,
+) -> None:  # fmt: skip
     """Run a program on up to so many threads, and no more than the setting; `scratch` has room for all of them.
 
     What is given are addresses. The setting counts here too: it may have changed since the call was prepared.
     """
-    if threads <= 1 or (threads := min(threads, setting())) == 1:
-        machine.run(program, x, packed, y, scratch, 1, 0)
-    elif start := start_address():
-        machine.run(program, x, packed, y, scratch, threads, start)
-    else:
-        _here.pool.run(machine.worker, (program, x, packed, y, scratch), threads)
+    pool, threads, start = starting(min(threads, setting()), brief, openmp)
+    machine.run(pool, program, x, packed, y, scratch, threads, start)
 
 
 def pack(
-    machine: Machine, program: int, blocks: int, count: int, weights: int, bias: int, packed: int, threads: int
-) -> bool:
+    machine: Machine, program: int, blocks: int, count: int, weights: int, bias: int, packed: int, threads: int,
+    *, openmp: bool = False,
+) -> bool:  # fmt: skip
     """Pack weights on up to so many threads; whether all are finite. What is given are addresses and a count."""
-    shared = (program, blocks, count, weights, bias, packed)
+    pool, threads, start = starting(threads, False, openmp)
+    return not machine.pack(pool, program, blocks, count, weights, bias, packed, threads, start)
+
+
+def starting(threads: int, brief: bool, openmp: bool) -> tuple[int, int, int]:
+    """The pool, how many threads of those that are wanted, and what starts them; `openmp`: those of PyTorch."""
     if threads <= 1:
-        return not machine.pack(*shared, 1, 0)
-    if start := start_address():
-        return not machine.pack(*shared, threads, start)
-    return not _here.pool.run(machine.pack_worker, shared, threads)
+        return 0, 1, 0
+    if openmp and (start := openmp_address()):
+        return 0, threads, start
+    pool = _here.pool
+    if pool.size < threads - 1 and not pool.grow(threads - 1):
+        return 0, 1, 0
+    return pool.address, threads, pool.share_briefly if brief else pool.share
 
 
-def start_address() -> int:
-    """The address of GOMP_parallel, or 0 where there is none to use; imports and forks change it from call to call."""
-    return _here.starts[_TORCH in sys.modules]
+# ---- the OpenMP runtime of PyTorch
 
 
-class _Starts(dict[bool, int]):
-    """The address of GOMP_parallel, found when first asked for: before PyTorch is loaded (False), and after (True)."""
-
-    def __missing__(self, torch: bool) -> int:
-        address = self[torch] = next(filter(None, map(_gomp_parallel, _runtimes())), 0)
-        return address
+def openmp_address() -> int:
+    """The address of GOMP_parallel that PyTorch uses, or 0: it is not loaded, or this process was forked."""
+    if _here.openmp is None and _TORCH in sys.modules:
+        _here.openmp = next(filter(None, map(_gomp_parallel, _runtimes())), 0)
+    return _here.openmp or 0
 
 
 def _runtimes() -> Iterator[ctypes.CDLL]:
@@ -159,22 +158,20 @@ def _runtimes() -> Iterator[ctypes.CDLL]:
     if loaded:
         for path in _loaded_libraries():
             yield from _opened(path, loaded)
-    for name in _SYSTEM:
-        yield from _opened(name, 0)
 
 
 def _opened(name: str | None, mode: int) -> Iterator[ctypes.CDLL]:
     """The library; nothing where it is not there. None: all that the whole process sees, such as preloaded ones."""
     try:
         yield ctypes.CDLL(name, mode=mode)
-    except (OSError, TypeError):  # TypeError: Windows has no such thing as None
+    except OSError:
         return
 
 
 def _gomp_parallel(library: ctypes.CDLL) -> int:
     """The address of GOMP_parallel in a library or in what it is linked to, or 0."""
     try:
-        return ctypes.cast(library.GOMP_parallel, ctypes.c_void_p).value or 0
+        return _address(library, "GOMP_parallel")
     except AttributeError:
         return 0
 
@@ -189,91 +186,75 @@ def _loaded_libraries() -> list[str]:
     return [path for name in _LIBRARIES for path in paths if os.path.basename(path).startswith(name)]
 
 
-# ---- a pool where there is no OpenMP runtime
-
-
-class _Region:
-    """One call's work: what its threads share, and how many of the pool are at it."""
-
-    def __init__(self, worker: Callable[[int], None], addresses: tuple[int, ...]) -> None:
-        # The words of `kernels/driver.py` or `weights.py`: what is given, then two counters that begin with 0.
-        self.words = (ctypes.c_int64 * (len(addresses) + 2))(*addresses)
-        self.worker, self.running, self.open = worker, 0, True
-        self.errors: list[BaseException] = []
-        self.changed = threading.Condition()
-
-    def work(self) -> None:
-        """Do pieces on this thread until none is left."""
-        self.worker(ctypes.addressof(self.words))
-
-    def help(self) -> None:
-        """Do so on a thread of the pool, unless the caller has gone on already."""
-        with self.changed:
-            if not self.open:
-                return
-            self.running += 1
-        try:
-            self.work()
-        except BaseException as error:  # the caller raises it
-            self.errors.append(error)
-        with self.changed:
-            self.running -= 1
-            self.changed.notify_all()
-
-    def finish(self) -> None:
-        """Let nobody begin any more and wait for those who have: they write into the caller's arrays.
-
-        What interrupts the wait, such as Ctrl-C, is raised after it.
-        """
-        while True:
-            try:
-                with self.changed:
-                    self.open = False
-                    self.changed.wait_for(lambda: not self.running)
-                break
-            except BaseException as error:
-                self.errors.insert(0, error)
-        if self.errors:
-            raise self.errors[0]
+# ---- the pool
 
 
 class _Pool:
-    """Threads that wait for work. They end with the interpreter, which does not wait for them (daemon threads)."""
+    """Threads that do what `kernels/pool.py` says. Nothing ends them but the process, and no Python runs on them."""
 
     def __init__(self) -> None:
-        self.tasks: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.size = 0
         self.growing = threading.Lock()
 
-    def run(self, worker: Callable[[int], None], addresses: tuple[int, ...], threads: int) -> int:
-        """Let this thread and up to `threads` - 1 of the pool do the pieces; busy ones are not waited for.
+    @cached_property
+    def entries(self) -> dict[str, int]:
+        """Where its code lies."""
+        from tconv.jit import compile as compiler
+        from tconv.jit.emit import Module
+        from tconv.jit.kernels import pool
 
-        Returns the last of the words that they shared.
-        """
-        region = _Region(worker, addresses)
-        try:
-            self._grow(threads - 1)
-            for _ in range(threads - 1):
-                self.tasks.put(region.help)
-            region.work()
-        finally:
-            region.finish()
-        return region.words[-1]
+        module = Module(isa.current())
+        pool.emit(module)
+        return compiler.addresses(module, ["serve", "share", "share_briefly"])
 
-    def _grow(self, size: int) -> None:
-        if self.size >= size:
-            return
+    @cached_property
+    def share(self) -> int:
+        """What lets several threads work."""
+        return self.entries["share"]
+
+    @cached_property
+    def share_briefly(self) -> int:
+        """Likewise, for little work."""
+        return self.entries["share_briefly"]
+
+    @cached_property
+    def address(self) -> int:
+        """Its words. They are never given back: at the end of the process threads may still read them."""
+        from tconv.jit.kernels.pool import POOL_WORDS, Pool
+
+        words = (ctypes.c_int64 * (POOL_WORDS + 7))()
+        _KEPT.append(words)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(words))
+        first = -ctypes.addressof(words) % 64 // 8  # of a cache line
+        names = {"YIELD": "sched_yield", "SYSCALL": "syscall", "GET_CPU": "sched_getcpu", "CREATE": "pthread_create"}
+        for word, name in {**names, "DETACH": "pthread_detach"}.items():
+            words[first + Pool[word]] = _address(_libc(), name)
+        words[first + Pool.FUTEX] = _FUTEX[platform.machine()]
+        return ctypes.addressof(words) + 8 * first
+
+    def grow(self, size: int) -> bool:
+        """Start threads up to so many; whether there is any."""
+        libc, thread = _libc(), ctypes.c_size_t()
         with self.growing:
             while self.size < size:
-                try:
-                    threading.Thread(target=self._serve, name="tconv", daemon=True).start()
-                except RuntimeError:  # no more threads, or the interpreter is about to end: fewer do as well
-                    return
+                serve, pool = (ctypes.c_void_p(address) for address in (self.entries["serve"], self.address))
+                if libc.pthread_create(ctypes.byref(thread), None, serve, pool):
+                    break  # the system has no more: fewer do as well
+                libc.pthread_detach(thread)
                 self.size += 1
+        return self.size > 0
 
-    def _serve(self) -> None:
-        while True:
-            self.tasks.get()()
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
+
+
+def _address(library: ctypes.CDLL, name: str) -> int:
+    return ctypes.cast(library[name], ctypes.c_void_p).value or 0
+
+
+#: The words of pools.
+_KEPT: list[object] = []
 
 
 # ---- this process
@@ -287,10 +268,10 @@ class _Process:
     threads: int = 0  #: what `set_num_threads` was told; 0: the default
     default: int = 0  #: 0: not looked up yet
     pool: _Pool = field(default_factory=_Pool)
-    starts: dict[bool, int] = field(init=False)
+    openmp: int | None = field(init=False)  #: None: not looked up yet
 
     def __post_init__(self) -> None:
-        self.starts = {False: 0, True: 0} if self.forked else _Starts()
+        self.openmp = 0 if self.forked else None
 
 
 def _forked() -> bool:

@@ -1,8 +1,8 @@
 """What runs a program: threads take runs of pieces, fill the panel for each, and go through ops and tiles.
 
-`run(program, x, packed, y, scratch, threads, start)` is the one way in. `start` is GOMP_parallel of an OpenMP runtime,
-called where threads > 1; 0 runs everything on the calling thread. Which thread does which piece never changes a result:
-every element of y is computed within one run, piece after piece.
+`run(pool, program, x, packed, y, scratch, threads, start)` is the one way in. Where threads > 1, `start` is called: it
+is `share` of `pool.py`, or GOMP_parallel of an OpenMP runtime, which needs no pool. Which thread does which piece never
+changes a result: every element of y is computed within one run, piece after piece.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tconv.jit.kernels.abi import (
 )
 
 #: What threads share, in words: the arguments of `run`, then the next run of pieces and the next thread.
-PROGRAM, X, W, Y, SCRATCH, NEXT_RUN, NEXT_THREAD = range(7)
+POOL, PROGRAM, X, W, Y, SCRATCH, NEXT_RUN, NEXT_THREAD = range(8)
 
 
 def emit(module: Module, kernels: Sequence[str]) -> None:
@@ -33,7 +33,6 @@ def emit(module: Module, kernels: Sequence[str]) -> None:
     _step(module, kernels)
     _piece(module)
     _work(module)
-    _worker(module)
     _run(module)
 
 
@@ -158,24 +157,13 @@ def _write(f: Function, context: str, word: Context, value: str) -> None:
     f.store("ptr", value, context, 8 * word)
 
 
-def _worker(module: Module) -> None:
-    """The way in for a pool of Python's threads: what they share is given.
-
-    Not `work` itself: code refers to what is exported through a table of addresses, which the loader does not make.
-    """
-    f = module.function("worker", [("ptr", "shared")])
-    f.exported = True
-    f.do("call void @work(ptr %shared)")
-    f.ret()
-
-
 def _run(module: Module) -> None:
     """The way in: what threads share lies on this stack."""
-    arguments = [("ptr", name) for name in ("program", "x", "packed", "y", "scratch")]
+    arguments = [("ptr", name) for name in ("pool", "program", "x", "packed", "y", "scratch")]
     f = module.function("run", [*arguments, ("i64", "threads"), ("ptr", "start")])
     f.exported = True
     shared = f.stack(8 * (NEXT_THREAD + 1))
-    for word, (_, name) in zip((PROGRAM, X, W, Y, SCRATCH), arguments, strict=True):
+    for word, (_, name) in enumerate(arguments):
         f.store("ptr", f"%{name}", shared, 8 * word)
     for word in (NEXT_RUN, NEXT_THREAD):
         f.store("i64", 0, shared, 8 * word)

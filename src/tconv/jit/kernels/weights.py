@@ -46,14 +46,13 @@ AHEAD = 4
 
 
 #: What threads share, in words: the arguments of `pack`, then the next block, and whether a weight is not finite.
-PROGRAM, BLOCKS, COUNT, WEIGHTS, BIAS, PACKED, NEXT, SPOILED = range(8)
+POOL, PROGRAM, BLOCKS, COUNT, WEIGHTS, BIAS, PACKED, NEXT, SPOILED = range(9)
 
 
 def emit(module: Module, v: Vector) -> None:
-    """Write the way in for one thread or OpenMP, `pack`, and that for a pool of Python's threads, `pack_worker`."""
+    """Write the way in, `pack`."""
     _block(module, v)
     _work(module)
-    _worker(module)
     _pack(module)
 
 
@@ -102,17 +101,9 @@ def _work(module: Module) -> None:
     f.ret()
 
 
-def _worker(module: Module) -> None:
-    """Not `pack_work` itself, for the reason that `driver.py` gives."""
-    f = module.function("pack_worker", [("ptr", "shared")])
-    f.exported = True
-    f.do("call void @pack_work(ptr %shared)")
-    f.ret()
-
-
 def _pack(module: Module) -> None:
-    """program, first block, how many, weights, bias (may be null), packed, threads, start: as for `run`."""
-    names = ("program", "blocks", "count", "weights", "bias", "packed")
+    """pool, program, first block, how many, weights, bias (may be null), packed, threads, start: as for `run`."""
+    names = ("pool", "program", "blocks", "count", "weights", "bias", "packed")
     arguments = [("i64" if name == "count" else "ptr", name) for name in names]
     f = module.function("pack", [*arguments, ("i64", "threads"), ("ptr", "start")], returns="i64")
     f.exported = True
