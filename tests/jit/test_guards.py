@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are prote
 
 def child(*arguments):
     """`guarded.py` in a process of its own."""
-    path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(HERE), str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run(
         [sys.executable, HERE / "guarded.py", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": path},

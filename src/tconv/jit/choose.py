@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple, TypeAlias
 
-from tconv.jit import channels, depthwise, gradient, pixels
+from tconv.jit import channels, depthwise, gradient, pixels, taps
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.gradient import GradientSchedule
@@ -21,18 +21,23 @@ from tconv.jit.isa import Isa
 from tconv.jit.lines import Layout, Line, channels_of, layout_of, moves, phase_taps, spread_out
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.schedule import MOST_SCRATCH
+from tconv.jit.taps import TapSchedule
 from tconv.problem import Problem
 
-Schedule: TypeAlias = PixelSchedule | ChannelSchedule | PlaneSchedule | GradientSchedule
+Schedule: TypeAlias = PixelSchedule | ChannelSchedule | PlaneSchedule | TapSchedule | GradientSchedule
 
 #: Products that the store of a result costs: from registers; likewise, but in parts, where tiles span rows; through the
 #: block and a transpose; through it as runs of a vector or more.
 STORED, IN_PARTS, TRANSPOSED, MOVED = 8.0, 30.0, 24.0, 40.0
+#: Likewise to add a run of taps to y.
+ADDED = 200.0
 #: Share of the peak of pixels in lanes with few phases, with many (which leaves registers for few channels), and of
-#: channels in lanes.
-FEW_PHASES, MANY_PHASES, IN_CHANNELS = 0.92, 0.80, 0.93
+#: channels and of taps in lanes.
+FEW_PHASES, MANY_PHASES, IN_CHANNELS, IN_TAPS = 0.92, 0.80, 0.93, 0.85
 #: From so many phases of the last axis on pixels in lanes have many.
 MANY = 8
+#: What becomes of pixels in lanes with one vector of each phase.
+ALONE = 0.55
 #: Products that an element of x costs which is turned on its way into the panel.
 TURNED = 12.0
 #: What becomes of it where a row is one vector.
@@ -115,11 +120,15 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
         lanes_filled = _filled(run * runs, lanes) * _tapped(layout)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
+    if taps.able(problem, layout, isa):
+        yield Kind(_taps(problem, layout, lanes), lambda: taps.make(problem, layout, isa))
     if pixels.able(problem, layout, isa):
-        yield Kind(_pixels(problem, layout, lanes, terms), lambda: pixels.make(problem, layout, isa))
+        yield Kind(
+            _pixels(problem, layout, lanes, terms, pixels.budget(isa)), lambda: pixels.make(problem, layout, isa)
+        )
 
 
-def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float) -> float:
+def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float, budget: int) -> float:
     """The share of the peak with pixels in lanes."""
     last = layout.lines[-1]
     columns, beside = len(last.span()), len(moves(last)) - 1
@@ -129,10 +138,21 @@ def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float) -> float
         columns / (columns + beside) * _filled(columns * layout.lines[-2].of_strand, lanes) * terms / (terms + IN_PARTS)
     )
     share = FEW_PHASES if last.stride < MANY else MANY_PHASES
+    # One vector of a phase: each weight that is loaded meets one vector of x.
+    together = channels_of(problem).written * last.stride * layout.lines[-2].stride
+    share *= ALONE if len(layout.lines) > 2 and budget // 2 < together <= budget else 1.0
     heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY[problem.operation]
     turned = channels_of(problem).written * problem.taps
     turning = turned / (turned + TURNED) if layout.last else 1.0
     return share * turning * max(by_row, flat) * _inside(last) * (0.6 if heavy else 1.0)
+
+
+def _taps(problem: Problem, layout: Layout, lanes: int) -> float:
+    """The share of the peak with taps in lanes: what is beside y is in vain, and adding a run costs much."""
+    last, cells = layout.lines[-1], prod(line.read for line in layout.lines)
+    landing = problem.work.multiplications / max(1, cells * problem.taps * problem.cin * problem.cout * problem.groups)
+    run = min(lanes, last.kernel if last.dilation == 1 else 1)
+    return IN_TAPS * landing * taps.filled(problem, layout, lanes) * problem.cin / (problem.cin + ADDED / run)
 
 
 def _planes(problem: Problem, layout: Layout) -> float:

@@ -19,6 +19,7 @@ from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kinds import kind_of, problem_of
+from tconv.jit.taps import TapSchedule
 from tconv.problem import Problem
 
 if TYPE_CHECKING:
@@ -43,12 +44,14 @@ LANES = {
     "own": "channels, each with its own channel of {read}",
     "gradient": "channels of x: elements of y are broadcast, {by}",
     "own gradient": "channels of x, each with its own channel of y",
+    "taps": "(output channel, tap) pairs: elements of {read} are broadcast, and products added where taps land",
 }
 #: The loops over a chunk, and those within a tile, from the outermost inwards; what is not named is unrolled.
 _ROWS = {
     **dict.fromkeys(("pixels", "channels", "phases", "own"), ("phases and rows", "pixels")),
     **dict.fromkeys(("gradient", "own gradient"), ("tiles of y",)),
     "planes": ("phases of the outer axes", "rows", "pixels"),
+    "taps": ("parts of the taps", "cells"),
 }
 _WITHIN: dict[str, tuple[str, ...]] = {
     "pixels": ("rows of {read} and their taps", "input channels"),
@@ -57,6 +60,7 @@ _WITHIN: dict[str, tuple[str, ...]] = {
     "planes": (),
     "own": ("taps",),
     **dict.fromkeys(("gradient", "own gradient"), ("rows of x", "cells")),
+    "taps": ("input channels",),
 }
 
 
@@ -174,6 +178,8 @@ def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
     if isinstance(schedule, GradientSchedule):
         of = "output channel" if schedule.by_channel else "tap"
         return Tile(pixels, min(wide, schedule.written), 1, kernel.vectors, sums, registers, of)
+    if isinstance(schedule, TapSchedule):
+        return Tile(pixels, schedule.channels, 1, kernel.vectors, sums, registers)
     assert isinstance(schedule, ChannelSchedule)
     channels = min(wide, schedule.written)
     if schedule.in_lanes == "channels":
@@ -210,7 +216,8 @@ def _share(schedule: Schedule, isa: Isa) -> float | None:
     """The share of the peak that the model gives to schedules of this kind; None where it only ranks them."""
     if kind_of(schedule) in DEPTHWISE or schedule.layout.joined:
         return None
-    for kind in kinds(problem_of(schedule), schedule.layout, isa):
+    layout = schedule.spread if isinstance(schedule, TapSchedule) else schedule.layout
+    for kind in kinds(problem_of(schedule), layout, isa):
         if kind_of(kind.make()) == kind_of(schedule):
             return kind.share
     return None

@@ -17,6 +17,7 @@ TITLES = {
     "own": "channels in lanes, depthwise",
     "gradient": "channels of the coarse grid in lanes",
     "own gradient": "channels in lanes, depthwise",
+    "taps": "taps in lanes",
 }
 
 

@@ -9,6 +9,7 @@ from tconv.jit.channels import ChannelSchedule
 from tconv.jit.choose import Schedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.gradient import GradientSchedule
+from tconv.jit.taps import TapSchedule
 from tconv.problem import Problem
 
 #: The kinds by what runs along the lanes, and the fields of their schedules that are free.
@@ -20,6 +21,7 @@ FREE = {
     "own": ("vectors", "pixels", "box"),
     "gradient": ("vectors", "pixels", "rows", "box", "outputs", "together"),
     "own gradient": ("vectors", "pixels", "rows", "box", "together"),
+    "taps": ("vectors", "pixels", "channels", "box"),
 }
 
 
@@ -29,6 +31,8 @@ def kind_of(schedule: Schedule) -> str:
         return "planes"
     if isinstance(schedule, GradientSchedule):
         return "own gradient" if schedule.own else "gradient"
+    if isinstance(schedule, TapSchedule):
+        return "taps"
     if isinstance(schedule, ChannelSchedule):
         return "own" if schedule.own else schedule.in_lanes
     return "pixels"

@@ -29,6 +29,7 @@ from tconv.jit.kernels.pixels import SEGMENT, Pixels, Stage
 from tconv.jit.kernels.planes import HEAD as PLANES_HEAD
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.memory import OutOfBounds, Pointer
@@ -209,6 +210,27 @@ def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
     thread.to(Context.Y, tile[Tile.Y], to).write(thread.to(Context.BLOCK, at).read((count, size)), (count, size))
 
 
+def fill(kernel: Fill, thread: Thread, op: Words, tile: Words) -> None:
+    """The bias into the planes of y of a tile's channels."""
+    _, _, elements, biases = op[:4]
+    size, channels = BYTES[kernel.element], len(turns(tile[Tile.COUNT]))
+    bias = thread.to(Context.W, tile[Tile.BIAS], biases).read((channels, size))
+    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (elements, size)
+    thread.to(Context.Y, tile[Tile.Y]).write(np.repeat(bias[:, None], elements, 1), *planes)
+
+
+def scatter(kernel: Scatter, thread: Thread, op: Words, tile: Words) -> None:
+    """Runs of the block are added to y, one after the other."""
+    _, _, at, to, length, cells, y_cell, rows, block_row, y_row, block_channel = op[:11]
+    run = (length, BYTES[kernel.element])
+    for channel, cell, row in product(turns(tile[Tile.COUNT]), turns(cells), turns(rows)):
+        moved = channel * block_channel + cell * thread.sizes[Context.TARGET_PIXEL] + row * block_row
+        y = thread.to(
+            Context.Y, tile[Tile.Y], to, channel * thread.sizes[Context.Y_CHANNEL], cell * y_cell + row * y_row
+        )
+        y.write(y.read(run) + thread.to(Context.BLOCK, at, moved).read(run), run)
+
+
 # ---- copies
 
 
@@ -299,4 +321,6 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Turn: turn,
     Fresh: fresh,
     Cells: cells,
+    Fill: fill,
+    Scatter: scatter,
 }

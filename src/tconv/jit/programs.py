@@ -11,6 +11,8 @@ from tconv.jit.gradient import GradientSchedule
 from tconv.jit.gradient_tables import GradientTables
 from tconv.jit.pixels_tables import PixelTables
 from tconv.jit.program import Program
+from tconv.jit.taps import TapSchedule
+from tconv.jit.taps_tables import TapTables
 
 
 def program_of(schedule: Schedule, threads: int) -> Program:
@@ -19,6 +21,8 @@ def program_of(schedule: Schedule, threads: int) -> Program:
         return GradientTables(schedule, threads).write()
     if isinstance(schedule, ChannelSchedule):
         return ChannelTables(schedule, threads).write()
+    if isinstance(schedule, TapSchedule):
+        return TapTables(schedule, threads).write()
     if isinstance(schedule, PlaneSchedule):
         return PlaneTables(schedule, threads).write()
     return PixelTables(schedule, threads).write()

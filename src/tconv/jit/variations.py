@@ -13,6 +13,7 @@ from tconv.jit.isa import Isa
 from tconv.jit.kinds import free, kind_of
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.schedule import MOST_SCRATCH
+from tconv.jit.taps import TapSchedule
 
 #: Registers that a kernel needs beside its sums.
 BESIDE = 4
@@ -42,7 +43,9 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
         fits = s.rows <= MOST_ROWS and s.rows * s.pixels * s.vectors <= isa.registers
         fits = fits and s.outputs <= s.read and s.together <= len(s.tiles)
         return fits and s.panel + s.block + s.cells <= MOST_SCRATCH
-    if isinstance(s, ChannelSchedule):
+    if isinstance(s, TapSchedule):
+        fits = s.box == (1, spans[-1]) and s.channels <= s.written and s.vectors * s.pixels <= isa.registers
+    elif isinstance(s, ChannelSchedule):
         alone = kind_of(s) == "own" or s.layout.joined
         fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
         fits = fits and s.rows <= (1 if alone else MOST_ROWS)
@@ -69,6 +72,8 @@ def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
         yield from _of_gradient(schedule, budget)
     elif isinstance(schedule, ChannelSchedule):
         yield from _of_channels(schedule, budget)
+    elif isinstance(schedule, TapSchedule):
+        yield from _of_taps(schedule, budget)
     elif kind_of(schedule) == "planes":
         yield from ({"vectors": n} for n in (1, 2, 4))
         yield {"streaming": not getattr(schedule, "streaming", False)}
@@ -96,6 +101,11 @@ def _of_gradient(s: GradientSchedule, budget: int) -> Iterator[dict[str, Any]]:
         yield {"vectors": vectors, "pixels": pixels, "rows": max(1, min(MOST_ROWS, budget // (vectors * pixels)))}
     yield from ({"outputs": min(s.read, n)} for n in (2 * s.outputs, -(-s.outputs // 2)) if not s.own)
     yield from ({"together": min(len(s.tiles), n)} for n in (2 * s.together, -(-s.together // 2)))
+
+
+def _of_taps(s: TapSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    yield from ({"vectors": n, "pixels": min(budget // n, len(s.spans[-1]))} for n in (1, 2, 3, 4))
+    yield from ({"channels": min(s.written, n)} for n in (1, s.channels - 1, s.channels + 1, 2 * s.channels))
 
 
 def _of_pixels(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from tconv.jit.emit import Module, Vector
-from tconv.jit.kernels import cells, channels, comb, driver, fresh, moves, pixels, planes, rows, split, turn, weights
+from tconv.jit.kernels import (
+    cells,
+    channels,
+    comb,
+    driver,
+    fresh,
+    moves,
+    pixels,
+    planes,
+    rows,
+    scatter,
+    split,
+    turn,
+    weights,
+)
 from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
@@ -16,10 +30,13 @@ from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
 
-Kernel: TypeAlias = Pixels | Planes | Channels | Transpose | Runs | Stream | Rows | Comb | Split | Turn | Fresh | Cells
+Kernel: TypeAlias = (
+    Pixels | Planes | Channels | Transpose | Runs | Stream | Rows | Comb | Split | Turn | Fresh | Cells | Fill | Scatter
+)
 _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
@@ -33,6 +50,8 @@ _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Turn: turn.emit,
     Fresh: fresh.emit,
     Cells: cells.emit,
+    Fill: scatter.emit_fill,
+    Scatter: scatter.emit_scatter,
 }
 
 
