@@ -87,6 +87,13 @@ CASES = GRADIENT | CONV | {
                                      forced={"phases": {"box": (1, 3, 4), "part": 2}}, fresh=True),
     "phases, images in a chunk": Case(_up(3, 10, stride=10, padding=3), (3, 2), batch=6,
                                       forced={"phases": {"box": (4, 4)}}),
+    # lanes of taps
+    "few channels, small grid": Case(_up((3, 5), (5, 7), stride=(2, 3), padding=(1, 3), output_padding=(1, 0)), (9, 2),
+                                     batch=3, forced={"taps": {"vectors": 2, "pixels": 4, "channels": 1}}),
+    "few channels, long sums": Case(_up((2, 3), 3, stride=2, padding=1), (13, 7), forced={"taps": {"terms": 4}}),
+    "few channels, 3-D, dilation": Case(_up((2, 3, 4), (2, 3, 4), stride=2, padding=(1, 0, 2), dilation=(1, 2, 3)),
+                                        (6, 4), 2, forced={"taps": {"channels": 2}}),
+    "few channels, cropped": Case(_up((4, 6), (2, 5), stride=(1, 2), padding=((-1, 3), (6, -2))), (7, 3)),
     # depthwise
     "depthwise, 1-D": Case(_up(70, 4, stride=2, padding=1), (5, 5), 5, 2),
     "depthwise": Case(_up((7, 37), 4, stride=2, padding=1), (3, 3), 3, 2),
@@ -103,6 +110,9 @@ CASES = GRADIENT | CONV | {
                                        forced={"planes": {"streaming": True}}),
     "depthwise, many phases": Case(_up((3, 9), 9, stride=8, padding=3), (2, 2), 2),
     "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"own": {"box": (1, 2, 3)}}),
+    "depthwise, cells within": Case(_up((7, 37), 4, stride=2, padding=1), (21, 21), 21, 2),
+    "depthwise, cells within, rows cut": Case(_up((9, 30), (2, 3), stride=(1, 2), padding=((2, 0), (-1, 1))), (9, 9), 9,
+                                              forced={"own": {"box": (1, 4, 13)}}),
     "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),
     "depthwise, wide, 3-D": Case(_up((2, 3, 4), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (19, 19), 19),
     "one cell": Case(_up((1, 1), (4, 3)), (9, 5)),
@@ -121,7 +131,9 @@ EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
     "phases: parts of a tap", "phases: some taps",
     "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",
     "planes: rows cut", "planes: gaps",
-    "channels: in place, cut", "own: in place, cut",
+    "channels: in place, cut", "own: in place, cut", "own: cells at once",
+    "first: taps", "taps: several parts", "taps: several channels", "taps: channels left over", "taps: long sums",
+    "taps: runs in part", "taps: tap by tap",
     "channels: parts", "channels: in place", "channels: in place, parts", "channels: direct, part of a vector",
     "channels: columns cut", "channels: images together", "channels: several vectors", "channels: zeros around",
     "channels: fresh", "channels: fresh, parts", "channels: fresh, in place", "phases: fresh", "phases: fresh, parts",
@@ -137,7 +149,7 @@ def taken(s) -> set[str]:
     cut = [n < len(line.span()) for n, line in zip(s.box, lines, strict=True)]
     ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.box[0] > 1}
     ways |= {"strands": s.last.apart > 1, "strands that no tap reads": len(strands(s.last)) < s.last.apart}
-    of_kind = {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases}
+    of_kind = {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases, "taps": _of_taps}
     of_kind |= {"gradient": of_gradient, "own gradient": of_gradient}
     ways |= of_kind.get(kind, _of_channels)(s)
     found = {f"{kind}: {way}" for way, takes in ways.items() if takes}
@@ -174,6 +186,7 @@ def _of_channels(s) -> dict[str, bool]:
         "parts": parts,
         "in place": s.in_place,
         "joined": s.layout.joined,
+        "cells at once": s.at_once and bool(s.inner[0]) and bool(s.inner[1]),
         "in place, cut": s.in_place and any(len(s.segments(s.spans[-1], b)) > 1 for b in range(s.last.stride)),
         "in place, parts": s.in_place and parts,
         "direct, part of a vector": s.direct and any(last < s.lanes for _, _, last in s.variants),
@@ -197,6 +210,19 @@ def _of_phases(s) -> dict[str, bool]:
         "fresh, parts": s.fresh and s.part < s.read,
         "joined": s.layout.joined,
         "joined, several images": s.layout.joined and s.last.read > 1,
+    }
+
+
+def _of_taps(s) -> dict[str, bool]:
+    last = s.axes[-1]
+    ends = last.low > 0 or (last.read - 1) * last.stride - last.low + last.kernel > last.written
+    return {
+        "several parts": len(s.parts) > 1,
+        "several channels": s.channels > 1,
+        "channels left over": s.written % s.channels > 0,
+        "long sums": s.read > s.terms,
+        "runs in part": last.dilation == 1 and ends,
+        "tap by tap": last.dilation > 1,
     }
 
 

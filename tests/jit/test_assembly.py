@@ -9,7 +9,7 @@ from running import problem_of
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit import channels, choose, depthwise, isa, lines, pixels
+from tconv.jit import channels, choose, depthwise, isa, lines, pixels, taps
 from tconv.jit import compile as compiler
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pixels import Pixels
@@ -42,6 +42,9 @@ def schedules(target, dtype="float32"):
         made[f"channels, {last=}"] = channels.make(wide, layout, target, "channels")
         made[f"phases, {last=}"] = channels.make(long, lines.layout_of(long, last), target, "phases")
     made["own"] = channels.make(deep, lines.layout_of(deep, True), target, "channels", own=True)
+    made["taps"] = taps.make(wide, lines.layout_of(wide, False), target)
+    few = problem_of(up((64, 64), (2, 3), stride=(1, 2)), dtype, cin=24, cout=24, groups=24)
+    made["own, cells"] = channels.make(few, lines.layout_of(few, True), target, "channels", own=True)
     made["pixels"] = pixels.make(thin, lines.layout_of(thin, False), target)
     made["planes"] = depthwise.make(deep, lines.layout_of(deep, False), target)
     down = replace(thin, operation="conv")

@@ -37,7 +37,7 @@ def test_nothing_outside_the_arrays_is_touched(target, part):
     assert result.returncode == 0, f"{(problems or [done])[-1]}\n{done}\n{result.stderr}"
     assert len(problems) == COUNT
     kinds = json.loads(done)
-    every = {"conv_transpose": ("pixels", "channels", "phases", "planes", "own"),
+    every = {"conv_transpose": ("pixels", "channels", "phases", "planes", "own", "taps"),
              "conv": ("pixels", "channels", "planes", "own"),
              "weight_gradient": ("gradient", "own gradient")}  # fmt: skip
     assert kinds.keys() == {f"{operation}, {kind}" for operation in every for kind in every[operation]}

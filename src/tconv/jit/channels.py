@@ -19,12 +19,13 @@ from typing import Literal
 
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
+from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lines import Layout, channels_of, inside, phase_taps
+from tconv.jit.lines import Layout, Line, by_shift, channels_of, inside, phase_taps
 from tconv.jit.program import balanced, spans
 from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, STREAM_FROM, TERMS
 from tconv.jit.source import Source
@@ -60,6 +61,7 @@ class ChannelSchedule(Source):
     rows: int = 1  #: rows of a tile, along the axis before the last
     fresh: bool = False  #: weights are packed on the way: for one call, whose chunk is one
     own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
+    at_once: bool = False  #: likewise, and cells all of whose taps read x make all of their phases at a time
 
     @cached_property
     def origin(self) -> int:
@@ -180,8 +182,16 @@ class ChannelSchedule(Source):
             return [within] if within else []
         taps = phase_taps(line, self.origin)[b] if self.in_lanes == "channels" else ()
         ends = {end for _, shift in taps for end in (-(shift // line.apart), -((shift - line.read) // line.apart))}
+        if self.at_once:
+            ends |= {self.inner[-1].start, self.inner[-1].stop}
         cuts = [within.start, *sorted(end for end in ends if end in within[1:]), within.stop]
         return [range(*pair) for pair in pairwise(cuts)] if within else []
+
+    @cached_property
+    def inner(self) -> tuple[range, range]:
+        """The q of the last two axes all of whose taps, of every phase, read x."""
+        before, last = (_inner(line) for line in self.layout.lines[-2:])
+        return before, last
 
     def within(self, columns: range, b: int) -> range:
         """The q of a phase of the last axis within a range; of every phase where they are in lanes."""
@@ -207,8 +217,34 @@ class ChannelSchedule(Source):
             )
         # An op calls the kernel of the variant of its tile.
         kernels += [Fresh(element, self.lanes)] * (len(variants) if self.fresh else 0)
+        if self.at_once:
+            kernels.append(self.inner_kernel)
         copy = Turn(element, self.lanes, self.cell) if self.turned else Rows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, copy))
+
+    @cached_property
+    def inner_kernel(self) -> AtOnce:
+        """The kernel for cells within: one tile has all channels."""
+        before, last = self.layout.lines[-2:]
+        [(vectors, _, left)] = self.variants
+        starts = Channels(ELEMENTS[self.problem.dtype], self.lanes, 1, vectors, self.pixel, left).starts
+        sources = tuple(
+            tuple(
+                (shift, tuple((a, b, row * last.kernel + tap) for a, row in rows.items() for b, tap in columns.items()))
+                for shift, columns in by_shift(last).items()
+            )
+            for rows in by_shift(before).values()
+        )
+        steps = last.x_step, last.y_step, (before.stride, last.stride)
+        return AtOnce(ELEMENTS[self.problem.dtype], self.lanes, starts, *steps, sources)
+
+
+def _inner(line: Line) -> range:
+    """The q of an axis that every phase has, and all of whose taps read x."""
+    shifts_of_taps = [shift for taps in phase_taps(line) for _, shift in taps]
+    start = max([line.first(b) for b in range(line.stride)] + [-shift for shift in shifts_of_taps])
+    stop = min([line.end(b) for b in range(line.stride)] + [line.read - shift for shift in shifts_of_taps])
+    return range(start, max(start, stop))
 
 
 def whole_vectors(channels: int, lanes: int, most: int) -> list[int]:
@@ -250,10 +286,11 @@ def make(
     direct = layout.last and in_lanes == "channels"
     in_place = layout.joined or (direct and (inside(last) or (own and last.kernel * EDGES <= columns)))
     part = read
+    at_once = own and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
 
     def at(box: list[int], part: int) -> ChannelSchedule:
         sizes = (vectors, pixels, in_lanes, tuple(box), part, in_place)
-        return ChannelSchedule(problem, layout, lanes, *sizes, masks=isa.masks, rows=rows, own=own)
+        return ChannelSchedule(problem, layout, lanes, *sizes, isa.masks, rows=rows, own=own, at_once=at_once)
 
     taps = max(len(t) for t in phase_taps(last, origin)) * prod(
         max(len(t) for t in phase_taps(line)) for line in layout.lines[:-1]
@@ -279,6 +316,14 @@ def make(
         if box[axis] < whole:
             break
     return at(box, part)
+
+
+def _few_weights(layout: Layout, isa: Isa) -> bool:
+    """Whether the weights of a depthwise layer fit registers, beside the sums of all phases of a cell."""
+    earlier, (before, last) = layout.lines[:-2], layout.lines[-2:]
+    taps, sums = before.kernel * last.kernel, before.stride * last.stride
+    alone = all(line.kernel == line.stride == 1 for line in earlier) and before.apart == last.apart == 1
+    return alone and taps + sums + 2 <= isa.registers
 
 
 def best_tile(pixels: int, vectors: int, rows: int, isa: Isa) -> tuple[float, int, int, int]:

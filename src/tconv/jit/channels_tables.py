@@ -11,7 +11,7 @@ from tconv.jit.channels import ChannelSchedule
 from tconv.jit.channels_weights import ChannelWeights
 from tconv.jit.kernels.abi import Context, Header
 from tconv.jit.kernels.weights import Block
-from tconv.jit.lines import phase_taps
+from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.program import Row, balanced, dot, flat
 
 
@@ -61,6 +61,7 @@ class ChannelTables(ChannelWeights):
             Context.SOURCE_CHANNEL: s.source_channel,
             Context.SOURCE_TERM: s.source_channel,
             Context.Y_CHANNEL: s.layout.y_channel,
+            Context.Y_PHASE: s.outer[-1].y_step,
             Context.TARGET_PIXEL: self._target_pixel(),
         }
 
@@ -112,6 +113,8 @@ class ChannelTables(ChannelWeights):
     def _compute(self, box: tuple[range, ...], part: range) -> None:
         """The tiles of a chunk, for a part of the input channels."""
         s = self.s
+        if s.at_once:
+            self._at_once(box)
         inner_phases = range(s.last.stride if s.in_lanes == "channels" else 1)
         for a in product(*(range(line.stride) for line in s.outer)):
             images, *valid = (line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False))
@@ -120,7 +123,24 @@ class ChannelTables(ChannelWeights):
                 segments = s.segments(box[-1], b)
                 reads = [self._read(box, a, b, q) for q in rows] if segments else []
                 for columns in segments:
-                    self._phase(box, columns, part, reads)
+                    done = s.inner[0] if s.at_once and columns.start in s.inner[-1] else ()
+                    left = [read for read, q in zip(reads, rows, strict=True) if q[-1] not in done]
+                    self._phase(box, columns, part, left)
+
+    def _at_once(self, box: tuple[range, ...]) -> None:
+        """All phases of the cells within, row by row."""
+        s, (*earlier, before, last) = self.s, self.s.layout.lines
+        rows, columns = (
+            range(max(q.start, n.start), min(q.stop, n.stop)) for q, n in zip(box[-2:], s.inner, strict=True)
+        )
+        if not columns:
+            return
+        for q in product(*box[:-2], rows):
+            x = dot(q, [line.x_step for line in (*earlier, before)]) + columns.start * last.x_step
+            y = dot(q, [line.pixel_step for line in (*earlier, before)]) + columns.start * last.pixel_step
+            self.writer.op(
+                len(self.code.kernels) - 2, len(columns), y, *(x + n * before.x_step for n in by_shift(before))
+            )
 
     def _phase(self, box: tuple[range, ...], columns: range, part: range, rows: list[Read]) -> None:
         """The tiles of one phase: of single rows, or of several for one tap of the outer axes after the other.

@@ -16,6 +16,8 @@ import numpy as np
 
 from tconv.jit.emit import BYTES
 from tconv.jit.kernels.abi import Context, Tile
+from tconv.jit.kernels.at_once import HEAD as AT_ONCE_HEAD
+from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
@@ -175,6 +177,25 @@ def _channels_tap(kernel: Channels, x: Pointer, per_term: int, w: Array) -> Arra
     return shared
 
 
+def at_once(kernel: AtOnce, thread: Thread, op: Words, tile: Words) -> None:
+    """Cell after cell, vector after vector: sums[a, b] = bias + sum over rows of x and shifts of x * w."""
+    _, _, number, at, *rows = op[: AT_ONCE_HEAD + len(kernel.sources)]
+    size, w = BYTES[kernel.element], thread.to(Context.W)
+    for vector, start in enumerate(kernel.starts):
+        lanes = vector * kernel.lanes * size
+        bias = w.at(tile[Tile.BIAS] + lanes).read((kernel.lanes, size))
+        sums = np.tile(bias, (*kernel.phases, len(turns(number)), 1))
+        for row, source in zip(rows, kernel.sources, strict=True):
+            x = thread.to(Context.SOURCE, tile[Tile.X], row, start * size)
+            for shift, fed in source:
+                read = x.at(shift * kernel.x_pixel).read((number, kernel.x_pixel), (kernel.lanes, size))
+                for a, b, tap in fed:
+                    sums[a, b] += read * w.at(tile[Tile.W] + tap * tile[Tile.TAP] + lanes).read((kernel.lanes, size))
+        y = thread.to(Context.TARGET, tile[Tile.TARGET], at, start * size)
+        columns = (number, kernel.phases[1] * kernel.y_pixel), (kernel.phases[1], kernel.y_pixel), (kernel.lanes, size)
+        y.write(np.moveaxis(sums, 1, 2), (kernel.phases[0], thread.sizes[Context.Y_PHASE]), *columns)
+
+
 def transpose(kernel: Transpose, thread: Thread, op: Words, tile: Words) -> None:
     """Positions of lanes in the block become rows of y; squares are read whole and written as far as they count."""
     _, _, at, to, positions = op[:5]
@@ -312,6 +333,7 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Pixels: pixels,
     Planes: planes,
     Channels: channels,
+    AtOnce: at_once,
     Transpose: transpose,
     Runs: runs,
     Stream: stream,

@@ -44,6 +44,7 @@ class TapTables(Tables):
             Context.COPIED: s.read,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.source_channel,
+            Context.SOURCE_TERM: s.source_channel,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.TARGET_PIXEL: s.pitch * self.size,
         }

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from tconv.jit.emit import Module, Vector
 from tconv.jit.kernels import (
+    at_once,
     cells,
     channels,
     comb,
@@ -22,6 +23,7 @@ from tconv.jit.kernels import (
     turn,
     weights,
 )
+from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
@@ -35,12 +37,27 @@ from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
 
 Kernel: TypeAlias = (
-    Pixels | Planes | Channels | Transpose | Runs | Stream | Rows | Comb | Split | Turn | Fresh | Cells | Fill | Scatter
+    Pixels
+    | Planes
+    | Channels
+    | AtOnce
+    | Transpose
+    | Runs
+    | Stream
+    | Rows
+    | Comb
+    | Split
+    | Turn
+    | Fresh
+    | Cells
+    | Fill
+    | Scatter
 )
 _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
     Channels: channels.emit,
+    AtOnce: at_once.emit,
     Transpose: moves.emit_transpose,
     Runs: moves.emit_runs,
     Stream: moves.emit_stream,
