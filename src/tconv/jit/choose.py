@@ -111,13 +111,13 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     terms = read * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
-    share = IN_CHANNELS * _filled(written, lanes) * terms / (terms + stored)
+    share = IN_CHANNELS * _filled(written, lanes) * _inside(last) * terms / (terms + stored)
     yield Kind(share, lambda: channels.make(problem, layout, isa, "channels"))
     # A run of channels-last lanes holds all channels of a pixel. (Of `conv`, dilation is negative: it has one phase.)
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (written if layout.last else 1)
         runs = 1 if layout.last else max(1, lanes // run)
-        lanes_filled = _filled(run * runs, lanes) * _tapped(layout)
+        lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * _inside(last)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
     if taps.able(problem, layout, isa):
