@@ -90,7 +90,8 @@ CASES = GRADIENT | CONV | {
     # lanes of taps
     "few channels, small grid": Case(_up((3, 5), (5, 7), stride=(2, 3), padding=(1, 3), output_padding=(1, 0)), (9, 2),
                                      batch=3, forced={"taps": {"vectors": 2, "pixels": 4, "channels": 1}}),
-    "few channels, long sums": Case(_up((2, 3), 3, stride=2, padding=1), (13, 7), forced={"taps": {"terms": 4}}),
+    "few channels, long sums": Case(_up((2, 3), 3, stride=2, padding=1), (13, 7),
+                                    forced={"taps": {"terms": 4, "channels": 3}}),
     "few channels, 3-D, dilation": Case(_up((2, 3, 4), (2, 3, 4), stride=2, padding=(1, 0, 2), dilation=(1, 2, 3)),
                                         (6, 4), 2, forced={"taps": {"channels": 2}}),
     "few channels, cropped": Case(_up((4, 6), (2, 5), stride=(1, 2), padding=((-1, 3), (6, -2))), (7, 3)),
