@@ -127,7 +127,7 @@ def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
 def make(problem: Problem, layout: Layout, isa: Isa) -> TapSchedule:
     """Choose the sizes: as many channels in a tile as fill its vectors best."""
     lanes, cells = isa.lanes(problem.itemsize), prod(line.read for line in layout.lines[1:])
-    channels = min(_channels(problem, cells), key=lambda n: (vectors_of(problem, n, lanes), _few(problem, n, lanes), n))
+    channels = min(_channels(problem, cells), key=lambda n: (_few(problem, n, lanes), vectors_of(problem, n, lanes), n))
     budget = isa.registers - 4 - (not isa.fma)
     wanted, best = -(-channels * problem.taps // lanes), None
     for vectors in (3, 2, 1) if isa.registers >= 32 else (2, 1):
