@@ -15,6 +15,7 @@ from strategies import geometries
 from torch_pairs import LAYERS, ORDERS, close, grid, pair
 
 import tconv.torch
+from tconv.jit import launch
 from tconv.torch import functional, native
 
 FORMATS = [
@@ -258,3 +259,20 @@ def test_results_do_not_depend_on_threads():
     finally:
         torch.set_num_threads(before)
     assert results[0].equal(results[1])
+
+
+def test_threads_are_those_of_pytorch(monkeypatch):
+    """Its runtime starts them, whether weights are kept or serve one call."""
+    _, layer = pair(2, {"kernel_size": 3})
+    x, before, asked = torch.randn(8, 4, 64, 64), torch.get_num_threads(), []
+    monkeypatch.setattr(launch, "starting", lambda threads, brief, openmp: asked.append((threads, openmp)) or (0, 1, 0))
+    monkeypatch.setattr(launch, "setting", lambda: 2)
+    try:
+        torch.set_num_threads(2)
+        with torch.no_grad():
+            for _ in range(3):
+                layer(x)
+    finally:
+        torch.set_num_threads(before)
+    assert (2, True) in asked
+    assert all(openmp for _, openmp in asked)

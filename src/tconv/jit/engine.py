@@ -44,6 +44,7 @@ class Engine:
     address: int  #: of the program
     scratch: int  #: bytes that all threads need together
     brief: bool = False  #: too little to wake threads for
+    openmp: bool = False  #: threads are those of PyTorch, for calls between its operations
 
     @property
     def spreads(self) -> bool:
@@ -60,7 +61,7 @@ class Engine:
         first, count = self.program.blocks
         blocks = self.address + 8 * first
         threads = launch.useful(self.program.packed / PACKING, count) if self.threads > 1 else 1
-        return launch.pack(self.machine, self.address, blocks, count, w, bias, packed, threads)
+        return launch.pack(self.machine, self.address, blocks, count, w, bias, packed, threads, openmp=self.openmp)
 
     def once(self, x: int, w: Array, bias: Array | None, y: int) -> bool:
         """Compute y from x with contiguous weights that serve this call; returns whether all of them are finite."""
@@ -87,7 +88,8 @@ class Engine:
         if self.threads == 1:
             self.machine.run(0, self.address, x, packed, y, scratch, 1, 0)
         else:
-            launch.run(self.machine, self.address, x, packed, y, scratch, self.threads, brief=self.brief)
+            program, threads = self.address, self.threads
+            launch.run(self.machine, program, x, packed, y, scratch, threads, brief=self.brief, openmp=self.openmp)
 
 
 def limit(problem: Problem) -> str:
@@ -118,24 +120,26 @@ def window(problem: Problem) -> int:
     return prod(spans[:-1]) * (spans[-1] + sum(map(abs, axes[-1].padding)))
 
 
-def ready(problem: Problem, channels_last: bool, *, once: bool = False, most: int = launch.MOST_THREADS) -> Engine:
+def ready(
+    problem: Problem, channels_last: bool, *, once: bool = False, most: int = launch.MOST_THREADS, openmp: bool = False
+) -> Engine:
     """The engine of a problem for the processor and the number of threads in use, or at most so many.
 
-    `once`: for `Engine.once`, rather than for `run`.
+    `once`: for `Engine.once`, rather than for `run`. `openmp`: its threads are those of PyTorch.
     """
     try:
-        return _ready(problem, channels_last, isa.current(), min(launch.setting(), most), once)
+        return _ready(problem, channels_last, isa.current(), min(launch.setting(), most), once, openmp)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
 
 @lru_cache(maxsize=512)
-def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool) -> Engine:
+def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool) -> Engine:
     chosen = choose(problem, channels_last, target)
     fresh = fresh_of(chosen) if once else chosen
     if once and fresh is chosen:
-        return _ready(problem, channels_last, target, threads, False)
-    made = build(fresh, problem, target, threads)
+        return _ready(problem, channels_last, target, threads, False, openmp)
+    made = build(fresh, problem, target, threads, openmp)
     if debug.wants("plan"):
         from tconv.jit.describe import announce
 
@@ -143,13 +147,13 @@ def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, onc
     return made
 
 
-def build(schedule: Schedule, problem: Problem, target: Isa, threads: int) -> Engine:
+def build(schedule: Schedule, problem: Problem, target: Isa, threads: int, openmp: bool = False) -> Engine:
     """The engine that runs a schedule of a problem on at most so many threads."""
     program = program_of(schedule, threads)
     threads = threads_for(problem, target, threads, program.runs)
     machine = compiler.machine(program.code, target)
     brief = expected_seconds(problem, target, 1) < launch.BRIEF
-    return Engine(schedule, program, machine, threads, program.address, program.scratch * threads, brief)
+    return Engine(schedule, program, machine, threads, program.address, program.scratch * threads, brief, openmp)
 
 
 def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int:

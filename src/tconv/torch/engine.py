@@ -229,7 +229,9 @@ def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, En
     why, most = engine.limit(problem), threads()
     if why:
         return None, None, f"the engine {why}"
-    return engine.ready(problem, last, most=most), engine.ready(problem, last, once=True, most=most), ""
+    # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
+    kept, once = (engine.ready(problem, last, once=once, most=most, openmp=True) for once in (False, True))
+    return kept, once, ""
 
 
 #: Orders of packing by number: they are long, and slow to compare.
