@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
+from tconv.jit.channels import best_tile
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
@@ -128,18 +129,10 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> TapSchedule:
     """Choose the sizes: as many channels in a tile as fill its vectors best."""
     lanes, cells = isa.lanes(problem.itemsize), prod(line.read for line in layout.lines[1:])
     channels = min(_channels(problem, cells), key=lambda n: (_few(problem, n, lanes), vectors_of(problem, n, lanes), n))
-    budget = isa.registers - 4 - (not isa.fma)
-    wanted, best = -(-channels * problem.taps // lanes), None
-    for vectors in (3, 2, 1) if isa.registers >= 32 else (2, 1):
-        sums = (budget + (1 if vectors == 3 and isa.broadcast else 0)) // vectors
-        pixels = balanced(cells, min(cells, sums))
-        cycles = sum(max(p * v, 8) / 2 + 0.3 * (p + v) for p in pixels for v in balanced(wanted, vectors))
-        if best is None or cycles < best[0]:
-            best = (cycles, vectors, max(pixels))
-    assert best is not None
+    _, vectors, pixels, _ = best_tile(cells, -(-channels * problem.taps // lanes), 1, isa)
     size, batch = problem.itemsize, layout.lines[0]
     flat = replace(layout, lines=(batch, Line(cells, cells, 1, 1, 1, 0, size, size)))
-    return TapSchedule(problem, flat, layout, lanes, best[1], best[2], channels, (1, cells))
+    return TapSchedule(problem, flat, layout, lanes, vectors, pixels, channels, (1, cells))
 
 
 def _channels(problem: Problem, cells: int) -> list[int]:
