@@ -50,7 +50,7 @@ def test_the_pages_are_guarded(target, name):
     """One element further is enough."""
     result = child(target, 0, "trip", name)
     assert result.returncode == -signal.SIGSEGV, result.stderr
-    assert "Segmentation fault" in result.stderr
+    assert "Fatal Python error" in result.stderr  # a second thread may end the process before the rest is printed
 
 
 @pytest.mark.parametrize("target", BEST)
