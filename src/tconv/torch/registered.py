@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tconv.torch import engine, formats, kept, native
+from tconv.torch import engine, formats, gradients, kept, native
 from tconv.torch.engine import Window
 from tconv.torch.plain import plain
 
@@ -45,6 +45,8 @@ def _conv(y: Tensor, w: Tensor, *window: Any) -> Tensor:
 def _weight_gradient(x: Tensor, y: Tensor, *window: Any) -> Tensor:
     given = _window(window)
     w = x.new_empty((1,)).expand(x.shape[1], y.shape[1] // given.groups, *given.size)
+    if gradients.served(x, y) and engine.serves_weights(x, y, w, given):
+        return engine.weights(x, y, w, given)
     return native.weight_gradient(x, y, w, *engine.by_extra(given, x.shape[2:], y.shape[2:])).contiguous()
 
 
