@@ -27,6 +27,7 @@ class Upsampled(Dataset):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # by JAX, if another test has loaded it
 def test_workers_of_a_data_loader():
     theirs, ours = pair(2, ARGUMENTS)
     with torch.no_grad():
