@@ -4,6 +4,7 @@ from itertools import product
 
 import pytest
 import torch
+from torch import library
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 from torch_pairs import ORDERS
@@ -38,7 +39,7 @@ def test_opcheck(name, last, dtype):
     if last:
         x, w, y = (t.detach().to(memory_format=ORDERS[4]).requires_grad_() for t in (x, w, y))
     given, window = calls(x, w, bias, y)[name]
-    torch.library.opcheck(getattr(ops, name).default, (*given, *window))
+    library.opcheck(getattr(ops, name).default, (*given, *window))
 
 
 @pytest.mark.parametrize("name", ["conv_transpose", "conv", "weight_gradient"])

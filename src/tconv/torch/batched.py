@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from tconv.torch.registered import ops as _ops
 
@@ -61,4 +60,4 @@ def _weight_gradient(info: Any, dims: Any, x: Tensor, y: Tensor, *window: Any) -
 for _name, _rule in (
     ("conv_transpose", _conv_transpose), ("conv", _conv), ("weight_gradient", _weight_gradient),
 ):  # fmt: skip
-    torch.library.register_vmap(f"tconv::{_name}", _rule)
+    library.register_vmap(f"tconv::{_name}", _rule)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from tconv.torch import engine, formats, gradients, kept, native
 from tconv.torch.engine import Window
@@ -22,7 +22,7 @@ _SCHEMAS = {
     "weight_gradient": f"(Tensor x, Tensor y, {_ARGUMENTS}) -> Tensor",
 }
 for _name, _schema in _SCHEMAS.items():
-    torch.library.define(f"tconv::{_name}", _schema, tags=(torch.Tag.pt2_compliant_tag,))
+    library.define(f"tconv::{_name}", _schema, tags=(torch.Tag.pt2_compliant_tag,))
 
 ops = torch.ops.tconv
 Ints = Sequence[int]
@@ -31,17 +31,17 @@ Ints = Sequence[int]
 # ---- what they compute
 
 
-@torch.library.impl("tconv::conv_transpose", "CompositeExplicitAutograd")
+@library.impl("tconv::conv_transpose", "CompositeExplicitAutograd")
 def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> Tensor:
     return _computed("conv_transpose", x, w, bias, _window(window))
 
 
-@torch.library.impl("tconv::conv", "CompositeExplicitAutograd")
+@library.impl("tconv::conv", "CompositeExplicitAutograd")
 def _conv(y: Tensor, w: Tensor, *window: Any) -> Tensor:
     return _computed("conv", y, w, None, _window(window))
 
 
-@torch.library.impl("tconv::weight_gradient", "CompositeExplicitAutograd")
+@library.impl("tconv::weight_gradient", "CompositeExplicitAutograd")
 def _weight_gradient(x: Tensor, y: Tensor, *window: Any) -> Tensor:
     given = _window(window)
     w = x.new_empty((1,)).expand(x.shape[1], y.shape[1] // given.groups, *given.size)
@@ -90,7 +90,7 @@ def _empty(x: Tensor, w: Tensor, channels: int, size: Ints) -> Tensor:
 for _name, _like in (
     ("conv_transpose", _like_conv_transpose), ("conv", _like_conv), ("weight_gradient", _like_weights),
 ):  # fmt: skip
-    torch.library.register_fake(f"tconv::{_name}", _like)
+    library.register_fake(f"tconv::{_name}", _like)
 
 
 # ---- derivatives
@@ -130,4 +130,4 @@ def _back_weights(ctx: Any, dw: Tensor) -> Any:
 for _name, _back in (
     ("conv_transpose", _back_conv_transpose), ("conv", _back_conv), ("weight_gradient", _back_weights),
 ):  # fmt: skip
-    torch.library.register_autograd(f"tconv::{_name}", _back, setup_context=_remember)
+    library.register_autograd(f"tconv::{_name}", _back, setup_context=_remember)
