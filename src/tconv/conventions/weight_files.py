@@ -127,6 +127,7 @@ def _read_safetensors(path: Path) -> Contents:
     except safetensors.SafetensorError as error:
         reason = str(error).removeprefix("Error while deserializing: ")
         checks.wrong(f"{path.name} must be a whole .safetensors file; {reason}")
+    found.sort(key=lambda pair: pair[0])  # they come in an order that differs from one process to the next
     arrays = {name: _from_bytes(path.name, name, entry) for name, entry in found}
     with safetensors.safe_open(str(path), "np") as opened:
         return Contents(arrays, dict(opened.metadata() or {}))
