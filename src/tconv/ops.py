@@ -15,6 +15,7 @@ import numpy as np
 
 from tconv import arguments, arrays, checks, methods
 from tconv.arguments import Layout, Window
+from tconv.jit import repeated
 from tconv.methods import METHODS, Operation
 from tconv.plan import Plan, check_words, make_plan
 from tconv.problem import Array
@@ -84,6 +85,8 @@ def conv_transpose(
     array([[1. , 1. , 2.5, 2. , 4. , 3. , 1.5]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
+    if out is None and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method)) is not None:
+        return made
     if not (type(x) is np.ndarray and type(w) is np.ndarray):
         # The result is an array of the library that x and w are of.
         foreign: Any
@@ -145,6 +148,8 @@ def conv(
     array([[4.5, 9.5]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
+    if out is None and (made := repeated.call("conv", y, w, bias, window, layout, method)) is not None:
+        return made
     return _compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
 
 
@@ -224,6 +229,8 @@ def _compute(
             arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias})
     result = _new(plan, dtype) if out is None else out
     run(plan, first, second, bias, result)
+    if plan.method == "jit" and operation != "weight_gradient":
+        repeated.remember(plan, first, second, window, layout, method)
     return result
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from tconv import arguments, arrays, checks, ops, resolve
 from tconv.arguments import Layout
+from tconv.jit.address import address
 from tconv.plan import Plan, check_words, make_plan
 from tconv.problem import Array
 from tconv.resolve import Ints, PaddingLike
@@ -33,7 +34,7 @@ class _Ready:
 
         self.plan, self.engine, self.packed, self.threads = plan, engine, packed, threads
         self.shape, self.dtype = plan.result_shape, np.dtype(plan.dtype)
-        self.address = 0 if packed is None else packed.ctypes.data
+        self.address = 0 if packed is None else address(packed)
         self.setting = launch.setting
         if engine is not None:
             self.run = engine.run
@@ -119,7 +120,7 @@ class ConvTranspose:
         if ready is None or not ready.usable(x) or not (out is None or ready.writable(out, x)):
             return self._call(x, out)
         y = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(x.ctypes.data, ready.address, y.ctypes.data)
+        ready.run(address(x), ready.address, address(y))
         return y
 
     def plan(self, x_shape: Any) -> Plan:
@@ -170,7 +171,7 @@ class ConvTranspose:
             return result
         x = np.ascontiguousarray(x, self.dtype)
         y = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(x.ctypes.data, ready.address, y.ctypes.data)
+        ready.run(address(x), ready.address, address(y))
         return y
 
     def _prepare(self, plan: Plan) -> _Ready:

@@ -137,7 +137,7 @@ class Drawn:
 
     def call(self, end: str, trip: str = "") -> None:
         """By the public function; `trip` names an array to be moved by one element, out of its place."""
-        engine._local.scratch_size, engine._local.packed = 0, np.empty(0, np.uint8)
+        engine._local.packed, engine._local.scratch = engine._Workspace(), engine._Workspace()
         given = self.place(end)
         if trip:
             moved = given[trip]

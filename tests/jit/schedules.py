@@ -111,7 +111,7 @@ CASES = GRADIENT | CONV | {
                                        forced={"planes": {"streaming": True}}),
     "depthwise, many phases": Case(_up((3, 9), 9, stride=8, padding=3), (2, 2), 2),
     "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"own": {"box": (1, 2, 3)}}),
-    "depthwise, cells within": Case(_up((7, 37), 4, stride=2, padding=1), (21, 21), 21, 2),
+    "depthwise, cells within": Case(_up((3, 11), 4, stride=2, padding=1), (21, 21), 21, 2),
     "depthwise, cells within, rows cut": Case(_up((9, 30), (2, 3), stride=(1, 2), padding=((2, 0), (-1, 1))), (9, 9), 9,
                                               forced={"own": {"box": (1, 4, 13)}}),
     "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),

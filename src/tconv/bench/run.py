@@ -16,8 +16,10 @@ from tconv.bench.record import Record
 from tconv.bench.rounds import Effort
 from tconv.problem import Operation
 
-#: Seconds before a turn where there is more than one thread: OpenMP's threads wait busily for a while after their work.
-PAUSE = 0.005
+#: Seconds before a turn where there is more than one thread. Threads wait busily for a while after their work, on the
+#: cores of whoever comes next: those of GNU's OpenMP for 8 ms, those of NumPy's OpenBLAS for more than 50 and less than
+#: 100, which made the next one 1.6 times as slow.
+PAUSE = 0.1
 
 Progress = Callable[[int, int, str], None]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tconv import checks
 from tconv.jit import compile as compiler
 from tconv.jit import debug, isa, launch
+from tconv.jit.address import address
 from tconv.jit.choose import Schedule, choose
 from tconv.jit.fresh import fresh_of
 from tconv.jit.gradient import GradientSchedule
@@ -54,7 +55,7 @@ class Engine:
 
     def pack(self, w: Array, bias: Array | None, packed: NDArray[np.uint8]) -> bool:
         """Bring contiguous weights into the order of the kernels; returns whether all of them are finite."""
-        return self.pack_at(w.ctypes.data, 0 if bias is None else bias.ctypes.data, packed.ctypes.data)
+        return self.pack_at(address(w), 0 if bias is None else address(bias), address(packed))
 
     def pack_at(self, w: int, bias: int, packed: int) -> bool:
         """The same, given addresses; that of no bias is 0."""
@@ -65,18 +66,18 @@ class Engine:
 
     def once(self, x: int, w: Array, bias: Array | None, y: int) -> bool:
         """Compute y from x with contiguous weights that serve this call; returns whether all of them are finite."""
-        return self.once_at(x, w.ctypes.data, 0 if bias is None else bias.ctypes.data, y)
+        return self.once_at(x, address(w), 0 if bias is None else address(bias), y)
 
     def once_at(self, x: int, w: int, bias: int, y: int) -> bool:
         """The same, given addresses; that of no bias is 0."""
         if not self.program.fresh:
-            packed = packed_workspace(self.program.packed).ctypes.data
+            packed = _local.packed.of(self.program.packed)
             if finite := self.pack_at(w, bias, packed):
                 self.run(x, packed, y)
             return finite
         given = np.zeros(len(Given), np.int64)
         given[Given.WEIGHTS], given[Given.BIAS] = w, bias
-        self.run(x, given.ctypes.data, y)
+        self.run(x, address(given), y)
         return not given[Given.SPOILED]
 
     def run(self, x: int, packed: int, y: int) -> None:
@@ -84,7 +85,7 @@ class Engine:
 
         Of a weight gradient these are the fine grid, the coarse one (`packed`), and the weights.
         """
-        scratch = scratch_address(self.scratch)
+        scratch = _local.scratch.of(self.scratch)
         if self.threads == 1:
             self.machine.run(0, self.address, x, packed, y, scratch, 1, 0)
         else:
@@ -193,31 +194,30 @@ def expected_seconds(problem: Problem, target: Isa, threads: int) -> float:
     return problem.work.multiplications / rate + moved / (2 * PACKING) + CALL
 
 
-class _Workspaces(threading.local):
-    """Memory of one thread that is kept from call to call; its contents are anything."""
+class _Workspace:
+    """Memory that is kept from call to call; its contents are anything."""
 
-    packed = np.empty(0, np.uint8)
-    scratch = np.empty(0, np.uint8)
-    scratch_address = 0
-    scratch_size = 0
+    __slots__ = ("address", "memory", "size")
+
+    def __init__(self) -> None:
+        self.memory, self.address, self.size = np.empty(0, np.uint8), 0, 0
+
+    def of(self, size: int) -> int:
+        """Where there is room for so many bytes."""
+        if self.size < size:
+            self.memory = aligned(size)
+            self.address, self.size = address(self.memory), size
+        return self.address
+
+
+class _Workspaces(threading.local):
+    """Those of one thread: for weights that are packed for one call, and for what kernels put down meanwhile."""
+
+    def __init__(self) -> None:
+        self.packed, self.scratch = _Workspace(), _Workspace()
 
 
 _local = _Workspaces()
-
-
-def scratch_address(size: int) -> int:
-    """Where this thread has so many bytes of scratch."""
-    if _local.scratch_size < size:
-        _local.scratch = aligned(size)
-        _local.scratch_address, _local.scratch_size = _local.scratch.ctypes.data, size
-    return _local.scratch_address
-
-
-def packed_workspace(size: int) -> NDArray[np.uint8]:
-    """Room of this thread for weights that are packed for one call."""
-    if _local.packed.size < size:
-        _local.packed = aligned(size)
-    return _local.packed
 
 
 #: Elements from which a result is worth aligning: it takes a microsecond.
@@ -227,7 +227,7 @@ ALIGN_FROM = 16384
 def aligned(size: int) -> NDArray[np.uint8]:
     """New memory, aligned to a cache line: vectors stored across two lines take twice as long."""
     memory = np.empty(size + LINE, np.uint8)
-    start = -memory.ctypes.data % LINE
+    start = -address(memory) % LINE
     return memory[start : start + size]
 
 

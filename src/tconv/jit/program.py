@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tconv.jit.address import address
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Piece, Tile
 from tconv.jit.kernels.weights import Block
@@ -33,7 +34,7 @@ class Program:
     @property
     def address(self) -> int:
         """Where the words lie."""
-        return int(self.words.ctypes.data)
+        return address(self.words)
 
     @property
     def fresh(self) -> bool:

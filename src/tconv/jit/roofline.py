@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tconv.jit import compile as compiler
+from tconv.jit.address import address
 from tconv.jit.emit import BYTES, Module, Vector
 from tconv.jit.isa import Isa
 
@@ -56,7 +57,7 @@ def peak(isa: Isa, dtype: str = "float32") -> float:
     element = {"float32": "float", "float64": "double"}[dtype]
     loop, cells = _peak_loop(isa, element), np.full(CHAINS * 64, 0.5, dtype)
     start = perf_counter()
-    loop(cells.ctypes.data, TURNS)
+    loop(address(cells), TURNS)
     lanes = isa.lanes(cells.itemsize)
     return 2 * lanes * CHAINS * UNROLLED * TURNS / (perf_counter() - start)
 
@@ -66,7 +67,7 @@ def bandwidth(isa: Isa, size: int = 64 << 20) -> float:
     loop = _copy_loop(isa)
     source, target = _copied(size)
     start = perf_counter()
-    loop(source.ctypes.data, target.ctypes.data, size // 4 // (8 * isa.lanes(4)) * 8 * isa.lanes(4))
+    loop(address(source), address(target), size // 4 // (8 * isa.lanes(4)) * 8 * isa.lanes(4))
     return 2 * size / (perf_counter() - start)
 
 

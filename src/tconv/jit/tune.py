@@ -15,6 +15,7 @@ from tconv.arguments import Layout
 from tconv.bench.rounds import shuffled, timed
 from tconv.jit import cache, choices, engine, launch, roofline
 from tconv.jit import isa as isas
+from tconv.jit.address import address
 from tconv.jit.choose import Schedule, by_model, offered
 from tconv.jit.engine import Engine
 from tconv.jit.isa import Isa
@@ -227,7 +228,7 @@ class _Tuning:
         if key not in self.packed:
             self.packed[key] = engine.aligned(made.program.packed)
             made.pack(self.w, None, self.packed[key])
-        made.run(self.x.ctypes.data, self.packed[key].ctypes.data, self.y.ctypes.data)
+        made.run(address(self.x), address(self.packed[key]), address(self.y))
 
     def chosen(self, model: Schedule, times: dict[Schedule, float]) -> Tuned:
         """The verdict, remembered."""

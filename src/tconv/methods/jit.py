@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from tconv.jit.address import address
 from tconv.methods.base import Cost, Method, add_bias, is_finite
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Array, Problem
@@ -60,7 +61,7 @@ class Jit(Method):
         target = written if channels_last or first else np.empty(written.shape, written.dtype)
         # Names for the copies, which must live until the kernels are done.
         read, weights = _in_layout(read, channels_last), np.ascontiguousarray(w)
-        if not ready.once(read.ctypes.data, weights, bias, target.ctypes.data):
+        if not ready.once(address(read), weights, bias, address(target)):
             # Kernels multiply the zeros around x by a NaN or an Inf.
             run_tap_by_tap(problem, x, w, y)
             if bias is not None:
@@ -85,7 +86,7 @@ def weight_gradient(problem: Problem, x: Array, w: Array, y: Array, most: int | 
         run_tap_by_tap(problem, x, w, y)
         return
     target = w if w.flags.c_contiguous else np.empty(w.shape, w.dtype)
-    ready.run(y_there.ctypes.data, x_there.ctypes.data, target.ctypes.data)
+    ready.run(address(y_there), address(x_there), address(target))
     if ready.spreads and not by_x and not is_finite(target) and not is_finite(x_there):
         run_tap_by_tap(problem, x, w, y)
     elif target is not w:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from tconv.jit import engine
+from tconv.jit.address import address
 from tconv.jit.engine import Engine
 from tconv.problem import Array
 
@@ -50,9 +51,9 @@ class Kept(dict[int, Pack]):
         known = self.get(order)
         if known is not None and known.fingerprint == fingerprint:
             memory = engine.aligned(ready.program.packed)
-            if not ready.pack_at(w, bias, memory.ctypes.data):
+            if not ready.pack_at(w, bias, address(memory)):
                 return None
-            pack = self[order] = Pack(fingerprint, memory, memory.ctypes.data)
+            pack = self[order] = Pack(fingerprint, memory, address(memory))
             return pack
         if known is None and len(self) >= MOST:
             self.clear()
