@@ -107,7 +107,7 @@ CASES = GRADIENT | CONV | {
                                    forced={"planes": {"box": (1, 1, 21)}}),
     "depthwise, rows cut": Case(_up((9, 20), 4, stride=(2, 1), padding=1), (2, 2), 2,
                                 forced={"planes": {"box": (1, 2, 21)}}),
-    "depthwise, past the caches": Case(_up((5, 80), 4, stride=2, padding=1), (2, 2), 2,
+    "depthwise, past the caches": Case(_up((5, 88), 4, stride=2, padding=1), (2, 2), 2,
                                        forced={"planes": {"streaming": True}}),
     "depthwise, many phases": Case(_up((3, 9), 9, stride=8, padding=3), (2, 2), 2),
     "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"own": {"box": (1, 2, 3)}}),

@@ -11,6 +11,7 @@ from running import arrays, compute, in_layout, is_gradient, out_of_layout, prob
 import tconv
 from tconv.bench.layers import public
 from tconv.jit import choose, engine, fresh, isa, launch
+from tconv.jit.schedule import TERMS
 from tconv.methods import METHODS
 from tconv.problem import OPERATIONS
 
@@ -43,6 +44,14 @@ def reduced(layer):
     while layer.flops > 2e8 and max(layer.spatial) > 4:
         layer = replace(layer, spatial=tuple(max(3, (n + 1) // 2) for n in layer.spatial))
     return layer
+
+
+@needs_kernels
+def test_large_results_of_depthwise_layers_go_past_the_caches():
+    for name, past in (("centernet.dw", True), ("fcn.bilinear.dw", False)):
+        given = problem(public()[name], "conv_transpose")
+        schedule = choose.by_model(given, False, isa.current())
+        assert (schedule.streaming, schedule.terms) == (past, TERMS)
 
 
 @needs_kernels

@@ -12,7 +12,7 @@ from running import BEST, ISAS
 
 HERE = Path(__file__).parent
 #: Random problems for each set of instructions, split over processes so that they can be tested side by side.
-PARTS, COUNT = 2, 45
+PARTS, COUNT = 2, 60
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are protected by Linux's calls here")
 

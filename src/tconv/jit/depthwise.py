@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -23,7 +23,7 @@ from tconv.problem import Problem
 class PlaneSchedule(PixelSchedule):
     """Sizes of tiles and chunks; `flat` is True, because every row that could be read is in the panel."""
 
-    streaming: bool = False  #: results go past the caches
+    streaming: bool = field(default=False, kw_only=True)  #: results go past the caches
 
     @cached_property
     def through_block(self) -> bool:
@@ -96,7 +96,7 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
 
     def at(box: list[int]) -> PlaneSchedule:
         streaming = result > STREAM_FROM
-        return PlaneSchedule(problem, layout, lanes, 1, vectors, rows, tuple(box), True, streaming)
+        return PlaneSchedule(problem, layout, lanes, 1, vectors, rows, tuple(box), True, streaming=streaming)
 
     if box[-1] == columns:
         span = len(lines[-2].span())

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 
 from tconv import checks
 from tconv.jit import compile as compiler
-from tconv.jit import debug, isa, launch
+from tconv.jit import debug, fresh, isa, launch
 from tconv.jit.address import address
 from tconv.jit.choose import Schedule, choose
-from tconv.jit.fresh import fresh_of
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.abi import Given
@@ -137,10 +136,10 @@ def ready(
 @lru_cache(maxsize=512)
 def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool) -> Engine:
     chosen = choose(problem, channels_last, target)
-    fresh = fresh_of(chosen) if once else chosen
-    if once and fresh is chosen:
+    schedule = fresh.fresh_of(chosen) if once else chosen
+    if once and schedule is chosen:
         return _ready(problem, channels_last, target, threads, False, openmp)
-    made = build(fresh, problem, target, threads, openmp)
+    made = build(schedule, problem, target, threads, openmp)
     if debug.wants("plan"):
         from tconv.jit.describe import announce
 
@@ -178,6 +177,8 @@ def forget() -> None:
 EFFICIENCY, CLOCK = 0.75, 4e9
 #: Bytes a second at which weights are packed and results written.
 PACKING = 4e9
+#: Bytes a second of large weights that are packed on the way (`fresh.py`): with 33 MB a call takes 1.5 to 2 ms longer.
+ON_THE_WAY = 16e9
 #: Seconds of a call beyond its arithmetic.
 CALL = 8e-6
 
@@ -192,6 +193,14 @@ def expected_seconds(problem: Problem, target: Isa, threads: int) -> float:
         channels = problem.groups if depthwise else problem.cin
         rate *= channels / (-(-channels // lanes) * lanes)
     return problem.work.multiplications / rate + moved / (2 * PACKING) + CALL
+
+
+def packing_seconds(problem: Problem) -> float:
+    """What a call is expected to take longer because its weights come, or a gradient by them goes, in another order."""
+    size = prod(problem.w_shape) * problem.itemsize
+    if problem.operation == "weight_gradient":
+        return size / (4 * PACKING)  # only written, a run of elements at a time
+    return size / (ON_THE_WAY if problem.groups == 1 and size >= fresh.LARGE else PACKING)
 
 
 class _Workspace:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 
@@ -39,7 +39,7 @@ class PixelSchedule(Chunked):
     rows: int  #: phases of the axis before the last in a tile: 1, or all of them
     box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     flat: bool  #: tiles may span rows
-    terms: int = TERMS  #: of a sum, at most
+    terms: int = field(default=TERMS, kw_only=True)  #: of a sum, at most
 
     @cached_property
     def before(self) -> int:

@@ -12,8 +12,9 @@ from tconv.problem import Problem
 #: The types of LLVM that dtypes are computed in.
 ELEMENTS = {"float32": "float", "float64": "double"}
 #: Results of depthwise layers larger than this are written past the caches. Measured on AMD Zen 5, 1 MB of second-level
-#: cache: writing through them takes twice as long, from 4 MB on at the latest.
-STREAM_FROM = 4 << 20
+#: and 32 MB of third-level cache shared with others: 4.5 and 8 MB take 0.7 to 0.9 of the time through the caches, 12 MB
+#: and more 1.7 to 2 times as long.
+STREAM_FROM = 10 << 20
 
 #: Bytes of scratch a thread at most: what plans state (`methods/jit.py`).
 MOST_SCRATCH = 4 << 20

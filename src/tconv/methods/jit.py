@@ -30,9 +30,7 @@ class Jit(Method):
         threads = launch.setting()
         seconds = engine.expected_seconds(problem, isa.current(), threads)
         weights = prod(problem.w_shape) * problem.itemsize
-        # Packing gathers them; a gradient is only written, a run of elements at a time.
-        moved = weights / (4 if problem.written == "w" else 1)
-        return Cost(seconds + moved / engine.PACKING, 2 * weights + SCRATCH * threads)
+        return Cost(seconds + engine.packing_seconds(problem), 2 * weights + SCRATCH * threads)
 
     def limit(self, problem: Problem) -> str:
         """Only floating point, and only where code can be generated."""

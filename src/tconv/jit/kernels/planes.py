@@ -104,7 +104,7 @@ def _store(
             with full:
                 _store_full(f, v, kernel, run, y)
             with partial:
-                store_runs(f, v, [(y, run)], kernel.run, "0", left)
+                _store_part(f, v, kernel, run, y, left)
         y = f.at(y, per_phase) if a + 1 < kernel.rows else y
 
 
@@ -120,6 +120,25 @@ def _store_full(f: Function, v: Vector, kernel: Planes, run: list[str], y: str) 
         with through:
             for j, piece in enumerate(run):
                 f.vstore(v, piece, y, j * v.bytes)
+
+
+def _store_part(f: Function, v: Vector, kernel: Planes, run: list[str], y: str, left: Value) -> None:
+    """The last tile of a row: whole vectors past the caches likewise.
+
+    Between stores past the caches each line that goes through them is waited for: at the end of every row, that took
+    three times as long as the layer.
+    """
+    if not kernel.streaming:
+        store_runs(f, v, [(y, run)], kernel.run, "0", left)
+        return
+    whole = f.compare("eq", f.let(f"and i64 {left}, {v.lanes - 1}"), 0)
+    with f.choose(f.both(whole, aligned(f, v, y))) as (past, through):
+        with past:
+            for j, piece in enumerate(run[:-1]):
+                with f.when(f.compare("sgt", left, j * v.lanes)):
+                    f.vstore(v, piece, y, j * v.bytes, streaming=True)
+        with through:
+            store_runs(f, v, [(y, run)], kernel.run, "0", left)
 
 
 def aligned(f: Function, v: Vector, address: str) -> str:
