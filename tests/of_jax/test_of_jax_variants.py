@@ -64,6 +64,38 @@ def test_every_variant_on_random_geometries(geometry, channels, layout):
         check(geometry, *channels, layout)
 
 
+#: Windows of which some phase, or the whole, crops x at its low end and pads it at the high one.
+CROPPED = {
+    "phases": {"kernel": 4, "stride": 4, "padding": 1, "output_padding": 2},
+    "stride 1": {"kernel": 3, "stride": 1, "padding": (3, 0)},
+    "by x": {"kernel": 3, "stride": 2, "padding": (-1, 1)},
+    "by x at stride 1": {"kernel": 1, "stride": 1, "padding": (-1, 1)},
+    "beyond the kernel": {"kernel": 3, "stride": 1, "padding": (-4, 3)},
+    "grouped": {"kernel": 3, "stride": 2, "padding": (4, 0), "groups": 2},
+    "whole cells": {"kernel": 3, "stride": 2, "padding": (9, -6)},
+}
+
+
+@pytest.mark.parametrize("name", CROPPED)
+def test_nothing_is_read_beyond_x(name):
+    """XLA does where its convolution is cropped at one end and padded at the other: openxla/xla#48713."""
+    window = dict(CROPPED[name])
+    groups, kernel, padding = window.pop("groups", 1), window.pop("kernel"), window.pop("padding")
+    padding = (padding,) if isinstance(padding, tuple) else padding
+    geometry = tconv.Geometry.conv_transpose(14, kernel, padding=padding, **window)
+    x = RNG.normal(size=(1, 14, 16)).astype(np.float32)  # as many channels as XLA has quick code for, which goes wrong
+    w = RNG.normal(size=(16, 16 // groups, kernel)).astype(np.float32)
+    y = RNG.normal(size=(1, *geometry.fine, 16)).astype(np.float32)
+    wanted = oracle(geometry, np.moveaxis(x, -1, 1), w, np.moveaxis(y, -1, 1), groups)
+    for method in VARIANTS:
+        keywords = {**geometry.keywords, "groups": groups, "layout": "channels_last", "method": method}
+        up = jax.jit(lambda x, w, k=keywords: tconv.jax.conv_transpose(x, w, **k))
+        got = [up(x, w), *jax.jit(jax.grad(lambda x, w, up=up: jnp.vdot(up(x, w), y), (0, 1)))(x, w)]
+        for what, one, right in zip(["y", "dx", "dw"], got, wanted, strict=True):
+            right = right if what == "dw" else np.moveaxis(right, 1, -1)
+            np.testing.assert_allclose(one, right, atol=1e-4, err_msg=f"{what} by {method}")
+
+
 @pytest.mark.parametrize("method", VARIANTS)
 def test_a_variant_computes_what_it_says(method):
     """Its operations, so that no variant stands in for another."""

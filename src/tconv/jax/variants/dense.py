@@ -20,7 +20,7 @@ from tconv.axis import Axis
 from tconv.checks import length
 from tconv.jax.grids import cropped, interleaved, most_shifts, padded, uncropped
 from tconv.jax.task import Task
-from tconv.jax.variants.base import Variant, spatial
+from tconv.jax.variants.base import Variant, convolution
 from tconv.phases import AxisBlock, axis_blocks, axis_phases
 
 Split = Callable[[Axis], tuple[AxisBlock, ...]]
@@ -79,22 +79,13 @@ def _gathered(task: Task, x: Array, w: Array, split: Split, axes: list[Axis]) ->
 
 def _convolved(task: Task, x: Array, w: Array, block: tuple[AxisBlock, ...], positions: list[int]) -> Array:
     """One block: (N, *positions, groups, *residues, Cout / groups)."""
-    p, nd = task.problem, task.ndim
+    p = task.problem
     residues = [len(axis.residues) for axis in block]
     ends = [
         (-axis.shifts[-1], count - 1 + axis.shifts[0] - (coarse - 1))
         for axis, count, coarse in zip(block, positions, p.geometry.coarse, strict=True)
     ]
-    y = lax.conv_general_dilated(
-        x,
-        _kernel(task, w, block),
-        window_strides=(1,) * nd,
-        padding=ends,
-        rhs_dilation=[-axis.shifts.step for axis in block],
-        dimension_numbers=spatial(nd),
-        feature_group_count=p.groups,
-        precision=task.precision,
-    )
+    y = convolution(task, x, _kernel(task, w, block), ends, dilation=[-axis.shifts.step for axis in block])
     return y.reshape(x.shape[0], *positions, p.groups, *residues, p.cout)
 
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from jax import Array, lax
+from jax import Array
 
 from tconv.jax.task import Task
-from tconv.jax.variants.base import Variant, spatial
+from tconv.jax.variants.base import Variant, convolution
 
 
 def _compute(task: Task, x: Array, w: Array) -> Array:
-    geometry, nd = task.problem.geometry, task.ndim
-    return lax.conv_general_dilated(
-        x,
-        w,
-        window_strides=(1,) * nd,
-        padding=[(z.padding[0], z.padding[1] + z.extra) for z in geometry.zero_inserted],
-        lhs_dilation=geometry.stride,
-        rhs_dilation=geometry.dilation,
-        dimension_numbers=spatial(nd),
-        feature_group_count=task.problem.groups,
-        precision=task.precision,
-    )
+    geometry = task.problem.geometry
+    ends = [(z.padding[0], z.padding[1] + z.extra) for z in geometry.zero_inserted]
+    return convolution(task, x, w, ends, stretch=geometry.stride, dilation=geometry.dilation)
 
 
 NATIVE = Variant(
