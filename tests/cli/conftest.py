@@ -14,6 +14,12 @@ def plain_terminal(monkeypatch):
 
 
 @pytest.fixture
+def piped(monkeypatch):
+    """Standard output is no terminal here; without COLUMNS nothing says how wide it is."""
+    monkeypatch.delenv("COLUMNS")
+
+
+@pytest.fixture
 def run(capsys):
     """Run a command line, of which the first argument is split: (exit code, standard output, standard error)."""
 

@@ -7,6 +7,8 @@ onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("piped")
+
 
 @pytest.fixture
 def path(tmp_path):

@@ -11,6 +11,8 @@ from tconv.bench.record import Record
 
 torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
 
+pytestmark = pytest.mark.usefixtures("piped")
+
 QUICK = ("bench", "--layers", "dcgan.1", "--rounds", 1, "--peers", "torch")
 
 

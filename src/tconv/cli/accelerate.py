@@ -76,8 +76,6 @@ def _print(target: Path, done: Acceleration) -> None:
     out.print(done.conditions, soft_wrap=True)
     if done.layers:
         out.print()
-        if not out.is_terminal:
-            out.width = max(out.width, 132)  # a file is as wide as it needs to be
         output.table(COLUMNS, done.rows(), out, right=COLUMNS[1:-1])
     out.print()
     written = "the model as it was" if not done.changed else "the faster model"

@@ -140,7 +140,4 @@ def _read(path: Path) -> Record:
 def _print(record: Record) -> None:
     from tconv.cli.bench_tables import show
 
-    out = output.console()
-    if not out.is_terminal:
-        out.width = max(out.width, 132)  # a file is as wide as it needs to be
-    show(record, out)
+    show(record, output.console())

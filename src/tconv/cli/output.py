@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,9 +23,17 @@ class Progress(Protocol):
         """So many steps of so many are done, and this is being done now."""
 
 
+#: Columns that hold every line: a pipe or a file has no width, but rich takes it for a terminal of 80.
+UNBOUNDED = 100_000
+
+
 def console() -> Console:
-    """Standard output as it is now. Rich leaves colour out for pipes and NO_COLOR, and wraps to a narrow terminal."""
-    return Console(highlight=False, markup=False, emoji=False)
+    """Standard output as it is now. Rich leaves colour out for pipes and NO_COLOR.
+
+    Lines are wrapped to the width of a terminal, or to COLUMNS where that is set, and nowhere else.
+    """
+    bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, markup=False, emoji=False, width=None if bounded else UNBOUNDED)
 
 
 def as_json(value: Any) -> None:
