@@ -82,6 +82,8 @@ def test_one_model_serves_all_sizes(variant):
     rng = np.random.default_rng(0)
     made = one_layer(whole(rng, 2, 3, 5, 5), whole(rng, 3), strides=[3, 3], pads=[2, 1, 1, 3], output_padding=[1, 2])
     rewritten = rewrite(made, variant=variant).model
+    read = {name for each in rewritten.graph.node for name in each.input}
+    assert {tensor.name for tensor in rewritten.graph.initializer} <= read
     same_results(made, rewritten, *({"x": whole(rng, *shape)} for shape in ((1, 2, 2, 2), (3, 2, 9, 4), (2, 2, 5, 31))))
 
 

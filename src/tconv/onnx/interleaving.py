@@ -79,9 +79,11 @@ class Sizes:
 
     def _vector(self, size: Cells) -> str:
         if size not in self._vectors:
-            cells = self._slice(CHANNEL_AXES + size.axis) if size.times == 1 else self._vector(Cells(size.axis))
-            many = [cells, self.writer.integers([size.times], "times")]
-            self._vectors[size] = cells if size.times == 1 else self.writer.node("Mul", many)
+            if size.times == 1:
+                self._vectors[size] = self._slice(CHANNEL_AXES + size.axis)
+            else:
+                times = self.writer.integers([size.times], "times")
+                self._vectors[size] = self.writer.node("Mul", [self._vector(Cells(size.axis)), times])
         return self._vectors[size]
 
     def _slice(self, position: int) -> str:
