@@ -17,6 +17,7 @@ import math
 import statistics
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,29 +43,37 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit", type=float, default=60, help="seconds a call beyond which lax is left out")
     parser.add_argument("--forward", action="store_true", help="leave the gradients out")
-    parser.add_argument("--json", metavar="FILE", help="write the times in seconds to a file")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="times in seconds; a file is gone on with")
     options = parser.parse_args()
-    layers = [public()[name] for name in options.layers or public()]
-    if options.random:
-        layers = [drawn.draw(options.seed, number) for number in range(options.random)]
     modes = ["forward"] if options.forward else ["forward", "gradients"]
     with cores.held(options.threads):
-        record = measured(layers, modes, options)
+        record = measured(chosen(options), modes, options)
     for mode in modes:
         print("\n".join(table(record["layers"], mode)))
 
 
+def chosen(options: Any) -> list[Layer]:
+    """The layers that --layers, or --random and --seed, ask for."""
+    if options.random:
+        return [drawn.draw(options.seed, number) for number in range(options.random)]
+    return [public()[name] for name in options.layers or public()]
+
+
 def measured(layers: list[Layer], modes: list[str], options: Any) -> dict[str, Any]:
-    """A row a layer and mode; the file is written after each."""
+    """A row a layer and mode; the file is written after each, and gone on with where it exists."""
     rows: list[dict[str, Any]] = []
+    if options.json and options.json.exists():
+        rows = json.loads(options.json.read_text())["layers"]
     record = {"machine": machine.describe(), "threads": options.threads, "rounds": options.rounds, "layers": rows}
+    known = [(Layer.read(row["layer"]), row["mode"]) for row in rows]
     for number, layer in enumerate(layers, 1):
         for mode in modes:
+            if (layer, mode) in known:
+                continue
             print(f"{number}/{len(layers)} {layer.name} {mode}".ljust(50), end="\r", file=sys.stderr)
             rows.append({"layer": layer.as_dict(), "mode": mode, "seconds": seconds(layer, mode, options)})
             if options.json:
-                with open(options.json, "w") as file:
-                    json.dump(record, file, indent=1)
+                options.json.write_text(json.dumps(record, indent=1))
     return record
 
 

@@ -11,6 +11,8 @@ from tconv.problem import Problem
 
 #: A variant of more operations takes long to compile.
 MOST_OPERATIONS = 64
+#: How much of the time of lax's own a variant may be expected to take, to be taken.
+CLEARLY = 0.9
 #: Columns take so many times the memory of the result, at most.
 MOST_COLUMNS = 27
 #: Up to so many coarse cells, and from so many input channels of a group on, matrix products are the fastest
@@ -23,8 +25,14 @@ MANY_RESULTS = 32
 @lru_cache(maxsize=1024)
 def choose(task: Task) -> Choice:
     """The variants for the result and for its derivatives by x and by w."""
-    expected = {name: seconds(name, task) for name in VARIANTS if _is_small(name, task.problem)}
-    return Choice(min(expected, key=expected.__getitem__), _by_x(task.problem), _by_w(task.problem))
+    expected = {name: seconds(name, task) for name in VARIANTS if is_small(name, task.problem)}
+    return Choice(fastest(expected), _by_x(task.problem), _by_w(task.problem))
+
+
+def fastest(expected: dict[str, float]) -> str:
+    """The variant that is expected to take the least time; lax's own unless it is clearly slower."""
+    weighed = {name: value * (CLEARLY if name == "native" else 1) for name, value in expected.items()}
+    return min(weighed, key=weighed.__getitem__)
 
 
 def _by_x(p: Problem) -> str:
@@ -56,10 +64,10 @@ def _few_cells(p: Problem) -> bool:
 
 
 def _first_small(p: Problem, *names: str) -> str:
-    return next(name for name in names if _is_small(name, p))
+    return next(name for name in names if is_small(name, p))
 
 
-def _is_small(name: str, p: Problem) -> bool:
+def is_small(name: str, p: Problem) -> bool:
     """Whether it takes reasonably few operations, and memory."""
     number = operations(name, p.geometry)
     return number <= (MOST_COLUMNS if name == "columns" else MOST_OPERATIONS) or name == "native"

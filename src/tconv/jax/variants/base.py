@@ -52,7 +52,7 @@ def convolution(
         tuple(e + c * s for e, c in zip(ends, crop, strict=True))
         for ends, crop, s in zip(padding, crops, stretch, strict=True)
     ]
-    given = [tuple(min(max(e, 0), reach) for e in ends) for ends, reach in zip(left, reaches, strict=True)]
+    given = [(_within(low, reach), _within(high, reach)) for (low, high), reach in zip(left, reaches, strict=True)]
     y = lax.conv_general_dilated(
         x,
         w,
@@ -71,6 +71,10 @@ def _cells(ends: tuple[int, int], apart: int, size: int) -> tuple[int, int]:
     """How many whole cells a padding crops at each end, one at least being left."""
     low = min(max(-ends[0], 0) // apart, size - 1)
     return low, min(max(-ends[1], 0) // apart, size - 1 - low)
+
+
+def _within(end: int, reach: int) -> int:
+    return min(max(end, 0), reach)
 
 
 def _ends(a: Array, ends: Sequence[tuple[int, int]]) -> Array:
