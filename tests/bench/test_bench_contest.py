@@ -25,12 +25,44 @@ def test_who_wins_has_to_be_faster_in_all_rounds_but_one():
     assert contest(one=[1.0, 4.0, 1.0, 1.0]).seconds == {ORIGINAL: 2.0, "one": 1.0}
 
 
+@pytest.mark.parametrize(
+    ("slower", "of", "lost"),
+    [(8, 9, True), (7, 9, False), (14, 18, True), (13, 18, False), (3, 3, False), (6, 6, True), (0, 9, False)],
+)
+def test_who_has_lost_is_slower_more_often_than_a_coin_falls(slower, of, lost):
+    turns = {ORIGINAL: [1.0] * of, "one": [1.1] * slower + [0.98] * (of - slower)}
+    assert Contest(turns).lost("one") == lost
+    assert Contest(turns).lags("one") == (slower > of / 2)
+
+
+def test_who_is_slower_by_very_little_has_not_lost():
+    assert not contest(one=[2.01] * 4).lags("one")
+    assert not Contest({ORIGINAL: [2.0] * 9, "one": [2.01] * 9}).lost("one")
+    assert Contest({ORIGINAL: [2.0] * 9, "one": [2.03] * 9}).lost("one")
+    assert Contest({ORIGINAL: [2.0] * 9, "one": [2.03] * 9}).ratio("one") == pytest.approx(2 / 2.03)
+    assert contest(one=[7.0]).lost("one")  # a probe: it was hopeless
+
+
 def test_every_form_has_its_turns_in_every_round():
     calls = []
     runs = {name: lambda name=name: calls.append(name) for name in (ORIGINAL, "other")}
     turns = in_turns(runs, dict.fromkeys(runs, 0.3), Effort(rounds=3, turn=0.0))
     assert {name: len(seconds) for name, seconds in turns.items()} == {ORIGINAL: 3, "other": 3}
     assert sorted(calls[:2]) == sorted(calls[2:4]) == sorted(runs)
+
+
+def test_a_timer_may_do_something_before_the_clock_is_read():
+    done = []
+
+    def timer(run):
+        done.append("before")
+        run()
+        return 0.5
+
+    runs = {name: lambda: done.append("run") for name in (ORIGINAL, "other")}
+    turns = in_turns(runs, dict.fromkeys(runs, 0.3), Effort(rounds=2, turn=0.0), timer)
+    assert turns == {ORIGINAL: [0.5, 0.5], "other": [0.5, 0.5]}
+    assert done == ["before", "run"] * 4
 
 
 def test_how_results_are_compared():

@@ -3,11 +3,15 @@
 A contestant has won only if it was faster than the original by `MARGIN` in all rounds but one, and in the medians of
 all rounds. Rounds compare what was measured within a fraction of a second, so that the drift of a busy machine does not
 decide; medians, so that a few lucky rounds do not.
+
+To have lost is more than not to have won: to be slower by `LOSS` in the median of the rounds, and in so many of them
+that a fair coin would seldom fall like that. In between, nothing can be told from the noise.
 """
 
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from tconv.bench.rounds import HOPELESS, Effort, probe, shuffled, turn
+from tconv.bench.rounds import HOPELESS, Effort, Timer, probe, shuffled, timed, turn
 from tconv.problem import Array
 
 #: How results may differ, at the largest value of the original's result: by sums in another order, and no more.
 LIMITS = {"float16": 1e-2, "bfloat16": 5e-2, "float32": 1e-4, "float64": 1e-10}
 #: Who is less faster than this has not won.
 MARGIN = 1.03
+#: Who is slower by less than this has not lost.
+LOSS = 1.01
+#: How often a fair coin may fall as one-sidedly as the rounds of who has lost.
+CHANCE = 0.02
 ORIGINAL = "original"
 #: Results are compared in parts of so many elements.
 PART = 1 << 20
@@ -58,12 +66,32 @@ class Contest:
         ]
         return min(winners, key=seconds.__getitem__, default=None)
 
+    def ratio(self, name: str) -> float:
+        """How many times as fast as the original a contestant is: the median of the rounds."""
+        return statistics.median(self.ratios[name])
+
+    def lags(self, name: str) -> bool:
+        """Whether a contestant is slower in the median of the rounds, by chance or not."""
+        return self.ratio(name) <= 1 / LOSS
+
+    def lost(self, name: str) -> bool:
+        """Whether a contestant is slower, and that not by chance."""
+        ratios = self.ratios[name]
+        if len(ratios) < len(self.turns[ORIGINAL]):
+            return True  # it was hopeless
+        return self.lags(name) and _by_chance(sum(ratio < 1 for ratio in ratios), len(ratios)) <= CHANCE
+
+
+def _by_chance(heads: int, throws: int) -> float:
+    """How often a fair coin shows heads so many times or more often."""
+    return float(sum(math.comb(throws, number) for number in range(heads, throws + 1)) / 2**throws)
+
 
 def in_turns(
-    runs: Mapping[str, Callable[[], Any]], first: Mapping[str, float], effort: Effort
+    runs: Mapping[str, Callable[[], Any]], first: Mapping[str, float], effort: Effort, timer: Timer = timed
 ) -> dict[str, list[float]]:
     """Seconds a run, the median of each turn; those that are hopeless against the original have no turn but a probe."""
-    probes = {name: probe(run, first[name]) for name, run in runs.items()}
+    probes = {name: probe(run, first[name], timer) for name, run in runs.items()}
     slow = {name for name in runs if probes[name] > HOPELESS * probes[ORIGINAL]}
     times: dict[str, list[float]] = {name: [probes[name]] if name in slow else [] for name in runs}
     gc.collect()
@@ -71,7 +99,7 @@ def in_turns(
     try:
         for number in range(effort.rounds):
             for name in shuffled([name for name in runs if name not in slow], number):
-                times[name].append(turn(runs[name], probes[name], effort.turn))
+                times[name].append(turn(runs[name], probes[name], effort.turn, timer))
     finally:
         gc.enable()
     return times

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 Run = Callable[[], Any]
+#: Seconds of one call of a run.
+Timer = Callable[[Run], float]
 Key = TypeVar("Key", bound=Hashable)
 
 #: Who takes so many times as long as the fastest after a short probe is hopeless, and has so many turns, shorter ones.
@@ -59,21 +61,21 @@ def shuffled(keys: list[Key], number: int) -> list[Key]:
     return keys
 
 
-def probe(run: Run, first: float) -> float:
-    """About how long a call takes, if one took so long before: that where it was long, else the best of two more."""
-    return first if first > LONG_CALL else min(timed(run), timed(run))
-
-
-def turn(run: Run, expected: float, lasting: float) -> float:
-    """The median of as many calls as that time holds, after an untimed one that brings its data into the caches."""
-    if expected < LONG_CALL:
-        run()
-    return statistics.median(timed(run) for _ in range(max(1, round(lasting / expected))))
-
-
 def timed(run: Run) -> float:
     """Seconds of one call."""
     return with_result(run)[0]  # what it returned is freed after the clock was read
+
+
+def probe(run: Run, first: float, timer: Timer = timed) -> float:
+    """About how long a call takes, if one took so long before: that where it was long, else the best of two more."""
+    return first if first > LONG_CALL else min(timer(run), timer(run))
+
+
+def turn(run: Run, expected: float, lasting: float, timer: Timer = timed) -> float:
+    """The median of as many calls as that time holds, after an untimed one that brings its data into the caches."""
+    if expected < LONG_CALL:
+        timer(run)
+    return statistics.median(timer(run) for _ in range(max(1, round(lasting / expected))))
 
 
 def with_result(run: Run) -> tuple[float, Any]:

@@ -16,9 +16,11 @@ from tconv.bench.rounds import Effort
 from tconv.torch import both_ways, nn, watching
 from tconv.torch.accelerated import LAYERS, class_after, class_before, is_accelerated, plain_class
 from tconv.torch.acceleration_report import Measured, Report
+from tconv.torch.closing import closed
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
 from tconv.torch.watching import Call
+from tconv.torch.whole_runs import Example
 
 M = TypeVar("M", bound=Module)
 
@@ -28,25 +30,27 @@ _TRANSPOSED = torch.nn.modules.conv._ConvTransposeNd
 def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9) -> tuple[M, Report]:
     """Let every transposed convolution of a model run on whichever is faster, measured on example inputs.
 
-    Returns the same model, changed in place, and a report that prints as a table. The model is run once. Each
-    transposed convolution that it comes to is computed by PyTorch and by tconv, the results are compared, and both
-    are timed in turns, in the layout, dtype and number of threads at hand. tconv's is kept if it is 3 % or more faster
-    in all rounds but one; everything else is left alone. `tconv.torch.restore` undoes it.
+    Returns the same model, changed in place, and a report that prints as a table. Each transposed convolution that a
+    run of the model comes to is computed by PyTorch and by tconv, the results are compared, and both are timed in
+    turns, in the layout, dtype and number of threads at hand. tconv's is kept if it is 3 % or more faster in all rounds
+    but one; everything else is left alone. At last the whole model is compared and timed, as it was and with the layers
+    that won: those of them that had the least to win are left alone if it has become slower by them, beyond the noise.
+    `tconv.torch.restore` undoes it.
 
     Layers of torch.nn are measured, with weight_norm, other parametrizations, tied weights and hooks; so are calls of
     `F.conv_transpose1d` to `3d` in forward methods, in the module whose method it is. Results that differ by more than
     1e-4 of the largest value (1e-10 in float64) lose, whatever they take.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
-    and gradients are enabled. Nothing of the run stays: buffers, attributes of modules, and the generators of random
-    numbers are put back, and no gradient is touched.
+    and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the
+    generators of random numbers are put back, and no gradient is touched.
 
     Args:
         model: any `torch.nn.Module`; one that is compiled, or distributed, is accelerated inside.
         example_inputs: what the model is called with: a tuple or list of arguments, a dictionary of named ones, or one
             argument. Without it nothing is measured: layers of torch.nn that the engine serves are all taken, and tconv
             goes by its rules, which leave to PyTorch what that is expected to do faster.
-        rounds: turns that each way of computing has; at least 3.
+        rounds: turns that each way of computing has; at least 3. (The whole model has up to three times as many.)
 
     Errors: TypeError and ValueError for other arguments, and whatever the model raises on the example inputs; then the
     model is as it was.
@@ -136,7 +140,7 @@ def _measured(model: Module, example_inputs: Any, effort: Effort) -> Report:
         measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
 
     watch = watching.Watch(found, Counter())
-    with undone(model):
+    with undone(model, (args, kwargs)):
         watching.run(model, args, kwargs, watch)
     slowed = both_ways.seconds_an_operation() if measuring.calls else 0.0
     layers = []
@@ -147,7 +151,8 @@ def _measured(model: Module, example_inputs: Any, effort: Effort) -> Report:
         elif _is_transposed(module):
             reason = _untouchable(module) or "not called on the example inputs"
             layers.append(Measured(name, type(module).__name__, (), None, None, False, reason))
-    return Report(tuple(layers), measured=True, trains=measuring.trained, threads=torch.get_num_threads())
+    report = Report(tuple(layers), measured=True, trains=measuring.trained, threads=torch.get_num_threads())
+    return closed(model, Example(args, kwargs, report.trains), report, effort)
 
 
 def _arguments(example_inputs: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:

@@ -1,7 +1,8 @@
-"""What `tconv.torch.accelerate` found, layer by layer; prints as a table."""
+"""What `tconv.torch.accelerate` found, layer by layer and of the whole model; prints as a table."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,25 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A contest of the whole model, as it was and with the layers that won on their own."""
+
+    layers: int  #: that ran on the engine in it
+    before: float | None = None  #: seconds of a run; None where nothing was measured
+    after: float | None = None
+    ratio: float | None = None  #: how many times as fast it is: the median of the rounds, which drift less than seconds
+    difference: float | None = None  #: of the outputs, at their largest value; None where two runs of the model differ
+    failure: str = ""  #: why the layers were not kept, whatever it takes
+    unmeasured: str = ""  #: why the model as it was could not be measured
+
+    def __str__(self) -> str:
+        if self.before is None or self.after is None:
+            return f"the whole model was not measured: {self.unmeasured or self.failure}"
+        took = f"{self.before * 1e3:.3g} ms before, {self.after * 1e3:.3g} ms after"
+        return f"the whole model: {took}, {self.ratio:.2f} times as fast"
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What was measured, and which layers run on the engine now; prints as a table."""
 
@@ -58,6 +78,7 @@ class Report:
     measured: bool  #: whether there were inputs to measure with
     trains: bool  #: whether forward and backward were measured, or forward alone
     threads: int
+    whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
 
     @property
     def changed(self) -> int:
@@ -87,6 +108,9 @@ class Report:
             return f"{of} on tconv's engine, not measured: there were no example inputs"
         if not self.changed and not self._both():
             return "no layer could be measured: the model is left alone"
+        if not self.changed and self.whole is not None:
+            but = f"with them {self.whole.failure}" if self.whole.failure else "the whole model is slower"
+            return f"layers are faster on their own, but {but}: the model is left alone"
         if not self.changed:
             return "no layer is faster by more than the noise on tconv's engine: the model is left alone"
         return f"{of} on tconv's engine: {self.before * 1e3:.3g} ms before, {self.after * 1e3:.3g} ms after"
@@ -109,11 +133,13 @@ class Report:
         names = ("measured", "trains", "threads", "changed", "before", "after", "verdict")
         fields = ("name", "kind", "shapes", "before", "after", "kept", "reason", "gain", "outcome")
         layers = [{field: getattr(layer, field) for field in fields} for layer in self.layers]
-        return {name: getattr(self, name) for name in names} | {"layers": layers}
+        whole = None if self.whole is None else dataclasses.asdict(self.whole)
+        return {name: getattr(self, name) for name in names} | {"whole": whole, "layers": layers}
 
     def __str__(self) -> str:
         table = ["", *aligned(COLUMNS, self.rows(), right=COLUMNS[2:4])] if self.layers else []
-        return "\n".join([self.verdict, self.conditions, *table])
+        whole = [] if self.whole is None else [str(self.whole)]
+        return "\n".join([self.verdict, *whole, self.conditions, *table])
 
 
 def _names(names: Sequence[str]) -> str:

@@ -7,22 +7,20 @@ change from one to the next, as an optimizer changes them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from tconv.bench.contest import LIMITS, ORIGINAL, Contest, difference, in_turns
+from tconv.bench.contest import ORIGINAL, Contest, in_turns
 from tconv.bench.rounds import Effort, Run, timed
-from tconv.problem import Array
 from tconv.torch.accelerated import LAYERS, CallsReplaced
+from tconv.torch.comparing import disagreement, first_line, name_of
 from tconv.torch.watching import Call
 
 OURS = "tconv"
-#: Gradients are longer sums than results, with more that cancels: they may differ so many times as much.
-GRADIENTS = 10
 #: What may be handed to the engine.
 _DTYPES = (torch.float32, torch.float64)
 
@@ -49,7 +47,7 @@ def unserved(tensor: Tensor) -> str:
     if not tensor.is_cpu:
         return f"it is on {tensor.device}, and the engine computes on the CPU"
     if tensor.dtype not in _DTYPES:
-        return f"it computes in {_name(tensor.dtype)}, and the engine in float32 and float64"
+        return f"it computes in {name_of(tensor.dtype)}, and the engine in float32 and float64"
     return ""
 
 
@@ -81,21 +79,8 @@ def _compared(runs: Mapping[str, Run]) -> str:
     try:
         results = runs[OURS]()
     except Exception as error:  # of any class: the model does without
-        return f"it fails: {(str(error).strip() or type(error).__name__).splitlines()[0]}"
+        return f"it fails: {first_line(error)}"
     return disagreement(results, expected)
-
-
-def disagreement(results: Sequence[Tensor], expected: Sequence[Tensor]) -> str:
-    """Why a result and its gradients are not those expected; "" where they are."""
-    for number, (result, wanted) in enumerate(zip(results, expected, strict=True)):
-        what, more = ("gradient", GRADIENTS) if number else ("result", 1)
-        if result.dtype != wanted.dtype or result.shape != wanted.shape:
-            return f"its {what} is {_said(result)}, and not {_said(wanted)}"
-        limit = more * LIMITS.get(_name(wanted.dtype), 0.0)
-        off = difference([_array(result)], [_array(wanted)])
-        if not off <= limit:
-            return f"its {what} differs by {off:.1e} of the largest value; the limit is {limit:g}"
-    return ""
 
 
 def seconds_an_operation() -> float:
@@ -162,16 +147,3 @@ class _Layer(_Form):
 
     def compute(self) -> Tensor:
         return self.layer(self.x)  # type: ignore[no-any-return]
-
-
-def _array(t: Tensor) -> Array:
-    t = t.detach()
-    return (t if t.dtype in _DTYPES else t.float()).numpy()  # NumPy has no bfloat16
-
-
-def _said(t: Tensor) -> str:
-    return f"{_name(t.dtype)} of shape {tuple(t.shape)}"
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -61,14 +61,14 @@ def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Wa
             # The first before and the last after, so that whatever other hooks compute belongs to the module.
             handles.append(module.register_forward_pre_hook(begins, prepend=True))
             handles.append(module.register_forward_hook(ends))
-        with _eagerly(), _Watching(running, watch):
+        with eagerly(), _Watching(running, watch):
             model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()
 
 
-def _eagerly() -> AbstractContextManager[Any]:
+def eagerly() -> AbstractContextManager[Any]:
     """What is compiled cannot be watched. Where nothing was, the compiler is not worth loading."""
     return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 

@@ -1,0 +1,89 @@
+"""The closing contest: the whole model as it was against that with the layers that won, compared and timed in turns.
+
+Layers are measured alone, one call after another, with their data in the caches. In the model something else has the
+caches in between, and results go to memory that nobody has touched; so layers that win may win nothing together. They
+go only if the model loses by them: their share may be so small that the noise of everything else hides what they win.
+Then those go first that have the least to win, half of them, until the model does not lose.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from torch.nn import Module
+
+from tconv.bench.contest import ORIGINAL, Contest, in_turns
+from tconv.bench.rounds import Effort
+from tconv.torch.acceleration_report import Measured, Report, Whole
+from tconv.torch.both_ways import OURS
+from tconv.torch.comparing import difference, disagreement, first_line
+from tconv.torch.whole_runs import Example, Form, both_forms
+
+#: While it cannot be told whether a model lost, so many times as many rounds are measured at most.
+LONGER = 3
+#: Why a layer that won alone is left out.
+SLOWER = "it is faster alone, and not in the whole model"
+
+
+def closed(model: Module, example: Example, report: Report, effort: Effort) -> Report:
+    """The report, in which those layers are kept by which the whole model does not lose."""
+    kept = sorted((layer for layer in report.layers if layer.kept), key=_saved, reverse=True)
+    whole, lost = None, False
+    while kept:
+        with both_forms(model, example, [layer.name for layer in kept]) as forms:
+            whole, lost = _contest(forms, len(kept), effort)
+        if not lost:
+            break
+        kept = [] if whole.failure else kept[: len(kept) // 2]
+    reason = f"in the whole model {whole.failure}" if whole is not None and whole.failure else SLOWER
+    names = {layer.name for layer in kept}
+    layers = (
+        dataclasses.replace(layer, kept=False, reason=reason) if layer.kept and layer.name not in names else layer
+        for layer in report.layers
+    )
+    return dataclasses.replace(report, layers=tuple(layers), whole=whole)
+
+
+def _saved(layer: Measured) -> float:
+    return (layer.before or 0.0) - (layer.after or 0.0)
+
+
+def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Whole, bool]:
+    """What came of the model with so many layers on the engine, and whether they have to go."""
+    try:
+        expected, again = (forms[ORIGINAL].results() for _ in range(2))
+    except Exception as error:  # of any class: that it ran forward once does not mean that it runs backward
+        return Whole(layers, unmeasured=f"it fails when it is run again: {first_line(error)}"), False
+    try:
+        results = forms[OURS].results()
+    except Exception as error:
+        return Whole(layers, failure=f"it fails: {first_line(error)}"), True
+    outputs = forms[ORIGINAL].run.outputs
+    differs = None
+    if not disagreement(again, expected, outputs):  # else nothing can be said of others
+        wrong = disagreement(results, expected, outputs)
+        if wrong:
+            return Whole(layers, failure=wrong), True
+        differs = difference(results[:outputs], expected[:outputs])
+    del expected, again, results
+    came = _in_turns(forms, effort)
+    return Whole(layers, came.seconds[ORIGINAL], came.seconds[OURS], came.ratio(OURS), differs), came.lost(OURS)
+
+
+def _in_turns(forms: Mapping[str, Form], effort: Effort) -> Contest:
+    """As many rounds as are asked for, and some more while it seems to have lost, but not for certain."""
+    first = {name: form.seconds() for name, form in forms.items()}
+    turns: dict[str, list[float]] = {name: [] for name in forms}
+    for _ in range(LONGER):
+        for name, seconds in in_turns(forms, first, effort, _seconds).items():
+            turns[name] += seconds
+        came = Contest(turns)
+        if came.lost(OURS) or not came.lags(OURS):
+            break
+    return came
+
+
+def _seconds(form: Any) -> float:
+    return form.seconds()  # type: ignore[no-any-return]

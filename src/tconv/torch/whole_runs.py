@@ -1,0 +1,135 @@
+"""A whole model run again and again, as it was or as it would be, and always from the same state."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.utils._pytree import tree_leaves
+
+from tconv.bench.contest import ORIGINAL
+from tconv.bench.rounds import timed
+from tconv.torch import watching
+from tconv.torch.accelerated import LAYERS, class_after, plain_class
+from tconv.torch.both_ways import OURS
+from tconv.torch.kept import Kept
+from tconv.torch.undone import undone
+
+
+class Example(NamedTuple):
+    """A run of a model."""
+
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    trains: bool  #: it is forward and backward
+
+
+class Results(NamedTuple):
+    """What a run has computed up to rounding."""
+
+    outputs: list[Tensor]
+    gradients: list[Tensor]
+
+
+class Run:
+    """A run of the model: forward, and if it trains, backward from noise, by all that wants gradients."""
+
+    def __init__(self, model: Module, example: Example) -> None:
+        self.model, self.example = model, example
+        self.noise: list[Tensor] = []
+        self.outputs = 0  #: of the last run
+        given = (leaf for leaf in tree_leaves((example.args, example.kwargs)) if isinstance(leaf, Tensor))
+        self.wanted = [t for t in itertools.chain(model.parameters(), given) if t.requires_grad]
+
+    def results(self) -> Results:
+        """No gradient is left anywhere."""
+        outputs = list(_floating(self.model(*self.example.args, **self.example.kwargs)))
+        self.outputs = len(outputs)
+        recorded = [y for y in outputs if y.requires_grad] if self.example.trains else []
+        if not recorded:
+            return Results(outputs, [])
+        gradients = torch.autograd.grad(recorded, self.wanted, self._noise(recorded), allow_unused=True)
+        return Results([y.detach() for y in outputs], list(_floating(gradients)))
+
+    def _noise(self, recorded: Sequence[Tensor]) -> list[Tensor]:
+        """The same in every run; not ones, by which the gradient of a softmax or a normalization would be zero."""
+        if [t.shape for t in self.noise] != [t.shape for t in recorded]:
+            source = torch.Generator().manual_seed(0)
+            self.noise = [torch.randn(t.shape, dtype=t.dtype, generator=source).to(t.device) for t in recorded]
+        return self.noise
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The model as it was, or as it would be."""
+
+    run: Run
+    kinds: Mapping[Module, type]
+    put_back: Callable[[], None]
+
+    def take_shape(self) -> None:
+        """Make the model this one, in the state of the beginning."""
+        self.put_back()
+        for module, kind in self.kinds.items():
+            module.__class__ = kind
+
+    def __call__(self) -> Results:
+        """A run, as the model is now."""
+        return self.run.results()
+
+    def results(self) -> list[Tensor]:
+        """Copies of the outputs, and behind them all gradients in one tensor.
+
+        A gradient is to be compared with the largest of all: that of a bias before a normalization is only rounding.
+        """
+        self.take_shape()
+        outputs, gradients = self.run.results()
+        flat = [t.detach().cpu().reshape(-1) for t in gradients]
+        return [t.detach().clone() for t in outputs] + ([torch.cat(flat)] if flat else [])
+
+    def seconds(self) -> float:
+        """Of a run."""
+        self.take_shape()
+        return timed(self)
+
+
+@contextmanager
+def both_forms(model: Module, example: Example, names: Sequence[str]) -> Iterator[dict[str, Form]]:
+    """The model as it was, and with these layers on the engine; in the end it is as it was."""
+    found = dict(model.named_modules())
+    changed = [found[name] for name in names]
+    with _packed(changed), watching.eagerly(), undone(model, (example.args, example.kwargs)) as put_back:
+        run = Run(model, example)
+        original = Form(run, {module: type(module) for module in changed}, put_back)
+        try:
+            yield {ORIGINAL: original, OURS: Form(run, {module: class_after(module) for module in changed}, put_back)}
+        finally:
+            original.take_shape()
+
+
+@contextmanager
+def _packed(changed: Sequence[Module]) -> Iterator[None]:
+    """Layers have room for packed weights, which putting back would else take from them after every run."""
+    layers = [module for module in changed if plain_class(module) in LAYERS]
+    for layer in layers:
+        layer.__dict__["_kept"] = Kept()
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.__dict__.pop("_kept", None)
+
+
+def _floating(result: Any) -> Iterator[Tensor]:
+    """The tensors of a result that hold numbers up to rounding, whatever holds them."""
+    for leaf in tree_leaves(result):
+        if not isinstance(leaf, Tensor) or leaf.is_meta or leaf.layout is not torch.strided:
+            continue
+        if leaf.is_floating_point() or leaf.is_complex():
+            yield leaf
