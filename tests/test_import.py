@@ -2,6 +2,10 @@
 
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
+
+import pytest
 
 OPTIONAL = ("scipy", "llvmlite", "torch", "tensorflow", "keras", "jax", "onnx", "onnxruntime", "matplotlib", "PIL")
 OPTIONAL += ("typer", "rich")
@@ -61,6 +65,39 @@ def test_a_broken_jax_harms_neither_arrays_nor_commands(tmp_path):
     )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert result.stdout.strip().endswith(("0", "None"))
+
+
+MISSING = """
+import sys
+sys.modules[{module!r}] = None
+try: {statement}
+except ModuleNotFoundError as error: print(error.name, error)
+print(*(name for name in sys.modules if name.startswith("tconv.{extra}")))
+"""
+
+
+@pytest.mark.parametrize(("extra", "name"), [("torch", "PyTorch"), ("jax", "JAX"), ("onnx", "onnx")])
+def test_what_is_missing_is_said_plainly(extra, name):
+    for statement in (f"import tconv.{extra}", f"from tconv import {extra}"):
+        program = MISSING.format(module=extra, extra=extra, statement="{statement}")
+        assert fresh_interpreter(program, statement) == (
+            f"{extra} tconv.{extra} needs {name}, which is not installed: pip install 'tconv[{extra}]'"
+        )
+
+
+@pytest.mark.parametrize("extra", ["torch", "jax", "onnx"])
+def test_what_is_broken_says_so_itself(tmp_path, extra):
+    (tmp_path / f"{extra}.py").write_text("import one_that_is_missing")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{{statement}}"
+    statement = f"try: import tconv.{extra}\nexcept ModuleNotFoundError as error: print(error)"
+    assert fresh_interpreter(program, statement) == "No module named 'one_that_is_missing'"
+
+
+@pytest.mark.parametrize("extra", ["torch", "jax", "onnx"])
+def test_the_extra_that_is_named_exists(extra):
+    with open(Path(__file__).parents[1] / "pyproject.toml", "rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"]
+    assert any(needed.startswith(extra) for needed in extras[extra])
 
 
 def test_import_takes_less_than_100_ms():

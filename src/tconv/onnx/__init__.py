@@ -1,5 +1,10 @@
 """ONNX models: what their transposed convolutions are, what they compute, and how else to say them. Needs onnx."""
 
+# ruff: noqa: E402 - what is missing is said before anything is imported that needs it
+from tconv import extras
+
+extras.need("onnx", "onnx", "onnx")
+
 from tconv.onnx.acceleration import Acceleration, Measured, accelerate
 from tconv.onnx.convolutions import VARIANTS
 from tconv.onnx.evaluate import ConvTranspose, run_node
