@@ -27,3 +27,36 @@ def by_engine():
         patch.setattr(choice, "SHORT", 0)
         yield
     engine._calls.clear()
+
+
+@pytest.fixture
+def all_win(monkeypatch):
+    """For `accelerate`, every layer and every model is twice as fast, and nothing is timed."""
+    from tconv.bench.contest import ORIGINAL
+    from tconv.torch import both_ways, closing
+
+    def in_turns(runs, first, effort, timer=None):
+        return {ORIGINAL: [2.0] * effort.rounds, both_ways.OURS: [1.0] * effort.rounds}
+
+    for who in (both_ways, closing):
+        monkeypatch.setattr(who, "in_turns", in_turns)
+    monkeypatch.setattr(both_ways, "seconds_an_operation", lambda: 0.0)
+
+
+@pytest.fixture
+def replaced(monkeypatch):
+    """The calls of functions that a mode has replaced."""
+    from tconv.torch import accelerated
+
+    calls = []
+
+    def counted(name, function):
+        def call(*args, **kwargs):
+            calls.append(name)
+            return function(*args, **kwargs)
+
+        return call
+
+    for theirs, mine in list(accelerated.CALLS.items()):
+        monkeypatch.setitem(accelerated.CALLS, theirs, counted(theirs.__name__, mine))
+    return calls

@@ -1,0 +1,77 @@
+"""Models with transposed convolutions of all kinds, for tests of what `accelerate` makes of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations
+
+from tconv.torch import accelerated
+
+
+def kept(model):
+    return [name for name, module in model.named_modules() if accelerated.is_accelerated(module)]
+
+
+def classes(model):
+    return [type(module) for module in model.modules()]
+
+
+class Functional(nn.Module):
+    """A forward method that calls a function, beside modules that have nothing to do with it."""
+
+    def __init__(self):
+        super().__init__()
+        self.before = nn.Linear(9, 9)
+        self.w = nn.Parameter(torch.randn(4, 3, 4))
+
+    def forward(self, x, scale: float = 1.0):
+        if scale < 0:
+            raise ValueError("scale")
+        return scale * F.conv_transpose1d(self.before(x), self.w, stride=2, padding=1)
+
+
+class Cropped(nn.ConvTranspose1d):
+    """A layer with a forward method of its own."""
+
+    def forward(self, x):
+        return super().forward(x)[..., :-1]
+
+
+class Everything(nn.Module):
+    """All kinds at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.ConvTranspose1d(4, 4, 2, 2)
+        self.normed = parametrizations.weight_norm(nn.ConvTranspose1d(4, 4, 3))
+        self.functional = Functional()
+        self.cropped = Cropped(3, 4, 3)
+        self.again = nn.ConvTranspose1d(4, 4, 2, 2)
+        self.again.weight = self.first.weight  # tied
+
+    def forward(self, x):
+        x = self.again(self.normed(self.first(x)))
+        return self.cropped(self.functional(F.adaptive_avg_pool1d(x, 9)))
+
+
+NAMES = ["first", "normed", "functional", "cropped", "again"]
+
+
+def everything():
+    return Everything().eval(), torch.randn(2, 4, 5)
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.functional, self.cropped = nn.ConvTranspose1d(4, 4, 2), Functional(), Cropped(3, 4, 3)
+
+    def forward(self, x):
+        return self.cropped(self.functional(self.up(x)))
+
+
+class Doubled(nn.Module):
+    def forward(self, w):
+        return 2 * w
