@@ -6,18 +6,10 @@ import pytest
 
 torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
 
-from tconv.bench.contest import ORIGINAL, difference  # noqa: E402
-from tconv.torch import accelerate, both_ways, restore  # noqa: E402
+from tconv.bench.contest import difference  # noqa: E402
+from tconv.torch import accelerate, restore  # noqa: E402
 
-
-@pytest.fixture(autouse=True)
-def all_win(monkeypatch):
-    def in_turns(runs, first, effort):
-        return {ORIGINAL: [2.0] * effort.rounds, both_ways.OURS: [1.0] * effort.rounds}
-
-    monkeypatch.setattr(both_ways, "in_turns", in_turns)
-    monkeypatch.setattr(both_ways, "seconds_an_operation", lambda: 0.0)
-    torch.manual_seed(0)
+pytestmark = pytest.mark.usefixtures("all_win")
 
 
 def check(model, inputs, layers):

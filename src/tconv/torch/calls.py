@@ -11,8 +11,8 @@ from tconv import arguments, checks
 from tconv.torch import dispatched, engine, kept, messages, windows
 from tconv.torch.engine import Call, Window
 from tconv.torch.gradients import record_conv_transpose
-from tconv.torch.kept import Kept
-from tconv.torch.plain import plain
+from tconv.torch.kept import Kept, Small
+from tconv.torch.plain import needs_graph, plain
 from tconv.torch.windows import Given
 
 
@@ -49,14 +49,23 @@ def call(
             return dispatched.conv_transpose(ndim, x, w, bias, given)
         known = prepared(ndim, x, w, bias, given, last)
         engine.remember(key, known)
-    if torch.is_grad_enabled() and (w.requires_grad or x.requires_grad or (bias is not None and bias.requires_grad)):
+    if needs_graph(x, w, bias):
         if known.short:
-            return known.function(x, w, bias, *known.arguments)  # type: ignore[no-any-return]
+            return _small(x, w, bias, known, given, layer)
         layer = None if w.requires_grad else kept.of(w) if layer is None else layer
         return record_conv_transpose(x, w, bias, known, layer)
     if known.tiny and last is None:
-        return known.function(x, w, bias, *known.arguments)  # type: ignore[no-any-return]
+        return _small(x, w, bias, known, given, layer)
     return known.run(x, w, bias, kept.of(w) if layer is None else layer)
+
+
+def _small(
+    x: Tensor, w: Tensor, bias: Tensor | None, known: Call, given: tuple[Any, ...], layer: Kept | None
+) -> Tensor:
+    """By PyTorch, to which the layer goes by itself from now on if its arguments are PyTorch's."""
+    if layer is not None and given == (*known.arguments, None):
+        layer.remember(x.shape, Small(given, known.tiny, known.function, known.arguments))
+    return known.function(x, w, bias, *known.arguments)  # type: ignore[no-any-return]
 
 
 def prepared(

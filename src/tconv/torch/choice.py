@@ -1,24 +1,40 @@
 """Which calls are so small that PyTorch's own operator is done sooner, by rules that were measured.
 
-One thread of an AMD Zen 5, PyTorch 2.13, calls of layers. Without derivatives PyTorch takes 7 us and some more for each
-group, tconv 9. With them PyTorch's autograd stays in C++: forward and backward take it 35 us, and tconv, which goes
-through Python for each of them, 150.
+One thread of an AMD Zen 5, PyTorch 2.13, calls of layers. Without derivatives PyTorch's native operator takes 7 us, and
+a layer of tconv that knows that a call is PyTorch's takes 6; the engine takes 9. Where PyTorch hands a call to oneDNN,
+that takes 30 to 60 us for whatever is small. With derivatives PyTorch's autograd stays in C++: forward and backward
+take it 35 us, and tconv, which goes through Python for each of them, 150.
 """
 
 from __future__ import annotations
 
+from math import prod
+
+import torch
+
 from tconv.jit import isa
 from tconv.problem import Problem
 
-#: Multiplications up to which PyTorch's operator without derivatives is the sooner done, in one group.
-TINY = 6_000
+#: Multiplications up to which PyTorch's native operator without derivatives is the sooner done, in one group.
+TINY = 10_000
 #: Microseconds of PyTorch's forward and backward, by this rate and for each group, up to which its own are sooner done.
 SHORT, MULTIPLICATIONS_A_MICROSECOND, A_GROUP = 250, 7_500, 30
+#: Elements of x up to which PyTorch's native operator may compute.
+MOST_ELEMENTS = 20_480
 
 
 def is_tiny(problem: Problem) -> bool:
     """Whether PyTorch is faster where no derivative is recorded."""
-    return problem.groups == 1 and problem.work.multiplications < TINY
+    return problem.groups == 1 and problem.work.multiplications < TINY and not goes_to_onednn(problem)
+
+
+def goes_to_onednn(problem: Problem) -> bool:
+    """Whether PyTorch hands a call in one group to oneDNN (`ConvParams::use_mkldnn` in its Convolution.cpp)."""
+    g = problem.geometry
+    last = (1, *g.kernel)[-2:]
+    plain = {*g.stride, *g.dilation, *last} == {1} and problem.batch < 16 and torch.get_num_threads() == 1
+    much = problem.batch > 1 or min(last) > 3 or problem.batch * problem.cin * prod(g.coarse) > MOST_ELEMENTS
+    return problem.dtype == "float32" and torch._C._has_mkldnn and much and not plain
 
 
 #: Weights that a channel of x has for one group: with fewer, channels last, the engine spends its time on bringing x

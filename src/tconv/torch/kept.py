@@ -20,6 +20,8 @@ from tconv.problem import Array
 
 #: Orders of packing that an owner keeps at most: shapes of x mostly share one.
 MOST = 16
+#: And shapes of x that are small.
+MOST_SHAPES = 64
 
 
 class Pack(NamedTuple):
@@ -30,13 +32,36 @@ class Pack(NamedTuple):
     address: int
 
 
-class Kept(dict[int, Pack]):
-    """The packed weights of one layer, by the order of packing. Copies and pickles of it are empty."""
+class Small(NamedTuple):
+    """How a layer hands a call to PyTorch that is done before one of the engine would be."""
 
-    __slots__ = ("__weakref__",)
+    given: tuple[Any, ...]  #: what the layer said beside tensors when that was found
+    tiny: bool  #: whether derivatives are recorded or not
+    function: Any
+    arguments: tuple[Any, ...]
+
+
+class Kept(dict[int, Pack]):
+    """The packed weights of one layer, by the order of packing. Copies and pickles of it are empty.
+
+    `small` has the shapes of x for which the layer asks PyTorch. It does so without looking at anything else: whatever
+    there is, modes, traces, subclasses, dtypes, PyTorch's own function is right for it.
+    """
+
+    __slots__ = ("__weakref__", "small")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.small: dict[tuple[int, ...], Small] = {}
 
     def __reduce__(self) -> Any:
         return Kept, ()
+
+    def remember(self, shape: tuple[int, ...], small: Small) -> None:
+        """Calls with x of this shape are so small."""
+        if len(self.small) >= MOST_SHAPES:
+            self.small.clear()
+        self.small[shape] = small
 
     def found(self, order: int, fingerprint: int) -> Pack | None:
         """These weights, packed; None where they are not. Who holds it keeps the memory, whatever threads do."""

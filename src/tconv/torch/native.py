@@ -41,7 +41,7 @@ def said_by_torch(kernel: Sizes, window: Any, extra: Sizes) -> tuple[Any, ...] |
     """The arguments of PyTorch's function behind the tensors; None where it takes more than one call."""
     stride, low, _, dilation, groups = window
     left = _left_over(kernel, stride, low, extra, dilation)
-    return None if left is None else (stride, low, left, groups, dilation)
+    return None if left is None else (stride, low, tuple(left), groups, dilation)
 
 
 def function(ndim: int) -> Any:

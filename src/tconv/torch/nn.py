@@ -11,6 +11,9 @@ from tconv import checks
 from tconv.resolve import Ints, PaddingLike
 from tconv.torch.calls import call
 from tconv.torch.kept import Kept
+from tconv.torch.plain import needs_graph
+
+_is_compiling = torch.compiler.is_compiling
 
 
 class _Layer(torch.nn.modules.conv._ConvTransposeNd):
@@ -44,15 +47,22 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         """Compute; `output_size` is the size of the result, with or without its batch and channels."""
         state = self.__dict__
-        kept = state.get("_kept")
-        if kept is None and not torch.compiler.is_compiling():  # also in a layer whose class was changed
-            kept = state["_kept"] = Kept()
-        size = None if output_size is None else self._size(input, output_size)
-        given = self.stride, self.padding, self.output_padding, self.groups, self.dilation, size
         # Parametrized weights are attributes; those that are parameters are found sooner where they lie.
         parameters = state["_parameters"]
         w = parameters["weight"] if "weight" in parameters else self.weight  # noqa: SIM401 - not both
         bias = parameters["bias"] if "bias" in parameters else self.bias  # noqa: SIM401
+        size = None if output_size is None else self._size(input, output_size)
+        given = self.stride, self.padding, self.output_padding, self.groups, self.dilation, size
+        kept = state.get("_kept")
+        if not _is_compiling():
+            if kept is None:  # also in a layer whose class was changed
+                kept = state["_kept"] = Kept()
+            try:
+                small = kept.small.get(input.shape)
+                if small is not None and small.given == given and (small.tiny or needs_graph(input, w, bias)):
+                    return small.function(input, w, bias, *small.arguments)  # type: ignore[no-any-return]
+            except (AttributeError, RuntimeError, TypeError):
+                pass  # what is wrong is found, and said, below
         return call(len(self.kernel_size), input, w, bias, given, kept)
 
     def _size(self, input: Tensor, size: Any) -> Any:

@@ -16,6 +16,7 @@ _dispatch_modes: Any = torch._C._len_torch_dispatch_stack
 _transforms: Any = torch._C._are_functorch_transforms_active
 _tracing: Any = torch._C._get_tracing_state
 _autocast: Any = torch._C._is_any_autocast_enabled
+_grad_enabled = torch.is_grad_enabled
 _strided = torch.strided
 
 
@@ -52,6 +53,6 @@ def overheard() -> bool:
     )
 
 
-def needs_graph(*tensors: Tensor | None) -> bool:
+def needs_graph(x: Tensor, w: Tensor, bias: Tensor | None = None) -> bool:
     """Whether the derivative is to be recorded."""
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    return _grad_enabled() and (w.requires_grad or x.requires_grad or (bias is not None and bias.requires_grad))
