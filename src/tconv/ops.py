@@ -1,4 +1,4 @@
-"""The three operations on NumPy arrays: check, plan, run.
+"""The three operations on NumPy arrays: check, plan, run. Arrays of other libraries are handed on.
 
 A convolution of fixed geometry is a sparse matrix C, built from the weights. `conv` applies C, `conv_transpose` its
 transpose, and `weight_gradient` is the derivative of either by the weights. They are closed under differentiation:
@@ -91,9 +91,7 @@ def conv_transpose(
         # The result is an array of the library that x and w are of.
         foreign: Any
         if arrays.of_torch(x, w):
-            from tconv.torch.tensors import by_window as by_torch
-
-            foreign = by_torch(x, w, bias, window, layout, method, out)  # type: ignore[arg-type]
+            foreign = _by_torch("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
             return foreign  # type: ignore[no-any-return]
         if arrays.of_jax(x, w):
             from tconv.jax.functional import by_window as by_jax
@@ -138,6 +136,8 @@ def conv(
         output_size: checked if given: the coarse size.
         stride, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
 
+    y and w may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded.
+
     Returns:
         A new array of shape (N, Cin, *coarse), or `out`.
 
@@ -150,7 +150,8 @@ def conv(
     window = (stride, padding, output_padding, output_size, groups, dilation)
     if out is None and (made := repeated.call("conv", y, w, bias, window, layout, method)) is not None:
         return made
-    return _compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
+    compute = _by_torch if arrays.of_torch(y, w) else _compute
+    return compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
 
 
 def weight_gradient(
@@ -182,6 +183,8 @@ def weight_gradient(
         output_padding, output_size: checked if given; x and y imply them.
         stride, padding, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
 
+    x and y may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded.
+
     Returns:
         A new array of shape (Cin, Cout / groups, *kernel), or `out`.
 
@@ -192,7 +195,15 @@ def weight_gradient(
     array([[[31., 42., 53.]]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    return _compute("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out)
+    compute = _by_torch if arrays.of_torch(x, y) else _compute
+    return compute("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out)
+
+
+def _by_torch(*call: Any) -> Any:
+    """Tensors of PyTorch."""
+    from tconv.torch.tensors import computed
+
+    return computed(*call)
 
 
 def _compute(

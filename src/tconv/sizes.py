@@ -81,7 +81,7 @@ def of_conv_transpose(coarse: int, k: int, s: int, pad: Padding | str, a: int, s
 def of_both(coarse: int, fine: int, k: int, s: int, pad: Padding | str, d: int) -> Ends:
     """A weight gradient between `coarse` and `fine` cells: the output padding that ties them, if there is one."""
     reached = fine_sizes(coarse, k, s, pad, d)
-    if fine not in reached:
+    if not reached.start <= fine < reached.stop:  # not `in`: torch.compile has sizes that are symbols
         checks.wrong(f"the size of y must be {checks.one_of(reached)} for size {coarse} of x; got {fine}")
     return _tied(coarse, fine, k, s, pad, d)
 

@@ -35,7 +35,7 @@ def grid(ndim, *, batch=2, last=False, dtype=torch.float32):
     return x.to(memory_format=ORDERS[x.dim()]) if last else x
 
 
-def close(found, expected):
+def close(found, expected, tolerance=None):
     """The same up to the rounding of sums in another order."""
-    tolerance = {torch.float32: 2e-5, torch.float64: 1e-11}[expected.dtype]
+    tolerance = tolerance or {torch.float32: 2e-5, torch.float64: 1e-11}[expected.dtype]
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance * 10)

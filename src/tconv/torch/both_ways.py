@@ -17,7 +17,8 @@ from torch.nn import Parameter
 from tconv.bench.contest import ORIGINAL, Contest, in_turns
 from tconv.bench.rounds import Effort, Run, timed
 from tconv.torch.accelerated import LAYERS, CallsReplaced
-from tconv.torch.comparing import disagreement, first_line, name_of
+from tconv.torch.comparing import disagreement, first_line
+from tconv.torch.messages import name_of
 from tconv.torch.watching import Call
 
 OURS = "tconv"

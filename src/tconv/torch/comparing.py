@@ -10,6 +10,7 @@ from torch import Tensor
 from tconv.bench import contest
 from tconv.bench.contest import LIMITS
 from tconv.problem import Array
+from tconv.torch.messages import name_of
 
 #: Gradients are longer sums than results, with more that cancels: they may differ so many times as much.
 GRADIENTS = 10
@@ -33,11 +34,6 @@ def disagreement(results: Sequence[Tensor], expected: Sequence[Tensor], outputs:
 def difference(results: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
     """The largest difference, over the largest value that is expected."""
     return contest.difference([_array(t) for t in results], [_array(t) for t in expected])
-
-
-def name_of(dtype: torch.dtype) -> str:
-    """As NumPy says it."""
-    return str(dtype).removeprefix("torch.")
 
 
 def first_line(error: Exception) -> str:

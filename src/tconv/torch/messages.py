@@ -54,10 +54,11 @@ def summary(value: Any) -> str:
     if not isinstance(value, Tensor):
         return checks.shorten(value)
     device = "" if value.device.type == "cpu" else f" on {value.device}"
-    return f"{_name(value.dtype)} {tuple(value.shape)}{device}"
+    return f"{name_of(value.dtype)} {tuple(value.shape)}{device}"
 
 
-def _name(dtype: torch.dtype) -> str:
+def name_of(dtype: torch.dtype) -> str:
+    """As NumPy says it."""
     return str(dtype).removeprefix("torch.")
 
 
@@ -70,7 +71,7 @@ def check_tensors(ndim: int, x: Any, w: Any, bias: Any) -> None:
         if value is None:
             continue
         if value.dtype is not x.dtype and not torch._C._is_any_autocast_enabled():
-            checks.wrong(f"{name} must have the dtype of input, {_name(x.dtype)}; got {_name(value.dtype)}")
+            checks.wrong(f"{name} must have the dtype of input, {name_of(x.dtype)}; got {name_of(value.dtype)}")
         if value.device != x.device:
             checks.wrong(f"{name} must be on the device of input, {x.device}; got {value.device}")
     if w.dim() != ndim + 2:

@@ -1,4 +1,4 @@
-"""`tconv.conv_transpose` on tensors: its keywords, on the engine with derivatives, or by a method that is named."""
+"""The operations of `tconv.ops` on tensors: on the engine with derivatives, or by a method that is named."""
 
 from __future__ import annotations
 
@@ -10,38 +10,53 @@ from torch import Tensor
 
 from tconv import checks, ops
 from tconv.arguments import Layout
+from tconv.methods import Operation
 from tconv.plan import check_words
-from tconv.torch import calls
+from tconv.torch import adjoints, calls
 from tconv.torch.messages import summary
 from tconv.torch.plain import needs_graph
 
 
-def by_window(
-    x: Tensor, w: Tensor, bias: Tensor | None, window: tuple[Any, ...], layout: Layout, method: str, out: Tensor | None
-) -> Tensor:
-    """`tconv.conv_transpose` with its geometry arguments in the order of `arguments.Window`."""
-    with checks.explained("conv_transpose", lambda: _called_with(x, w, bias, out, layout, method)):
+def computed(
+    operation: Operation, operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...],
+    layout: Layout, method: str, out: Any,
+) -> Tensor:  # fmt: skip
+    """An operation of `tconv.ops`, with its geometry arguments in the order of `arguments.Window`."""
+    shown = {**operands, "bias": bias, "out": out}
+    with checks.explained(operation, lambda: _called_with(shown, kernel_size, layout, method)):
         check_words(layout, method)
-        _check_tensors(x, w, bias, out)
-        output_padding, output_size = window[2:4]
-        if output_size is not None and output_padding not in (0, None):
-            checks.wrong(
-                f"output_padding and output_size must not both be given; got {output_padding} and {output_size}"
-            )
-        if (by_name := method != "auto" or not _for_torch(x, w)) or out is not None:
-            _check_not_recorded(x, w, bias, "out" if out is not None else "method")
+        _check_tensors(shown)
+        first, second = operands.values()
+        if operation == "conv_transpose":
+            _check_one_of(*window[2:4])
+        by_name = method != "auto" or not _for_torch(_axes(operation, first, second, kernel_size), first)
+        if by_name or out is not None:
+            _check_not_recorded(first, second, bias, "out" if out is not None else "method")
         if by_name:
-            _check_readable(x)
-    result = _by_method(x, w, bias, window, layout, method) if by_name else _differentiable(x, w, bias, window, layout)
-    return result if out is None else _written(out, result)
+            _check_readable(first)
+    if by_name:
+        result = _by_method(operation, first, second, kernel_size, bias, window, layout, method)
+    elif operation == "conv_transpose":
+        result = _conv_transpose(first, second, bias, window, layout)
+    else:
+        with checks.explained(operation, lambda: _called_with(shown, kernel_size, layout, method)):
+            result = adjoints.computed(operation, operands, kernel_size, bias, window, layout)
+    return result if out is None else _written(operation, out, result)
 
 
-def _for_torch(x: Tensor, w: Tensor) -> bool:
-    """Whether the functions of `tconv.torch` compute it: PyTorch has none for more axes, or for integers."""
-    return w.dim() <= 5 and (x.dtype.is_floating_point or x.dtype.is_complex)
+def _axes(operation: Operation, first: Tensor, second: Tensor, kernel_size: Any) -> int:
+    """Axes of size; as many as x has behind two others, where neither weights nor kernel say it."""
+    if operation != "weight_gradient":
+        return second.dim() - 2
+    return len(kernel_size) if checks.is_sequence(kernel_size) else first.dim() - 2
 
 
-def _differentiable(x: Tensor, w: Tensor, bias: Tensor | None, window: tuple[Any, ...], layout: Layout) -> Tensor:
+def _for_torch(axes: int, first: Tensor) -> bool:
+    """Whether PyTorch has such operators: it has none for more axes, or for integers."""
+    return axes <= 3 and (first.dtype.is_floating_point or first.dtype.is_complex)
+
+
+def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, window: tuple[Any, ...], layout: Layout) -> Tensor:
     stride, padding, output_padding, output_size, groups, dilation = window
     given = calls.frozen(stride, padding, output_padding, groups, dilation, output_size)
     ndim = w.dim() - 2
@@ -53,41 +68,48 @@ def _differentiable(x: Tensor, w: Tensor, bias: Tensor | None, window: tuple[Any
 
 
 def _by_method(
-    x: Tensor, w: Tensor, bias: Tensor | None, window: tuple[Any, ...], layout: Layout, method: str
-) -> Tensor:
+    operation: Operation, first: Tensor, second: Tensor, kernel_size: Any, bias: Tensor | None,
+    window: tuple[Any, ...], layout: Layout, method: str,
+) -> Tensor:  # fmt: skip
     names = ("stride", "padding", "output_padding", "output_size", "groups", "dilation")
-    arrays = [None if t is None else t.detach().numpy() for t in (x, w, bias)]
-    keywords: Any = dict(zip(names, window, strict=True))
-    y = ops.conv_transpose(arrays[0], arrays[1], arrays[2], **keywords, layout=layout, method=method)  # type: ignore[arg-type]
-    return torch.from_numpy(np.ascontiguousarray(y))
+    given: list[Any] = [first.detach().numpy(), second.detach().numpy()]
+    given.append(kernel_size if operation == "weight_gradient" else None if bias is None else bias.detach().numpy())
+    function: Any = getattr(ops, operation)
+    result = function(*given, **dict(zip(names, window, strict=True)), layout=layout, method=method)
+    return torch.from_numpy(np.ascontiguousarray(result))
 
 
-def _written(out: Tensor, result: Tensor) -> Tensor:
-    with checks.explained("conv_transpose"):
+def _written(operation: Operation, out: Tensor, result: Tensor) -> Tensor:
+    with checks.explained(operation):
         if out.shape != result.shape or out.dtype != result.dtype:
             checks.wrong(f"out must be {summary(result)}; got {summary(out)}")
     return out.copy_(result)
 
 
-def _check_tensors(x: Any, w: Any, bias: Any, out: Any) -> None:
-    for name, value in (("x", x), ("w", w), ("bias", bias), ("out", out)):
+def _check_one_of(output_padding: Any, output_size: Any) -> None:
+    if output_size is not None and output_padding not in (0, None):
+        checks.wrong(f"output_padding and output_size must not both be given; got {output_padding} and {output_size}")
+
+
+def _check_tensors(shown: dict[str, Any]) -> None:
+    for name, value in shown.items():
         if not isinstance(value, Tensor) and not (name in ("bias", "out") and value is None):
             checks.wrong_type(f"{name} must be a tensor, as another is; got {checks.shorten(value)}")
 
 
-def _check_not_recorded(x: Tensor, w: Tensor, bias: Tensor | None, name: str) -> None:
-    if needs_graph(x, w, bias):
+def _check_not_recorded(first: Tensor, second: Tensor, bias: Tensor | None, name: str) -> None:
+    if needs_graph(first, second, bias):
         said = 'method must be "auto", and tensors of floating point with 1 to 3 axes of size,'
         said = "out must be None" if name == "out" else said
         checks.wrong(f"{said} where derivatives are recorded; use torch.no_grad()")
 
 
-def _check_readable(x: Tensor) -> None:
-    if not x.is_cpu:
-        checks.wrong(f'method must be "auto" for tensors that are not on the CPU; these are on {x.device}')
+def _check_readable(first: Tensor) -> None:
+    if not first.is_cpu:
+        checks.wrong(f'method must be "auto" for tensors that are not on the CPU; these are on {first.device}')
 
 
-def _called_with(x: Any, w: Any, bias: Any, out: Any, layout: Any, method: Any) -> str:
-    shown = {"x": x, "w": w, "bias": bias, "out": out}
+def _called_with(shown: dict[str, Any], kernel_size: Any, layout: Any, method: Any) -> str:
     tensors = [f"{name}={summary(value)}" for name, value in shown.items() if value is not None]
-    return ", ".join([*tensors, f'layout="{layout}"', f'method="{method}"'])
+    kernel = [] if kernel_size is None else [f"kernel_size={checks.shorten(kernel_size)}"]
+    return ", ".join([*tensors, *kernel, f'layout="{layout}"', f'method="{method}"'])
