@@ -121,7 +121,14 @@ def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
 
 def served(x: Tensor, w: Tensor) -> bool:
     """Whether two tensors are what the engine takes."""
+    if _is_batched(x) or _is_batched(w):
+        return False
     return plain(x, w, None) and x.dtype in engine.DTYPES and x.dtype is w.dtype
+
+
+#: Whether a gradient stands for many: `torch.autograd.grad(..., is_grads_batched=True)` and jacobian(vectorize=True)
+#: map backward over them in a way of their own, which no transform of torch.func shows.
+_is_batched: Callable[[Tensor], bool] = torch._C._functorch.is_legacy_batchedtensor
 
 
 def with_size(window: Window, grid: Tensor) -> Window:
