@@ -56,11 +56,11 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
         expected, again = (forms[ORIGINAL].results() for _ in range(2))
     except Exception as error:  # of any class: that it ran forward once does not mean that it runs backward
         return Whole(layers, unmeasured=f"it fails when it is run again: {first_line(error)}"), False
+    outputs = forms[ORIGINAL].run.outputs
     try:
         results = forms[OURS].results()
     except Exception as error:
         return Whole(layers, failure=f"it fails: {first_line(error)}"), True
-    outputs = forms[ORIGINAL].run.outputs
     differs = None
     if not disagreement(again, expected, outputs):  # else nothing can be said of others
         wrong = disagreement(results, expected, outputs)
