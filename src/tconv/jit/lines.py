@@ -147,6 +147,7 @@ def moves(line: Line) -> range:
     return range(reach.start // line.apart, (reach.stop - 1) // line.apart + 1)
 
 
+@lru_cache(maxsize=4096)
 def inside(line: Line, origin: int = 0) -> bool:
     """Whether every tap of every position reads a cell that exists: no zeros are needed around x."""
     return all(
