@@ -90,7 +90,7 @@ def test_small_caches_cut_chunks(target, monkeypatch):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_small_caches_cut_chunks_of_a_weight_gradient(target, monkeypatch):
-    for name, size in (("CELLS", 4096), ("PANEL", 2048), ("BLOCK", 8192), ("POSITIONS", 36)):
+    for name, size in (("CELLS", 4096), ("PANEL", 2048), ("BLOCK", 8192), ("POSITIONS", 36), ("FEWEST", 4)):
         monkeypatch.setattr(gradient, name, size)
     geometry = tconv.Geometry.conv_transpose((3, 19), 3, stride=2, padding=1)
     problem = problem_of(geometry, "float64", cin=67, cout=7, operation="weight_gradient")

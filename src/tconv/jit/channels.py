@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from math import inf, prod
+from math import prod
 from typing import Literal
 
 from tconv.jit.isa import Isa
@@ -25,22 +25,12 @@ from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
+from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
 from tconv.jit.lines import Layout, Line, by_shift, channels_of, inside, phase_taps
 from tconv.jit.program import balanced, spans
 from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, STREAM_FROM, TERMS
 from tconv.jit.source import Source
 from tconv.problem import Problem
-
-
-@dataclass(frozen=True, slots=True)
-class LaneTile:
-    """Lanes that one call computes: `count` runs of `length` elements, the first element `first` of run `run`."""
-
-    vectors: int
-    run: int
-    count: int
-    first: int
-    length: int
 
 
 @dataclass(frozen=True)
@@ -247,21 +237,20 @@ def _inner(line: Line) -> range:
     return range(start, max(start, stop))
 
 
-def whole_vectors(channels: int, lanes: int, most: int) -> list[int]:
-    """Cut channels into tiles of at most so many whole vectors, but for what is left for the last one."""
-    counts = [vectors * lanes for vectors in balanced(-(-channels // lanes), most)]
-    counts[-1] -= sum(counts) - channels
-    return counts
-
-
-#: Rows of a tile, at most: each has an address of its own.
-MOST_ROWS = 4
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
 #: the panel itself no longer stays near. Measured on AMD Zen 5 with 1 MB of second-level cache.
 PANEL, BLOCK = 1792 << 10, 640 << 10
+#: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
+#: then one: layers with 256 channels gain 3 to 7 %.
+PART, JOINED = 256 << 10, 1 << 20
 #: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
 #: for some q cuts the row.
 EDGES = 4
+#: Layers that need no zeros are read in place where x is this small, or neighbouring cells are runs of so many bytes.
+#: Else the pixels of a tile read too many short runs for hardware to foresee, and copying gains up to 24 %.
+NEAR, RUN = 1 << 20, 2048
+#: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
+WIDE = 4
 
 
 def make(
@@ -279,12 +268,12 @@ def make(
     runs = 1 if layout.last and in_lanes == "phases" else written
     of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
     most_rows = 1 if own or layout.joined else min(MOST_ROWS, of_phase)
-    _, vectors, pixels, rows = best_tile(columns, -(-run * runs // lanes), most_rows, isa)
+    _, vectors, pixels, rows = best_tile(columns, -(-run * runs // lanes), most_rows, isa, WIDE if own else 3)
     box = [1] * len(layout.lines)
     box[-1] = columns
     # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
     direct = layout.last and in_lanes == "channels"
-    in_place = layout.joined or (direct and (inside(last) or (own and last.kernel * EDGES <= columns)))
+    in_place = layout.joined or (direct and _straight(problem, last, own=own))
     part = read
     at_once = own and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
 
@@ -296,7 +285,9 @@ def make(
         max(len(t) for t in phase_taps(line)) for line in layout.lines[:-1]
     )
     weights = taps * at(box, part).widest * problem.itemsize
-    part = max(balanced(read, max(32, (256 << 10) // weights)))
+    joined = direct and problem.groups == 1 and last.dilation == -1 and last.kernel > 1
+    part = max(balanced(read, max(32, PART // weights)))
+    part = read if joined and weights * read <= JOINED else part
 
     while (at(box, part).near > PANEL // 2 or at(box, part).block > BLOCK // 2) and box[-1] > pixels:
         box[-1] = max(balanced(columns, max(pixels, box[-1] // 2 // pixels * pixels)))
@@ -318,26 +309,21 @@ def make(
     return at(box, part)
 
 
+def _straight(problem: Problem, last: Line, *, own: bool) -> bool:
+    """Whether x is read in place, channels last: near, in long runs, or one group of many; depthwise between edges."""
+    if own:
+        return inside(last) or last.kernel * EDGES <= len(last.span())
+    shape = problem.x_shape if problem.operation == "conv_transpose" else problem.y_shape
+    run = last.x_step * (last.kernel if last.dilation == -1 else 1)
+    return inside(last) and (problem.groups > 1 or run >= RUN or prod(shape) * problem.itemsize <= NEAR)
+
+
 def _few_weights(layout: Layout, isa: Isa) -> bool:
     """Whether the weights of a depthwise layer fit registers, beside the sums of all phases of a cell."""
     earlier, (before, last) = layout.lines[:-2], layout.lines[-2:]
     taps, sums = before.kernel * last.kernel, before.stride * last.stride
     alone = all(line.kernel == line.stride == 1 for line in earlier) and before.apart == last.apart == 1
     return alone and taps + sums + 2 <= isa.registers
-
-
-def best_tile(pixels: int, vectors: int, rows: int, isa: Isa) -> tuple[float, int, int, int]:
-    """The vectors, pixels and rows of tiles of so many of them that take the fewest turns of the clock, a pixel."""
-    budget, best = isa.registers - 4 - (not isa.fma), (inf, 0, 0, 0)
-    for most in (3, 2, 1) if isa.registers >= 32 else (2, 1):
-        sums = (budget + (1 if most == 3 and isa.broadcast else 0)) // most
-        cuts = balanced(vectors, most)
-        groups = balanced(pixels, min(pixels, sums))
-        of_tile = min(rows, sums // max(groups))
-        cycles = sum(max(of_tile * g * v, 8) / 2 + 0.3 * (of_tile * g + v) for g in groups for v in cuts) / of_tile
-        if cycles / pixels < best[0]:
-            best = (cycles / pixels, most, max(groups), of_tile)
-    return best
 
 
 def as_one_group(problem: Problem) -> Problem:

@@ -78,9 +78,7 @@ class ChannelTables(ChannelWeights):
         s, rows, columns = self.s, [], box[-1]
         if s.in_place:
             return
-        wide = s.last.x_step // self.size if s.layout.last else 1
-        # Of the last pixel only the channels of the group: those behind them may lie beyond x.
-        beyond = wide - s.read if s.layout.last and not s.own else 0
+        wide = s.last.x_step // self.size if s.layout.last and not s.picked else 1
         reach = range(columns.start * s.last.apart - s.before, (columns.stop - 1) * s.last.apart + 1 + s.behind)
         inside = range(max(0, reach.start), min(s.last.read, reach.stop))
         for cells in product(*(line.cells(q) for q, line in zip(box, s.outer, strict=False))):
@@ -93,10 +91,13 @@ class ChannelTables(ChannelWeights):
                 continue
             before = inside.start - reach.start
             source += inside.start * s.last.x_step
-            to += before * (s.cell if s.turned else wide * self.size)
-            length, behind = len(inside) * wide - beyond, (reach.stop - inside.stop) * wide
-            rows.append(Row(source, to, length, before * wide, behind))
-        self.writer.copies(self.copy, rows)
+            to += before * s.cell
+            behind = (reach.stop - inside.stop) * wide
+            rows.append(Row(source, to, len(inside) * wide, before * wide, behind))
+        if not s.picked:
+            self.writer.copies(self.copy, rows)
+        for row in rows if s.picked else ():
+            self.writer.pixels(self.copy, row, s.last.x_step, s.cell, s.copied)
 
     def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
         """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""

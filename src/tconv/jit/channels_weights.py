@@ -7,8 +7,9 @@ from itertools import accumulate, product
 from math import prod
 from typing import TypeVar
 
-from tconv.jit.channels import ChannelSchedule, LaneTile
+from tconv.jit.channels import ChannelSchedule
 from tconv.jit.kernels.abi import Tile
+from tconv.jit.lane_tiles import LaneTile
 from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.program import LINE
 from tconv.jit.tables import Tables

@@ -12,7 +12,7 @@ from tconv.jit import isa as isas
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.choose import Schedule, choose, kinds
 from tconv.jit.count import Counted, count, counted
-from tconv.jit.description import Ceiling, Description, Tile
+from tconv.jit.description import GRADIENTS, Ceiling, Description, Tile
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.channels import Channels
@@ -49,7 +49,7 @@ LANES = {
 #: The loops over a chunk, and those within a tile, from the outermost inwards; what is not named is unrolled.
 _ROWS = {
     **dict.fromkeys(("pixels", "channels", "phases", "own"), ("phases and rows", "pixels")),
-    **dict.fromkeys(("gradient", "own gradient"), ("tiles of y",)),
+    **dict.fromkeys(GRADIENTS, ("tiles of y",)),
     "planes": ("phases of the outer axes", "rows", "pixels"),
     "taps": ("parts of the taps", "cells"),
 }
@@ -59,7 +59,7 @@ _WITHIN: dict[str, tuple[str, ...]] = {
     "phases": ("taps", "input channels"),
     "planes": (),
     "own": ("taps",),
-    **dict.fromkeys(("gradient", "own gradient"), ("rows of x", "cells")),
+    **dict.fromkeys(GRADIENTS, ("rows of x", "cells")),
     "taps": ("input channels",),
 }
 
@@ -193,7 +193,7 @@ def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
 
 
 def _order(kind: str, tiles_outside: bool, parts: int) -> tuple[str, ...]:
-    lanes = "channels of x" if kind in ("gradient", "own gradient") else "output channels"
+    lanes = "channels of x" if kind in GRADIENTS else "output channels"
     tiles, rows = (lanes,), (*(("parts of the input channels",) if parts > 1 else ()), *_ROWS[kind])
     return ("chunk", *((*tiles, *rows) if tiles_outside else (*rows, *tiles)), *_WITHIN[kind])
 

@@ -21,6 +21,10 @@ TITLES = {
 }
 
 
+#: Those of a weight gradient, which has no weights to pack but x, whose cells it may copy.
+GRADIENTS = ("gradient", "own gradient")
+
+
 @dataclass(frozen=True, slots=True)
 class Ceiling:
     """What the cores in use can do together at most."""
@@ -102,7 +106,7 @@ class Description:
             ("chunk", f"{by(self.box)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
             ("loops", " > ".join(self.order)),
             (self.read, "read in place" if self.in_place else f"copied into a panel of {checks.memory(self.panel)}"),
-            *([("x", f"copied tile by tile, channels innermost: {checks.memory(self.cells)}")] if self.cells else []),
+            *([("x", _said_cells(self))] if self.kind in GRADIENTS else []),
             (self.written, _said_results(self)),
             ("memory", _said_memory(self)),
             ("flops", f"{self.flops:,} of use, {self.executed:,} executed ({self.wasted:.1%} in vain)"),
@@ -136,6 +140,10 @@ def _said_tile(d: Description) -> str:
     return f"{' x '.join(sizes)}, {checks.count(t.vectors, 'vector')} wide: sums in {t.sums}{of} registers"
 
 
+def _said_cells(d: Description) -> str:
+    return f"copied tile by tile, channels innermost: {checks.memory(d.cells)}" if d.cells else "read in place"
+
+
 def _said_results(d: Description) -> str:
     how = "written from registers" if d.direct else f"by way of a block of {checks.memory(d.block)}"
     return f"{how}, past the caches" if d.streaming else how
@@ -143,7 +151,7 @@ def _said_results(d: Description) -> str:
 
 def _said_memory(d: Description) -> str:
     packed, scratch, tables = map(checks.memory, (d.packed, d.scratch, d.tables))
-    weights = "" if d.cells else f"packed weights {packed}, "
+    weights = "" if d.kind in GRADIENTS else f"packed weights {packed}, "
     return f"{weights}tables {tables}, scratch {scratch} a thread"
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from tconv.jit.channels import MOST_ROWS, LaneTile, as_one_group, best_tile, whole_vectors
+from tconv.jit.channels import as_one_group
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.cells import Cells
@@ -30,6 +30,7 @@ from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.moves import Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
+from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
 from tconv.jit.lines import Layout, channels_of, inside
 from tconv.jit.program import LINE, balanced
 from tconv.jit.schedule import ELEMENTS, TERMS
@@ -52,6 +53,7 @@ class GradientSchedule(Source):
     together: int  #: tiles of lanes of a run, at most
     by_channel: bool  #: whether the neighbours in a tile are channels o, not taps of the last axis
     in_place: bool  #: the fine grid is read where it is
+    gathered: bool  #: coarse cells are copied, their channels side by side; else they are read where they are
     terms: int = TERMS  #: of a sum, at most
     own: bool = False  #: depthwise: the groups are the lanes, and each reads its own channel of the fine grid
 
@@ -71,7 +73,7 @@ class GradientSchedule(Source):
 
     def variant_of(self, tile: LaneTile) -> tuple[int, int]:
         """Which of them a tile is: what lies behind the last channel is read where it may be, and never used."""
-        beyond = self.own and self.layout.last
+        beyond = not self.gathered or (self.own and self.layout.last)
         return tile.vectors, tile.count - (tile.vectors - 1) * self.lanes if beyond else self.lanes
 
     @cached_property
@@ -80,19 +82,9 @@ class GradientSchedule(Source):
         return self.outputs
 
     @cached_property
-    def picked(self) -> bool:
-        """Whether the panel holds some channels of each pixel, those of a run: channels last they lie side by side."""
-        return self.layout.last and not (self.own or self.in_place) and self.read * self.problem.groups > 1
-
-    @cached_property
-    def cell(self) -> int:
-        """Bytes from a cell of the fine grid to the next in what kernels read; an odd number of cache lines."""
-        if self.turned:
-            return self.widest * self.problem.itemsize
-        if not self.picked:
-            return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
-        size = self.outputs * self.problem.itemsize
-        return size if size < LINE else (-(-size // LINE) // 2 * 2 + 1) * LINE
+    def innermost(self) -> int:
+        """Channels of a pixel of the panel, where they are turned: those of a tile."""
+        return self.widest
 
     @cached_property
     def pixel(self) -> int:
@@ -103,6 +95,11 @@ class GradientSchedule(Source):
     def tiles_outside(self) -> bool:
         """Whether a tile of lanes does a whole chunk before the next: not where all read the same lines of memory."""
         return not (self.own and self.layout.last)
+
+    @cached_property
+    def readable(self) -> bool:
+        """Whether coarse cells can be read where they are: whole vectors of their channels lie side by side."""
+        return not self.side_by_side and all(tile.vectors > 1 or tile.count == self.lanes for tile in self.tiles)
 
     @cached_property
     def side_by_side(self) -> bool:
@@ -139,6 +136,8 @@ class GradientSchedule(Source):
     @cached_property
     def cells(self) -> int:
         """Bytes of cells in scratch, with the zeros before them."""
+        if not self.gathered:
+            return 0
         return self.widest * self.problem.itemsize + self.cells_of_tile * (1 if self.tiles_outside else self.together)
 
     # ---- runs
@@ -166,12 +165,13 @@ class GradientSchedule(Source):
         """The kernels: for each width one a variant, alone and in rows, then those that copy and move, likewise."""
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
-            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, False, rows)
+            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, False, rows, not self.gathered)
             for rows in dict.fromkeys((1, self.rows))
             for width in self.widths
             for vectors, last in variants
         ]
-        kernels += [Cells(element, self.lanes, vectors, self.side_by_side, last) for vectors, last in variants]
+        if self.gathered:
+            kernels += [Cells(element, self.lanes, vectors, self.side_by_side, last) for vectors, last in variants]
         kernels += [Transpose(element, self.lanes, self.widest // self.lanes)] * len(variants)
         copy = Turn(element, self.lanes, self.cell, True) if self.turned else Rows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, *[copy] * len(variants)))
@@ -180,15 +180,22 @@ class GradientSchedule(Source):
 #: Positions of a run: more amortise the turning of cells, fewer leave room for longer chunks.
 POSITIONS = 512
 #: Channels o of a run at least where they lie side by side, as long as the block does not become too large: lines of
-#: memory are read once for each run.
-FEWEST = 4
+#: memory are read once for each run. Measured on AMD Zen 5: 32 take 10 to 30 % longer where there are 64, 128 no less.
+FEWEST = 64
+#: What taps side by side cost channels last, against channels o, where a cell is a line or more: each reads its own.
+SCATTERED = 1.3
+#: Bytes from a cell to the next from which cells are copied, channels last too: each would lie in a page of its own.
+PAGE = 4096
 #: Bytes of cells of a tile, of panel and of block that a chunk or a run may have.
 CELLS, PANEL, BLOCK = 128 << 10, 512 << 10, 1 << 20
 
 
 def make(problem: Problem, layout: Layout, isa: Isa, *, own: bool = False) -> GradientSchedule:
     """Choose the sizes: a tile, the channels o of a run, then a chunk as large as the caches like."""
-    s = _of_one_cell(as_one_group(problem) if own else problem, layout, isa, own)
+    problem = as_one_group(problem) if own else problem
+    s = _of_one_cell(problem, layout, isa, gathered=False, own=own)
+    if not s.readable or layout.lines[-1].y_step >= PAGE:
+        s = _of_one_cell(problem, layout, isa, gathered=True, own=own)
     while s.outputs > 1 and not (_fits(s) and s.of_tile <= 2 * BLOCK):
         s = replace(s, outputs=-(-s.outputs // 2))
     for axis in reversed(range(len(s.box))):
@@ -198,25 +205,27 @@ def make(problem: Problem, layout: Layout, isa: Isa, *, own: bool = False) -> Gr
     return replace(s, together=max(1, min(len(s.tiles), BLOCK // s.of_tile)))
 
 
-def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, own: bool) -> GradientSchedule:
+def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, *, gathered: bool, own: bool) -> GradientSchedule:
     """The tile that takes the fewest turns of the clock, for chunks of a single cell."""
     lanes, last = isa.lanes(problem.itemsize), layout.lines[-1]
     read, written, *_ = channels_of(problem)
-    neighbours = {False: last.kernel, True: read} if layout.last and not own else {False: last.kernel}
-    _, vectors, pixels, rows, by_channel = min(
-        (*best_tile(n, -(-written // lanes), min(MOST_ROWS, read * problem.taps // n), isa), by_channel)
-        for by_channel, n in neighbours.items()
+    taps, channels = (
+        best_tile(n, -(-written // lanes), min(MOST_ROWS, read * problem.taps // n), isa, 3 if gathered else 2)
+        for n in (last.kernel, read)
     )
+    scattered = SCATTERED if read * problem.itemsize >= LINE else 1.0
+    by_channel = layout.last and not own and channels[0] < taps[0] * scattered
+    _, vectors, pixels, rows = channels if by_channel else taps
     outputs = max(balanced(read, max(FEWEST if layout.last else 1, POSITIONS // problem.taps)))
     in_place = layout.joined or (own and layout.last and inside(last))
     box = (1,) * len(layout.lines)
-    sizes = (vectors, pixels, rows, box, outputs, 1, by_channel, in_place)
+    sizes = (vectors, pixels, rows, box, outputs, 1, by_channel, in_place, gathered)
     return GradientSchedule(problem, layout, lanes, *sizes, own=own)
 
 
 def _fits(s: GradientSchedule) -> bool:
-    """Whether what a chunk copies stays near."""
-    return s.cells_of_tile <= CELLS and prod(s.slots) * s.row <= PANEL
+    """Whether what a chunk copies stays near, or is no more than the block that every chunk goes through."""
+    return s.cells_of_tile <= CELLS and prod(s.slots) * s.row <= max(PANEL, min(s.of_tile, PANEL + BLOCK))
 
 
 def _grown(s: GradientSchedule, axis: int) -> GradientSchedule:

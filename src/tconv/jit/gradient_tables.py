@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
+from tconv.jit.lane_tiles import LaneTile
 from tconv.jit.lines import Line, moves, phase_taps
 from tconv.jit.program import Program, Row, Writer, balanced, dot, flat, spans
 
@@ -33,7 +34,8 @@ class GradientTables:
         variants = len(s.variants)
         self.of_rows = len(s.widths) * variants  # where kernels for several rows begin
         self.cells = self.of_rows * len({1, s.rows})
-        self.move, self.copy = self.cells + variants, self.cells + 2 * variants
+        self.move = self.cells + (variants if s.gathered else 0)
+        self.copy = self.move + variants
         self.written: dict[tuple[object, ...], tuple[int, int]] = {}
 
     def write(self) -> Program:
@@ -52,7 +54,7 @@ class GradientTables:
         header = {
             Header.IN_PLACE: int(s.in_place),
             Header.TILES_OUTSIDE: int(s.tiles_outside),
-            Header.GATHERED: 1,
+            Header.GATHERED: int(s.gathered),
             Header.RUN: len(boxes),
         }
         return self.writer.finish(self.code, header, self._sizes(), s.panel, s.block, s.cells)
@@ -73,6 +75,7 @@ class GradientTables:
             Context.SOURCE_CHANNEL: s.source_channel,
             Context.SOURCE_TERM: s.source_pixel,
             Context.W_CHANNEL: s.layout.y_channel,
+            Context.W_TERM: s.last.y_step,
             Context.Y_CHANNEL: s.problem.cout * s.problem.taps * self.size,
             Context.TARGET_PIXEL: position * (s.problem.taps if s.by_channel else 1),
         }
@@ -84,8 +87,7 @@ class GradientTables:
             tile = s.tiles[number]
             self.writer.tile({
                 Tile.VARIANT: s.variants.index(s.variant_of(tile)),
-                Tile.W: s.widest * self.size + (0 if s.tiles_outside else place * s.cells_of_tile),
-                Tile.TAP: s.box[-1] * tile.vectors * s.lanes * self.size,
+                **self._of_cells(tile, place),
                 Tile.Y: tile.run * p.cout * p.taps * self.size,
                 Tile.TARGET: place * s.of_tile,
                 Tile.X: tile.run * self.size if s.own and not s.turned else 0,
@@ -93,6 +95,14 @@ class GradientTables:
                 Tile.OF_W: tile.run * s.layout.y_channel,
                 Tile.COUNT: tile.count,
             })  # fmt: skip
+
+    def _of_cells(self, tile: LaneTile, place: int) -> dict[Tile, int]:
+        """Where a tile reads cells: in scratch, row by row, or in the coarse grid, where ops say how many bytes on."""
+        s = self.s
+        if not s.gathered:
+            return {Tile.W: tile.run * s.layout.y_channel, Tile.TAP: 1}
+        first = s.widest * self.size + (0 if s.tiles_outside else place * s.cells_of_tile)
+        return {Tile.W: first, Tile.TAP: s.box[-1] * tile.vectors * s.lanes * self.size}
 
     def _bases(self, box: Box) -> tuple[int, int]:
         """Where a chunk begins on the fine grid and on the coarse one: what its ops say counts from there."""
@@ -118,27 +128,18 @@ class GradientTables:
         rows = list(self._rows(box))
         if s.picked:
             for row in rows:
-                self._pixels(row, outputs)
+                self.writer.pixels(self.copy, row, s.last.x_step, s.cell, outputs)
             return
-        for channel in range(1 if s.own else outputs):
+        for channel in range(1 if s.layout.last else outputs):
             source, target = channel * s.layout.x_channel, channel * s.source_channel
             self.writer.copies(
                 self.copy, [row._replace(source=row.source + source, target=row.target + target) for row in rows]
             )
 
-    def _pixels(self, row: Row, outputs: int) -> None:
-        """Some channels of each pixel of a row, and zeros on both sides."""
-        s, end = self.s, row.target + row.length * self.s.cell
-        for target, number in ((row.target - row.before * s.cell, row.before), (end, row.behind)):
-            if number:
-                self.writer.op(self.copy, 0, target, 1, 0, 0, 0, 0, number * s.cell // self.size)
-        if row.length:
-            self.writer.op(self.copy, row.source, row.target, row.length, s.last.x_step, s.cell, outputs, 0, 0)
-
     def _rows(self, box: Box) -> Iterator[Row]:
-        """Those of channel 0; channels last in pixels, or of depthwise layers in elements."""
+        """Those of channel 0; of all channels where they lie side by side and all are copied, in elements."""
         s, columns, base = self.s, box[-1], self._bases(box)[0]
-        wide = s.written if s.own and s.layout.last else 1
+        wide = s.last.x_step // self.size if s.layout.last and not s.picked else 1
         reach = range(columns.start * s.last.apart - s.before, (columns.stop - 1) * s.last.apart + 1 + s.behind)
         inside = range(max(0, reach.start), min(s.last.read, reach.stop))
         for cells in product(*(line.cells(q) for q, line in zip(box, s.outer, strict=False))):
@@ -158,11 +159,10 @@ class GradientTables:
 
     def _gathered(self, box: Box) -> None:
         """The coarse cells of a chunk, a run of evenly spaced ones after the other."""
-        s, (_, base), columns = self.s, self._bases(box), len(box[-1])
-        steps = [line.y_step for line in s.outer]
+        s, columns = self.s, len(box[-1])
         runs: list[tuple[int, int, int, int]] = []  # source, cells before it, cells, step
         for number, q in enumerate(product(*box[:-1])):
-            source = dot(q, steps) + box[-1].start * s.last.y_step - base
+            source = self._beside(box, q)
             if runs and columns == s.box[-1]:
                 first, before, count, step = runs[-1]
                 # Single cells may be any step apart, unless squares of them are turned.
@@ -174,12 +174,18 @@ class GradientTables:
         for run in runs:
             self.writer.op(self.cells, *run)
 
+    def _beside(self, box: Box, q: tuple[int, ...], at: int = 0) -> int:
+        """Bytes of the coarse grid from the first cell of a chunk to one of a row of its cells."""
+        s = self.s
+        return dot((*q, box[-1].start + at), [line.y_step for line in s.layout.lines]) - self._bases(box)[1]
+
     # ---- sums
 
     def _ops(self, box: Box, outputs: int, first: bool, last: bool) -> None:
         """What a tile of lanes does for a chunk."""
         s = self.s
-        self._gathered(box)
+        if s.gathered:
+            self._gathered(box)
         if s.turned:
             self.writer.copies(self.copy, list(self._rows(box)))
         of_reach: dict[tuple[int, ...], list[Unit]] = {}
@@ -234,9 +240,9 @@ class GradientTables:
             for number in balanced(columns, s.terms):
                 words: list[int] = []
                 for row in some:
-                    words += [row, 0]
+                    words += [row if s.gathered else self._beside(box, rows[row], at), 0]
                     words += [self._source(box, rows[row], unit) + source + at * s.source_pixel for unit in units]
-                self.writer.op(kernel, len(some), 0, int(adds), number, at, *targets, *words)
+                self.writer.op(kernel, len(some), 0, int(adds), number, at if s.gathered else 0, *targets, *words)
                 at, adds = at + number, True
         if not adds:
             self.writer.op(kernel, 0, 0, 0, 1, 0, *targets)

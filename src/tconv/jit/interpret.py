@@ -31,7 +31,7 @@ def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array
     Of a weight gradient x is the fine grid, w the coarse one, and y the weights; they are not packed.
     """
     given = {Context.X: _given("x", x, program), Context.Y: _given("y", y, program)}
-    if program.words[Header.GATHERED]:
+    if not program.blocks[1]:  # cells of the coarse grid, as they are
         given[Context.W] = _given("w", w, program)
     elif not program.fresh:
         given[Context.W] = Memory("packed weights", pack(program, w, bias))

@@ -148,12 +148,19 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     lanes, size = kernel.weights, BYTES[kernel.element]
     lane_of = {start + i: n * kernel.lanes + i for n, start in enumerate(kernel.starts) for i in range(kernel.lanes)}
     lane = [lane_of[element] for element in range(kernel.written)]  # of those that hold an element, one
-    bias = thread.to(Context.WEIGHTS, tile[Tile.BIAS]).read((lanes, size))[lane]
-    sums = np.tile(np.zeros_like(bias) if adds else bias, (kernel.rows, kernel.pixels, 1))
+    begin = np.zeros(len(lane))
+    if not kernel.cells:
+        bias = thread.to(Context.WEIGHTS, tile[Tile.BIAS]).read((lanes, size))[lane]
+        begin = np.zeros_like(bias) if adds else bias
+    sums = np.tile(begin, (kernel.rows, kernel.pixels, 1))
     listed = entries(op, CHANNELS_HEAD + kernel.rows, plain + masked, CHANNELS_TAP + kernel.rows)
     for which, (tap, mask, *x) in enumerate(listed):
         w = thread.to(Context.WEIGHTS, tile[Tile.W], tap * tile[Tile.TAP], first * lanes * size)
-        weights, reached = w.read((number, lanes * size), (lanes, size))[:, lane], np.ones(len(lane), bool)
+        if kernel.cells:
+            weights = w.read((number, thread.sizes[Context.W_TERM]), (kernel.written, size))
+        else:
+            weights = w.read((number, lanes * size), (lanes, size))[:, lane]
+        reached = np.ones(len(lane), bool)
         if which >= plain:
             reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size))[lane] != 0
         for row, offset in enumerate(x):

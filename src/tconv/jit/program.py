@@ -94,6 +94,15 @@ class Writer:
             self.op(kernel, *at, first.length, first.before, first.behind)
             start = end
 
+    def pixels(self, kernel: int, row: Row, step: int, cell: int, count: int) -> None:
+        """Append ops that copy `count` elements of each pixel of a row, `step` bytes apart, and zeros on both sides."""
+        end = row.target + row.length * cell
+        for target, number in ((row.target - row.before * cell, row.before), (end, row.behind)):
+            if number:
+                self.op(kernel, 0, target, 1, 0, 0, 0, 0, number * cell // self.itemsize)
+        if row.length:
+            self.op(kernel, row.source, row.target, row.length, step, cell, count, 0, 0)
+
     def tile(self, words: dict[Tile, int]) -> None:
         """Append a tile."""
         self.tiles += [words.get(word, 0) for word in Tile]

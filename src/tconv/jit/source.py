@@ -45,11 +45,20 @@ class Source(Chunked):
         return -(-self.written // self.lanes) * self.lanes
 
     @cached_property
+    def picked(self) -> bool:
+        """Whether the panel holds some channels of each pixel, not all: channels last they lie side by side."""
+        some = self.copied < self.read or self.problem.groups > 1
+        return some and self.layout.last and not (self.own or self.in_place)
+
+    @cached_property
     def cell(self) -> int:
-        """Bytes from a cell to the next in what kernels read."""
+        """Bytes from a cell to the next in what kernels read; where it is picked an odd number of cache lines."""
         if self.turned:
             return self.innermost * self.problem.itemsize
-        return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
+        if not self.picked:
+            return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
+        size = self.copied * self.problem.itemsize
+        return size if size < LINE else (-(-size // LINE) // 2 * 2 + 1) * LINE
 
     @cached_property
     def source_pixel(self) -> int:
@@ -65,7 +74,7 @@ class Source(Chunked):
 
     @cached_property
     def copied(self) -> int:
-        """Channels of x that the panel holds, beside those of other groups that lie between them."""
+        """Channels of x that the panel holds."""
         return self.read
 
     @cached_property

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from tconv.jit.channels import best_tile
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
+from tconv.jit.lane_tiles import best_tile
 from tconv.jit.lines import Layout, Line
 from tconv.jit.program import LINE, balanced
 from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, TERMS, Chunked

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from tconv.jit.channels import MOST_ROWS, ChannelSchedule
+from tconv.jit.channels import ChannelSchedule
 from tconv.jit.choose import Schedule
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import free, kind_of
+from tconv.jit.lane_tiles import MOST_ROWS
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.schedule import MOST_SCRATCH
 from tconv.jit.taps import TapSchedule
@@ -41,7 +42,7 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
         return False
     if isinstance(s, GradientSchedule):
         fits = s.rows <= MOST_ROWS and s.rows * s.pixels * s.vectors <= isa.registers
-        fits = fits and s.outputs <= s.read and s.together <= len(s.tiles)
+        fits = fits and s.outputs <= s.read and s.together <= len(s.tiles) and (s.gathered or s.readable)
         return fits and s.panel + s.block + s.cells <= MOST_SCRATCH
     if isinstance(s, TapSchedule):
         fits = s.box == (1, spans[-1]) and s.channels <= s.written and s.vectors * s.pixels <= isa.registers

@@ -47,6 +47,7 @@ class Context(_Words):
     SOURCE_STRAND = auto()  #: from one strand of a row of x to the next, where they are kept apart, in SOURCE
     SOURCE_ROW = auto()  #: from one row of SOURCE to the next
     W_CHANNEL = auto()  #: from one channel of W to the next, where W is cells
+    W_TERM = auto()  #: from the cell of one term of a sum to that of the next, where cells are read where they are
     Y_CHANNEL = auto()  #: from one channel of y to the next
     Y_ROW = auto()  #: from one row of y to that of the next q
     Y_PHASE = auto()  #: from one phase of the axis before the last to the next, in y

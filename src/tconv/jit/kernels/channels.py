@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import BYTES, Function, Module, Vector
+from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
 from tconv.jit.kernels.planes import aligned
 
@@ -42,6 +42,7 @@ class Channels:
     own: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
     streaming: bool = False  #: results go past the caches, where they lie as that wants
     rows: int = 1
+    cells: bool = False  #: weights are cells of a coarse grid, read where they are; there is no bias
 
     @property
     def weights(self) -> int:
@@ -56,6 +57,12 @@ class Channels:
         """
         whole = range(0, self.lanes * (self.vectors - 1), self.lanes)
         return (*whole, max(0, self.lanes * (self.vectors - 2) + self.last))
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Bytes of the weights of a term before those of each vector."""
+        firsts = self.starts if self.cells else range(0, self.weights, self.lanes)
+        return tuple(first * BYTES[self.element] for first in firsts)
 
     @property
     def partial(self) -> bool:
@@ -126,6 +133,8 @@ def _added(f: Function, v: Vector, kernel: Channels, sums: list[str], targets: l
 
 def _begin(f: Function, v: Vector, kernel: Channels, adds: str) -> list[str]:
     """The sums start with the bias of their lanes, or with zero."""
+    if kernel.cells:
+        return ["zeroinitializer"] * (kernel.vectors * kernel.pixels * kernel.rows)
     bias = f.at(f.pointer("%context", Context.WEIGHTS), f.word("%tile", Tile.BIAS))
     starts = [f.vload(v, bias, vector * v.bytes) for vector in range(kernel.vectors)]
     chosen = [f.let(f"select i1 {adds}, {v.text} zeroinitializer, {v.text} {start}") for start in starts]
@@ -141,6 +150,8 @@ def _taps(
     weights = f.at(f.pointer(context, Context.WEIGHTS), f.word("%tile", Tile.W))
     weights = f.at(weights, f.mul(f.word("%op", 6), kernel.weights * size))
     per_tap, number = f.word("%tile", Tile.TAP), f.word("%op", 5)
+    per_term = f.word(context, Context.W_TERM) if kernel.cells else kernel.weights * size
+    ahead = f.mul(per_term, AHEAD)
     source = f.at(source, f.word("%tile", Tile.X)) if kernel.own else source
     with f.loop(count, carried=[("ptr", row), *((v.text, s) for s in sums)]) as (_, [here, *before]):
         x = [f.at(source, f.word(here, TAP + n)) for n in cells]
@@ -150,19 +161,27 @@ def _taps(
         carried = [("ptr", w), *(("ptr", p) for p in x), *((v.text, s) for s in before)]
         with f.loop(number, carried=carried, once=True) as (_, [w_here, *others]):
             x_here, values = others[: kernel.rows], others[kernel.rows :]
-            _multiply(f, v, kernel, x_here, w_here, values, masks)
-            f.next(f.at(w_here, kernel.weights * size), *(f.at(p, step) for p in x_here), *values)
+            _multiply(f, v, kernel, x_here, w_here, ahead, values, masks)
+            f.next(f.at(w_here, per_term), *(f.at(p, step) for p in x_here), *values)
         f.next(f.at(here, 8 * (TAP + kernel.rows)), *f.results[1 + kernel.rows :])
     return list(f.results[1:]), f.results[0]
 
 
 def _multiply(
-    f: Function, v: Vector, kernel: Channels, x: list[str], w: str, sums: list[str], masks: list[str] | None
+    f: Function,
+    v: Vector,
+    kernel: Channels,
+    x: list[str],
+    w: str,
+    ahead: Value,
+    sums: list[str],
+    masks: list[str] | None,
 ) -> None:
     """One input channel: each vector of weights is loaded once and meets every cell."""
-    lanes = [f.vload(v, w, vector * v.bytes) for vector in range(kernel.vectors)]
-    for vector in range(kernel.vectors):
-        f.prefetch(w, (AHEAD * kernel.vectors + vector) * v.bytes)
+    lanes = [f.vload(v, w, place) for place in kernel.places]
+    later = f.at(w, ahead)
+    for place in kernel.places:
+        f.prefetch(later, place)
     for p in range(kernel.rows * kernel.pixels):
         row, pixel = divmod(p, kernel.pixels)
         cell = "" if kernel.own else f.broadcast(v, x[row], pixel * kernel.pixel)

@@ -1,0 +1,45 @@
+"""Tiles of lanes: how channels are cut into vectors, and which sizes of a tile take the fewest turns of the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from tconv.jit.isa import Isa
+from tconv.jit.program import balanced
+
+
+@dataclass(frozen=True, slots=True)
+class LaneTile:
+    """Lanes that one call computes: `count` runs of `length` elements, the first element `first` of run `run`."""
+
+    vectors: int
+    run: int
+    count: int
+    first: int
+    length: int
+
+
+#: Rows of a tile, at most: each has an address of its own.
+MOST_ROWS = 4
+
+
+def whole_vectors(channels: int, lanes: int, most: int) -> list[int]:
+    """Cut channels into tiles of at most so many whole vectors, but for what is left for the last one."""
+    counts = [vectors * lanes for vectors in balanced(-(-channels // lanes), most)]
+    counts[-1] -= sum(counts) - channels
+    return counts
+
+
+def best_tile(pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3) -> tuple[float, int, int, int]:
+    """The vectors, at most so many, pixels and rows of tiles that take the fewest turns of the clock, a pixel."""
+    budget, best = isa.registers - 4 - (not isa.fma), (inf, 0, 0, 0)
+    for most in range(widest if isa.registers >= 32 else min(widest, 2), 0, -1):
+        sums = (budget + (1 if most == 3 and isa.broadcast else 0)) // most
+        cuts = balanced(vectors, most)
+        groups = balanced(pixels, min(pixels, sums))
+        of_tile = min(rows, sums // max(groups))
+        cycles = sum(max(of_tile * g * v, 8) / 2 + 0.3 * (of_tile * g + v) for g in groups for v in cuts) / of_tile
+        if cycles / pixels < best[0]:
+            best = (cycles / pixels, most, max(groups), of_tile)
+    return best
