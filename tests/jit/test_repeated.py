@@ -125,6 +125,15 @@ def test_what_has_been_set_since_counts(long_way, monkeypatch):
         tconv.set_num_threads(None)
 
 
+@pytest.mark.parametrize(("name", "value"), [("TCONV_ISA", "sse9"), ("TCONV_NUM_THREADS", "many")])
+def test_a_wrong_environment_is_explained(name, value, monkeypatch):
+    tconv.conv_transpose(X, W, **KEYWORDS)
+    monkeypatch.setenv(name, value)
+    tconv.set_num_threads(None)
+    with pytest.raises(ValueError, match=rf"conv_transpose: {name} must be .* got '?{value}"):
+        tconv.conv_transpose(X, W, **KEYWORDS)
+
+
 def test_what_the_engine_does_not_compute_itself_is_not_kept():
     tconv.conv_transpose(X, W, stride=2, method="phases")
     tconv.conv_transpose(X[:0], W, **KEYWORDS)

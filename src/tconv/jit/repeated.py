@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tconv import checks
 from tconv.jit.address import address
 from tconv.problem import Array
 
@@ -29,7 +30,10 @@ def call(
     """The result of an operation in a new array, or None: the call is to be made the long way."""
     key = _key(operation, first, w, window, layout, method)
     known = None if key is None else _known.get(key)
-    return known.run(first, w, bias) if known is not None and known.serves(first, w, bias) else None
+    try:
+        return known.run(first, w, bias) if known is not None and known.serves(first, w, bias) else None
+    except checks.Rejected:  # a variable of the environment is wrong, which the long way explains
+        return None
 
 
 def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: Any, method: Any) -> None:
