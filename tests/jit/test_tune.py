@@ -129,6 +129,29 @@ def test_conv_is_tuned_too(few, last):
 
 
 @needs_kernels
+@pytest.mark.parametrize("last", [False, True])
+def test_weight_gradient_is_tuned_too(last):
+    """All variations, which must agree with the model's choice; the choice is what a call takes."""
+    x_shape, y_shape = [(2, 5, 6, 18), (2, 11, 13, 7)] if last else [(2, 18, 5, 6), (2, 7, 11, 13)]
+    layout = "channels_last" if last else "channels_first"
+    keywords = {"stride": 2, "padding": 1, "output_padding": (0, 1), "layout": layout}
+    found = tconv.tune(x_shape, (18, 7, 5, 4), operation="weight_gradient", threads=1, seconds=0.01, **keywords)
+    assert len(found.candidates) > 3
+    assert found.plan.result_shape == (18, 7, 5, 4)
+    assert found.plan.y_shape == y_shape
+    assert str(found).startswith(f"weight_gradient, x {x_shape}, w (18, 7, 5, 4), float32, {layout}; ")
+    of_call = tconv.plan(x_shape, y_shape, operation="weight_gradient", kernel_size=(5, 4), **keywords).problem
+    assert choices.remembered(of_call, last, isa.current()) == found.chosen.schedule
+    worst = found.candidates[-1].schedule
+    x, y = (np.random.default_rng(0).integers(-3, 4, shape).astype(np.float32) for shape in (x_shape, y_shape))
+    expected = tconv.weight_gradient(x, y, (5, 4), method="phases", **keywords)
+    for schedule in (found.chosen.schedule, worst):
+        choices.remember(of_call, last, isa.current(), schedule)
+        engine.forget()
+        np.testing.assert_array_equal(tconv.weight_gradient(x, y, (5, 4), method="jit", **keywords), expected)
+
+
+@needs_kernels
 def test_another_schedule_computes_the_same(few, monkeypatch):
     """The slowest is remembered, so that what follows is not the model's choice."""
     x, w = np.random.default_rng(0).random((2, 1, 3, 4, 5)).astype("float32")[0], np.ones(SHAPES[1], np.float32)
@@ -330,7 +353,11 @@ def test_choices_of_other_sources_are_not_used(monkeypatch):
 
 ERRORS = [
     ({"stride": 0}, ValueError, "stride must be an integer of at least 1; got 0"),
-    ({"operation": "deconv"}, ValueError, 'operation must be one of "conv_transpose", "conv"; got \'deconv\''),
+    (
+        {"operation": "deconv"},
+        ValueError,
+        'operation must be one of "conv_transpose", "conv", "weight_gradient"; got \'deconv\'',
+    ),
     ({"layout": "nhwc"}, ValueError, 'layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
     ({"dtype": "int8"}, ValueError, 'method "jit" computes float32 and float64 only, not int8'),
     ({"threads": 0}, ValueError, "threads must be an integer of at least 1; got 0"),

@@ -22,10 +22,9 @@ from tconv.jit.isa import Isa
 from tconv.jit.kinds import kind_of, sizes
 from tconv.jit.variations import variations
 from tconv.plan import Plan, make_plan, shape_of
-from tconv.problem import Array, Operation
+from tconv.problem import OPERATIONS, Array, Operation
 from tconv.resolve import Ints, PaddingLike
 
-OPERATIONS: tuple[Operation, ...] = ("conv_transpose", "conv")
 #: Turns that each candidate has at least, seconds of one, and how many times as long as the quickest takes who then
 #: has no more of them.
 ROUNDS, TURN, BEHIND = 3, 0.002, 1.5
@@ -62,8 +61,9 @@ class Tuned:
         return self.model.seconds / self.chosen.seconds
 
     def __str__(self) -> str:
-        p = self.plan
-        grid = f"conv, y {p.y_shape}" if p.problem.operation == "conv" else f"x {p.x_shape}"
+        p, operation = self.plan, self.plan.problem.operation
+        grid = f"conv, y {p.y_shape}" if operation == "conv" else f"x {p.x_shape}"
+        grid = f"weight_gradient, {grid}" if operation == "weight_gradient" else grid
         shapes = f"{grid}, w {p.w_shape}, {p.dtype}, {p.layout}"
         rows = [(_said(c.schedule), f"{c.seconds * 1e3:.4g}", f"{c.share:.1%}", self._mark(c)) for c in self.candidates]
         width = max(len(row[0]) for row in rows)
@@ -110,7 +110,8 @@ def tune(
 
     Args:
         x_shape, w_shape: shapes (or arrays) as `tconv.conv_transpose` takes them, and so are the other keywords.
-        operation: "conv_transpose", or "conv", for which the first shape is that of y.
+        operation: "conv_transpose"; "conv", for which the first shape is that of y; or "weight_gradient", of the
+            conv_transpose with these shapes.
         threads: how many to measure with; None: as many as `tconv.get_num_threads` says. Other calls of the process
             compute with as many meanwhile.
         seconds: how long to measure, a few turns of each at least. Compiling comes on top: tens of milliseconds a
@@ -126,7 +127,7 @@ def tune(
         name = arrays.dtype_name("dtype", dtype)
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
         shapes = shape_of("x_shape", x_shape), shape_of("w_shape", w_shape)
-        plan = make_plan(operation, *shapes, None, name, window, layout, "jit")
+        plan = _plan(operation, *shapes, name, window, layout)
         if plan.problem.batch == 0:
             checks.wrong(f"x_shape must have at least 1 image to measure with; got {plan.x_shape}")
         if threads is not None:
@@ -134,6 +135,18 @@ def tune(
         number = _seconds(seconds)
         with _with_threads(threads):
             return _Tuning(plan, isas.current()).run(number)
+
+
+def _plan(
+    operation: Operation, first: tuple[int, ...], w: tuple[int, ...], dtype: str, window: arguments.Window,
+    layout: Layout,
+) -> Plan:  # fmt: skip
+    """That of the operation, of a weight gradient from the shapes of x and of the gradient itself."""
+    if operation != "weight_gradient":
+        return make_plan(operation, first, w, None, dtype, window, layout, "jit")
+    forward = make_plan("conv_transpose", first, w, None, dtype, window, layout, "jit")
+    fixed = window._replace(output_padding=None, output_size=None)  # both grids say it
+    return make_plan(operation, first, forward.y_shape, w[2:], dtype, fixed, layout, "jit")
 
 
 def _seconds(value: object) -> float:
@@ -158,13 +171,18 @@ def _with_threads(threads: int | None) -> Iterator[None]:
 
 
 class _Tuning:
-    """The arrays of a problem, named as the engine does (x is read, y written), and engines that compute it on them."""
+    """The arrays of a problem, named as the engine does (x is read, y written), and engines that compute it on them.
+
+    Of a weight gradient, x is the fine grid, the coarse one is in the place of packed weights, and y is the gradient.
+    """
 
     def __init__(self, plan: Plan, isa: Isa) -> None:
         self.plan, self.isa, self.problem = plan, isa, plan.problem
         self.channels_last = plan.layout == "channels_last"
-        read = plan.y_shape if self.problem.operation == "conv" else plan.x_shape
-        self.x, self.w = (_whole_numbers(shape, self.problem.dtype) for shape in (read, plan.w_shape))
+        read = plan.x_shape if self.problem.operation == "conv_transpose" else plan.y_shape
+        self.gradient = self.problem.operation == "weight_gradient"
+        second = plan.x_shape if self.gradient else plan.w_shape
+        self.x, self.w = (_whole_numbers(shape, self.problem.dtype) for shape in (read, second))
         self.y = engine.empty(plan.result_shape, np.dtype(self.problem.dtype))
         self.expected: Array | None = None
         self.packed: dict[Any, Array] = {}
@@ -224,6 +242,9 @@ class _Tuning:
 
     def call(self, made: Engine) -> None:
         """One call with the weights packed; those that want them in the same order share them."""
+        if self.gradient:
+            made.run(address(self.x), address(self.w), address(self.y))
+            return
         key = made.program.packing
         if key not in self.packed:
             self.packed[key] = engine.aligned(made.program.packed)
