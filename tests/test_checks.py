@@ -288,3 +288,9 @@ def test_numbers_too_long_to_print_are_described():
         Rejected, match=r"^the result must have a size below 2\*\*63 bytes; it would take an integer of"
     ):
         checks.fits_memory("the result", 10**5000)
+
+
+def test_the_first_line_of_an_error():
+    assert checks.first_line(ValueError("\n  wrong here \n and there")) == "wrong here"
+    assert checks.first_line(KeyError()) == "KeyError"
+    assert checks.first_line(RuntimeError(" \n")) == "RuntimeError"

@@ -150,6 +150,11 @@ def words(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def first_line(error: BaseException) -> str:
+    """What somebody else's error says, in a line: its first that is not empty, or its class."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def count(number: int, one: str, many: str | None = None) -> str:
     """1 axis, 2 axes."""
     return f"{number} {one if number == 1 else many or one + 's'}"

@@ -142,6 +142,16 @@ def test_what_the_engine_does_not_compute_itself_is_not_kept():
     assert not repeated._known
 
 
+def test_what_is_kept_stays_where_a_call_goes_the_long_way():
+    result = tconv.conv_transpose(X, W, **KEYWORDS)
+    [before] = repeated._known.values()
+    tconv.conv_transpose(X, W, **KEYWORDS, out=result)
+    assert list(repeated._known.values()) == [before]
+    engine.forget()
+    tconv.conv_transpose(X, W, **KEYWORDS, out=result)
+    assert list(repeated._known.values()) != [before]
+
+
 def test_as_many_as_the_limit_are_kept(monkeypatch):
     monkeypatch.setattr(repeated, "MOST", 2)
     for size in (1, 2, 3):

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from tconv import checks
 from tconv.arguments import Layout
 from tconv.bench.layers import Layer
 from tconv.bench.machine import Ceilings, ceilings
@@ -95,7 +96,7 @@ def get_ready(case: Case, contestants: Sequence[Peer], say: Say) -> Ready:
                 ready.left_out[entry] = str(reason)
                 continue
             except Exception as failure:
-                ready.failures[entry] = _reason(failure)
+                ready.failures[entry] = checks.first_line(failure)
                 continue
             if error <= TOLERANCE:
                 ready.calls[entry], ready.first[entry], ready.errors[entry] = call, seconds, error
@@ -119,11 +120,6 @@ def difference(result: Array, expected: Array) -> float:
         return float("inf")
     scale = float(np.abs(expected).max(initial=0.0))
     return float(np.abs(result - expected).max(initial=0.0)) / (scale or 1.0)
-
-
-def _reason(failure: Exception) -> str:
-    lines = [line.strip() for line in str(failure).splitlines() if line.strip()]
-    return lines[0] if lines else type(failure).__name__
 
 
 def _nested(entries: Mapping[Entry, _T]) -> dict[str, dict[str, _T]]:

@@ -165,6 +165,11 @@ def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int
 generation = 0
 
 
+def state() -> tuple[int, Isa, int]:
+    """What engines depend on beside their problem: threads, instructions, and what `tconv.tune` has found."""
+    return launch.setting(), isa.current(), generation
+
+
 def forget() -> None:
     """Make engines anew when they are next asked for: another schedule may have been chosen."""
     global generation

@@ -42,6 +42,9 @@ def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: An
     key = _key(problem.operation, first, w, window, layout, method)
     if key is None or problem.batch == 0 or plan.dtype != problem.dtype:
         return
+    known = _known.get(key)
+    if known is not None and known.state == known.current():  # arrays with strides, or with `out`, were not for it
+        return
     if len(_known) >= MOST:
         _known.clear()
     _known[key] = Call(plan)
@@ -67,7 +70,7 @@ class Call:
     __slots__ = ("bias", "current", "dtype", "empty", "engine", "shape", "state")
 
     def __init__(self, plan: Plan) -> None:
-        from tconv.jit import engine, isa, launch
+        from tconv.jit import engine
 
         problem = plan.problem
         last = plan.layout == "channels_last" and engine.layouts_differ(problem)
@@ -75,12 +78,8 @@ class Call:
         self.shape, self.dtype = plan.result_shape, np.dtype(plan.dtype)
         self.bias = (problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels,)
         self.empty = engine.empty
-
-        def current() -> tuple[Any, ...]:
-            return launch.setting(), isa.current(), engine.generation
-
-        self.current: Callable[[], tuple[Any, ...]] = current
-        self.state = current()
+        self.current: Callable[[], tuple[Any, ...]] = engine.state
+        self.state = engine.state()
 
     def serves(self, first: Array, w: Array, bias: Any) -> bool:
         """Whether arrays of these shapes can be read as they are, and nothing has been set anew."""

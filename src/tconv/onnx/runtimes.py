@@ -31,8 +31,7 @@ def first_run(model: ModelProto, feeds: Feeds, runtime: Runtime, threads: int) -
     except checks.Rejected:
         raise
     except Exception as error:  # the runtime's own, of any class
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        checks.wrong(f"model must run in {runtime}; {reason}")
+        checks.wrong(f"model must run in {runtime}; {checks.first_line(error)}")
     return run, seconds, results
 
 

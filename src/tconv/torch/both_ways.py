@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
+from tconv import checks
 from tconv.bench.contest import ORIGINAL, Contest, in_turns
 from tconv.bench.rounds import Effort, Run, timed
 from tconv.torch.accelerated import LAYERS, CallsReplaced
-from tconv.torch.comparing import disagreement, first_line
+from tconv.torch.comparing import disagreement
 from tconv.torch.messages import name_of
 from tconv.torch.watching import Call
 
@@ -80,7 +81,7 @@ def _compared(runs: Mapping[str, Run]) -> str:
     try:
         results = runs[OURS]()
     except Exception as error:  # of any class: the model does without
-        return f"it fails: {first_line(error)}"
+        return f"it fails: {checks.first_line(error)}"
     return disagreement(results, expected)
 
 

@@ -14,11 +14,12 @@ from typing import Any
 
 from torch.nn import Module
 
+from tconv import checks
 from tconv.bench.contest import ORIGINAL, Contest, in_turns
 from tconv.bench.rounds import Effort
 from tconv.torch.acceleration_report import Measured, Report, Whole
 from tconv.torch.both_ways import OURS
-from tconv.torch.comparing import difference, disagreement, first_line
+from tconv.torch.comparing import difference, disagreement
 from tconv.torch.whole_runs import Example, Form, both_forms
 
 #: While it cannot be told whether a model lost, so many times as many rounds are measured at most.
@@ -55,12 +56,12 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
     try:
         expected, again = (forms[ORIGINAL].results() for _ in range(2))
     except Exception as error:  # of any class: that it ran forward once does not mean that it runs backward
-        return Whole(layers, unmeasured=f"it fails when it is run again: {first_line(error)}"), False
+        return Whole(layers, unmeasured=f"it fails when it is run again: {checks.first_line(error)}"), False
     outputs = forms[ORIGINAL].run.outputs
     try:
         results = forms[OURS].results()
     except Exception as error:
-        return Whole(layers, failure=f"it fails: {first_line(error)}"), True
+        return Whole(layers, failure=f"it fails: {checks.first_line(error)}"), True
     differs = None
     if not disagreement(again, expected, outputs):  # else nothing can be said of others
         wrong = disagreement(results, expected, outputs)

@@ -36,11 +36,6 @@ def difference(results: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
     return contest.difference([_array(t) for t in results], [_array(t) for t in expected])
 
 
-def first_line(error: Exception) -> str:
-    """What an error says, in short."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
 def _array(t: Tensor) -> Array:
     t = _real(t.detach().cpu())
     return (t if t.dtype in (torch.float32, torch.float64) else t.float()).numpy()  # NumPy has no bfloat16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from tconv import checks
 from tconv.bench.peers.base import Call, Case, load
 from tconv.bench.peers.torch import TorchPeer, memory_format, read
 
@@ -55,5 +56,5 @@ def _lacks_compiler() -> str:
     try:
         load("torch._inductor.cpp_builder").get_cpp_compiler()
     except Exception as error:  # PyTorch has an own class for it, which has moved between versions
-        return f"needs a C++ compiler: {str(error).strip().splitlines()[0]}"
+        return f"needs a C++ compiler: {checks.first_line(error)}"
     return ""
