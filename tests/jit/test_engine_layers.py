@@ -48,9 +48,11 @@ def reduced(layer):
 
 @needs_kernels
 def test_large_results_of_depthwise_layers_go_past_the_caches():
-    for name, past in (("centernet.dw", True), ("fcn.bilinear.dw", False)):
+    for name, threads, past in (
+        ("centernet.dw", 1, True), ("centernet.dw", 2, False), ("fcn.bilinear.dw", 1, False)
+    ):  # fmt: skip
         given = problem(public()[name], "conv_transpose")
-        schedule = choose.by_model(given, False, isa.current())
+        schedule = choose.by_model(given, False, isa.current(), threads)
         assert (schedule.streaming, schedule.terms) == (past, TERMS)
 
 

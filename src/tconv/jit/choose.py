@@ -68,28 +68,28 @@ class Kind(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def choose(problem: Problem, channels_last: bool, isa: Isa) -> Schedule:
+def choose(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule:
     """The schedule of a problem in one of the layouts: what `tconv.tune` found, else by the model."""
     from tconv.jit import choices
 
-    return choices.remembered(problem, channels_last, isa) or by_model(problem, channels_last, isa)
+    return choices.remembered(problem, channels_last, isa) or by_model(problem, channels_last, isa, threads)
 
 
-def by_model(problem: Problem, channels_last: bool, isa: Isa) -> Schedule:
+def by_model(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule:
     """The schedule of the kind with the largest share."""
-    return max(offered(problem, channels_last, isa), key=lambda kind: kind.share).make()
+    return max(offered(problem, channels_last, isa, threads), key=lambda kind: kind.share).make()
 
 
-def offered(problem: Problem, channels_last: bool, isa: Isa) -> list[Kind]:
+def offered(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> list[Kind]:
     """All kinds that can serve a problem in one of the layouts."""
     layout = layout_of(problem, channels_last)
     if layout.joined and problem.groups > 1 and (channels_last or problem.operation != "conv_transpose"):
         layout = spread_out(problem, channels_last)
-    found = list(kinds(problem, layout, isa))
+    found = list(kinds(problem, layout, isa, threads))
     return [kind for kind in found if kind.fits()] or found
 
 
-def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
+def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Iterator[Kind]:
     """All kinds that can serve a problem."""
     last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
     if problem.operation == "weight_gradient":
@@ -104,7 +104,7 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     depth = problem.cin == problem.cout == 1
     if depthwise.able(problem, layout):
         share = _planes(problem, layout) * _filled(len(last.span()), lanes)
-        yield Kind(share, lambda: depthwise.make(problem, layout, isa))
+        yield Kind(share, lambda: depthwise.make(problem, layout, isa, threads))
     if depth and (layout.last or problem.groups >= lanes):
         share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
         yield Kind(share, lambda: channels.make(problem, layout, isa, "channels", own=True))

@@ -83,7 +83,7 @@ def able(problem: Problem, layout: Layout) -> bool:
     return channels_of(problem).read == 1 and not layout.last and few
 
 
-def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
+def make(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> PlaneSchedule:
     """Choose the sizes: all phases of the last two axes, chunks that fit half of the first cache."""
     lines, lanes = layout.lines, isa.lanes(problem.itemsize)
     columns, rows = len(lines[-1].span()), lines[-2].stride
@@ -95,7 +95,7 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PlaneSchedule:
     result = prod(problem.written_shape) * problem.itemsize
 
     def at(box: list[int]) -> PlaneSchedule:
-        streaming = result > STREAM_FROM
+        streaming = result > STREAM_FROM * min(threads, 2)
         return PlaneSchedule(problem, layout, lanes, 1, vectors, rows, tuple(box), True, streaming=streaming)
 
     if box[-1] == columns:

@@ -119,8 +119,8 @@ def of_problem(
     from tconv.jit import engine, launch
 
     target = isas.current()
-    schedule = choose(problem, channels_last, target)
     wanted = threads or launch.setting()
+    schedule = choose(problem, channels_last, target, wanted)
     counts = counted(schedule, wanted)
     used = min(wanted, counts.pieces) if threads else engine.threads_for(problem, target, wanted, counts.pieces)
     return describe(schedule, target, threads=used, ceiling=ceiling, counts=counts)

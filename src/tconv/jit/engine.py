@@ -135,7 +135,7 @@ def ready(
 
 @lru_cache(maxsize=512)
 def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool) -> Engine:
-    chosen = choose(problem, channels_last, target)
+    chosen = choose(problem, channels_last, target, threads)
     schedule = fresh.fresh_of(chosen) if once else chosen
     if once and schedule is chosen:
         return _ready(problem, channels_last, target, threads, False, openmp)

@@ -250,10 +250,22 @@ def shares(total: range, parts: int) -> list[range]:
 PIECES = 4
 
 
-def finer(box: tuple[int, ...], lengths: Sequence[int], each: int, threads: int) -> tuple[int, ...]:
-    """A chunk small enough that threads get enough pieces, of which a chunk makes `each`; the last axis stays."""
-    while threads > 1 and max(box[:-1]) > 1:
-        if each * prod(-(-n // b) for n, b in zip(lengths, box, strict=True)) >= PIECES * threads:
+#: A chunk may be cut in two while so many q are left: from there on weights are read too often. Down to it that costs 1 %
+#: at most, less than to copy x once for some tiles and once more for others (7 %, 20 images of 14x14 and 256 channels).
+ENOUGH = 192
+
+
+def finer(box: tuple[int, ...], lengths: Sequence[int], groups: int, tiles: int, threads: int) -> tuple[int, ...]:
+    """A chunk small enough that threads get enough pieces of work; the last axis stays.
+
+    There are so many of each chunk: one a group, and where chunks are small one a tile, if need be.
+    """
+
+    def pieces(each: int) -> int:
+        return each * prod(-(-n // b) for n, b in zip(lengths, box, strict=True))
+
+    while threads > 1 and max(box[:-1]) > 1 and pieces(groups) < PIECES * threads:
+        if prod(box) < 2 * ENOUGH and pieces(groups * tiles) >= PIECES * threads:
             break
         axis = max(range(len(box) - 1), key=lambda number: box[number])
         box = (*box[:axis], -(-box[axis] // 2), *box[axis + 1 :])

@@ -29,7 +29,7 @@ class Tables(ABC):
         box = (
             schedule.box
             if fresh
-            else finer(schedule.box, [len(span) for span in schedule.spans], problem.groups * tiles, threads)
+            else finer(schedule.box, [len(span) for span in schedule.spans], problem.groups, tiles, threads)
         )
         self.s = replace(schedule, box=box)
         self.threads, self.number_of_tiles, self.size = threads, tiles, problem.itemsize

@@ -192,9 +192,10 @@ class _Tuning:
 
     def run(self, seconds: float) -> Tuned:
         """Measure, choose, remember."""
-        model = by_model(self.problem, self.channels_last, self.isa)
+        given = self.problem, self.channels_last, self.isa, launch.setting()
+        model = by_model(*given)
         self.prepare(model)
-        for kind in offered(self.problem, self.channels_last, self.isa):
+        for kind in offered(*given):
             self.prepare(kind.make())
         best = min(self.first.values())
         for schedule in [s for s, took in self.first.items() if took <= PROMISING * best]:
