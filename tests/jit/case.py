@@ -44,7 +44,10 @@ class Case:
                 yield made
                 yield from fresh(made) if self.fresh else ()
                 if not layout.joined and kind_of(made) in self.forced:
-                    yield (forced := replace(made, **self.forced[kind_of(made)]))
+                    forced = replace(made, **self.forced[kind_of(made)])
+                    if kind_of(made) == "pixels" and forced.in_place and not forced.readable:
+                        continue
+                    yield forced
                     yield from fresh(forced) if self.fresh else ()
 
 

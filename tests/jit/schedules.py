@@ -36,6 +36,12 @@ CASES = GRADIENT | CONV | {
                                             "channels": {"box": (1, 1, 1)}, "phases": {"box": (1, 1, 1)}}),
     "boxes of two rows": Case(_up((7, 11), 3, stride=(2, 1), padding=1), (3, 4),
                               forced={"pixels": {"box": (1, 2, 11)}, "channels": {"box": (1, 2, 4)}}),
+    "rows where they are": Case(_up((4, 40), 4, stride=2, padding=((1, 2), (3, 0))), (7, 3), batch=2,
+                                forced={"pixels": {"in_place": True, "flat": False, "terms": 40}}),
+    "rows where they are, columns cut": Case(_up((5, 37), 3, stride=1, padding=((-1, 2), (2, -1))), (6, 8), 2,
+                                             forced={"pixels": {"in_place": True, "box": (1, 2, 13), "flat": False}}),
+    "short rows where they are": Case(_up((7, 5), 2, stride=2), (4, 3), batch=3,
+                                      forced={"pixels": {"in_place": True, "flat": True, "box": (1, 3, 5)}}),
     "one image after the other, 1-D": Case(_up(40, 5, stride=3, padding=1), (4, 5), batch=17),
     "several images in a chunk, 1-D": Case(_up(9, 4, stride=2, padding=1), (4, 5), batch=17,
                                            forced={"pixels": {"box": (5, 9), "flat": False},
@@ -128,6 +134,7 @@ EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
     "pixels: images together", "pixels: several sizes of channels", "pixels: several vectors",
     "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap", "channels: parts of a tap",
+    "pixels: in place", "pixels: in place, flat", "pixels: in place, parts", "pixels: in place, columns cut",
     "channels: some taps", "channels: several rows", "channels: rows left over", "phases: several rows",
     "phases: parts of a tap", "phases: some taps",
     "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",
@@ -169,6 +176,10 @@ def _of_pixels(s) -> dict[str, bool]:
         "parts, several stages": s.parts and len(s.stages) > 1,
         "parts, flat": s.parts and s.flat,
         "parts of a tap": s.part < s.read,
+        "in place": s.in_place,
+        "in place, flat": s.in_place and s.flat,
+        "in place, parts": s.in_place and s.parts,
+        "in place, columns cut": s.in_place and s.columns < len(s.spans[-1]),
     }
 
 

@@ -25,7 +25,7 @@ from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
+from tconv.jit.lane_tiles import LOADED, MOST_ROWS, LaneTile, best_tile, whole_vectors
 from tconv.jit.lines import Layout, Line, by_shift, channels_of, inside, phase_taps
 from tconv.jit.program import balanced, spans
 from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, STREAM_FROM, TERMS
@@ -243,12 +243,19 @@ PANEL, BLOCK = 1792 << 10, 640 << 10
 #: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
 #: then one: layers with 256 channels gain 3 to 7 %.
 PART, JOINED = 256 << 10, 1 << 20
+#: Bytes of x that a tile reads for each tap, at most, where its pixels are apart: two thirds of a first-level cache. A
+#: layer of kernel 16 and stride 8 takes 1.3 times as long with 56 KB.
+SPANNED = 32 << 10
 #: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
 #: for some q cuts the row.
 EDGES = 4
 #: Layers that need no zeros are read in place where x is this small, or neighbouring cells are runs of so many bytes.
 #: Else the pixels of a tile read too many short runs for hardware to foresee, and copying gains up to 24 %.
 NEAR, RUN = 1 << 20, 2048
+#: Turns of the clock that a vector of weights costs, which comes from the second-level cache: channels last less than
+#: channels first, as pixels are lines apart there, so that many of them cost more. Measured, on AMD Zen 5: with two
+#: vectors for twice the pixels instead of three, layers gain 2 to 4 % channels first, and lose up to 5 % channels last.
+FAR, FARTHER = 0.6, 1.0
 #: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
 WIDE = 4
 
@@ -268,7 +275,8 @@ def make(
     runs = 1 if layout.last and in_lanes == "phases" else written
     of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
     most_rows = 1 if own or layout.joined else min(MOST_ROWS, of_phase)
-    _, vectors, pixels, rows = best_tile(columns, -(-run * runs // lanes), most_rows, isa, WIDE if own else 3)
+    widest, loaded = (WIDE, LOADED) if own else (3, FAR if layout.last else FARTHER)
+    _, vectors, pixels, rows = best_tile(columns, -(-run * runs // lanes), most_rows, isa, widest, loaded)
     box = [1] * len(layout.lines)
     box[-1] = columns
     # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
@@ -286,7 +294,9 @@ def make(
     )
     weights = taps * at(box, part).widest * problem.itemsize
     joined = direct and problem.groups == 1 and last.dilation == -1 and last.kernel > 1
-    part = max(balanced(read, max(32, PART // weights)))
+    # Channels first, what a row of a strided tile spans is read by one tap after the other.
+    spanned = 0 if layout.last else pixels * (last.apart - 1) * problem.itemsize
+    part = max(balanced(read, max(32, min(PART // weights, SPANNED // max(1, spanned)))))
     part = read if joined and weights * read <= JOINED else part
 
     while (at(box, part).near > PANEL // 2 or at(box, part).block > BLOCK // 2) and box[-1] > pixels:

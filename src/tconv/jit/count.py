@@ -76,8 +76,8 @@ def _ops(words: Words, start: int, end: int) -> Iterator[Words]:
 
 
 def _of_pixels(kernel: pixels.Pixels, op: Words) -> int:
-    at, total = pixels.HEAD + len(kernel.stages), 0
-    for rows, weights in zip(op[pixels.HEAD : at], kernel.weights, strict=True):
+    at, total = kernel.head + len(kernel.stages), 0
+    for rows, weights in zip(op[kernel.head : at], kernel.weights, strict=True):
         input_channels = [row[3] for row in _rows(op, at, pixels.ROW, rows)]
         total += weights * sum(input_channels)
         at += rows * pixels.ROW

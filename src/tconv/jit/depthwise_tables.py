@@ -121,7 +121,7 @@ class PlaneTables(PixelTables):
         for before in product(*taps):
             cells = [q_ * axis.apart + shift for q_, axis, (_, shift) in zip(q, s.outer, before, strict=False)]
             for shift, strand in product(by_shift(line), range(len(s.strands))):
-                sources.append(self.in_panel([*cells, rows.start * line.apart + shift], box, strand))
+                sources.append(self.where([*cells, rows.start * line.apart + shift], box, strand))
         o = [q_ * axis.stride + b for q_, axis, b in zip((*q, rows.start), s.outer, (*phase, 0), strict=True)]
         start = box[-1].start * s.last.stride
         y = dot(o, [axis.y_step for axis in s.outer]) + start * s.last.y_step

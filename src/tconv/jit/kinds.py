@@ -14,7 +14,7 @@ from tconv.problem import Problem
 
 #: The kinds by what runs along the lanes, and the fields of their schedules that are free.
 FREE = {
-    "pixels": ("vectors", "channels", "rows", "box", "flat"),
+    "pixels": ("vectors", "channels", "rows", "box", "flat", "in_place"),
     "channels": ("vectors", "pixels", "rows", "part", "box"),
     "phases": ("vectors", "pixels", "rows", "part", "box"),
     "planes": ("vectors", "box", "streaming"),

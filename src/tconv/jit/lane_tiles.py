@@ -31,15 +31,25 @@ def whole_vectors(channels: int, lanes: int, most: int) -> list[int]:
     return counts
 
 
-def best_tile(pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3) -> tuple[float, int, int, int]:
-    """The vectors, at most so many, pixels and rows of tiles that take the fewest turns of the clock, a pixel."""
+#: Turns of the clock that a broadcast costs beside its products, and a vector of weights that comes from near.
+BROADCAST = LOADED = 0.3
+
+
+def best_tile(
+    pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED
+) -> tuple[float, int, int, int]:
+    """The vectors, at most so many, pixels and rows of tiles that take the fewest turns of the clock, a pixel.
+
+    A vector of weights that is loaded costs so many of them.
+    """
     budget, best = isa.registers - 4 - (not isa.fma), (inf, 0, 0, 0)
     for most in range(widest if isa.registers >= 32 else min(widest, 2), 0, -1):
         sums = (budget + (1 if most == 3 and isa.broadcast else 0)) // most
         cuts = balanced(vectors, most)
         groups = balanced(pixels, min(pixels, sums))
         of_tile = min(rows, sums // max(groups))
-        cycles = sum(max(of_tile * g * v, 8) / 2 + 0.3 * (of_tile * g + v) for g in groups for v in cuts) / of_tile
+        sizes = [(of_tile * g, v) for g in groups for v in cuts]
+        cycles = sum(max(cells * v, 8) / 2 + BROADCAST * cells + loaded * v for cells, v in sizes) / of_tile
         if cycles / pixels < best[0]:
             best = (cycles / pixels, most, max(groups), of_tile)
     return best

@@ -77,13 +77,13 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
     bias = w.at(tile[Tile.BIAS]).read((kernel.channels, size))
     shape = kernel.rows, kernel.channels, kernel.phases, kernel.vectors * kernel.lanes
     sums = np.broadcast_to(bias[:, None, None], shape).copy()
-    counts = [count for [count] in entries(op, PIXELS_HEAD, len(kernel.stages), 1)]
-    at = PIXELS_HEAD + len(counts)
+    counts = [count for [count] in entries(op, kernel.head, len(kernel.stages), 1)]
+    at, exist = kernel.head + len(counts), range(*op[PIXELS_HEAD : kernel.head]) if kernel.in_place else None
     for stage, weights, count in zip(kernel.stages, kernel.weights, counts, strict=True):
         for x, tap, first, number, _ in entries(op, at, count, PIXELS_ROW):
             here = w.at(tile[Tile.W] + tap * tile[Tile.TAP] + first * weights * size)
             part = sums if not kernel.parts else np.zeros_like(sums)
-            _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, part, len(turns(number)))
+            _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, part, len(turns(number)), exist)
             sums = sums + part if kernel.parts else sums
         at += count * PIXELS_ROW
     innermost = (0, 3, 2, 1) if kernel.last else (0, 1, 3, 2)
@@ -96,13 +96,21 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
             target.write(values, (len(values), thread.sizes[Context.Y_CHANNEL]), (len(written), size))
 
 
-def _pixels_row(stage: Stage, thread: Thread, x: Pointer, w: Pointer, weights: int, sums: Array, number: int) -> None:
-    """Add what one row of x gives in so many input channels: `weights` scalars each, in the order of the stage."""
-    size, channels = w.size, sums.shape[1]
+def _pixels_row(
+    stage: Stage, thread: Thread, x: Pointer, w: Pointer, weights: int, sums: Array, number: int, exist: range | None
+) -> None:
+    """Add what one row of x gives in so many input channels: `weights` scalars each, in the order of the stage.
+
+    Cells that do not exist are zeros, and not read.
+    """
+    size, channels, lanes = w.size, sums.shape[1], sums.shape[3]
     per_pair = channels * size
     scalars = iter(w.read((weights // channels, per_pair), (number, weights * size), (channels, size)))
     for shift, pairs in stage:
-        cells = x.at(shift * size).read((number, thread.sizes[Context.SOURCE_CHANNEL]), (sums.shape[3], size))
+        cells = np.zeros((number, lanes), sums.dtype)
+        read = range(lanes) if exist is None else range(max(0, exist.start - shift), min(lanes, exist.stop - shift))
+        across = (number, thread.sizes[Context.SOURCE_CHANNEL]), (len(read), size)
+        cells[:, read.start : max(0, read.stop)] = x.at((shift + read.start) * size).read(*across)
         for a, b in pairs:
             sums[a, :, b] += next(scalars).T @ cells
 

@@ -8,7 +8,7 @@ from itertools import chain, groupby, product, repeat
 from math import prod
 
 from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.kernels.pixels import ROW
+from tconv.jit.kernels.pixels import ROW, SEGMENT
 from tconv.jit.lines import phase_taps
 from tconv.jit.pixels import PixelSchedule, feeds
 from tconv.jit.program import LINE, Row, balanced, dot, flat
@@ -31,7 +31,7 @@ class PixelTables(Tables):
 
     def header(self) -> dict[Header, int]:
         """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
-        return {Header.DIRECT: 1}
+        return {Header.DIRECT: 1, Header.IN_PLACE: int(self.s.in_place)}
 
     def sizes(self) -> dict[Context, int]:
         """The sizes that all ops share."""
@@ -41,7 +41,7 @@ class PixelTables(Tables):
             Context.X_CHANNEL: s.layout.x_channel,
             Context.X_PIXEL: s.last.read_step,
             Context.X_AHEAD: LINE if s.layout.last else s.layout.x_channel,
-            Context.SOURCE_CHANNEL: s.panel_row * self.size,
+            Context.SOURCE_CHANNEL: s.source_channel,
             Context.SOURCE_STRAND: s.panel_strand,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.Y_PHASE: s.outer[-1].y_step,
@@ -55,7 +55,7 @@ class PixelTables(Tables):
         read, written, w_read, w_written = s.channels_of_group
         bias = self.bias(g)
         blocks, first = self.blocks, 0
-        for size in balanced(written, s.channels):
+        for number, size in enumerate(balanced(written, s.channels)):
             per_tap = w.room(read, size * max(len(taps) for taps in blocks))
             here = at = w.reserve(per_tap * len(blocks))
             for _, alike in groupby(blocks, len):
@@ -70,6 +70,7 @@ class PixelTables(Tables):
                     Tile.BIAS: bias - start + first * self.size,
                     Tile.TAP: per_tap,
                     Tile.Y: first * s.layout.y_channel,
+                    Tile.AHEAD: number * LINE,
                     Tile.COUNT: size,
                 })  # fmt: skip
             first += size
@@ -96,27 +97,35 @@ class PixelTables(Tables):
 
     # ---- chunks
 
-    def in_panel(self, cells: Sequence[int], box: tuple[range, ...], strand: int) -> int:
+    def where(self, cells: Sequence[int], box: tuple[range, ...], strand: int) -> int:
         """Where the first q of a chunk finds the first of its cells in a strand of a row."""
         s = self.s
+        if s.in_place:
+            return dot((*cells, box[-1].start + s.strands[strand].first), [line.x_step for line in s.layout.lines])
         column = s.before + s.strands[strand].first
         return strand * s.panel_strand + self.size * (s.slot(cells, box) * s.pitch + column)
 
     def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
+        if self.s.in_place:
+            return
         # Rows are taken apart by a kernel, all strands together; of channels-last x the strands are copied one by one.
         strands = range(len(self.s.strands) if self.s.layout.last else 1)
         self.writer.copies(self.copy, [row for number in strands for row in self._copied(box, number)])
 
-    def _lines(self, box: tuple[range, ...], moved: int) -> Iterator[int]:
-        """Where lines of x lie that a chunk copies: of its first input channel, or of as many pixels as channels."""
+    def _lines(self, box: tuple[range, ...], moved: int, now: tuple[range, ...]) -> Iterator[int]:
+        """Where lines of x lie that a chunk reads: of its first input channel, or of as many pixels as channels.
+
+        Tiles of channels ask for one each, side by side. What is read `now` is near.
+        """
         s = self.s
         step, each = (LINE * s.read, s.last.read_step) if s.layout.last else (LINE, s.last.x_step)
-        last = 0
+        near, last = {row.source for row in self._copied(now, 0)}, 0
         for row in self._copied(box, 0):
-            for offset in range(0, row.length * each, step):
-                last = row.source + moved + offset
-                yield last
+            for offset in range(0, row.length * each, step * self.number_of_tiles):
+                if row.source + moved not in near:
+                    last = row.source + moved + offset
+                    yield last
         yield from repeat(last)
 
     def _copied(self, box: tuple[range, ...], number: int) -> Iterator[Row]:
@@ -142,7 +151,7 @@ class PixelTables(Tables):
 
     def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
         """The tiles of a chunk, for every phase of the outer axes."""
-        s, self.ahead = self.s, self._lines(later, moved)
+        s, self.ahead = self.s, self._lines(later, moved, box)
         phases = [range(line.stride) for line in s.outer]
         if s.rows > 1:
             phases[-1] = range(1)
@@ -202,7 +211,16 @@ class PixelTables(Tables):
             return
         rows = self._rows(box, a, spanned, at)
         counts = [len(found) // ROW for found in rows]
-        self.writer.op(kernel, len(segments) // 4, *counts, *chain.from_iterable(rows), *segments)
+        head = (len(segments) // SEGMENT, *(self._exist(box, *spanned[0], at) if s.in_place else ()))
+        self.writer.op(kernel, *head, *counts, *chain.from_iterable(rows), *segments)
+
+    def _exist(self, box: tuple[range, ...], outer: tuple[int, ...], begins: int, at: int) -> tuple[int, int]:
+        """The cells of a row that exist, or of all rows where tiles span them, counted from that of the first lane."""
+        s = self.s
+        first, cells = box[-1].start + at - begins + s.strands[0].first, s.last.read
+        if s.flat:
+            first, cells = first + outer[-1] * cells, s.outer[-1].read * cells
+        return -first, min(cells - first, 1 << 30)
 
     def _rows(
         self, box: tuple[range, ...], a: tuple[int, ...], spanned: list[tuple[tuple[int, ...], int]], at: int
@@ -248,9 +266,9 @@ class PixelTables(Tables):
         exists = [all(0 <= c < line.read for c, line in zip(row, s.outer, strict=True)) for row in cells]
         if not any(exists):
             return
-        x = self.in_panel(cells[0], box, strand) + column * self.size
+        x = self.where(cells[0], box, strand) + column * self.size
         first = 0
         for channels in self.parts:
             ahead = next(self.ahead) + (0 if s.layout.last else first * s.layout.x_channel)
-            found += [x + first * s.panel_row * self.size, number, first, channels, ahead]
+            found += [x + first * s.source_channel, number, first, channels, ahead]
             first += channels

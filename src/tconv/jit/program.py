@@ -250,8 +250,8 @@ def shares(total: range, parts: int) -> list[range]:
 PIECES = 4
 
 
-#: A chunk may be cut in two while so many q are left: from there on weights are read too often. Down to it that costs 1 %
-#: at most, less than to copy x once for some tiles and once more for others (7 %, 20 images of 14x14 and 256 channels).
+#: A chunk may be cut in two while so many q are left: below, weights are read too often. Down to it that costs 1 % at
+#: most, less than to copy x once for some tiles and once more for others (7 %, 20 images of 14x14 and 256 channels).
 ENOUGH = 192
 
 

@@ -51,19 +51,20 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
         fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
         fits = fits and s.rows <= (1 if alone else MOST_ROWS)
     else:
-        fits = _pixels_allowed(s, isa.registers)
+        fits = _pixels_allowed(s, isa)
     return fits and s.panel + s.block <= MOST_SCRATCH
 
 
-def _pixels_allowed(s: PixelSchedule, registers: int) -> bool:
+def _pixels_allowed(s: PixelSchedule, isa: Isa) -> bool:
     before = s.layout.lines[-2].stride
     sums = s.vectors * s.rows * s.last.stride * s.channels
     if kind_of(s) == "planes":
-        return s.flat and s.rows == before and sums <= registers
+        return s.flat and s.rows == before and sums <= isa.registers and not s.in_place
     together = s.rows == 1 or (s.rows == before and len(s.layout.lines) > 2)
     spanning = not s.flat or (s.box[-1] == len(s.spans[-1]) and s.box[-2] > 1)
     whole = s.channels == s.written if s.layout.last else s.channels <= s.written
-    return together and spanning and whole and sums <= registers
+    readable = not s.in_place or (s.readable and isa.masks)
+    return together and spanning and whole and readable and sums <= isa.registers
 
 
 def _changes(schedule: Schedule, isa: Isa) -> Iterator[dict[str, Any]]:
@@ -115,7 +116,7 @@ def _of_pixels(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
             most = max(1, budget // (s.last.stride * vectors * rows))
             channels = s.written if s.layout.last else min(s.written, most)
             yield {"rows": rows, "vectors": vectors, "channels": channels}
-    yield {"flat": not s.flat}
+    yield from ({"flat": not s.flat}, {"in_place": not s.in_place})
 
 
 def _boxes(s: Schedule) -> Iterator[tuple[int, ...]]:

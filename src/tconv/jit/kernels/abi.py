@@ -106,6 +106,7 @@ class Tile(_Words):
     X = auto()  #: its first channel in SOURCE, in depthwise layers with channels in lanes
     OF_X = auto()  #: its first channel in X, where a kernel copies tile by tile
     OF_W = auto()  #: likewise in W
+    AHEAD = auto()  #: from what an op asks for ahead in X to what it asks for during this tile
     COUNT = auto()  #: how many output channels it has
     FIRST = auto()  #: its first element within a run of y
     BLOCKS = auto()  #: the first of its blocks of weights, within the program, where weights are packed on the way

@@ -10,7 +10,10 @@ Rows of x that feed the same phases make a stage, one loop of code; rows that li
 Long sums come in parts, which are added up beside the registers. With each input channel one line of x is asked for
 that the next chunk will copy: copies alone would wait for memory, products alone leave it idle.
 
-Op: kernel, bytes, segments, rows of each stage, then for each row, or part of its channels, (offset of x, tap, first
+x lies in the panel, with zeros around its rows, or where it is: then cells beside it are masked.
+
+Op: kernel, bytes, segments, in place the cells that exist (the first, behind the last, counted from that of the first
+lane), rows of each stage, then for each row, or part of its channels, (offset of x, tap, first
 input channel, number of them, what to ask for in x), then for each segment (offset of y, low, high, phases). A segment
 is one row of y that the tile reaches; lanes from low to high of its run of vectors * lanes * phases elements are
 written, in the first `phases` of its rows.
@@ -18,10 +21,11 @@ written, in the first `phases` of its rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
@@ -44,11 +48,17 @@ class Pixels:
     stages: tuple[Stage, ...]
     parts: bool = False  #: each row of the op is a sum of its own
     last: bool = False  #: channels lie innermost in y: a pixel's are one run, all of them in the tile
+    in_place: bool = False  #: x is read where it is
 
     @property
     def weights(self) -> tuple[int, ...]:
         """Weights an input channel, for each stage."""
         return tuple(self.channels * sum(len(fed) for _, fed in stage) for stage in self.stages)
+
+    @property
+    def head(self) -> int:
+        """Words of an op before the counts of rows."""
+        return HEAD + 2 * self.in_place
 
     @property
     def run(self) -> int:
@@ -58,10 +68,17 @@ class Pixels:
 
 #: How many bytes ahead weights are asked for. Measured, on AMD Zen 5: up to 8 % where they are 1 MB or more.
 AHEAD, LINE = 1024, 64
-#: Words before the counts of rows, and words of a row and of a segment.
+#: Words before the counts of rows (in place two more), and words of a row and of a segment.
 HEAD, ROW, SEGMENT = 3, 5, 4
 
 Sum: TypeAlias = tuple[int, int, int, int]  # a, channel, b, vector
+
+
+class Given(NamedTuple):
+    """What the rows of a tile are multiplied by, and in place which lanes of x exist, by the cell of the first."""
+
+    weights: str
+    masks: dict[int, str]
 
 
 def emit(module: Module, name: str, kernel: Pixels) -> Function:
@@ -69,10 +86,10 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     sums = _begin(f, v, kernel)
     beside = Beside(f, v, sums) if kernel.parts else None
-    weights = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W))
-    row = f.at("%op", 8 * (HEAD + len(kernel.stages)))
+    given = Given(f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W)), _masks(f, v, kernel))
+    row = f.at("%op", 8 * (kernel.head + len(kernel.stages)))
     for number in range(len(kernel.stages)):
-        row = _stage(f, v, kernel, number, weights, row, sums, beside)
+        row = _stage(f, v, kernel, number, given, row, sums, beside)
     if beside:
         sums = beside.load()
     runs = [_runs(f, v, kernel, a, sums) for a in range(kernel.rows)]
@@ -82,6 +99,16 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
         f.next(f.at(segment, 8 * SEGMENT))
     f.ret()
     return f
+
+
+def _masks(f: Function, v: Vector, kernel: Pixels) -> dict[int, str]:
+    """The lanes that exist of every vector of x that is read where it is, by the cell of its first lane."""
+    if not kernel.in_place:
+        return {}
+    first, end = f.word("%op", HEAD), f.word("%op", HEAD + 1)
+    shifts = sorted({shift for stage in kernel.stages for shift, _ in stage})
+    cells = dict.fromkeys(shift + vector * v.lanes for shift in shifts for vector in range(kernel.vectors))
+    return {cell: f.lanes_between(v, first, end, cell) for cell in cells}
 
 
 def _runs(f: Function, v: Vector, kernel: Pixels, a: int, sums: dict[Sum, str]) -> list[list[str]]:
@@ -134,7 +161,7 @@ def _stage(
     v: Vector,
     kernel: Pixels,
     number: int,
-    weights: str,
+    given: Given,
     row: str,
     sums: dict[Sum, str],
     beside: Beside | None,
@@ -143,9 +170,9 @@ def _stage(
     fed = {pair for _, pairs in kernel.stages[number] for pair in pairs}
     keys = [key for key in sums if (key[0], key[2]) in fed]
     carried = [] if beside else [(v.text, sums[key]) for key in keys]
-    with f.loop(f.word("%op", HEAD + number), carried=[("ptr", row), *carried]) as (_, [here, *before]):
+    with f.loop(f.word("%op", kernel.head + number), carried=[("ptr", row), *carried]) as (_, [here, *before]):
         begun = before or ["zeroinitializer"] * len(keys)
-        totals = _row(f, v, kernel, number, weights, here, dict(zip(keys, begun, strict=True)))
+        totals = _row(f, v, kernel, number, given, here, dict(zip(keys, begun, strict=True)))
         if beside:
             beside.add(totals)
         f.next(f.at(here, 8 * ROW), *([] if beside else totals.values()))
@@ -154,19 +181,20 @@ def _stage(
 
 
 def _row(
-    f: Function, v: Vector, kernel: Pixels, number: int, weights: str, row: str, sums: dict[Sum, str]
+    f: Function, v: Vector, kernel: Pixels, number: int, given: Given, row: str, sums: dict[Sum, str]
 ) -> dict[Sum, str]:
     """Add what one row gives."""
     stage, size = kernel.stages[number], kernel.weights[number] * BYTES[v.element]
     step = f.word("%context", Context.SOURCE_CHANNEL)
     x = f.at(f.pointer("%context", Context.SOURCE), f.word(row, 0))
-    w = f.at(weights, f.mul(f.word(row, 1), f.word("%tile", Tile.TAP)))
+    w = f.at(given.weights, f.mul(f.word(row, 1), f.word("%tile", Tile.TAP)))
     w = f.at(w, f.mul(f.word(row, 2), size))
-    ahead, line = f.at(f.pointer("%context", Context.X), f.word(row, 4)), f.word("%context", Context.X_AHEAD)
+    ahead = f.at(f.at(f.pointer("%context", Context.X), f.word(row, 4)), f.word("%tile", Tile.AHEAD))
+    line = f.word("%context", Context.X_AHEAD)
     carried = [("ptr", x), ("ptr", w), ("ptr", ahead), *((v.text, value) for value in sums.values())]
     with f.loop(f.word(row, 3), carried=carried, once=True) as (_, [x_here, w_here, later, *values]):
         now = dict(zip(sums, values, strict=True))
-        _multiply(f, v, kernel, stage, x_here, w_here, now)
+        _multiply(f, v, kernel, stage, _reader(f, v, x_here, given.masks), w_here, now)
         for start in range(0, size, LINE):
             f.prefetch(w_here, AHEAD + start)
         f.prefetch(later, level=2)
@@ -174,11 +202,23 @@ def _row(
     return dict(zip(sums, f.results[3:], strict=True))
 
 
-def _multiply(f: Function, v: Vector, kernel: Pixels, stage: Stage, x: str, w: str, sums: dict[Sum, str]) -> None:
+def _reader(f: Function, v: Vector, x: str, masks: dict[int, str]) -> Callable[[int], str]:
+    """Loads the vector of x whose first lane is so many cells further on."""
+
+    def read(cell: int) -> str:
+        offset = cell * BYTES[v.element]
+        return f.masked_load(v, x, masks[cell], offset) if masks else f.vload(v, x, offset)
+
+    return read
+
+
+def _multiply(
+    f: Function, v: Vector, kernel: Pixels, stage: Stage, read: Callable[[int], str], w: str, sums: dict[Sum, str]
+) -> None:
     """One input channel: each vector of x is loaded once and meets every weight it feeds."""
     size, weight = BYTES[v.element], 0
     for shift, pairs in stage:
-        cells = [f.vload(v, x, size * (shift + vector * v.lanes)) for vector in range(kernel.vectors)]
+        cells = [read(shift + vector * v.lanes) for vector in range(kernel.vectors)]
         for a, b in pairs:
             for m in range(kernel.channels):
                 scalar = f.broadcast(v, w, size * weight)
