@@ -251,10 +251,13 @@ def _store(f: Function, v: Vector, kernel: Pixels, runs: list[list[list[str]]], 
 def store_runs(f: Function, v: Vector, runs: list[tuple[str, list[str]]], length: int, low: Value, high: Value) -> None:
     """Write lanes low to high of runs of vectors: under masks, or where those are slow, by way of the stack."""
     if f.module.isa.masks:
-        masks = [f.lanes_between(v, low, high, first) for first in range(0, length, v.lanes)]
-        for address, run in runs:
-            for j, piece in enumerate(run):
-                f.masked_store(v, piece, address, masks[j], j * v.bytes)
+        # A store without any lane would still wait for its line, which belongs to another row.
+        for j, first in enumerate(range(0, length, v.lanes)):
+            some = f.both(f.compare("slt", low, first + v.lanes), f.compare("sgt", high, first))
+            with f.when(some):
+                mask = f.lanes_between(v, low, high, first)
+                for address, run in runs:
+                    f.masked_store(v, run[j], address, mask, j * v.bytes)
         return
     buffer, size = f.stack(length * BYTES[v.element]), BYTES[v.element]
     first = f.larger(low, 0)
