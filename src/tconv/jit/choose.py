@@ -108,7 +108,7 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     if depth and (layout.last or problem.groups >= lanes):
         share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
         yield Kind(share, lambda: channels.make(problem, layout, isa, "channels", own=True))
-    terms = read * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
+    terms = read * prod(line.kernel / line.stride for line in layout.lines)  # of a result, those in gaps among them
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
     share = IN_CHANNELS * _filled(written, lanes) * _inside(last) * terms / (terms + stored)
@@ -117,15 +117,17 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (written if layout.last else 1)
         runs = 1 if layout.last else max(1, lanes // run)
-        lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * _inside(last)
+        inside = _inside(last, last.low % last.stride, every=True)
+        lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * inside
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
     if taps.able(problem, layout, isa):
         yield Kind(_taps(problem, layout, lanes), lambda: taps.make(problem, layout, isa))
     if pixels.able(problem, layout, isa):
-        yield Kind(
-            _pixels(problem, layout, lanes, terms, pixels.budget(isa)), lambda: pixels.make(problem, layout, isa)
-        )
+        # Channels first, rows that no tap reaches cost next to nothing.
+        computed = 1.0 if layout.last else prod(min(1.0, line.kernel / line.stride) for line in layout.lines[:-1])
+        share = _pixels(problem, layout, lanes, terms / computed, pixels.budget(isa))
+        yield Kind(share, lambda: pixels.make(problem, layout, isa))
 
 
 def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float, budget: int) -> float:
@@ -163,14 +165,18 @@ def _planes(problem: Problem, layout: Layout) -> float:
     return 2.0 if taps < LONG else LONG_SUMS
 
 
-def _inside(last: Line) -> float:
-    """The share of the taps of the last axis that meet a cell of x and not the zeros beside it."""
-    pairs = sum(
-        max(0, min(last.end(b), -((shift - last.read) // last.apart)) - max(last.first(b), -(shift // last.apart)))
-        for b, taps in enumerate(phase_taps(last))
-        for _, shift in taps
-    )
-    return pairs / max(1, sum(len(taps) * (last.end(b) - last.first(b)) for b, taps in enumerate(phase_taps(last))))
+def _inside(last: Line, origin: int = 0, *, every: bool = False) -> float:
+    """The share of the taps of the last axis that meet a cell of x and not the zeros beside it.
+
+    `every`: each phase takes every q, as in lanes, also those whose position lies beside y.
+    """
+    found = total = 0
+    for b, taps in enumerate(phase_taps(last, origin)):
+        first, end = last.first(b, origin), last.end(b, origin)
+        total += len(taps) * (len(last.span(origin)) if every else end - first)
+        for _, shift in taps:
+            found += max(0, min(end, -((shift - last.read) // last.apart)) - max(first, -(shift // last.apart)))
+    return found / max(1, total)
 
 
 def _filled(wanted: int, lanes: int) -> float:

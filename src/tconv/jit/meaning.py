@@ -239,12 +239,13 @@ def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
 
 
 def fill(kernel: Fill, thread: Thread, op: Words, tile: Words) -> None:
-    """The bias into the planes of y of a tile's channels."""
-    _, _, elements, biases = op[:4]
+    """The bias into runs of y, for the channels of a tile."""
+    _, _, elements, biases, at, number, per_run = op[:7]
     size, channels = BYTES[kernel.element], len(turns(tile[Tile.COUNT]))
     bias = thread.to(Context.W, tile[Tile.BIAS], biases).read((channels, size))
-    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (elements, size)
-    thread.to(Context.Y, tile[Tile.Y]).write(np.repeat(bias[:, None], elements, 1), *planes)
+    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (len(turns(number)), per_run), (elements, size)
+    y = thread.to(Context.Y, tile[Tile.Y], at)
+    y.write(np.broadcast_to(bias[:, None, None], (channels, number, elements)), *planes)
 
 
 def scatter(kernel: Scatter, thread: Thread, op: Words, tile: Words) -> None:

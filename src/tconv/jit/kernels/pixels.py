@@ -67,7 +67,8 @@ Sum: TypeAlias = tuple[int, int, int, int]  # a, channel, b, vector
 def emit(module: Module, name: str, kernel: Pixels) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
-    sums = _begin(f, v, kernel)
+    fed = {pair for stage in kernel.stages for _, pairs in stage for pair in pairs}
+    sums = {key: start for key, start in _begin(f, v, kernel).items() if (key[0], key[2]) in fed}
     beside = Beside(f, v, sums) if kernel.parts else None
     weights = f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W))
     row = f.at("%op", 8 * (HEAD + len(kernel.stages)))
@@ -75,6 +76,7 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
         row = _stage(f, v, kernel, number, weights, row, sums, beside)
     if beside:
         sums = beside.load()
+    sums |= {key: start for key, start in _begin(f, v, kernel).items() if key not in sums}
     runs = [_runs(f, v, kernel, a, sums) for a in range(kernel.rows)]
     y = f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y))
     with f.loop(f.word("%op", 2), carried=[("ptr", row)], once=True) as (_, [segment]):
@@ -211,10 +213,12 @@ def _store(f: Function, v: Vector, kernel: Pixels, runs: list[list[list[str]]], 
 def store_runs(f: Function, v: Vector, runs: list[tuple[str, list[str]]], length: int, low: Value, high: Value) -> None:
     """Write lanes low to high of runs of vectors: under masks, or where those are slow, by way of the stack."""
     if f.module.isa.masks:
-        masks = [f.lanes_between(v, low, high, first) for first in range(0, length, v.lanes)]
-        for address, run in runs:
-            for j, piece in enumerate(run):
-                f.masked_store(v, piece, address, masks[j], j * v.bytes)
+        for j, first in enumerate(range(0, length, v.lanes)):
+            # Most segments are short rows, which reach few of the vectors.
+            with f.when(f.both(f.compare("slt", low, first + v.lanes), f.compare("sgt", high, first))):
+                mask = f.lanes_between(v, low, high, first)
+                for address, run in runs:
+                    f.masked_store(v, run[j], address, mask, j * v.bytes)
         return
     buffer, size = f.stack(length * BYTES[v.element]), BYTES[v.element]
     first = f.larger(low, 0)
