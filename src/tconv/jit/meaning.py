@@ -23,6 +23,7 @@ from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
+from tconv.jit.kernels.folded import Folded, Short
 from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import HEAD as PIXELS_HEAD
@@ -125,6 +126,12 @@ def planes(kernel: Planes, thread: Thread, op: Words, tile: Words) -> None:
         y = thread.to(Context.TARGET, tile[Tile.TARGET], at, row * thread.sizes[Context.Y_ROW], first * size)
         exist = min(kernel.rows, phases)
         y.write(interleaved[:exist, :count], (exist, thread.sizes[Context.Y_PHASE]), (count, size))
+
+
+def folded(kernel: Folded, thread: Thread, op: Words, tile: Words) -> None:
+    """The same, row by row."""
+    alone = Planes(kernel.element, kernel.cells, 1, kernel.rows, kernel.phases, kernel.sources, False)
+    planes(alone, thread, op, tile)
 
 
 def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) -> Array:
@@ -263,7 +270,7 @@ def scatter(kernel: Scatter, thread: Thread, op: Words, tile: Words) -> None:
 # ---- copies
 
 
-def rows(kernel: Rows, thread: Thread, op: Words, tile: Words) -> None:
+def rows(kernel: Rows | Short, thread: Thread, op: Words, tile: Words) -> None:
     """Rows of every channel of x into the panel, with zeros on both sides."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
     channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
@@ -340,12 +347,14 @@ def cells(kernel: Cells, thread: Thread, op: Words, tile: Words) -> None:
 MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Pixels: pixels,
     Planes: planes,
+    Folded: folded,
     Channels: channels,
     AtOnce: at_once,
     Transpose: transpose,
     Runs: runs,
     Stream: stream,
     Rows: rows,
+    Short: rows,
     Comb: comb,
     Split: split,
     Turn: turn,
