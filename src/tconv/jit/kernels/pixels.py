@@ -213,10 +213,10 @@ def _store(f: Function, v: Vector, kernel: Pixels, runs: list[list[list[str]]], 
 def store_runs(f: Function, v: Vector, runs: list[tuple[str, list[str]]], length: int, low: Value, high: Value) -> None:
     """Write lanes low to high of runs of vectors: under masks, or where those are slow, by way of the stack."""
     if f.module.isa.masks:
-        for j, start in enumerate(range(0, length, v.lanes)):
+        for j, begin in enumerate(range(0, length, v.lanes)):
             # Most segments are short rows, which reach few of the vectors.
-            with f.when(f.both(f.compare("slt", low, start + v.lanes), f.compare("sgt", high, start))):
-                mask = f.lanes_between(v, low, high, start)
+            with f.when(f.both(f.compare("slt", low, begin + v.lanes), f.compare("sgt", high, begin))):
+                mask = f.lanes_between(v, low, high, begin)
                 for address, run in runs:
                     f.masked_store(v, run[j], address, mask, j * v.bytes)
         return
