@@ -214,8 +214,9 @@ def store_runs(f: Function, v: Vector, runs: list[tuple[str, list[str]]], length
     """Write lanes low to high of runs of vectors: under masks, or where those are slow, by way of the stack."""
     if f.module.isa.masks:
         for j, begin in enumerate(range(0, length, v.lanes)):
-            # Most segments are short rows, which reach few of the vectors.
-            with f.when(f.both(f.compare("slt", low, begin + v.lanes), f.compare("sgt", high, begin))):
+            # Most segments are short rows, which reach few of the vectors: to look pays where channels share it.
+            reached = f.both(f.compare("slt", low, begin + v.lanes), f.compare("sgt", high, begin))
+            with f.when(reached) if len(runs) > 1 else nullcontext():
                 mask = f.lanes_between(v, low, high, begin)
                 for address, run in runs:
                     f.masked_store(v, run[j], address, mask, j * v.bytes)
