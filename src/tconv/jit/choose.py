@@ -121,9 +121,10 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     # A run of channels-last lanes holds all channels of a pixel. (Of `conv`, dilation is negative: it has one phase.)
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (written if layout.last else 1)
-        runs = 1 if layout.last else max(1, lanes // run)
+        runs = 1 if layout.last else max(1, lanes // run)  # of a vector
         inside = _inside(last, last.low % last.stride, every=True)
         lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * inside
+        lanes_filled *= 1.0 if layout.last else _filled(written, runs)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
     if taps.able(problem, layout, isa):
