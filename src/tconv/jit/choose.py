@@ -106,9 +106,9 @@ def kinds(problem: Problem, layout: Layout, isa: Isa) -> Iterator[Kind]:
     read, written, *_ = channels_of(problem)
     depth = problem.cin == problem.cout == 1
     if depthwise.able(problem, layout):
-        results = prod(line.written for line in layout.lines[-2:]) if len(layout.lines) > 2 else last.written
-        folded = depthwise.folded(last, lanes, isa) > 0
-        share = _planes(problem, layout) * (results / (results + PLANE) if folded else _filled(len(last.span()), lanes))
+        share = _planes(
+            problem, layout, _filled(len(last.span()), lanes), folded=depthwise.folded(last, lanes, isa) > 0
+        )
         yield Kind(share, lambda: depthwise.make(problem, layout, isa))
     if depth and (layout.last or problem.groups >= lanes):
         share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
@@ -163,12 +163,15 @@ def _taps(problem: Problem, layout: Layout, lanes: int) -> float:
     return IN_TAPS * landing * taps.filled(problem, layout, lanes) * problem.cin / (problem.cin + ADDED / run)
 
 
-def _planes(problem: Problem, layout: Layout) -> float:
-    """The rank of their own kernel among what serves depthwise layers, by the taps of a sum."""
+def _planes(problem: Problem, layout: Layout, filled: float, *, folded: bool) -> float:
+    """The rank of their own kernel among what serves depthwise layers, by the taps of a sum and the lanes in use."""
     taps = prod(max(map(len, phase_taps(line))) for line in layout.lines)
     if channels_of(problem).written > 1 and taps >= SHARED:
         return 0.0
-    return 2.0 if taps < LONG else LONG_SUMS
+    if taps >= LONG:
+        return LONG_SUMS * filled
+    results = prod(line.written for line in layout.lines[max(1, len(layout.lines) - 2) :])
+    return 2.0 * (results / (results + PLANE) if folded else filled)
 
 
 def _inside(last: Line, origin: int = 0, *, every: bool = False) -> float:
