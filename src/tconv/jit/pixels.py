@@ -152,7 +152,18 @@ class PixelSchedule(Chunked):
         element = ELEMENTS[self.problem.dtype]
         stages, last = tuple(stage for stage, _ in self.stages), self.layout.last
         kernels = [
-            Pixels(element, self.lanes, size, width, self.rows, self.last.stride, stages, self.parts, last)
+            Pixels(
+                element,
+                self.lanes,
+                size,
+                width,
+                self.rows,
+                self.last.stride,
+                stages,
+                self.parts,
+                last,
+                self.flat and not last,
+            )
             for width in self.widths
             for size in self.sizes
         ]
