@@ -104,6 +104,7 @@ CASES = GRADIENT | CONV | {
     "depthwise, odd": Case(_up((7, 37), 3, stride=2, padding=1), (3, 3), 3),
     "depthwise with multiplier": Case(_up((5, 19), 3, stride=(3, 2), padding=1, output_padding=(2, 1)), (3, 6), 3, 2),
     "depthwise, short rows": Case(_up((7, 6), 4, stride=(3, 2), padding=1), (3, 6), 3, 2),
+    "depthwise, short rows of a cell": Case(_up((9, 1), 2, stride=2), (3, 3), 3),
     "depthwise, short rows, weights beyond registers": Case(_up((3, 3), 7, stride=2, padding=(2, 1)), (2, 2), 2),
     "depthwise, short rows of images": Case(_up(3, 4, stride=2, padding=((2, 0),)), (3, 3), 3, 5),
     "depthwise, 3-D": Case(_up((3, 4, 19), 3, stride=2, padding=1), (2, 4), 2),

@@ -61,6 +61,9 @@ class PlaneSchedule(PixelSchedule):
         if self.fold:
             row = self.last.written * self.last.y_step
             joined = self.through_block or self.outer[-1].y_step == row
+            # What is written behind a row must fall into those of the next q.
+            behind = self.lanes // self.fold * self.last.stride - self.last.written
+            joined = joined and behind <= self.rows * self.last.written
             return Folded(element, self.lanes, self.fold, self.rows, self.last.stride, sources, joined)
         streaming = self.streaming and not self.through_block
         return Planes(element, self.lanes, self.vectors, self.rows, self.last.stride, sources, streaming)
