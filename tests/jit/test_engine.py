@@ -70,7 +70,8 @@ def check_all(case, channels_last, dtype, target):
 def test_the_cases_take_every_way(target):
     """Needs no processor that runs them."""
     found = [s for case, last in EVERY_CASE for s in CASES[case].schedules("float32", last, isa.ISAS[target])]
-    assert EXPECTED - set().union(*map(taken, found)) == set()
+    missing = EXPECTED - set().union(*map(taken, found))
+    assert missing == (set() if isa.ISAS[target].masks else {"planes: folded", "planes: folded, several rows"})
 
 
 @every_isa

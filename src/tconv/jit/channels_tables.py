@@ -95,7 +95,7 @@ class ChannelTables(ChannelWeights):
             behind = (reach.stop - inside.stop) * wide
             rows.append(Row(source, to, len(inside) * wide, before * wide, behind))
         if not s.picked:
-            self.writer.copies(self.copy, rows)
+            self.writer.copies(self.copy, rows, s.cell if s.turned else self.size)
         for row in rows if s.picked else ():
             self.writer.pixels(self.copy, row, s.last.x_step, s.cell, s.copied)
 

@@ -44,6 +44,9 @@ TURNED = 12.0
 NARROW = 0.9
 #: Likewise for depthwise layers, against 2 for their own kernel with rows that fill vectors.
 SHORT = 1.5
+#: Results that beginning with the next plane costs: 30 ns, against 0.2 to 0.4 a result by turning. Below 200 results a
+#: plane, turning is quicker.
+PLANE = 67.0
 #: From so many taps a sum on, pixels in lanes serve better where several channels share what is loaded of x.
 SHARED = 9
 #: From so many taps a sum on, weights no longer stay in registers; what becomes of the 2 then.
@@ -103,12 +106,14 @@ def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Itera
     read, written, *_ = channels_of(problem)
     depth = problem.cin == problem.cout == 1
     if depthwise.able(problem, layout):
-        share = _planes(problem, layout) * _filled(len(last.span()), lanes)
+        share = _planes(
+            problem, layout, _filled(len(last.span()), lanes), folded=depthwise.folded(last, lanes, isa) > 0
+        )
         yield Kind(share, lambda: depthwise.make(problem, layout, isa, threads))
     if depth and (layout.last or problem.groups >= lanes):
         share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
         yield Kind(share, lambda: channels.make(problem, layout, isa, "channels", own=True))
-    terms = read * prod(max(1.0, line.kernel / line.stride) for line in layout.lines)
+    terms = read * prod(line.kernel / line.stride for line in layout.lines)  # of a result, those in gaps among them
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
     share = IN_CHANNELS * _filled(written, lanes) * _inside(last) * terms / (terms + stored)
@@ -116,16 +121,19 @@ def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Itera
     # A run of channels-last lanes holds all channels of a pixel. (Of `conv`, dilation is negative: it has one phase.)
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (written if layout.last else 1)
-        runs = 1 if layout.last else max(1, lanes // run)
-        lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * _inside(last)
+        runs = 1 if layout.last else max(1, lanes // run)  # of a vector
+        inside = _inside(last, last.low % last.stride, every=True)
+        lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * inside
+        lanes_filled *= 1.0 if layout.last else _filled(written, runs)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
     if taps.able(problem, layout, isa):
         yield Kind(_taps(problem, layout, lanes), lambda: taps.make(problem, layout, isa))
     if pixels.able(problem, layout, isa):
-        yield Kind(
-            _pixels(problem, layout, lanes, terms, pixels.budget(isa)), lambda: pixels.make(problem, layout, isa)
-        )
+        # Channels first, rows that no tap reaches cost next to nothing.
+        computed = 1.0 if layout.last else prod(min(1.0, line.kernel / line.stride) for line in layout.lines[:-1])
+        share = _pixels(problem, layout, lanes, terms / computed, pixels.budget(isa))
+        yield Kind(share, lambda: pixels.make(problem, layout, isa))
 
 
 def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float, budget: int) -> float:
@@ -155,22 +163,29 @@ def _taps(problem: Problem, layout: Layout, lanes: int) -> float:
     return IN_TAPS * landing * taps.filled(problem, layout, lanes) * problem.cin / (problem.cin + ADDED / run)
 
 
-def _planes(problem: Problem, layout: Layout) -> float:
-    """The rank of their own kernel among what serves depthwise layers, by the taps of a sum."""
+def _planes(problem: Problem, layout: Layout, filled: float, *, folded: bool) -> float:
+    """The rank of their own kernel among what serves depthwise layers, by the taps of a sum and the lanes in use."""
     taps = prod(max(map(len, phase_taps(line))) for line in layout.lines)
     if channels_of(problem).written > 1 and taps >= SHARED:
         return 0.0
-    return 2.0 if taps < LONG else LONG_SUMS
+    if taps >= LONG:
+        return LONG_SUMS * filled
+    results = prod(line.written for line in layout.lines[max(1, len(layout.lines) - 2) :])
+    return 2.0 * (results / (results + PLANE) if folded else filled)
 
 
-def _inside(last: Line) -> float:
-    """The share of the taps of the last axis that meet a cell of x and not the zeros beside it."""
-    pairs = sum(
-        max(0, min(last.end(b), -((shift - last.read) // last.apart)) - max(last.first(b), -(shift // last.apart)))
-        for b, taps in enumerate(phase_taps(last))
-        for _, shift in taps
-    )
-    return pairs / max(1, sum(len(taps) * (last.end(b) - last.first(b)) for b, taps in enumerate(phase_taps(last))))
+def _inside(last: Line, origin: int = 0, *, every: bool = False) -> float:
+    """The share of the taps of the last axis that meet a cell of x and not the zeros beside it.
+
+    `every`: each phase takes every q, as in lanes, also those whose position lies beside y.
+    """
+    found = total = 0
+    for b, of_phase in enumerate(phase_taps(last, origin)):
+        first, end = last.first(b, origin), last.end(b, origin)
+        total += len(of_phase) * (len(last.span(origin)) if every else end - first)
+        for _, shift in of_phase:
+            found += max(0, min(end, -((shift - last.read) // last.apart)) - max(first, -(shift // last.apart)))
+    return found / max(1, total)
 
 
 def _filled(wanted: int, lanes: int) -> float:

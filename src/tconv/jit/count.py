@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tconv.jit.kernels import at_once, channels, pixels, planes
+from tconv.jit.kernels import at_once, channels, folded, pixels, planes
 from tconv.jit.kernels.abi import TILE_BYTES, Header, Op, Piece, Tile
 from tconv.jit.program import Program
 from tconv.jit.programs import program_of
@@ -95,6 +95,10 @@ def _of_planes(kernel: planes.Planes, op: Words) -> int:
     return rows * -(-elements // kernel.run) * kernel.vectors * weights
 
 
+def _of_folded(kernel: folded.Folded, op: Words) -> int:
+    return -(-op[4] // kernel.fold) * kernel.weights
+
+
 def _of_at_once(kernel: at_once.AtOnce, op: Words) -> int:
     return op[2] * len(kernel.starts) * kernel.products
 
@@ -104,5 +108,6 @@ PRODUCTS: dict[type, Callable[[Any, Words], int]] = {
     pixels.Pixels: _of_pixels,
     channels.Channels: _of_channels,
     planes.Planes: _of_planes,
+    folded.Folded: _of_folded,
     at_once.AtOnce: _of_at_once,
 }

@@ -8,11 +8,12 @@ from itertools import product
 from math import prod
 
 from tconv.jit.isa import Isa
-from tconv.jit.kernels import Code
+from tconv.jit.kernels import Code, Kernel
+from tconv.jit.kernels.folded import Folded, Short
 from tconv.jit.kernels.moves import Stream
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
-from tconv.jit.lines import Layout, by_shift, channels_of, phase_taps, residues
+from tconv.jit.lines import Layout, Line, by_shift, channels_of, moves, phase_taps, residues
 from tconv.jit.pixels import MOST_STRANDS, PixelSchedule, feeds
 from tconv.jit.program import LINE, balanced
 from tconv.jit.schedule import ELEMENTS, STREAM_FROM
@@ -24,6 +25,7 @@ class PlaneSchedule(PixelSchedule):
     """Sizes of tiles and chunks; `flat` is True, because every row that could be read is in the panel."""
 
     streaming: bool = field(default=False, kw_only=True)  #: results go past the caches
+    fold: int = field(default=0, kw_only=True)  #: rows of a vector, where a row is at most one; 0: tiles are of one row
 
     @cached_property
     def through_block(self) -> bool:
@@ -47,14 +49,22 @@ class PlaneSchedule(PixelSchedule):
     @cached_property
     def vectors_of_rows(self) -> list[int]:
         """Vectors up to the last tile of the last row of a chunk: every row begins with a tile of its own."""
-        tile = self.vectors * self.lanes
-        cells = (self.box[-2] - 1) * self.pitch + -(-self.columns // tile) * tile
+        tile, rows = self.vectors * self.lanes, self.box[-2]
+        rows += -rows % max(1, self.fold)
+        cells = (rows - 1) * self.pitch + -(-self.columns // tile) * tile
         return [-(-cells // self.lanes)]
 
-    def kernel(self, repeats: int) -> Planes:
+    def kernel(self, repeats: int) -> Planes | Folded:
         """The kernel where so many combinations of taps of the axes before the last two reach a row."""
         sources: tuple[Stage, ...] = self.row_stages() * repeats
         element = ELEMENTS[self.problem.dtype]
+        if self.fold:
+            row = self.last.written * self.last.y_step
+            joined = self.through_block or self.outer[-1].y_step == row
+            # What is written behind a row must fall into those of the next q.
+            behind = self.lanes // self.fold * self.last.stride - self.last.written
+            joined = joined and behind <= self.rows * self.last.written
+            return Folded(element, self.lanes, self.fold, self.rows, self.last.stride, sources, joined)
         streaming = self.streaming and not self.through_block
         return Planes(element, self.lanes, self.vectors, self.rows, self.last.stride, sources, streaming)
 
@@ -74,6 +84,11 @@ class PlaneSchedule(PixelSchedule):
         element = ELEMENTS[self.problem.dtype]
         kernels = tuple(self.kernel(n) for n in self.repeats)
         return Code(element, self.lanes, (*kernels, Stream(element, self.lanes), self.copy))
+
+    @cached_property
+    def copy(self) -> Kernel:
+        """The kernel that fills the panel."""
+        return Short(ELEMENTS[self.problem.dtype], self.lanes) if self.fold else super().copy
 
 
 def able(problem: Problem, layout: Layout) -> bool:
@@ -96,7 +111,18 @@ def make(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> PlaneS
 
     def at(box: list[int]) -> PlaneSchedule:
         streaming = result > STREAM_FROM * min(threads, 2)
-        return PlaneSchedule(problem, layout, lanes, 1, vectors, rows, tuple(box), True, streaming=streaming)
+        return PlaneSchedule(
+            problem,
+            layout,
+            lanes,
+            1,
+            vectors,
+            rows,
+            tuple(box),
+            True,
+            streaming=streaming,
+            fold=folded(lines[-1], lanes, isa),
+        )
 
     if box[-1] == columns:
         span = len(lines[-2].span())
@@ -105,3 +131,19 @@ def make(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> PlaneS
         per = max(per, at(box).block // 2)
         box[-2] = max(balanced(span, max(1, limit // per)))
     return at(box)
+
+
+#: Cells of a row in a vector, at least.
+FEWEST = 4
+
+
+def folded(last: Line, lanes: int, isa: Isa) -> int:
+    """How many rows a vector holds; 0 where a row with its zeros is longer than one, or masks are slow."""
+    columns, reach = len(last.span()), moves(last)
+    wide = columns + max(0, -reach.start) + max(0, reach.stop - 1)
+    if wide > lanes or last.apart > 1 or not isa.masks:
+        return 0
+    fold = 1
+    while lanes >= 2 * fold * max(columns, FEWEST):
+        fold *= 2
+    return fold

@@ -16,6 +16,7 @@ from tconv.jit.description import GRADIENTS, Ceiling, Description, Tile
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.folded import Folded
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kinds import kind_of, problem_of
@@ -168,7 +169,7 @@ def _tile(schedule: Schedule, registers: int | None) -> Tile:
 
 def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
     wide = kernel.lanes * getattr(kernel, "vectors", 0)
-    if isinstance(kernel, Pixels | Planes):
+    if isinstance(kernel, Pixels | Planes | Folded):
         channels, phases = getattr(kernel, "channels", 1), kernel.phases * kernel.rows
         return Tile(wide, channels, phases, kernel.vectors, channels * phases * kernel.vectors, registers)
     if not isinstance(kernel, Channels):

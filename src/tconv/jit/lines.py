@@ -215,7 +215,7 @@ def _joined(problem: Problem, spread: Layout) -> Layout:
 
 
 def spread_out(problem: Problem, channels_last: bool) -> Layout:
-    """Every axis a line of its own."""
+    """Every axis a line of its own, but for those along which nothing is to be done."""
     g, size, conv = problem.geometry, problem.itemsize, problem.operation != "conv_transpose"
     x, y = _Grid(problem.in_channels, g.coarse), _Grid(problem.out_channels, g.fine)
     x, y = (y, x) if conv else (x, y)
@@ -231,7 +231,24 @@ def spread_out(problem: Problem, channels_last: bool) -> Layout:
     x_channel, y_channel = (size * (1 if channels_last else prod(grid.cells)) for grid in (x, y))
     channels = channels_of(problem)
     groups = (channels.read * x_channel, channels.written * y_channel)
-    return Layout(tuple(lines), x_channel, y_channel, *groups, channels_last)
+    return Layout((lines[0], *_merged(lines[1:])), x_channel, y_channel, *groups, channels_last)
+
+
+def _merged(lines: list[Line]) -> list[Line]:
+    """Neighbouring axes along which every cell stays where it is as one: a row that is longer, for the same cells."""
+    found: list[Line] = []
+    for line in lines:
+        line = replace(line, stride=1, apart=1) if line.read == line.written == 1 and _stays(line) else line
+        if found and all(_stays(each) and each.stride == each.apart == 1 for each in (found[-1], line)):
+            cells = found.pop().read * line.read
+            line = replace(line, read=cells, written=cells)
+        found.append(line)
+    return found
+
+
+def _stays(line: Line) -> bool:
+    """Whether the first cell is read for the first position, by the only tap, and there are as many of both."""
+    return line.kernel == 1 and line.low == 0 and line.read == line.written
 
 
 class _Grid(NamedTuple):

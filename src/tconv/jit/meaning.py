@@ -23,6 +23,7 @@ from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
+from tconv.jit.kernels.folded import Folded, Short
 from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import HEAD as PIXELS_HEAD
@@ -133,6 +134,12 @@ def planes(kernel: Planes, thread: Thread, op: Words, tile: Words) -> None:
         y = thread.to(Context.TARGET, tile[Tile.TARGET], at, row * thread.sizes[Context.Y_ROW], first * size)
         exist = min(kernel.rows, phases)
         y.write(interleaved[:exist, :count], (exist, thread.sizes[Context.Y_PHASE]), (count, size))
+
+
+def folded(kernel: Folded, thread: Thread, op: Words, tile: Words) -> None:
+    """The same, row by row."""
+    alone = Planes(kernel.element, kernel.cells, 1, kernel.rows, kernel.phases, kernel.sources, False)
+    planes(alone, thread, op, tile)
 
 
 def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) -> Array:
@@ -247,12 +254,13 @@ def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
 
 
 def fill(kernel: Fill, thread: Thread, op: Words, tile: Words) -> None:
-    """The bias into the planes of y of a tile's channels."""
-    _, _, elements, biases = op[:4]
+    """The bias into runs of y, for the channels of a tile."""
+    _, _, elements, biases, at, number, per_run = op[:7]
     size, channels = BYTES[kernel.element], len(turns(tile[Tile.COUNT]))
     bias = thread.to(Context.W, tile[Tile.BIAS], biases).read((channels, size))
-    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (elements, size)
-    thread.to(Context.Y, tile[Tile.Y]).write(np.repeat(bias[:, None], elements, 1), *planes)
+    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (len(turns(number)), per_run), (elements, size)
+    y = thread.to(Context.Y, tile[Tile.Y], at)
+    y.write(np.broadcast_to(bias[:, None, None], (channels, number, elements)), *planes)
 
 
 def scatter(kernel: Scatter, thread: Thread, op: Words, tile: Words) -> None:
@@ -270,7 +278,7 @@ def scatter(kernel: Scatter, thread: Thread, op: Words, tile: Words) -> None:
 # ---- copies
 
 
-def rows(kernel: Rows, thread: Thread, op: Words, tile: Words) -> None:
+def rows(kernel: Rows | Short, thread: Thread, op: Words, tile: Words) -> None:
     """Rows of every channel of x into the panel, with zeros on both sides."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
     channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
@@ -347,12 +355,14 @@ def cells(kernel: Cells, thread: Thread, op: Words, tile: Words) -> None:
 MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Pixels: pixels,
     Planes: planes,
+    Folded: folded,
     Channels: channels,
     AtOnce: at_once,
     Transpose: transpose,
     Runs: runs,
     Stream: stream,
     Rows: rows,
+    Short: rows,
     Comb: comb,
     Split: split,
     Turn: turn,

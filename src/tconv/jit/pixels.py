@@ -21,6 +21,7 @@ from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.scatter import Fill
 from tconv.jit.kernels.split import Split
 from tconv.jit.lines import Layout, Strand, by_shift, channels_of, moves, phase_taps, residues, strands
 from tconv.jit.program import LINE, balanced
@@ -172,12 +173,29 @@ class PixelSchedule(Chunked):
         stages, last = tuple(stage for stage, _ in self.stages), self.layout.last
         kernels = [
             Pixels(
-                element, self.lanes, size, width, self.rows, self.last.stride, stages, self.parts, last, self.in_place
+                element,
+                self.lanes,
+                size,
+                width,
+                self.rows,
+                self.last.stride,
+                stages,
+                self.parts,
+                last,
+                in_place=self.in_place,
+                flat=self.flat and not last,
             )
             for width in self.widths
             for size in self.sizes
         ]
-        return Code(element, self.lanes, (*kernels, self.copy))
+        # An op calls the kernel of the size of its tile.
+        fills = [Fill(element, self.lanes)] * (len(self.sizes) if self.gaps else 0)
+        return Code(element, self.lanes, (*kernels, *fills, self.copy))
+
+    @cached_property
+    def gaps(self) -> bool:
+        """Whether there are rows of y that no tap reaches, all of them runs of one channel: they are not computed."""
+        return not self.layout.last and self.rows == 1 and any(not all(phase_taps(line)) for line in self.outer)
 
     @cached_property
     def copy(self) -> Kernel:
@@ -237,7 +255,12 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     columns = len(spans_[-1])
     # With few channels, all phases of the axis before the last share what is loaded of x.
     together = written * stride * before.stride
-    rows = before.stride if len(lines) > 2 and before.stride > 1 and together <= sums_at_most else 1
+    share = len(lines) > 2 and before.stride > 1 and all(phase_taps(before))
+    rows = before.stride if share and together <= sums_at_most else 1
+    # A phase that no tap reaches holds the bias: it can do without registers where that leaves too few sums.
+    reached = max(1, sum(map(bool, phase_taps(lines[-1]))))
+    under_way = 2 * reached * rows * min(written, max(1, sums_at_most // (2 * stride * rows)))
+    stride = stride if under_way >= ENOUGH else reached
     # Two vectors, or more where few channels and phases would leave too few sums under way at a time.
     sums = stride * rows * min(written, max(1, sums_at_most // (stride * rows)))
     most = min(max(2, -(-ENOUGH // sums)), MOST_VECTORS, -(-columns * len(spans_[-2]) // lanes))

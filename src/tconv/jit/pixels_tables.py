@@ -9,6 +9,7 @@ from math import prod
 
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import ROW, SEGMENT
+from tconv.jit.kernels.rows import Rows
 from tconv.jit.lines import phase_taps
 from tconv.jit.pixels import PixelSchedule, feeds
 from tconv.jit.program import LINE, Row, balanced, dot, flat
@@ -111,7 +112,8 @@ class PixelTables(Tables):
             return
         # Rows are taken apart by a kernel, all strands together; of channels-last x the strands are copied one by one.
         strands = range(len(self.s.strands) if self.s.layout.last else 1)
-        self.writer.copies(self.copy, [row for number in strands for row in self._copied(box, number)])
+        rows = [row for number in strands for row in self._copied(box, number)]
+        self.writer.copies(self.copy, rows, self.size if isinstance(self.s.copy, Rows) else 0)
 
     def _lines(self, box: tuple[range, ...], moved: int, now: tuple[range, ...]) -> Iterator[int]:
         """Where lines of x lie that a chunk reads: of its first input channel, or of as many pixels as channels.
@@ -155,7 +157,11 @@ class PixelTables(Tables):
         phases = [range(line.stride) for line in s.outer]
         if s.rows > 1:
             phases[-1] = range(1)
+        if s.gaps:
+            self._gaps(box)
         for a in product(*phases):
+            if s.gaps and not all(phase_taps(line)[b] for line, b in zip(s.outer, a, strict=True)):
+                continue
             valid = [line.of_phase(b, q) for q, line, b in zip(box[:-1], s.outer, a, strict=True)]
             if s.rows > 1:
                 valid[-1] = box[-2]
@@ -166,6 +172,27 @@ class PixelTables(Tables):
             else:
                 for outer in product(*valid):
                     self._row_tiles(box, a, outer)
+
+    def _gaps(self, box: tuple[range, ...]) -> None:
+        """The bias into rows that no tap reaches, as runs as long as there are."""
+        s, runs = self.s, list[list[int]]()
+        fine = [
+            range(q.start * line.stride, min(line.written, q.stop * line.stride))
+            for q, line in zip(box, s.outer, strict=False)
+        ]
+        start = box[-1].start * s.last.stride
+        elements = min(s.last.written, box[-1].stop * s.last.stride) - start
+        for o in product(*fine):
+            if all(phase_taps(line)[i % line.stride] for i, line in zip(o, s.outer, strict=True)):
+                continue
+            y = dot((*o, start), [line.y_step for line in s.layout.lines])
+            if runs and y == runs[-1][0] + runs[-1][1] * self.size:
+                runs[-1][1] += elements
+            else:
+                runs.append([y, elements])
+        fill = len(s.widths) * len(s.sizes)
+        for first, number, step in _evenly(runs):
+            self.writer.op(fill, first[1], 0, first[0], number, step)
 
     def _row_tiles(self, box: tuple[range, ...], a: tuple[int, ...], outer: tuple[int, ...]) -> None:
         """Tiles of one row of y (or of all phases of it)."""
@@ -272,3 +299,15 @@ class PixelTables(Tables):
             ahead = next(self.ahead) + (0 if s.layout.last else first * s.layout.x_channel)
             found += [x + first * s.source_channel, number, first, channels, ahead]
             first += channels
+
+
+def _evenly(runs: list[list[int]]) -> Iterator[tuple[list[int], int, int]]:
+    """Runs (where, how long) that are as long as each other and evenly spaced: the first, how many, how far apart."""
+    at = 0
+    while at < len(runs):
+        (here, length), end = runs[at], at + 1
+        step = runs[end][0] - here if end < len(runs) else 0
+        while end < len(runs) and runs[end] == [here + (end - at) * step, length]:
+            end += 1
+        yield runs[at], end - at, step
+        at = end

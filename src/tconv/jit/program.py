@@ -82,9 +82,12 @@ class Writer:
         """Append an op."""
         self.ops += (kernel, 8 * (len(words) + 2), *words)
 
-    def copies(self, kernel: int, rows: Sequence[Row]) -> None:
-        """Append ops that copy rows, one for each run of rows that are alike and evenly spaced."""
-        start = 0
+    def copies(self, kernel: int, rows: Sequence[Row], cell: int = 0) -> None:
+        """Append ops that copy rows, one for each run of rows that are alike and evenly spaced.
+
+        Given how many bytes from a cell to the next in the panel, rows that follow each other, there too, are one.
+        """
+        rows, start = self._joined(rows, cell) if cell else rows, 0
         while start < len(rows):
             first, end = rows[start], start + 1
             step = rows[end].apart(first) if end < len(rows) else (0, 0)
@@ -93,6 +96,17 @@ class Writer:
             at = (first.source, first.target, end - start, *step)
             self.op(kernel, *at, first.length, first.before, first.behind)
             start = end
+
+    def _joined(self, rows: Sequence[Row], cell: int) -> list[Row]:
+        found: list[Row] = []
+        for row in rows:
+            last = found[-1] if found else None
+            follows = last and row.apart(last) == (last.length * self.itemsize, last.length * cell)
+            if last and follows and last.behind == row.before == 0:
+                found[-1] = last._replace(length=last.length + row.length, behind=row.behind)
+            else:
+                found.append(row)
+        return found
 
     def pixels(self, kernel: int, row: Row, step: int, cell: int, count: int) -> None:
         """Append ops that copy `count` elements of each pixel of a row, `step` bytes apart, and zeros on both sides."""

@@ -87,7 +87,7 @@ class TapTables(Tables):
     def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
         """The bias, the product, and what is added."""
         s = self.s
-        self.writer.op(self.fill, s.layout.y_channel // self.size, self.zeros)
+        self.writer.op(self.fill, s.layout.y_channel // self.size, self.zeros, 0, 1, 0)
         for part, vectors in enumerate(s.parts):
             self._product(part, vectors)
         self._scatters()

@@ -59,7 +59,9 @@ def _pixels_allowed(s: PixelSchedule, isa: Isa) -> bool:
     before = s.layout.lines[-2].stride
     sums = s.vectors * s.rows * s.last.stride * s.channels
     if kind_of(s) == "planes":
-        return s.flat and s.rows == before and sums <= isa.registers and not s.in_place
+        whole = s.vectors == 1 and s.box[-1] == len(s.spans[-1])
+        alone = not s.in_place and (whole or not getattr(s, "fold", 0))
+        return s.flat and s.rows == before and sums <= isa.registers and alone
     together = s.rows == 1 or (s.rows == before and len(s.layout.lines) > 2)
     spanning = not s.flat or (s.box[-1] == len(s.spans[-1]) and s.box[-2] > 1)
     whole = s.channels == s.written if s.layout.last else s.channels <= s.written

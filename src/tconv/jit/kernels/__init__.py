@@ -13,6 +13,7 @@ from tconv.jit.kernels import (
     channels,
     comb,
     driver,
+    folded,
     fresh,
     moves,
     pixels,
@@ -27,6 +28,7 @@ from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
+from tconv.jit.kernels.folded import Folded, Short
 from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
 from tconv.jit.kernels.pixels import Pixels
@@ -39,12 +41,14 @@ from tconv.jit.kernels.turn import Turn
 Kernel: TypeAlias = (
     Pixels
     | Planes
+    | Folded
     | Channels
     | AtOnce
     | Transpose
     | Runs
     | Stream
     | Rows
+    | Short
     | Comb
     | Split
     | Turn
@@ -56,12 +60,14 @@ Kernel: TypeAlias = (
 _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
+    Folded: folded.emit,
     Channels: channels.emit,
     AtOnce: at_once.emit,
     Transpose: moves.emit_transpose,
     Runs: moves.emit_runs,
     Stream: moves.emit_stream,
     Rows: rows.emit,
+    Short: folded.emit_short,
     Comb: comb.emit,
     Split: split.emit,
     Turn: turn.emit,

@@ -49,6 +49,7 @@ class Pixels:
     parts: bool = False  #: each row of the op is a sum of its own
     last: bool = False  #: channels lie innermost in y: a pixel's are one run, all of them in the tile
     in_place: bool = False  #: x is read where it is
+    flat: bool = False  #: tiles span rows, which reach few of their vectors
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -84,7 +85,8 @@ class Given(NamedTuple):
 def emit(module: Module, name: str, kernel: Pixels) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
-    sums = _begin(f, v, kernel)
+    fed = {pair for stage in kernel.stages for _, pairs in stage for pair in pairs}
+    sums = {key: start for key, start in _begin(f, v, kernel).items() if (key[0], key[2]) in fed}
     beside = Beside(f, v, sums) if kernel.parts else None
     given = Given(f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W)), _masks(f, v, kernel))
     row = f.at("%op", 8 * (kernel.head + len(kernel.stages)))
@@ -92,6 +94,8 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
         row = _stage(f, v, kernel, number, given, row, sums, beside)
     if beside:
         sums = beside.load()
+    if len(fed) < kernel.rows * kernel.phases:
+        sums |= {key: start for key, start in _begin(f, v, kernel).items() if key not in sums}
     runs = [_runs(f, v, kernel, a, sums) for a in range(kernel.rows)]
     y = f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y))
     with f.loop(f.word("%op", 2), carried=[("ptr", row)], once=True) as (_, [segment]):
@@ -244,20 +248,36 @@ def _store(f: Function, v: Vector, kernel: Pixels, runs: list[list[list[str]]], 
                         for j, piece in enumerate(run):
                             f.vstore(v, piece, address, j * v.bytes)
                 with partial:
-                    store_runs(f, v, here, kernel.run, low, high)
+                    store_runs(f, v, here, kernel.run, low, high, looks=kernel.flat)
         y = f.at(y, per_row) if a + 1 < kernel.rows else y
 
 
-def store_runs(f: Function, v: Vector, runs: list[tuple[str, list[str]]], length: int, low: Value, high: Value) -> None:
-    """Write lanes low to high of runs of vectors: under masks, or where those are slow, by way of the stack."""
-    if f.module.isa.masks:
-        # A store without any lane would still wait for its line, which belongs to another row.
-        for j, first in enumerate(range(0, length, v.lanes)):
-            some = f.both(f.compare("slt", low, first + v.lanes), f.compare("sgt", high, first))
-            with f.when(some):
-                mask = f.lanes_between(v, low, high, first)
+def store_runs(
+    f: Function,
+    v: Vector,
+    runs: list[tuple[str, list[str]]],
+    length: int,
+    low: Value,
+    high: Value,
+    *,
+    looks: bool = False,
+) -> None:
+    """Write lanes low to high of runs of vectors: under masks, or where those are slow, by way of the stack.
+
+    `looks`: leave out the vectors that have none of these lanes.
+    """
+    if f.module.isa.masks and looks:
+        for j, begin in enumerate(range(0, length, v.lanes)):
+            with f.when(f.both(f.compare("slt", low, begin + v.lanes), f.compare("sgt", high, begin))):
+                mask = f.lanes_between(v, low, high, begin)
                 for address, run in runs:
                     f.masked_store(v, run[j], address, mask, j * v.bytes)
+        return
+    if f.module.isa.masks:
+        masks = [f.lanes_between(v, low, high, first) for first in range(0, length, v.lanes)]
+        for address, run in runs:
+            for j, piece in enumerate(run):
+                f.masked_store(v, piece, address, masks[j], j * v.bytes)
         return
     buffer, size = f.stack(length * BYTES[v.element]), BYTES[v.element]
     first = f.larger(low, 0)

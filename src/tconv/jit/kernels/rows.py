@@ -70,6 +70,7 @@ class Run:
         source, target = f.at(source, done), f.at(target, done)
         if self.mask:
             with f.when(f.compare("ne", self.rest, 0)):
+                f.prefetch(f.at(source, ahead))
                 f.masked_store(v, f.masked_load(v, source, self.mask), target, self.mask)
             return
         with f.loop(self.rest) as (i, _):

@@ -1,8 +1,9 @@
 """Where every tap of every cell has been multiplied: y begins with the bias, and the products of taps are added to it.
 
-`fill` writes the bias into whole planes of y, for each channel of a tile.
+`fill` writes the bias into runs of y, for each channel of a tile: whole planes, or rows that no tap reaches.
 
-    Op: kernel, bytes, elements of a plane, bytes from the tile's `BIAS` to the biases of its channels.
+    Op: kernel, bytes, elements of a run, bytes from the tile's `BIAS` to the biases of its channels, offset in y, runs,
+    bytes of y from one to the next.
 
 `scatter` adds runs of the block to y, for each channel of a tile, for cells and for rows of taps. Cells of the block
 are `TARGET_PIXEL` bytes apart. Runs of one op may reach the same element of y: they follow in the order of the loops.
@@ -36,20 +37,28 @@ class Scatter:
 
 
 def emit_fill(module: Module, name: str, kernel: Fill) -> Function:
-    """Write the kernel that begins a plane."""
+    """Write the kernel that begins runs."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     size, elements = BYTES[v.element], f.word("%op", 2)
     bias = f.at(f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.BIAS)), f.word("%op", 3))
-    y = f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y))
-    per_channel = f.word("%context", Context.Y_CHANNEL)
+    y = f.at(f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y)), f.word("%op", 4))
+    runs, per_run, per_channel = f.word("%op", 5), f.word("%op", 6), f.word("%context", Context.Y_CHANNEL)
     whole = f.let(f"and i64 {elements}, {-v.lanes}")
+    left = f.sub(elements, whole)
+    mask = f.lanes_between(v, None, left) if module.isa.masks else ""
     with f.loop(f.word("%tile", Tile.COUNT), carried=[("ptr", bias), ("ptr", y)], once=True) as (_, [here, plane]):
         scalar = f.load(v.element, here)
         value = f.splat(v, scalar)
-        with f.loop(whole, step=v.lanes) as (i, _):
-            f.vstore(v, value, plane, f.mul(i, size))
-        with f.loop(f.sub(elements, whole)) as (i, _):
-            f.store(v.element, scalar, plane, f.mul(f.add(whole, i), size))
+        with f.loop(runs, carried=[("ptr", plane)], once=True) as (_, [run]):
+            with f.loop(whole, step=v.lanes) as (i, _):
+                f.vstore(v, value, run, f.mul(i, size))
+            rest = f.at(run, f.mul(whole, size))
+            if module.isa.masks:
+                f.masked_store(v, value, rest, mask)
+            else:
+                with f.loop(left) as (i, _):
+                    f.store(v.element, scalar, rest, f.mul(i, size))
+            f.next(f.at(run, per_run))
         f.next(f.at(here, size), f.at(plane, per_channel))
     f.ret()
     return f
