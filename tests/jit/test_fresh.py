@@ -36,15 +36,15 @@ def test_heavy_weights_are_packed_on_the_way(name, layout, operation):
 @pytest.mark.parametrize(
     ("cin", "cout", "groups", "size", "why"),
     [
-        (512, 512, 1, 16, "x and y of the one chunk would leave the caches"),
-        (2048, 2048, 2, 4, "groups"),
-        (64, 64, 1, 4, "weights that stay in the caches"),
-        (512, 512, 512, 4, "depthwise"),
+        (512, 512, 1, (64, 6), "panel and block of the one chunk would leave the caches"),
+        (2048, 2048, 2, (4, 16), "groups"),
+        (64, 64, 1, (4, 16), "weights that stay in the caches"),
+        (512, 512, 512, (4, 16), "depthwise"),
     ],
 )
 def test_others_are_packed_before(cin, cout, groups, size, why, operation):
-    geometry = tconv.Geometry.conv_transpose((size, 4 * size), 4, stride=2, padding=1)
-    given = problem_of(geometry, batch=4, cin=cin, cout=cout, groups=groups, operation=operation)
+    geometry = tconv.Geometry.conv_transpose(size, 4, stride=2, padding=1)
+    given = problem_of(geometry, batch=16, cin=cin, cout=cout, groups=groups, operation=operation)
     for last in (False, True):
         for kind in choose.offered(given, last, isa.ISAS["avx512"]):
             schedule = kind.make()

@@ -16,7 +16,7 @@ from schedules import CASES, EVERY_CASE
 from strategies import GEOMETRIES, geometries
 
 import tconv
-from tconv.jit import channels, choose, gradient, isa, pixels
+from tconv.jit import channels, channels_sizes, choose, gradient, isa, pixels
 from tconv.jit import compile as compiler
 from tconv.jit.interpret import pack
 from tconv.jit.kernels import Kernel
@@ -78,7 +78,11 @@ def test_sizes_around_whole_vectors(target, groups):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_small_caches_cut_chunks(target, monkeypatch):
-    for module, name, size in ((pixels, "PANEL", 2048), (channels, "PANEL", 4096), (channels, "BLOCK", 2048)):
+    for module, name, size in (
+        (pixels, "PANEL", 2048),
+        (channels_sizes, "PANEL", 4096),
+        (channels_sizes, "BLOCK", 2048),
+    ):
         monkeypatch.setattr(module, name, size)
     problem = problem_of(tconv.Geometry.conv_transpose((3, 19), 3, stride=2, padding=1), "float64", cin=7, cout=5)
     for channels_last in (False, True):
@@ -86,6 +90,19 @@ def test_small_caches_cut_chunks(target, monkeypatch):
         assert any(schedule.box[-1] < 19 for schedule in schedules)
         for schedule in schedules:
             check(problem, schedule)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_weights_that_do_not_stay_near_take_one_tap_of_the_outer_axes_after_the_other(target, monkeypatch):
+    monkeypatch.setattr(channels, "NEAR", 256)
+    geometry = tconv.Geometry.conv((9, 19), 3, padding=1)
+    for groups in (1, 2):
+        problem = problem_of(geometry, "float64", cin=10, cout=6, groups=groups, operation="conv")
+        made = [kind.make() for kind in choose.offered(problem, True, isa.ISAS[target])]
+        [schedule] = [schedule for schedule in made if kind_of(schedule) == "channels"]
+        assert schedule.heavy
+        check(problem, schedule)
+        check(problem, replace(schedule, terms=7))
 
 
 @pytest.mark.parametrize("target", TARGETS)

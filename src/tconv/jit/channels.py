@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, product
 from math import prod
 from typing import Literal
 
-from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
@@ -25,12 +24,15 @@ from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lane_tiles import LOADED, MOST_ROWS, LaneTile, best_tile, whole_vectors
-from tconv.jit.lines import Layout, Line, by_shift, channels_of, inside, phase_taps
+from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, whole_vectors
+from tconv.jit.lines import Layout, Line, by_shift, phase_taps
 from tconv.jit.program import balanced, spans
-from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, STREAM_FROM, TERMS
+from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS
 from tconv.jit.source import Source
 from tconv.problem import Problem
+
+#: Bytes of the weights of a tile that stay near while one row after the other meets all of them.
+NEAR = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -151,19 +153,46 @@ class ChannelSchedule(Source):
     def near(self) -> int:
         """Bytes of x that a chunk reads again and again, and of y that several tiles write between each other."""
         written = self.positions * self.written * self.problem.itemsize if self.direct else 0
-        return prod(self.slots) * self.row + written
+        rows = prod(self.box[:-1] if self.heavy else self.slots)
+        return rows * self.row + written
 
     # ---- code
 
     @cached_property
-    def widths(self) -> list[int]:
-        """The sizes that tiles come in along the row."""
-        cut: set[int] = set()
+    def shapes(self) -> list[tuple[int, int]]:
+        """(rows, pixels) in which tiles come."""
+        cut: set[tuple[int, int]] = set()
         for b in range(self.last.stride if self.in_lanes == "channels" else 1):
             for columns in spans(self.spans[-1], self.box[-1]):
                 for segment in self.segments(columns, b):
-                    cut.update(balanced(len(segment), self.pixels))
+                    rows = {1, self.rows_of(len(segment))}
+                    cut.update(product(rows, balanced(len(segment), self.pixels)))
         return sorted(cut, reverse=True)
+
+    def rows_of(self, pixels: int) -> int:
+        """Rows of a tile in a segment of so many pixels: of what is cut off at an end of rows, several fill a tile."""
+        if self.rows > 1 or self.own or not self.in_place:
+            return self.rows
+        return max(1, min(MOST_ROWS, self.pixels // (2 * pixels)))
+
+    @cached_property
+    def heavy(self) -> bool:
+        """Whether the weights of a tile are too many to stay near while row after row meets all of them."""
+        weights = self.problem.taps * self.part * self.widest * self.problem.itemsize
+        return self.in_place and self.direct and not self.layout.joined and weights > NEAR
+
+    @cached_property
+    def outer_first(self) -> bool:
+        """Whether all rows take one tap of the outer axes before the next."""
+        return self.rows > 1 or self.heavy
+
+    def ahead(self, pixels: int) -> int:
+        """Bytes of x to ask for with each term of a tile, from where the next one begins; 0 for none.
+
+        So many are used with each, where all channels of a pixel are read and no two pixels read the same.
+        """
+        alone = self.own or self.layout.joined or self.problem.groups > 1 or self.part < self.read
+        return 0 if alone or not (self.in_place and self.direct) else pixels * self.problem.itemsize
 
     def segments(self, columns: range, b: int) -> list[range]:
         """The q of a phase of the last axis within a range; in place, cut where a tap comes upon x or leaves it."""
@@ -194,9 +223,10 @@ class ChannelSchedule(Source):
         """The kernels: for each width one a variant, then those that move the block or pack weights, then the copy."""
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
-            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, self.streaming, rows)
-            for rows in dict.fromkeys((1, self.rows))
-            for width in self.widths
+            Channels(
+                element, self.lanes, width, vectors, self.pixel, last, self.own, self.streaming, rows, self.ahead(width)
+            )
+            for rows, width in self.shapes
             for vectors, _, last in variants
         ]
         widest = self.widest // self.lanes
@@ -235,105 +265,6 @@ def _inner(line: Line) -> range:
     start = max([line.first(b) for b in range(line.stride)] + [-shift for shift in shifts_of_taps])
     stop = min([line.end(b) for b in range(line.stride)] + [line.read - shift for shift in shifts_of_taps])
     return range(start, max(start, stop))
-
-
-#: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
-#: the panel itself no longer stays near. Measured on AMD Zen 5 with 1 MB of second-level cache.
-PANEL, BLOCK = 1792 << 10, 640 << 10
-#: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
-#: then one: layers with 256 channels gain 3 to 7 %.
-PART, JOINED = 256 << 10, 1 << 20
-#: Bytes of x that a tile reads for each tap, at most, where its pixels are apart: two thirds of a first-level cache. A
-#: layer of kernel 16 and stride 8 takes 1.3 times as long with 56 KB.
-SPANNED = 32 << 10
-#: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
-#: for some q cuts the row.
-EDGES = 4
-#: Layers that need no zeros are read in place where x is this small, or neighbouring cells are runs of so many bytes.
-#: Else the pixels of a tile read too many short runs for hardware to foresee, and copying gains up to 24 %.
-NEAR, RUN = 1 << 20, 2048
-#: Turns of the clock that a vector of weights costs, which comes from the second-level cache: channels last less than
-#: channels first, as pixels are lines apart there, so that many of them cost more. Measured, on AMD Zen 5: with two
-#: vectors for twice the pixels instead of three, layers gain 2 to 4 % channels first, and lose up to 5 % channels last.
-FAR, FARTHER = 0.6, 1.0
-#: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
-WIDE = 4
-
-
-def make(
-    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, own: bool = False
-) -> ChannelSchedule:
-    """Choose the sizes."""
-    if own:
-        problem = as_one_group(problem)
-    lanes = isa.lanes(problem.itemsize)
-    last = layout.lines[-1]
-    origin = last.low % last.stride if in_lanes == "phases" else 0
-    columns = len(last.span(origin))
-    read, written, *_ = channels_of(problem)
-    run = 1 if in_lanes == "channels" else last.stride * (written if layout.last else 1)
-    runs = 1 if layout.last and in_lanes == "phases" else written
-    of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
-    most_rows = 1 if own or layout.joined else min(MOST_ROWS, of_phase)
-    widest, loaded = (WIDE, LOADED) if own else (3, FAR if layout.last else FARTHER)
-    _, vectors, pixels, rows = best_tile(columns, -(-run * runs // lanes), most_rows, isa, widest, loaded)
-    box = [1] * len(layout.lines)
-    box[-1] = columns
-    # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
-    direct = layout.last and in_lanes == "channels"
-    in_place = layout.joined or (direct and _straight(problem, last, own=own))
-    part = read
-    at_once = own and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
-
-    def at(box: list[int], part: int) -> ChannelSchedule:
-        sizes = (vectors, pixels, in_lanes, tuple(box), part, in_place)
-        return ChannelSchedule(problem, layout, lanes, *sizes, isa.masks, rows=rows, own=own, at_once=at_once)
-
-    taps = max(len(t) for t in phase_taps(last, origin)) * prod(
-        max(len(t) for t in phase_taps(line)) for line in layout.lines[:-1]
-    )
-    weights = taps * at(box, part).widest * problem.itemsize
-    joined = direct and problem.groups == 1 and last.dilation == -1 and last.kernel > 1
-    # Channels first, what a row of a strided tile spans is read by one tap after the other.
-    spanned = 0 if layout.last else pixels * (last.apart - 1) * problem.itemsize
-    part = max(balanced(read, max(32, min(PART // weights, SPANNED // max(1, spanned)))))
-    part = read if joined and weights * read <= JOINED else part
-
-    while (at(box, part).near > PANEL // 2 or at(box, part).block > BLOCK // 2) and box[-1] > pixels:
-        box[-1] = max(balanced(columns, max(pixels, box[-1] // 2 // pixels * pixels)))
-    # What one row of tiles reads may be too much to copy: far apart in x, or of many channels. Channels first, it is
-    # slow to read in place, where channels may fall into few sets of the cache.
-    too_much = at(box, part).panel + BLOCK > MOST_SCRATCH
-    in_place = in_place or (in_lanes == "channels" and (layout.last or not own) and too_much)
-    for axis in reversed(range(len(box) - 1)):
-        whole = len(layout.lines[axis].span())
-        while box[axis] < whole:
-            grown = [*box]
-            grown[axis] = min(whole, box[axis] * 2)
-            if at(grown, part).near > PANEL or at(grown, part).block > BLOCK:
-                break
-            box = grown
-        box[axis] = max(balanced(whole, box[axis]))
-        if box[axis] < whole:
-            break
-    return at(box, part)
-
-
-def _straight(problem: Problem, last: Line, *, own: bool) -> bool:
-    """Whether x is read in place, channels last: near, in long runs, or one group of many; depthwise between edges."""
-    if own:
-        return inside(last) or last.kernel * EDGES <= len(last.span())
-    shape = problem.x_shape if problem.operation == "conv_transpose" else problem.y_shape
-    run = last.x_step * (last.kernel if last.dilation == -1 else 1)
-    return inside(last) and (problem.groups > 1 or run >= RUN or prod(shape) * problem.itemsize <= NEAR)
-
-
-def _few_weights(layout: Layout, isa: Isa) -> bool:
-    """Whether the weights of a depthwise layer fit registers, beside the sums of all phases of a cell."""
-    earlier, (before, last) = layout.lines[:-2], layout.lines[-2:]
-    taps, sums = before.kernel * last.kernel, before.stride * last.stride
-    alone = all(line.kernel == line.stride == 1 for line in earlier) and before.apart == last.apart == 1
-    return alone and taps + sums + 2 <= isa.registers
 
 
 def as_one_group(problem: Problem) -> Problem:

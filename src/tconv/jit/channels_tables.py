@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import chain, groupby, pairwise, product
 from math import prod
-from typing import NamedTuple
 
 from tconv.jit.channels import ChannelSchedule
+from tconv.jit.channels_reads import Read, Tap, alike, cut, together
 from tconv.jit.channels_weights import ChannelWeights
 from tconv.jit.kernels.abi import Context, Header
 from tconv.jit.kernels.weights import Block
@@ -15,29 +14,13 @@ from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.program import Row, balanced, dot, flat
 
 
-class Tap(NamedTuple):
-    """How a row of pixels reads: through which block of weights, under which mask (-1: none), how far along it."""
-
-    number: int
-    mask: int
-    shift: int
-
-
-class Read(NamedTuple):
-    """A row of pixels: the taps it has, each with the offset in the source of the first column, and its target."""
-
-    taps: dict[Tap, int]
-    target: int
-
-
 class ChannelTables(ChannelWeights):
     """Writes the tables of a schedule."""
 
     def __init__(self, schedule: ChannelSchedule, threads: int) -> None:
         super().__init__(schedule, threads)
-        self.widths = schedule.widths
-        self.of_rows = len(self.widths) * len(schedule.variants)  # where kernels for several rows begin
-        self.move = self.of_rows * len({1, schedule.rows})
+        self.shapes = schedule.shapes
+        self.move = len(self.shapes) * len(schedule.variants)
         self.pack = self.copy - len(
             schedule.variants
         )  # the kernels that pack weights, where they are packed on the way
@@ -144,21 +127,22 @@ class ChannelTables(ChannelWeights):
             )
 
     def _phase(self, box: tuple[range, ...], columns: range, part: range, rows: list[Read]) -> None:
-        """The tiles of one phase: of single rows, or of several for one tap of the outer axes after the other.
-
-        What is added up in one op is the same for a row whichever others are with it, so chunks change no result.
-        """
-        if self.s.rows == 1:
-            for row in rows:
-                self._tiles(box, columns, part, [row], list(row.taps), part.start > 0)
+        """The tiles of one phase. What is added up in one op is the same for a row whichever others are with it."""
+        if self.s.outer_first:
+            self._outer_first(box, columns, part, rows)
             return
-        begun = [part.start > 0] * len(rows)
+        for some in alike(rows, self.s.rows_of(len(columns))):
+            self._tiles(box, columns, part, some, list(some[0].taps), part.start > 0)
+
+    def _outer_first(self, box: tuple[range, ...], columns: range, part: range, rows: list[Read]) -> None:
+        """Likewise, for one tap of the outer axes after the other."""
+        most, begun = self.s.rows_of(len(columns)), [part.start > 0] * len(rows)
         of_outer = [groupby(sorted(row.taps), lambda tap: tap.number // len(self.inner)) for row in rows]
         taps_of = [{number: list(taps) for number, taps in groups} for groups in of_outer]
         for number in sorted(set().union(*taps_of)):
             for adds in (False, True):
-                alike = [n for n, taps in enumerate(taps_of) if number in taps and begun[n] == adds]
-                for some in _together(alike, self.s.rows):
+                having = [n for n, taps in enumerate(taps_of) if number in taps and begun[n] == adds]
+                for some in together(having, most):
                     self._tiles(box, columns, part, [rows[n] for n in some], taps_of[some[0]][number], adds)
             begun = [was or number in taps for was, taps in zip(begun, taps_of, strict=True)]
         for n, was in enumerate(begun):
@@ -185,8 +169,8 @@ class ChannelTables(ChannelWeights):
     ) -> None:
         """The ops of one tile: sums of so many terms each."""
         s = self.s
-        kernel = self.widths.index(pixels) * len(s.variants) + (self.of_rows if len(targets) > 1 else 0)
-        for some in _cut(taps, max(1, s.terms // len(part))):
+        kernel = self.shapes.index((len(targets), pixels)) * len(s.variants)
+        for some in cut(taps, max(1, s.terms // len(part))):
             masked, at = sum(tap.mask >= 0 for tap in some), part.start
             some, runs = self._runs(some, x[0], part)
             for number in [len(part) * runs] if runs > 1 else balanced(len(part), s.terms):
@@ -287,17 +271,3 @@ class ChannelTables(ChannelWeights):
             whole = [*o, *(r.start for r in fine[joined:])]
             y = dot(whole, [line.y_step for line in s.layout.lines])
             self.writer.op(self.move, number * together * position, y, together)
-
-
-def _cut(taps: list[Tap], most: int) -> Iterator[list[Tap]]:
-    """Lists of at most so many taps."""
-    at = 0
-    for size in balanced(len(taps), most) if taps else ():
-        yield taps[at : at + size]
-        at += size
-
-
-def _together(rows: list[int], most: int) -> list[list[int]]:
-    """As many rows as a tile has together, and those that are left alone."""
-    whole = len(rows) // most * most
-    return [rows[n : n + most] for n in range(0, whole, most)] + [[row] for row in rows[whole:]]

@@ -107,12 +107,13 @@ class ChannelWeights(Tables):
             self.writer.block(target, lists, tap=tap, source=source, channels=channels)
             return
         written = self.s.channels_of_group.w_written
-        source, lanes = source + tile.run * written, (tile.vectors * self.s.lanes, written)
+        source, lanes = source + tile.run * written, (tile.vectors * self.s.lanes, tile.count, written)
         self.writer.squares(target, lanes, self.s.problem.taps, tap=tap, source=source, channels=channels)
 
     def _whole(self, tile: LaneTile) -> bool:
-        """Whether the lanes of a tile are whole vectors of output channels, whose weights are turned in squares."""
-        return self.s.in_lanes == "channels" and tile.count == tile.vectors * self.s.lanes and self.s.masks
+        """Whether the lanes of a tile are vectors of output channels, whose weights are turned in squares."""
+        vectors = tile.count == tile.vectors * self.s.lanes or (self.s.direct and tile.vectors > 1)
+        return self.s.in_lanes == "channels" and vectors and self.s.masks
 
     def _alike(self) -> Iterator[range]:
         """Runs of tiles whose weights are gathered together: as wide as each other, some pages of a row of weights.

@@ -13,7 +13,7 @@ from functools import lru_cache
 from math import prod
 from typing import NamedTuple, TypeAlias
 
-from tconv.jit import channels, depthwise, gradient, pixels, taps
+from tconv.jit import channels_sizes, depthwise, gradient, pixels, taps
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.gradient import GradientSchedule
@@ -101,7 +101,7 @@ def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Itera
         yield Kind(IN_CHANNELS * _filled(problem.cin, lanes), lambda: gradient.make(problem, layout, isa))
         return
     if layout.joined:
-        yield Kind(3.0, lambda: channels.make(problem, layout, isa, "phases" if last.apart == 1 else "channels"))
+        yield Kind(3.0, lambda: channels_sizes.make(problem, layout, isa, "phases" if last.apart == 1 else "channels"))
         return
     read, written, *_ = channels_of(problem)
     depth = problem.cin == problem.cout == 1
@@ -112,12 +112,12 @@ def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Itera
         yield Kind(share, lambda: depthwise.make(problem, layout, isa, threads))
     if depth and (layout.last or problem.groups >= lanes):
         share = 2.0 if layout.last else SHORT * _filled(problem.groups, lanes)
-        yield Kind(share, lambda: channels.make(problem, layout, isa, "channels", own=True))
+        yield Kind(share, lambda: channels_sizes.make(problem, layout, isa, "channels", own=True))
     terms = read * prod(line.kernel / line.stride for line in layout.lines)  # of a result, those in gaps among them
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
     share = IN_CHANNELS * _filled(written, lanes) * _inside(last) * terms / (terms + stored)
-    yield Kind(share, lambda: channels.make(problem, layout, isa, "channels"))
+    yield Kind(share, lambda: channels_sizes.make(problem, layout, isa, "channels"))
     # A run of channels-last lanes holds all channels of a pixel. (Of `conv`, dilation is negative: it has one phase.)
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (written if layout.last else 1)
@@ -126,7 +126,7 @@ def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Itera
         lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * inside
         lanes_filled *= 1.0 if layout.last else _filled(written, runs)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
-        yield Kind(share, lambda: channels.make(problem, layout, isa, "phases"))
+        yield Kind(share, lambda: channels_sizes.make(problem, layout, isa, "phases"))
     if taps.able(problem, layout, isa):
         yield Kind(_taps(problem, layout, lanes), lambda: taps.make(problem, layout, isa))
     if pixels.able(problem, layout, isa):

@@ -15,7 +15,8 @@ Schedule = TypeVar("Schedule")
 #: 33 MB of weights and few pixels take half as long when they do not.
 LARGE = 4 << 20
 #: Panel and block are at most such a part of the weights: where one chunk takes the place of several they may leave the
-#: near caches, which costs more than packing does where there is little to pack.
+#: near caches, which costs more than packing does where there is little to pack. What is read in place is asked for
+#: ahead of its use: however much of it there is, times differ by no more than 3 % either way.
 SHARE = 3
 #: Scratch of a thread, at most. A little more than others have, because no packed weights come on top.
 MOST = MOST_SCRATCH + (256 << 10)

@@ -165,7 +165,9 @@ class GradientSchedule(Source):
         """The kernels: for each width one a variant, alone and in rows, then those that copy and move, likewise."""
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
-            Channels(element, self.lanes, width, vectors, self.pixel, last, self.own, False, rows, not self.gathered)
+            Channels(
+                element, self.lanes, width, vectors, self.pixel, last, self.own, False, rows, cells=not self.gathered
+            )
             for rows in dict.fromkeys((1, self.rows))
             for width in self.widths
             for vectors, last in variants

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import product
 from typing import NamedTuple
 
 from tconv.jit.gradient import GradientSchedule
+from tconv.jit.gradient_runs import finer
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.lane_tiles import LaneTile
 from tconv.jit.lines import Line, moves, phase_taps
@@ -28,7 +28,7 @@ class GradientTables:
     """Writes the tables of a schedule, for a number of threads."""
 
     def __init__(self, schedule: GradientSchedule, threads: int) -> None:
-        self.s = s = _finer(schedule, threads)
+        self.s = s = finer(schedule, threads)
         self.size = s.problem.itemsize
         self.writer, self.code = Writer(self.size, s.lanes), s.code
         variants = len(s.variants)
@@ -254,33 +254,6 @@ class GradientTables:
             base = dot([i.start for i in box[:-1]], [line.read_step for line in s.outer])
             return dot(cells, [line.x_step for line in s.outer]) - base + unit.source
         return s.slot(cells, box) * s.row + s.before * s.cell + unit.source
-
-
-#: Turns of the clock that a vector of cells costs to bring into order, and an element of the fine grid to copy.
-TURNED, COPIED = 6.0, 0.2
-
-
-def _finer(s: GradientSchedule, threads: int) -> GradientSchedule:
-    """Runs small enough to keep all threads busy. Chunks stay as they are: they decide the order of sums."""
-    if threads == 1:
-        return s
-    sizes = product(_halves(s.together), _halves(s.outputs))
-    return min(
-        (replace(s, together=together, outputs=outputs) for together, outputs in sizes),
-        key=lambda finer: _turns(finer, threads),
-    )
-
-
-def _halves(number: int) -> list[int]:
-    """A number, its half, and so on down to 1."""
-    return [number] if number == 1 else [number, *_halves(-(-number // 2))]
-
-
-def _turns(s: GradientSchedule, threads: int) -> float:
-    """About how many turns of the clock the busiest thread takes for a cell: what runs do twice is their price."""
-    vectors, fine = s.together * s.vectors, s.problem.fine_cells / s.problem.coarse_cells
-    of_run = vectors * (s.positions / 2 + TURNED) + s.outputs * fine * COPIED
-    return -(-s.runs // threads) * of_run
 
 
 def _meets(line: Line, q: range) -> tuple[int, int, int]:

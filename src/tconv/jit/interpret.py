@@ -103,7 +103,10 @@ def _indices(program: Program, block: Words, taps: int, whole: int) -> Array:
     """Which element of the weights goes where, [tap][element]: listed in the program, or all taps of each channel."""
     if not block[Block.INDICES]:
         size = DTYPES[program.code.element].itemsize
-        return np.arange(whole) * (block[Block.LANE] // size) + np.arange(taps)[:, None]
+        lanes = program.code.lanes
+        firsts = np.minimum(np.arange(0, whole, lanes), block[Block.LAST])
+        channels = (firsts[:, None] + np.arange(lanes)).reshape(-1)
+        return channels * (block[Block.LANE] // size) + np.arange(taps)[:, None]
     lists = Pointer(Memory("program", program.words.view(np.int32)), block[Block.INDICES])
     return lists.read((taps, 4 * whole), (whole, 4)).astype(np.int64)
 

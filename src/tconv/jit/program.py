@@ -158,9 +158,9 @@ class Writer:
         self.blocks.append((words, tuple(index for row in rows for index in (*row, *beyond))))
 
     def squares(
-        self, target: int, lanes: tuple[int, int], taps: int, *, tap: int, source: int, channels: tuple[int, int]
+        self, target: int, lanes: tuple[int, int, int], taps: int, *, tap: int, source: int, channels: tuple[int, int]
     ) -> None:
-        """Likewise for all taps of whole vectors of output channels: how many, and elements from one to the next."""
+        """Likewise for all taps of vectors of output channels: elements of a row, channels, elements between these."""
         run = taps
         if channels[1] == taps:  # the taps of all input channels lie side by side
             channels, taps = (1, 0), channels[0] * taps
@@ -170,7 +170,8 @@ class Writer:
             Block.CHANNELS: channels[0],
             Block.CHANNEL: channels[1] * self.itemsize,
             Block.COUNT: lanes[0],
-            Block.LANE: lanes[1] * self.itemsize,
+            Block.LANE: lanes[2] * self.itemsize,
+            Block.LAST: lanes[1] - self.lanes,
             Block.RUN: run,
             Block.TAPS: taps,
             Block.TAP: tap,

@@ -42,6 +42,7 @@ class Channels:
     own: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
     streaming: bool = False  #: results go past the caches, where they lie as that wants
     rows: int = 1
+    ahead: int = 0  #: bytes of x to ask for with each term, from where the next tile begins; 0 for none
     cells: bool = False  #: weights are cells of a coarse grid, read where they are; there is no bias
 
     @property
@@ -159,11 +160,18 @@ def _taps(
         table = f.at(f.pointer(context, Context.PROGRAM), f.word("%tile", Tile.MASK)) if masked else ""
         masks = _masks(f, v, kernel, table, f.word(here, 1)) if masked else None
         carried = [("ptr", w), *(("ptr", p) for p in x), *((v.text, s) for s in before)]
+        if kernel.ahead:
+            carried.append(("ptr", f.at(x[0], kernel.pixels * kernel.pixel)))
         with f.loop(number, carried=carried, once=True) as (_, [w_here, *others]):
-            x_here, values = others[: kernel.rows], others[kernel.rows :]
+            x_here, values = others[: kernel.rows], others[kernel.rows : kernel.rows + len(before)]
+            soon = others[kernel.rows + len(before) :]
+            for pointer in soon:
+                f.prefetch(pointer)
             _multiply(f, v, kernel, x_here, w_here, ahead, values, masks)
-            f.next(f.at(w_here, per_term), *(f.at(p, step) for p in x_here), *values)
-        f.next(f.at(here, 8 * (TAP + kernel.rows)), *f.results[1 + kernel.rows :])
+            soon = [f.at(pointer, kernel.ahead) for pointer in soon]
+            f.next(f.at(w_here, per_term), *(f.at(p, step) for p in x_here), *values, *soon)
+        done = f.results[1 + kernel.rows :]
+        f.next(f.at(here, 8 * (TAP + kernel.rows)), *done[: len(before)])
     return list(f.results[1:]), f.results[0]
 
 

@@ -2,14 +2,16 @@
 
 Block: offset in the packed weights, source (0: the weights, 1: the bias), its offset, input channels, bytes from one
 to the next, elements of a row, offset of its lists of indices from the start of the program, number of taps, bytes from
-the rows of a tap to those of the next, and without lists bytes from an output channel to the next, and how many taps
-are of one input channel. There is a list for each tap, of i32, filled up to whole vectors; a negative index gives zero.
-One input channel is read for all taps before the next, because their weights lie side by side. Rows of a tap are packed
-tightly and written in whole vectors, so that the last one runs over: each has a vector to spare.
+the rows of a tap to those of the next, and without lists bytes from an output channel to the next, how many taps are of
+one input channel, and the first output channel of the last vector. There is a list for each tap, of i32, filled up to
+whole vectors; a negative index gives zero. One input channel is read for all taps before the next, because their
+weights lie side by side. Rows of a tap are packed tightly and written in whole vectors, so that the last one runs over:
+each has a vector to spare.
 
-Where a row is whole vectors of output channels and the taps are all of the kernel, there is no list (its offset is 0):
-squares of channels by taps are turned in registers, eight times as fast as gathering. Where the input channels of an
-output channel lie side by side, as for `conv`, their taps are one long run to it.
+Where a row is vectors of output channels, of which the last may repeat some of the one before, and the taps are all of
+the kernel, there is no list (its offset is 0): squares of channels by taps are turned in registers, eight times as fast
+as gathering. Where the input channels of an output channel lie side by side, as for `conv`, their taps are one long run
+to it.
 
 Threads take blocks one after the other. What is returned is whether some weight is not finite: with a NaN or an Inf
 among them, kernels would spread it to cells where it meets the padding of x.
@@ -38,6 +40,7 @@ class Block(IntEnum):
     TAP = 8
     LANE = 9
     RUN = 10
+    LAST = 11
 
 
 BLOCK_WORDS = len(Block)
@@ -159,8 +162,9 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
     of_channel, ahead = f.word(block, Block.LANE), f.mul(f.word(block, Block.CHANNEL), AHEAD)
     carried = [("ptr", source), ("ptr", target), (v.text, tested)]
     with f.loop(f.word(block, Block.CHANNELS), carried=carried, once=True) as (_, [here, there, before]):
-        inner = [("ptr", here), ("ptr", there), (v.text, before)]
-        with f.loop(count, step=v.lanes, carried=inner, once=True) as (_, [x, to, sofar]):
+        inner = [("ptr", there), (v.text, before)]
+        with f.loop(count, step=v.lanes, carried=inner, once=True) as (i, [to, sofar]):
+            x = f.at(here, f.mul(f.smaller(i, f.word(block, Block.LAST)), of_channel))
             with f.loop(taps, step=v.lanes, carried=[(v.text, sofar)], once=True) as (tap, [so_far]):
                 left = f.sub(taps, tap)
                 first = f.at(x, f.mul(tap, BYTES[v.element]))
@@ -168,8 +172,8 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
                 _spread(f, v, turned, to, (per_tap, row), (tap, run), f.smaller(left, v.lanes))
                 f.next(after)
             after = f.results[0]
-            f.next(f.at(x, f.mul(of_channel, v.lanes)), f.at(to, v.bytes), after)
-        after = f.results[2]
+            f.next(f.at(to, v.bytes), after)
+        after = f.results[1]
         f.next(f.at(here, f.word(block, Block.CHANNEL)), f.at(there, row), after)
     return f.results[2]
 

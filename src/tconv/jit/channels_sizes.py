@@ -1,0 +1,139 @@
+"""Chooses the sizes of a schedule with channels in lanes: its tile, its chunk, its part of the input channels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Literal
+
+from tconv.jit.channels import ChannelSchedule, as_one_group
+from tconv.jit.isa import Isa
+from tconv.jit.lane_tiles import LOADED, MOST_ROWS, best_tile
+from tconv.jit.lines import Layout, Line, channels_of, inside, phase_taps
+from tconv.jit.program import balanced
+from tconv.jit.schedule import MOST_SCRATCH
+from tconv.problem import Problem
+
+#: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
+#: the panel itself no longer stays near. Measured on AMD Zen 5 with 1 MB of second-level cache.
+PANEL, BLOCK = 1792 << 10, 640 << 10
+#: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
+#: then one: layers with 256 channels gain 3 to 7 %.
+PART, JOINED = 256 << 10, 1 << 20
+#: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
+#: for some q cuts the row.
+EDGES = 4
+#: Other layers where no more than one in so many q of a row has a tap that reads beside x: those are cut off, and
+#: computed in smaller tiles.
+CUT = 8
+#: Bytes of x that a tile reads for each tap, at most, where its pixels are apart: two thirds of a first-level cache. A
+#: layer of kernel 16 and stride 8 takes 1.3 times as long with 56 KB.
+SPANNED = 32 << 10
+#: Turns of the clock that a vector of weights costs, which comes from the second-level cache: channels last less than
+#: channels first, as pixels are lines apart there, so that many of them cost more. Measured, on AMD Zen 5: with two
+#: vectors for twice the pixels instead of three, layers gain 2 to 4 % channels first, and lose up to 5 % channels last.
+FAR, FARTHER = 0.6, 1.0
+#: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
+WIDE = 4
+
+
+def make(
+    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, own: bool = False
+) -> ChannelSchedule:
+    """Choose the sizes."""
+    problem = as_one_group(problem) if own else problem
+    s = _with_tile(problem, layout, isa, in_lanes, own=own)
+    s = _with_part(s)
+    columns = len(s.spans[-1])
+    while (s.near > PANEL // 2 or s.block > BLOCK // 2) and s.box[-1] > s.pixels:
+        size = max(balanced(columns, max(s.pixels, s.box[-1] // 2 // s.pixels * s.pixels)))
+        s = replace(s, box=(*s.box[:-1], size))
+    # What one row of tiles reads may be too much to copy: far apart in x, or of many channels. Channels first, it is
+    # slow to read in place, where channels may fall into few sets of the cache.
+    too_much = s.panel + BLOCK > MOST_SCRATCH
+    if in_lanes == "channels" and (layout.last or not own) and too_much:
+        s = replace(s, in_place=True)
+    for axis in reversed(range(len(s.box) - 1)):
+        s = _grown(s, axis)
+        if s.box[axis] < len(s.spans[axis]):
+            break
+    return s
+
+
+def _with_tile(
+    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, own: bool
+) -> ChannelSchedule:
+    """The tile that takes the fewest turns of the clock, in chunks of one row, and whether x is read in place."""
+    lanes, last, written = isa.lanes(problem.itemsize), layout.lines[-1], channels_of(problem).written
+    columns = len(last.span(last.low % last.stride if in_lanes == "phases" else 0))
+    run = 1 if in_lanes == "channels" else last.stride * (written if layout.last else 1)
+    runs = 1 if layout.last and in_lanes == "phases" else written
+    of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
+    most_rows = 1 if own or layout.joined else min(MOST_ROWS, of_phase)
+    # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
+    direct = layout.last and in_lanes == "channels"
+    in_place = layout.joined or (direct and _straight(last, own=own))
+    of_tile = columns if own or not in_place else columns - cut_off(last)
+    widest, loaded = (WIDE, LOADED) if own else (3, FAR if layout.last else FARTHER)
+    _, vectors, pixels, rows = best_tile(of_tile, -(-run * runs // lanes), most_rows, isa, widest, loaded)
+    at_once = own and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
+    box = (*[1] * (len(layout.lines) - 1), columns)
+    sizes = (vectors, pixels, in_lanes, box, channels_of(problem).read, in_place)
+    return ChannelSchedule(problem, layout, lanes, *sizes, isa.masks, rows=rows, own=own, at_once=at_once)
+
+
+def _with_part(s: ChannelSchedule) -> ChannelSchedule:
+    """As many input channels at a time as have weights that stay near; all, where their taps are then one."""
+    taps = max(len(t) for t in phase_taps(s.last, s.origin)) * prod(
+        max(len(t) for t in phase_taps(line)) for line in s.outer
+    )
+    weights = taps * s.widest * s.problem.itemsize
+    joined = s.direct and s.problem.groups == 1 and s.last.dilation == -1 and s.last.kernel > 1
+    if joined and weights * s.read <= JOINED:
+        return s
+    # Channels first, what a row of a strided tile spans is read by one tap after the other.
+    spanned = 0 if s.layout.last else s.pixels * (s.last.apart - 1) * s.problem.itemsize
+    return replace(s, part=max(balanced(s.read, max(32, min(PART // weights, SPANNED // max(1, spanned))))))
+
+
+def _grown(s: ChannelSchedule, axis: int) -> ChannelSchedule:
+    """Chunks as long along an axis as the caches like, and equally long."""
+    whole = len(s.spans[axis])
+
+    def at(size: int) -> ChannelSchedule:
+        return replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
+
+    while s.box[axis] < whole:
+        grown = at(min(whole, s.box[axis] * 2))
+        if grown.near > PANEL or grown.block > BLOCK:
+            break
+        s = grown
+    return at(max(balanced(whole, s.box[axis])))
+
+
+def _straight(last: Line, *, own: bool) -> bool:
+    """Whether x is read in place, channels last: where few q of a row have a tap that reads beside it."""
+    columns = len(last.span())
+    if own:
+        return inside(last) or last.kernel * EDGES <= columns
+    return cut_off(last) * CUT <= columns
+
+
+def cut_off(last: Line) -> int:
+    """How many q of a row have a tap that reads beside x: of the phase that has the most of them."""
+    return max(_cut_off(last, b, [shift for _, shift in taps]) for b, taps in enumerate(phase_taps(last)))
+
+
+def _cut_off(last: Line, b: int, shifts: list[int]) -> int:
+    of_phase = last.of_phase(b, last.span())
+    start = max([of_phase.start] + [-(shift // last.apart) for shift in shifts])
+    stop = min([of_phase.stop] + [-((shift - last.read) // last.apart) for shift in shifts])
+    return len(of_phase) - len(range(start, stop))
+
+
+def _few_weights(layout: Layout, isa: Isa) -> bool:
+    """Whether the weights of a depthwise layer fit registers, beside the sums of all phases of a cell."""
+    earlier, (before, last) = layout.lines[:-2], layout.lines[-2:]
+    taps, sums = before.kernel * last.kernel, before.stride * last.stride
+    alone = all(line.kernel == line.stride == 1 for line in earlier) and before.apart == last.apart == 1
+    return alone and taps + sums + 2 <= isa.registers

@@ -1,0 +1,71 @@
+"""How a weight gradient is cut into runs that keep all threads busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import product
+
+from tconv.jit.gradient import FEWEST, GradientSchedule
+from tconv.jit.lane_tiles import MOST_ROWS
+from tconv.jit.program import spans
+
+#: Turns of the clock that a vector of cells costs to bring into order, an element of the fine grid to copy, and a load
+#: for each term of a tile, beyond its multiply-adds.
+TURNED, COPIED, LOADED = 6.0, 0.2, 0.3
+#: What runs of half of `gradient.FEWEST` channels o cost more, channels last, where lines of memory are read in part.
+FEW = 0.1
+#: What the largest run is taken to cost beyond itself: a thread that begins late keeps the others waiting for it.
+LATE = 0.1
+#: Runs of each thread from which it hardly matters which of them it gets.
+MANY = 16
+
+
+def finer(s: GradientSchedule, threads: int) -> GradientSchedule:
+    """Runs small enough to keep all threads busy. Chunks stay as they are: they decide the order of sums."""
+    if threads == 1:
+        return s
+    tried = (
+        replace(tiles, together=together, outputs=outputs)
+        for tiles in _narrower(s)
+        for together, outputs in product(_halves(tiles.together), _halves(tiles.outputs))
+    )
+    return min(tried, key=lambda cut: turns(cut, threads))
+
+
+def _narrower(s: GradientSchedule) -> Iterator[GradientSchedule]:
+    """The schedule, and others with fewer vectors a tile and more rows instead: tiles that threads share evenly."""
+    yield s
+    for vectors in range(s.vectors - 1, 0, -1):
+        rows = max(1, min(MOST_ROWS, s.vectors * s.rows // vectors))
+        other = replace(s, vectors=vectors, rows=rows)
+        if s.gathered or other.readable:
+            yield replace(other, together=min(len(other.tiles), -(-s.together * s.vectors // vectors)))
+
+
+def _halves(number: int) -> list[int]:
+    """A number, its half, and so on down to 1."""
+    return [number] if number == 1 else [number, *_halves(-(-number // 2))]
+
+
+def turns(s: GradientSchedule, threads: int) -> float:
+    """About how many turns of the clock the busiest thread takes for a cell: what runs do twice is their price."""
+    parts = [sum(s.tiles[n].vectors for n in part) for part in spans(range(len(s.tiles)), s.together)]
+    runs = [_of_run(s, vectors, outputs) for vectors, outputs in product(parts, s.cut)]
+    late = LATE * max(runs)
+    if s.runs > MANY * threads:
+        return s.problem.groups * sum(runs) / threads + late
+    busy = [0.0] * threads
+    for run in runs * s.problem.groups:
+        busy[busy.index(min(busy))] += run
+    return max(busy) + late
+
+
+def _of_run(s: GradientSchedule, vectors: int, outputs: int) -> float:
+    """Likewise for a run of so many vectors of lanes and so many channels o."""
+    pixels, fine = min(s.pixels, outputs) if s.by_channel else s.pixels, s.problem.fine_cells / s.problem.coarse_cells
+    neighbours = s.rows * pixels
+    product_of = 0.5 + LOADED * (neighbours + s.vectors) / (neighbours * s.vectors)
+    turned = TURNED if s.gathered else 0.0
+    few = FEW * (min(FEWEST, s.read) / outputs - 1) if s.layout.last and outputs < FEWEST else 0.0
+    return (1 + few) * vectors * (outputs * s.problem.taps * product_of + turned) + outputs * fine * COPIED
