@@ -274,7 +274,8 @@ def test_layers_that_the_example_does_not_reach(clocks):
         (
             (nn.Sequential(nn.LazyConvTranspose1d(2, 2)), 1),
             ValueError,
-            "accelerate: model must have all its parameters and buffers; run it once first, '0.weight' has no shape yet",
+            "accelerate: model must have all its parameters and buffers; run it once first, "
+            "'0.weight' has no shape yet",
         ),
         (
             (nn.LazyBatchNorm1d(affine=False), torch.ones(2, 3)),
