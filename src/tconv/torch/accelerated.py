@@ -126,7 +126,10 @@ def _with_calls_replaced(plain: Any) -> Any:
             return plain.forward(self, *args, **kwargs)
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        make, args, *rest = super(made, self).__reduce_ex__(protocol)
+        reduced = super(made, self).__reduce_ex__(protocol)
+        if isinstance(reduced, str):  # the name of an object that there is once
+            return reduced
+        make, args, *rest = reduced
         if make is copyreg.__newobj__:  # type: ignore[attr-defined]
             return new, (plain, *args[1:]), *rest
         return remade, (plain if make is made else make, *args), *rest
