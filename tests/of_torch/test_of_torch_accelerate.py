@@ -85,7 +85,7 @@ def test_a_model_in_which_nothing_wins_is_left_alone(clocks):
 def test_a_model_without_transposed_convolutions():
     model, report = accelerate(nn.Linear(3, 3), torch.randn(1, 3))
     assert type(model) is nn.Linear
-    assert str(report).startswith("the model has no transposed convolution: it is left alone")
+    assert str(report).startswith("no transposed convolution was found in the model: it is left alone")
     assert accelerate(nn.Linear(3, 3))[1].verdict == report.verdict
 
 
@@ -220,7 +220,10 @@ def test_hopeless_contestants_do_not_win(clocks, monkeypatch):
         (lambda: nn.ConvTranspose1d(2, 2, 2).half(), "it computes in float16, and the engine in float32 and float64"),
         (lambda: nn.ConvTranspose1d(2, 2, 2, device="meta"), "it is on meta, and the engine computes on the CPU"),
         (lambda: tconv.torch.nn.ConvTranspose1d(2, 2, 2), "it is one of tconv's already"),
-        (lambda: torch.jit.script(nn.ConvTranspose1d(2, 2, 2)), None),  # its layers are no objects in Python
+        (
+            lambda: torch.jit.script(nn.ConvTranspose1d(2, 2, 2)),
+            "it is TorchScript, which runs without Python; accelerate what it was made of, and trace that",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
@@ -233,7 +236,7 @@ def test_what_the_engine_cannot_have(make, reason):
     for inputs in (None, x):
         model, report = accelerate(nn.Sequential(layer), inputs)
         assert type(model[0]) is kind
-        assert [layer.reason for layer in report.layers] == ([] if reason is None else [reason])
+        assert [layer.reason for layer in report.layers] == [reason]
 
 
 def test_objects_with_a_forward_of_their_own_are_left_alone(clocks):
@@ -271,7 +274,14 @@ def test_layers_that_the_example_does_not_reach(clocks):
         (
             (nn.Sequential(nn.LazyConvTranspose1d(2, 2)), 1),
             ValueError,
-            "accelerate: model must have all its parameters; run it once first, '0.weight' has no shape yet",
+            "accelerate: model must have all its parameters and buffers; run it once first, "
+            "'0.weight' has no shape yet",
+        ),
+        (
+            (nn.LazyBatchNorm1d(affine=False), torch.ones(2, 3)),
+            ValueError,
+            "accelerate: model must have all its parameters and buffers; run it once first, "
+            "'running_mean' has no shape yet",
         ),
     ],
 )

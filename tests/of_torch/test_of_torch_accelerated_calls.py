@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
 
 import pytest
 import torch
 from accelerated_models import Functional, kept
 from torch import nn
+from torch.export import export
 from torch.nn import functional as F
 
 from tconv.torch import accelerate, restore
 
 pytestmark = pytest.mark.usefixtures("all_win")
+X = torch.ones(1, 4, 9)
 
 
 def test_calls_of_functions_are_replaced_where_they_were_found(replaced):
@@ -27,6 +31,40 @@ def test_calls_of_functions_are_replaced_where_they_were_found(replaced):
     assert len(replaced) == 1
     restore(model)(x)
     assert len(replaced) == 1
+
+
+class Calls(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(4, 3, 4))
+
+    def forward(self, x):
+        return F.conv_transpose1d(x, self.w, stride=2).relu()
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")  # PyTorch's, where it copies exported programs
+@pytest.mark.parametrize("made_by", [torch.fx.symbolic_trace, lambda model: export(model, (X,)).module()])
+def test_modules_of_graphs(made_by, replaced):
+    """Each has a class of its own, in which recompiling writes, and says itself how it is copied."""
+    graph = made_by(Calls())
+    expected = graph(X)
+    accelerate(graph, X)
+    graph.recompile()
+    for accelerated in (graph, copy.deepcopy(graph), copy.copy(graph)):
+        assert kept(accelerated) == [""]
+        replaced.clear()
+        torch.testing.assert_close(accelerated(X), expected)
+        assert replaced == ["conv_transpose1d"] or replaced == ["conv_transpose1d.default"]
+        assert kept(restore(accelerated)) == []
+        torch.testing.assert_close(accelerated(X), expected)
+    assert len(replaced) == 1
+
+
+def test_pickles_of_graphs():
+    graph = accelerate(torch.fx.symbolic_trace(Calls()), X)[0]
+    again = pickle.loads(pickle.dumps(graph))
+    assert kept(again) == [""]
+    torch.testing.assert_close(again(X), graph(X))
 
 
 def test_no_mode_is_left_after_an_error(replaced):

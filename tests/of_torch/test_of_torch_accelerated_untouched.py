@@ -71,6 +71,22 @@ def test_graphs_from_before_can_still_be_differentiated():
     loss.backward()
 
 
+def test_checkpoints_do_not_see_what_is_measured():
+    class Checkpointed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up = nn.Sequential(nn.ConvTranspose1d(4, 4, 2), nn.Tanh())
+
+        def forward(self, x):
+            return torch.utils.checkpoint.checkpoint(self.up, x, use_reentrant=False)
+
+    model, x = Checkpointed().train(), torch.randn(3, 4, 5, requires_grad=True)
+    expected = model(x)
+    _, report = accelerate(model, x)
+    assert report.whole.before is not None
+    torch.testing.assert_close(*torch.autograd.grad(model(x).sum(), x), *torch.autograd.grad(expected.sum(), x))
+
+
 def test_what_is_measured_leaves_the_rest_of_the_model_its_result():
     class Checks(nn.Module):
         def __init__(self):

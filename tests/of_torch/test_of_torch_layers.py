@@ -262,9 +262,9 @@ def test_results_do_not_depend_on_threads():
 
 
 def test_threads_are_those_of_pytorch(monkeypatch):
-    """Its runtime starts them, whether weights are kept or serve one call."""
-    _, layer = pair(2, {"kernel_size": 3})
-    x, before, asked = torch.randn(8, 4, 64, 64), torch.get_num_threads(), []
+    """Its runtime starts them, whether weights are kept or serve one call, and for both gradients."""
+    layer = tconv.torch.nn.ConvTranspose2d(16, 6, 3)
+    x, before, asked = torch.randn(2, 16, 64, 64, requires_grad=True), torch.get_num_threads(), []
     monkeypatch.setattr(launch, "starting", lambda threads, brief, openmp: asked.append((threads, openmp)) or (0, 1, 0))
     monkeypatch.setattr(launch, "setting", lambda: 2)
     try:
@@ -272,7 +272,10 @@ def test_threads_are_those_of_pytorch(monkeypatch):
         with torch.no_grad():
             for _ in range(3):
                 layer(x)
+        y = layer(x)
+        asked.clear()
+        torch.autograd.grad(y.sum(), [x, *layer.parameters()])
     finally:
         torch.set_num_threads(before)
-    assert (2, True) in asked
+    assert asked.count((2, True)) >= 2
     assert all(openmp for _, openmp in asked)

@@ -9,6 +9,7 @@ import torch
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 from torch_pairs import close, grid, pair
 
+import tconv.torch
 from tconv.torch import functional
 
 ARGUMENTS = {"kernel_size": 3, "stride": 2, "padding": 1, "output_padding": 1, "groups": 2}
@@ -185,6 +186,19 @@ def test_modes_see_pytorchs_operator():
     assert "aten.convolution" in make_fx(lambda x: ours(x))(x).code
     with torch.device("cpu"):
         close(ours(x), theirs(x))
+
+
+def test_the_device_that_is_default_is_nobody_who_listens():
+    x, w = grid(2), W.clone().requires_grad_()
+    with torch.device("cpu"):
+        assert tconv.torch.plan(x, w).by == "tconv"
+        y = functional.conv_transpose2d(x, w)
+        assert "ConvTranspose" in type(y.grad_fn).__name__
+    with torch.device("meta"):
+        assert tconv.torch.plan(x, w).by == "torch"
+        y = functional.conv_transpose2d(x, w)
+        y.sum().backward()
+    assert {y.device.type, w.grad.device.type} == {"cpu"}
 
 
 def test_subclasses_and_modes_are_asked():

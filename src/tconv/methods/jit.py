@@ -68,16 +68,19 @@ class Jit(Method):
             written[...] = target
 
 
-def weight_gradient(problem: Problem, x: Array, w: Array, y: Array, most: int | None = None) -> None:
+def weight_gradient(
+    problem: Problem, x: Array, w: Array, y: Array, most: int | None = None, openmp: bool = False
+) -> None:
     """Run the kernels on x and y in the layout of y, on at most so many threads; see whether a NaN or an Inf spread.
 
     The smaller of x and the result tells: padded zeros spread only what is not finite in x, and leave a NaN there.
+    `openmp`: threads are those of PyTorch.
     """
     from tconv.jit import engine, launch
 
     last, first = engine.is_channels_last(y), y.flags.c_contiguous
     channels_last = last and not (first and engine.is_channels_first(x))
-    ready = engine.ready(problem, channels_last, most=most or launch.MOST_THREADS)
+    ready = engine.ready(problem, channels_last, most=most or launch.MOST_THREADS, openmp=openmp)
     x_there, y_there = _in_layout(x, channels_last), _in_layout(y, channels_last)
     by_x = x.size < w.size
     if ready.spreads and by_x and not is_finite(x_there):

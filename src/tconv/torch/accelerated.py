@@ -19,11 +19,14 @@ from torch.overrides import TorchFunctionMode
 
 from tconv.torch import functional, nn
 
-#: The calls that are replaced, and by what.
+#: The calls that are replaced, and by what. Those of torch.ops are what programs of `torch.export` call.
 CALLS: dict[Any, Callable[..., torch.Tensor]] = {
     torch.conv_transpose1d: functional.conv_transpose1d,
     torch.conv_transpose2d: functional.conv_transpose2d,
     torch.conv_transpose3d: functional.conv_transpose3d,
+    torch.ops.aten.conv_transpose1d.default: functional.conv_transpose1d,
+    torch.ops.aten.conv_transpose2d.input: functional.conv_transpose2d,
+    torch.ops.aten.conv_transpose3d.input: functional.conv_transpose3d,
 }
 
 
@@ -124,18 +127,49 @@ def _with_calls_replaced(plain: Any) -> Any:
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         reduced = super(made, self).__reduce_ex__(protocol)
-        if isinstance(reduced, tuple) and reduced[0] is copyreg.__newobj__:  # type: ignore[attr-defined]
-            return new, (plain, *reduced[1][1:]), *reduced[2:]
-        return reduced
+        if isinstance(reduced, str):  # the name of an object that there is once
+            return reduced
+        make, args, *rest = reduced
+        if make is copyreg.__newobj__:  # type: ignore[attr-defined]
+            return new, (plain, *args[1:]), *rest
+        return remade, (plain if make is made else make, *args), *rest
 
     names = ("__module__", "__qualname__", "__doc__")
     same = {name: getattr(plain, name) for name in names}
     own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain}
+    if issubclass(plain, torch.fx.GraphModule):
+        own |= {name: _as_before(plain, name) for name in ("recompile", "__copy__", "__deepcopy__")}
     made: Any = _made(plain, plain, same | own)
     return made
+
+
+def _as_before(plain: Any, name: str) -> Any:
+    """A method of a module of torch.fx, which has a class of its own and writes its forward method there."""
+
+    @functools.wraps(getattr(plain, name))
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        now = type(self)
+        self.__class__ = plain
+        try:
+            result = getattr(plain, name)(self, *args, **kwargs)
+        finally:
+            self.__class__ = now
+        return _accelerated(result) if isinstance(result, torch.nn.Module) else result
+
+    return method
 
 
 def new(plain: Any, *args: Any) -> Any:
     """An accelerated module of a class that had calls replaced, as pickles make it: they find classes by name."""
     made = _with_calls_replaced(plain)
     return made.__new__(made, *args)
+
+
+def remade(make: Any, *args: Any) -> Any:
+    """Likewise, of a class whose pickles are made by a function of their own."""
+    return _accelerated(make(*args))
+
+
+def _accelerated(module: Any) -> Any:
+    module.__class__ = class_after(module)
+    return module

@@ -64,9 +64,12 @@ def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9) -> tupl
     with checks.explained("accelerate", lambda: checks.echo(rounds=rounds)):
         inner = _inner(model)
         effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=0.02)
-        lazy = [name for name, p in inner.named_parameters() if isinstance(p, torch.nn.UninitializedParameter)]
+        tensors = itertools.chain(inner.named_parameters(), inner.named_buffers())
+        lazy = [name for name, tensor in tensors if torch.nn.parameter.is_lazy(tensor)]
         if lazy:
-            checks.wrong(f"model must have all its parameters; run it once first, {lazy[0]!r} has no shape yet")
+            checks.wrong(
+                f"model must have all its parameters and buffers; run it once first, {lazy[0]!r} has no shape yet"
+            )
     with _whole(inner):
         restore(inner)
         report = _by_rule(inner) if example_inputs is None else _measured(inner, example_inputs, effort)
@@ -168,12 +171,14 @@ def _unserved(module: Module) -> str:
 
 def _is_transposed(module: Module) -> bool:
     """Whether it is such a layer, or one by its name only, as quantized ones are."""
-    named = "ConvTranspose" in type(module).__name__ and next(module.children(), None) is None
-    return named or isinstance(module, _TRANSPOSED)
+    kind = module.original_name if isinstance(module, torch.jit.ScriptModule) else type(module).__name__
+    return isinstance(module, _TRANSPOSED) or ("ConvTranspose" in kind and next(module.children(), None) is None)
 
 
 def _untouchable(module: Module) -> str:
     """Why a module has to keep its class."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return "it is TorchScript, which runs without Python; accelerate what it was made of, and trace that"
     if isinstance(module, nn._Layer):
         return "it is one of tconv's already"
     if "forward" in vars(module):

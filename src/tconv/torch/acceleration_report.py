@@ -102,7 +102,7 @@ class Report:
     def verdict(self) -> str:
         """What came of it, in a sentence."""
         if not self.layers:
-            return "the model has no transposed convolution: it is left alone"
+            return "no transposed convolution was found in the model: it is left alone"
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
         if not self.measured and self.changed:
             return f"{of} on tconv's engine, not measured: there were no example inputs"

@@ -197,8 +197,9 @@ def _serves_weights(problem: Problem, channels_last: bool) -> bool:
 def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
     """The weight gradient by the engine."""
     problem, result = gradient_of(x, y, like, window), torch.empty(like.shape, dtype=x.dtype)
+    formats.ask_for_huge_pages(result)
     first, second = (_grouped(grid.detach().numpy(), problem.groups) for grid in (x, y))
-    weight_gradient(problem, first, result.numpy().reshape(problem.w_shape), second, most=threads())
+    weight_gradient(problem, first, result.numpy().reshape(problem.w_shape), second, most=threads(), openmp=True)
     return result
 
 

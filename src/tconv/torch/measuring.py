@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Module
 
 from tconv.bench.contest import ORIGINAL, Contest
@@ -38,7 +41,8 @@ class Measuring:
 
     def found(self, module: Module, call: Call, refused: str) -> None:
         """Measure a call that belongs to a module, unless there is a reason why the engine cannot have it."""
-        contest = None if refused else self._contest(module, call)
+        with _saving_here():
+            contest = None if refused else self._contest(module, call)
         called = Called(tuple(call.x.shape), tuple(call.result.shape), contest, refused)
         self.calls.setdefault(module, []).append(called)
 
@@ -59,6 +63,12 @@ class Measuring:
         """Whether the model has the weights themselves, and does not compute them in every run."""
         owned = itertools.chain(self.model.parameters(), self.model.buffers(), vars(module).values())
         return any(w is tensor for tensor in owned)
+
+
+def _saving_here() -> AbstractContextManager[Any]:
+    """What is measured saves its tensors itself, also within a checkpoint, which hooks into that to save less."""
+    hooked = torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
+    return saved_tensors_hooks(lambda t: t, lambda t: t) if hooked else nullcontext()
 
 
 def together(name: str, module: Module, calls: Sequence[Called], extra: float) -> Measured:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.utils._device import DeviceContext
 
 #: Their elements lie where `data_ptr` says. Subclasses, such as fake tensors, may have none.
 _PLAIN = {Tensor, torch.nn.Parameter}
@@ -14,6 +15,7 @@ _PLAIN = {Tensor, torch.nn.Parameter}
 _function_modes: Any = torch._C._len_torch_function_stack
 _dispatch_modes: Any = torch._C._len_torch_dispatch_stack
 _transforms: Any = torch._C._are_functorch_transforms_active
+_stack: Any = torch.overrides._get_current_function_mode_stack
 _tracing: Any = torch._C._get_tracing_state
 _autocast: Any = torch._C._is_any_autocast_enabled
 _grad_enabled = torch.is_grad_enabled
@@ -26,7 +28,7 @@ def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
         type(x) in _PLAIN
         and type(w) in _PLAIN
         and (bias is None or (type(bias) in _PLAIN and not bias.is_neg()))
-        and not _function_modes()
+        and not (_function_modes() and _modes_listen())
         and not _dispatch_modes()
         and not _transforms()
         and _tracing() is None
@@ -41,10 +43,15 @@ def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     )
 
 
+def _modes_listen() -> bool:
+    """Whether a mode is another than `torch.set_default_device("cpu")` or `with torch.device("cpu")` leave behind."""
+    return not all(type(mode) is DeviceContext and mode.device.type == "cpu" for mode in _stack())
+
+
 def overheard() -> bool:
     """Whether there is a mode, a transform of torch.func, a trace, forward differentiation or autocast."""
     return bool(
-        _function_modes()
+        (_function_modes() and _modes_listen())
         or _dispatch_modes()
         or _transforms()
         or _tracing() is not None

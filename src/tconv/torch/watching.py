@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from tconv.torch.accelerated import CALLS
 from tconv.torch.undone import modules
 
+_FUNCTIONS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
 _NAMES = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
 _DEFAULTS = {"bias": None, "stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "dilation": 1}
 
@@ -83,5 +84,5 @@ class _Watching(TorchFunctionMode):
         if func in CALLS and self.running:
             given = _DEFAULTS | dict(zip(_NAMES, args, strict=False)) | (kwargs or {})
             x, w, bias = (given.pop(name) for name in _NAMES[:3])
-            self.watch.found(self.running[-1], Call(func, x, w, bias, given, result))
+            self.watch.found(self.running[-1], Call(_FUNCTIONS[w.dim() - 3], x, w, bias, given, result))
         return result
