@@ -1,5 +1,6 @@
 """The engine's numbers are those of the definition, in every layout, dtype and set of instructions."""
 
+import ctypes
 from itertools import product
 
 import numpy as np
@@ -10,6 +11,7 @@ from strategies import GEOMETRIES
 
 import tconv
 from tconv.jit import choose, isa
+from tconv.jit.kernels.abi import Header, Piece
 from tconv.problem import OPERATIONS
 
 every_isa = pytest.mark.parametrize("target", ISAS)
@@ -72,6 +74,29 @@ def test_the_cases_take_every_way(target):
     found = [s for case, last in EVERY_CASE for s in CASES[case].schedules("float32", last, isa.ISAS[target])]
     missing = EXPECTED - set().union(*map(taken, found))
     assert missing == (set() if isa.ISAS[target].masks else {"planes: folded", "planes: folded, several rows"})
+
+
+@every_isa
+@pytest.mark.parametrize(("case", "channels_last"), [each for each in EVERY_CASE if "short rows" in each[0]])
+def test_pieces_of_short_rows_may_come_in_any_order(case, channels_last, target):
+    """Their rows are written over what lies behind the ends of those before, but not into what another thread does."""
+    target, problem = isa.ISAS[target], CASES[case].problem("float32")
+    x, w, bias = arrays(problem)
+    for schedule in CASES[case].schedules("float32", channels_last, target):
+        ready = Ready(problem, schedule, target, w, bias)
+        y = ready(x)
+        reverse_pieces(ready.program)
+        again = ready(x)
+        reverse_pieces(ready.program)  # which may be kept
+        np.testing.assert_array_equal(again, y)
+
+
+def reverse_pieces(program):
+    """The last first, in the words that generated code reads."""
+    words = np.ctypeslib.as_array((ctypes.c_int64 * len(program.words)).from_address(program.address))
+    first, runs = words[Header.PIECES] // 8, words[Header.NUMBER_OF_RUNS]
+    pieces = words[first : first + runs * words[Header.RUN] * len(Piece)].reshape(-1, len(Piece))
+    pieces[:] = pieces[::-1].copy()
 
 
 @every_isa
