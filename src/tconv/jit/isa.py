@@ -27,6 +27,7 @@ class Isa:
     fma: bool  #: has a fused multiply-add
     masks: bool  #: loads and stores under a mask cost about what others cost
     broadcast: bool  #: a scalar in memory can be an operand of every lane, without a register
+    mask_registers: int  #: registers that masks have for themselves; elsewhere each takes one from the vectors
 
     def lanes(self, itemsize: int) -> int:
         """Elements of a vector."""
@@ -37,14 +38,19 @@ _X86 = "x86_64-unknown-linux-gnu"
 _AVX2 = ("avx2", "fma", "f16c", "bmi2")
 _AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512dq", "avx512vl")
 
+
+def _listed(features: tuple[str, ...]) -> str:
+    return ",".join(f"+{feature}" for feature in features)
+
+
 #: The best first.
 ISAS: dict[str, Isa] = {
     isa.name: isa
     for isa in (
-        Isa("avx512", _X86, ",".join(f"+{f}" for f in _AVX512) + ",-prefer-256-bit", _AVX512, 64, 32, True, True, True),
-        Isa("avx2", _X86, ",".join(f"+{f}" for f in _AVX2), _AVX2, 32, 16, True, True, False),
-        Isa("baseline", _X86, "", (), 16, 16, False, False, False),
-        Isa("neon", "aarch64-unknown-linux-gnu", "+neon", (), 16, 32, True, False, False),
+        Isa("avx512", _X86, _listed(_AVX512) + ",-prefer-256-bit", _AVX512, 64, 32, True, True, True, 8),
+        Isa("avx2", _X86, _listed(_AVX2), _AVX2, 32, 16, True, True, False, 0),
+        Isa("baseline", _X86, "", (), 16, 16, False, False, False, 0),
+        Isa("neon", "aarch64-unknown-linux-gnu", "+neon", (), 16, 32, True, False, False, 0),
     )
 }
 #: The targets by what the system calls itself. Windows and macOS have other calling conventions: no kernels there yet.

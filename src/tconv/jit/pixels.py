@@ -221,7 +221,8 @@ PANEL = 320 << 10
 
 #: x is read where it is if an element meets so few weights at most, in the registers that masks have and hardly more,
 #: and if x and y together stay in the third-level cache. Measured on AMD Zen 5: 5 to 20 % quicker where 1 to 32
-#: channels are written; beyond these limits up to 5, 30 (four vectors, 9 taps in a row) and 40 % slower.
+#: channels are written; beyond these limits up to 5, 30 (four vectors, 9 taps in a row) and 40 % slower. With AVX2
+#: masks take registers from the vectors, and it is 10 to 40 % slower.
 FEW_PRODUCTS, MOST_MASKS, STAYS = 320, 12, 12 << 20
 
 #: Phases of a run of y, times channels where those lie innermost, that are interleaved in registers at most.
@@ -287,7 +288,7 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
         trial = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), True)
         flat = sum(trial.vectors_of_rows) < by_row
     made = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), flat)
-    return _near(made) if isa.masks and made.readable and _copied_in_vain(made) else made
+    return _near(made) if isa.mask_registers and made.readable and _copied_in_vain(made) else made
 
 
 def _copied_in_vain(s: PixelSchedule) -> bool:

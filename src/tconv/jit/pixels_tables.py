@@ -238,16 +238,13 @@ class PixelTables(Tables):
             return
         rows = self._rows(box, a, spanned, at)
         counts = [len(found) // ROW for found in rows]
-        head = (len(segments) // SEGMENT, *(self._exist(box, *spanned[0], at) if s.in_place else ()))
+        head = (len(segments) // SEGMENT, *(self._exist(box, spanned, at) if s.in_place else ()))
         self.writer.op(kernel, *head, *counts, *chain.from_iterable(rows), *segments)
 
-    def _exist(self, box: tuple[range, ...], outer: tuple[int, ...], begins: int, at: int) -> tuple[int, int]:
-        """The cells of a row that exist, or of all rows where tiles span them, counted from that of the first lane."""
-        s = self.s
-        first, cells = box[-1].start + at - begins + s.strands[0].first, s.last.read
-        if s.flat:
-            first, cells = first + outer[-1] * cells, s.outer[-1].read * cells
-        return -first, min(cells - first, 1 << 30)
+    def _exist(self, box: tuple[range, ...], spanned: list[tuple[tuple[int, ...], int]], at: int) -> tuple[int, int]:
+        """The cells of the rows that a tile spans, counted from that of the first lane: no others are read."""
+        first = box[-1].start + at - spanned[0][1] + self.s.strands[0].first
+        return -first, self.s.last.read * len(spanned) - first
 
     def _rows(
         self, box: tuple[range, ...], a: tuple[int, ...], spanned: list[tuple[tuple[int, ...], int]], at: int
