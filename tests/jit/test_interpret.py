@@ -170,16 +170,24 @@ def test_without_a_bias_it_is_zero():
 
 @lru_cache(maxsize=1)
 def one_of_each():
-    """For each case the schedule with a kernel that none had so far, or of a sort that was taken least; targets that run
-    here take turns."""
-    found, taken, kernels = {}, Counter(), set()
+    """For each case the schedule with a kernel that none had so far, or of a sort that was taken least.
+
+    Targets that run here take turns, but where another has the new kernel.
+    """
+    found, taken, kernels, names = {}, Counter(), set(), isa.available()
     for number, case in enumerate(CASES):
-        target = isa.ISAS[isa.available()[number % len(isa.available())]]
-        schedules = [s for last in (False, True) for s in CASES[case].schedules("float64", last, target)]
-        chosen = min(schedules, key=lambda s: (kinds_of(s) <= kernels, taken[sort_of(s)]))
-        found[case], kernels = (chosen, target), kernels | kinds_of(chosen)
+        turn = names[number % len(names)]
+        offered = [(s, name) for name in names for last in (False, True) for s in schedules_of(case, last, name)]
+        ranks = [(kinds_of(s) <= kernels, name != turn, taken[sort_of(s)]) for s, name in offered]
+        chosen, name = offered[ranks.index(min(ranks))]
+        found[case], kernels = (chosen, isa.ISAS[name]), kernels | kinds_of(chosen)
         taken[sort_of(chosen)] += 1
     return found
+
+
+def schedules_of(case, channels_last, name):
+    """Those of a case for a target."""
+    return CASES[case].schedules("float64", channels_last, isa.ISAS[name])
 
 
 def kinds_of(schedule):
