@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import groupby, product
 from typing import NamedTuple
 
 from tconv.jit.kernels.abi import Context, Header, Tile
@@ -64,15 +64,17 @@ class TapTables(Tables):
         for channels in s.tiles:
             zeros = w.reserve(self.zeros)
             bias = w.reserve(w.room(1, s.channels))
-            place = w.reserve(per_part * len(s.parts))
+            place = at = w.reserve(per_part * len(s.parts))
             w.block(zeros, [[-1] * widest], bias=True)
             w.block(bias, [list(channels)], source=g * written, bias=True)
             lanes = [c * w_written + tap for c in channels for tap in range(s.taps)]
             lanes += [-1] * (s.pitch - len(lanes))
-            for number, vectors in enumerate(s.parts):
-                first = sum(s.parts[:number]) * s.lanes
-                part = lanes[first : first + vectors * s.lanes]
-                w.block(place + number * per_part, [part], source=self.first_weight(g), channels=(read, w_read))
+            # All parts of an input channel lie side by side: parts of a size are packed together.
+            for vectors, alike in groupby(s.parts):
+                parts, size = len(list(alike)), vectors * s.lanes
+                rows = [lanes[n * size : (n + 1) * size] for n in range(parts)]
+                w.block(at, rows, tap=per_part, source=self.first_weight(g), channels=(read, w_read))
+                at, lanes = at + parts * per_part, lanes[parts * size :]
             if g == 0:
                 w.tile({
                     Tile.W: place - start,
