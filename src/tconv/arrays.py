@@ -56,6 +56,8 @@ def _known(dtype: np.dtype[Any]) -> str | None:
 
 def array(name: str, value: object) -> None:
     """A NumPy array: no mask, which would be lost, and no np.matrix, which cannot have more axes."""
+    if type(value) is np.ndarray:  # most are; to ask for masks imports numpy.ma, which takes 5 ms
+        return
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray | np.matrix):
         kind = type(value).__name__
         checks.wrong_type(f"{name} must be a NumPy array; got {checks.shorten(value)} of type {kind}")
