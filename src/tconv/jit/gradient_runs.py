@@ -7,12 +7,11 @@ from dataclasses import replace
 from itertools import product
 
 from tconv.jit.gradient import FEWEST, GradientSchedule
-from tconv.jit.lane_tiles import MOST_ROWS
+from tconv.jit.lane_tiles import BROADCAST, LOADED, MOST_ROWS
 from tconv.jit.program import spans
 
-#: Turns of the clock that a vector of cells costs to bring into order, an element of the fine grid to copy, and a load
-#: for each term of a tile, beyond its multiply-adds.
-TURNED, COPIED, LOADED = 6.0, 0.2, 0.3
+#: Turns of the clock that a vector of cells costs to bring into order, and an element of the fine grid to copy.
+TURNED, COPIED = 6.0, 0.2
 #: What runs of half of `gradient.FEWEST` channels o cost more, channels last, where lines of memory are read in part.
 FEW = 0.1
 #: What the largest run is taken to cost beyond itself: a thread that begins late keeps the others waiting for it.
@@ -65,7 +64,7 @@ def _of_run(s: GradientSchedule, vectors: int, outputs: int) -> float:
     """Likewise for a run of so many vectors of lanes and so many channels o."""
     pixels, fine = min(s.pixels, outputs) if s.by_channel else s.pixels, s.problem.fine_cells / s.problem.coarse_cells
     neighbours = s.rows * pixels
-    product_of = 0.5 + LOADED * (neighbours + s.vectors) / (neighbours * s.vectors)
+    product_of = 0.5 + BROADCAST / s.vectors + LOADED / neighbours
     turned = TURNED if s.gathered else 0.0
     few = FEW * (min(FEWEST, s.read) / outputs - 1) if s.layout.last and outputs < FEWEST else 0.0
     return (1 + few) * vectors * (outputs * s.problem.taps * product_of + turned) + outputs * fine * COPIED

@@ -12,7 +12,7 @@ from tconv.jit.kernels.pixels import ROW, SEGMENT
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.lines import phase_taps
 from tconv.jit.pixels import PixelSchedule, feeds
-from tconv.jit.program import LINE, Row, balanced, dot, flat
+from tconv.jit.program import LINE, Row, balanced, dot, evenly, flat
 from tconv.jit.tables import Tables
 
 
@@ -124,10 +124,11 @@ class PixelTables(Tables):
         step, each = (LINE * s.read, s.last.read_step) if s.layout.last else (LINE, s.last.x_step)
         near, last = {row.source for row in self._copied(now, 0)}, 0
         for row in self._copied(box, 0):
+            if row.source + moved in near:
+                continue
             for offset in range(0, row.length * each, step * self.number_of_tiles):
-                if row.source + moved not in near:
-                    last = row.source + moved + offset
-                    yield last
+                last = row.source + moved + offset
+                yield last
         yield from repeat(last)
 
     def _copied(self, box: tuple[range, ...], number: int) -> Iterator[Row]:
@@ -191,8 +192,8 @@ class PixelTables(Tables):
             else:
                 runs.append([y, elements])
         fill = len(s.widths) * len(s.sizes)
-        for first, number, step in _evenly(runs):
-            self.writer.op(fill, first[1], 0, first[0], number, step)
+        for (at, length), number, step in evenly(runs, lambda a, b: b[0] - a[0] if b[1] == a[1] else None):
+            self.writer.op(fill, length, 0, at, number, step or 0)
 
     def _row_tiles(self, box: tuple[range, ...], a: tuple[int, ...], outer: tuple[int, ...]) -> None:
         """Tiles of one row of y (or of all phases of it)."""
@@ -296,15 +297,3 @@ class PixelTables(Tables):
             ahead = next(self.ahead) + (0 if s.layout.last else first * s.layout.x_channel)
             found += [x + first * s.source_channel, number, first, channels, ahead]
             first += channels
-
-
-def _evenly(runs: list[list[int]]) -> Iterator[tuple[list[int], int, int]]:
-    """Runs (where, how long) that are as long as each other and evenly spaced: the first, how many, how far apart."""
-    at = 0
-    while at < len(runs):
-        (here, length), end = runs[at], at + 1
-        step = runs[end][0] - here if end < len(runs) else 0
-        while end < len(runs) and runs[end] == [here + (end - at) * step, length]:
-            end += 1
-        yield runs[at], end - at, step
-        at = end

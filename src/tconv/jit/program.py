@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from tconv.jit.address import address
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Piece, Tile
 from tconv.jit.kernels.weights import Block
+
+T = TypeVar("T")
+D = TypeVar("D")
 
 LINE = 64  #: bytes of a cache line, to which parts of scratch and of the packed weights are aligned
 
@@ -87,15 +90,10 @@ class Writer:
 
         Given how many bytes from a cell to the next in the panel, rows that follow each other, there too, are one.
         """
-        rows, start = self._joined(rows, cell) if cell else rows, 0
-        while start < len(rows):
-            first, end = rows[start], start + 1
-            step = rows[end].apart(first) if end < len(rows) else (0, 0)
-            while end < len(rows) and rows[end].like(first) and rows[end].apart(rows[end - 1]) == step:
-                end += 1
-            at = (first.source, first.target, end - start, *step)
+        rows = self._joined(rows, cell) if cell else rows
+        for first, number, step in evenly(rows, lambda a, b: b.apart(a) if b.like(a) else None):
+            at = (first.source, first.target, number, *(step or (0, 0)))
             self.op(kernel, *at, first.length, first.before, first.behind)
-            start = end
 
     def _joined(self, rows: Sequence[Row], cell: int) -> list[Row]:
         found: list[Row] = []
@@ -251,6 +249,18 @@ def spans(total: range, most: int) -> list[range]:
         cut.append(range(start, start + size))
         start += size
     return cut
+
+
+def evenly(entries: Sequence[T], apart: Callable[[T, T], D | None]) -> Iterator[tuple[T, int, D | None]]:
+    """Runs of entries evenly spaced: the first, how many, how far apart. `apart` is None for two that are not alike."""
+    start = 0
+    while start < len(entries):
+        end = start + 1
+        step = apart(entries[start], entries[end]) if end < len(entries) else None
+        while step is not None and end < len(entries) and apart(entries[end - 1], entries[end]) == step:
+            end += 1
+        yield entries[start], end - start, step
+        start = end
 
 
 def shares(total: range, parts: int) -> list[range]:

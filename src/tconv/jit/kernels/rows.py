@@ -69,20 +69,10 @@ class Run:
         done = _bytes(f, self.vectors, self.size)
         source, target = f.at(source, done), f.at(target, done)
         f.prefetch(f.at(source, ahead))
-        if not self.mask:
-            self._one_by_one(source, target)
-            return
-        # Rows shorter than a vector follow each other closely, and each store under a mask takes some 60 turns of the
-        # clock on AMD Zen 5: a layer whose pixels give three channels each took three times as long.
-        with f.choose(f.compare("eq", self.vectors, 0)) as (short, long):
-            with short:
-                self._one_by_one(source, target)
-            with long, f.when(f.compare("ne", self.rest, 0)):
+        if self.mask:
+            with f.when(f.compare("ne", self.rest, 0)):
                 f.masked_store(v, f.masked_load(v, source, self.mask), target, self.mask)
-
-    def _one_by_one(self, source: str, target: str) -> None:
-        """The elements behind the last whole vector."""
-        f, v = self.f, self.v
+            return
         with f.loop(self.rest) as (i, _):
             offset = f.mul(i, self.size)
             f.store(v.element, f.load(v.element, source, offset), target, offset)

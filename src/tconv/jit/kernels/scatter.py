@@ -54,7 +54,8 @@ def emit_fill(module: Module, name: str, kernel: Fill) -> Function:
                 f.vstore(v, value, run, f.mul(i, size))
             rest = f.at(run, f.mul(whole, size))
             if module.isa.masks:
-                f.masked_store(v, value, rest, mask)
+                with f.when(f.compare("ne", left, 0)):
+                    f.masked_store(v, value, rest, mask)
             else:
                 with f.loop(left) as (i, _):
                     f.store(v.element, scalar, rest, f.mul(i, size))
