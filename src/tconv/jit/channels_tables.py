@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from itertools import chain, groupby, pairwise, product
+from functools import cached_property
+from itertools import pairwise, product
 from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tconv.jit.channels import ChannelSchedule
-from tconv.jit.channels_reads import Read, Tap, alike, cut, together
+from tconv.jit.channels_reads import Reads, Tap, cut
 from tconv.jit.channels_weights import ChannelWeights
 from tconv.jit.kernels.abi import Context, Header
 from tconv.jit.kernels.weights import Block
-from tconv.jit.lines import by_shift, phase_taps
-from tconv.jit.program import Row, balanced, dot, flat
+from tconv.jit.lines import by_shift
+from tconv.jit.program import balanced
+from tconv.jit.source import rows_of_x
+from tconv.jit.templates import READ, WRITTEN, Draft, Template, Word, places
+
+
+class Place(NamedTuple):
+    """A tile: its rows and pixels, and bytes from where its rows begin, in the source and in the target."""
+
+    rows: int
+    pixels: int
+    moved: int
+    target: int
 
 
 class ChannelTables(ChannelWeights):
@@ -45,10 +61,12 @@ class ChannelTables(ChannelWeights):
             Context.SOURCE_TERM: s.source_channel,
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.Y_PHASE: s.outer[-1].y_step,
-            Context.TARGET_PIXEL: self._target_pixel(),
+            Context.TARGET_PIXEL: self.target_pixel,
         }
 
-    def _target_pixel(self) -> int:
+    @cached_property
+    def target_pixel(self) -> int:
+        """Bytes from a pixel of a tile to the next where it is written."""
         s = self.s
         if s.direct:
             return s.last.pixel_step
@@ -58,31 +76,15 @@ class ChannelTables(ChannelWeights):
 
     def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
-        s, rows, columns = self.s, [], box[-1]
-        if s.in_place:
+        if self.s.in_place:
             return
-        wide = s.last.x_step // self.size if s.layout.last and not s.picked else 1
-        reach = range(columns.start * s.last.apart - s.before, (columns.stop - 1) * s.last.apart + 1 + s.behind)
-        inside = range(max(0, reach.start), min(s.last.read, reach.stop))
-        for cells in product(*(line.cells(q) for q, line in zip(box, s.outer, strict=False))):
-            if not all(0 <= cell < line.read for cell, line in zip(cells, s.outer, strict=True)):
-                continue
-            to = s.row * s.slot(cells, box)
-            source = dot(cells, [line.x_step for line in s.outer])
-            if len(inside) == 0:
-                rows.append(Row(source, to, 0, 0, len(reach) * wide))
-                continue
-            before = inside.start - reach.start
-            source += inside.start * s.last.x_step
-            to += before * s.cell
-            behind = (reach.stop - inside.stop) * wide
-            rows.append(Row(source, to, len(inside) * wide, before * wide, behind))
-        if not s.picked:
+        s, rows = self.s, rows_of_x(self.s, box, self.bases(box)[0])
+        if s.picked:
+            self.writer.pixels(self.copy, rows, s.last.x_step, s.cell, s.copied)
+        else:
             self.writer.copies(self.copy, rows, s.cell if s.turned else self.size)
-        for row in rows if s.picked else ():
-            self.writer.pixels(self.copy, row, s.last.x_step, s.cell, s.copied)
 
-    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
         """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""
         s, size = self.s, 8 * len(Block)
         if s.fresh:
@@ -99,17 +101,12 @@ class ChannelTables(ChannelWeights):
         s = self.s
         if s.at_once:
             self._at_once(box)
-        inner_phases = range(s.last.stride if s.in_lanes == "channels" else 1)
         for a in product(*(range(line.stride) for line in s.outer)):
-            images, *valid = (line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False))
-            rows = [(image, *q) for *q, image in product(*valid, images)]
-            for b in inner_phases:
-                segments = s.segments(box[-1], b)
-                reads = [self._read(box, a, b, q) for q in rows] if segments else []
-                for columns in segments:
-                    done = s.inner[0] if s.at_once and columns.start in s.inner[-1] else ()
-                    left = [read for read, q in zip(reads, rows, strict=True) if q[-1] not in done]
-                    self._phase(box, columns, part, left)
+            valid = [line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False)]
+            for b in range(s.last.stride if s.in_lanes == "channels" else 1) if all(valid) else ():
+                for columns in s.segments(box[-1], b):
+                    done = s.inner[0] if s.at_once and columns.start in s.inner[-1] else range(0)
+                    self._phase(Reads(self, box, a, b, columns, done), part)
 
     def _at_once(self, box: tuple[range, ...]) -> None:
         """All phases of the cells within, row by row."""
@@ -117,72 +114,75 @@ class ChannelTables(ChannelWeights):
         rows, columns = (
             range(max(q.start, n.start), min(q.stop, n.stop)) for q, n in zip(box[-2:], s.inner, strict=True)
         )
-        if not columns:
+        if not columns or not rows:
             return
-        for q in product(*box[:-2], rows):
-            x = dot(q, [line.x_step for line in (*earlier, before)]) + columns.start * last.x_step
-            y = dot(q, [line.pixel_step for line in (*earlier, before)]) + columns.start * last.pixel_step
-            self.writer.op(
-                len(self.code.kernels) - 2, len(columns), y, *(x + n * before.x_step for n in by_shift(before))
-            )
+        lines, q, first = (*earlier, before), (*box[:-2], rows), [q.start for q in box[:-1]]
+        at, draft = columns.start - box[-1].start, Draft()
+        x = [(at * last.x_step + n * before.x_step, READ) for n in by_shift(before)]
+        draft.op(len(self.code.kernels) - 2, len(columns), (at * last.pixel_step, WRITTEN), *x)
+        reads, writes = (places(q, steps, first) for steps in zip(*((l.x_step, l.pixel_step) for l in lines), strict=True))
+        self.writer.repeated(draft.template().at(reads, writes))
 
-    def _phase(self, box: tuple[range, ...], columns: range, part: range, rows: list[Read]) -> None:
+    def _phase(self, reads: Reads, part: range) -> None:
         """The tiles of one phase. What is added up in one op is the same for a row whichever others are with it."""
         if self.s.outer_first:
-            self._outer_first(box, columns, part, rows)
+            self._outer_first(reads, part)
             return
-        for some in alike(rows, self.s.rows_of(len(columns))):
-            self._tiles(box, columns, part, some, list(some[0].taps), part.start > 0)
+        for taps, rows in reads.alike():
+            self._tiles(reads, part, rows, taps, part.start > 0)
 
-    def _outer_first(self, box: tuple[range, ...], columns: range, part: range, rows: list[Read]) -> None:
+    def _outer_first(self, reads: Reads, part: range) -> None:
         """Likewise, for one tap of the outer axes after the other."""
-        most, begun = self.s.rows_of(len(columns)), [part.start > 0] * len(rows)
-        of_outer = [groupby(sorted(row.taps), lambda tap: tap.number // len(self.inner)) for row in rows]
-        taps_of = [{number: list(taps) for number, taps in groups} for groups in of_outer]
-        for number in sorted(set().union(*taps_of)):
+        begun = np.full(reads.count, part.start > 0)
+        for taps, having in reads.outer_taps():
             for adds in (False, True):
-                having = [n for n, taps in enumerate(taps_of) if number in taps and begun[n] == adds]
-                for some in together(having, most):
-                    self._tiles(box, columns, part, [rows[n] for n in some], taps_of[some[0]][number], adds)
-            begun = [was or number in taps for was, taps in zip(begun, taps_of, strict=True)]
-        for n, was in enumerate(begun):
-            if not was:
-                self._tiles(box, columns, part, [rows[n]], [], False)
+                self._tiles(reads, part, np.flatnonzero(having & (begun == adds)), taps, adds)
+            begun |= having
+        self._tiles(reads, part, np.flatnonzero(~begun), [], False)
 
-    def _tiles(
-        self, box: tuple[range, ...], columns: range, part: range, rows: list[Read], taps: list[Tap], adds: bool
-    ) -> None:
+    def _tiles(self, reads: Reads, part: range, rows: NDArray[np.intp], taps: list[Tap], adds: bool) -> None:
         """The tiles of some rows of pixels, or of a segment of them, for some taps that all of them have."""
-        s, at, apart = self.s, columns.start, self.s.last.apart
+        most = self.s.rows_of(len(reads.columns)) if taps else 1
+        whole = len(rows) // most * most
+        for number, some in ((most, rows[:whole]), (1, rows[whole:])):
+            if len(some):
+                offsets = [each[some[n::number]] for n in range(number) for each in (reads.read, reads.written)]
+                self.writer.repeated(self._template(reads, part, number, taps, adds).at(*offsets))
+
+    def _template(self, reads: Reads, part: range, rows: int, taps: list[Tap], adds: bool) -> Template:
+        """The tiles of so many rows, each moved by offsets of its own."""
+        s, columns, draft = self.s, reads.columns, Draft()
+        at, apart = columns.start, s.last.apart
         for pixels in balanced(len(columns), s.pixels):
-            tile, moved = range(at, at + pixels), at - box[-1].start
-            targets = [row.target + moved * self._target_pixel() for row in rows]
-            x = [{tap: row.taps[tap] + moved * s.pixel for tap in taps} for row in rows]
+            tile, moved = range(at, at + pixels), at - reads.box[-1].start
             # A tap that reads nothing but the zeros beside x is left out.
             reach = range(tile.start * apart, (tile.stop - 1) * apart + 1)
             met = [tap for tap in taps if reach.start + tap.shift < s.last.read and reach.stop + tap.shift > 0]
-            self._sums(pixels, sorted(met, key=lambda tap: tap.mask >= 0), x, targets, part, adds)
+            place = Place(rows, pixels, moved * s.pixel, reads.target + moved * self.target_pixel)
+            self._sums(draft, place, sorted(met, key=lambda tap: tap.mask >= 0), reads.source, part, adds)
             at += pixels
+        return draft.template()
 
     def _sums(
-        self, pixels: int, taps: list[Tap], x: list[dict[Tap, int]], targets: list[int], part: range, adds: bool
+        self, draft: Draft, place: Place, taps: list[Tap], source: dict[Tap, int], part: range, adds: bool
     ) -> None:
         """The ops of one tile: sums of so many terms each."""
         s = self.s
-        kernel = self.shapes.index((len(targets), pixels)) * len(s.variants)
+        kernel = self.shapes.index((place.rows, place.pixels)) * len(s.variants)
+        targets: list[Word] = [(place.target, WRITTEN + 2 * row) for row in range(place.rows)]
         for some in cut(taps, max(1, s.terms // len(part))):
             masked, at = sum(tap.mask >= 0 for tap in some), part.start
-            some, runs = self._runs(some, x[0], part)
+            some, runs = self._runs(some, source, part)
             for number in [len(part) * runs] if runs > 1 else balanced(len(part), s.terms):
-                words = [
-                    [tap.number, max(0, tap.mask), *(row[tap] + at * s.source_channel for row in x)] for tap in some
-                ]
+                words: list[Word] = []
+                for tap in some:
+                    x = source[tap] + place.moved + at * s.source_channel
+                    words += [tap.number, max(0, tap.mask), *((x, READ + 2 * row) for row in range(place.rows))]
                 of_weights = at - part.start if s.fresh else at
-                head = (len(some) - masked, masked, int(adds), number, of_weights)
-                self.writer.op(kernel, *head, *targets, *chain.from_iterable(words))
+                draft.op(kernel, len(some) - masked, masked, int(adds), number, of_weights, *targets, *words)
                 at, adds = at + number, True
         if not adds:
-            self.writer.op(kernel, 0, 0, 0, len(part), part.start, *targets)
+            draft.op(kernel, 0, 0, 0, len(part), part.start, *targets)
 
     def _runs(self, taps: list[Tap], x: dict[Tap, int], part: range) -> tuple[list[Tap], int]:
         """The first taps of runs that are one long tap, and how many each has: input channels of the next follow.
@@ -197,36 +197,7 @@ class ChannelTables(ChannelWeights):
         lengths = {b - a for a, b in pairwise([*starts, len(taps)])}
         return ([taps[n] for n in starts], lengths.pop()) if len(lengths) == 1 else (taps, 1)
 
-    def _read(self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]) -> Read:
-        """A row of pixels: its taps, and where it goes."""
-        o = [i * line.stride + r for i, line, r in zip(q, self.s.outer, a, strict=True)]
-        return Read(self._taps(box, a, b, q), self._target(box, o, b))
-
-    def _taps(self, box: tuple[range, ...], a: tuple[int, ...], b: int, q: tuple[int, ...]) -> dict[Tap, int]:
-        """The taps of a row, each with the offset in the source of column box[-1].start."""
-        s, found = self.s, dict[Tap, int]()
-        kernel = [line.kernel for line in s.outer]
-        if s.in_lanes == "channels":
-            inner = [(tap, shift, -1) for tap, shift in self.taps[b]]
-        else:
-            inner = [
-                (number, shift, self.masked.index(number) if number in self.masked else -1)
-                for number, shift in enumerate(self.by_shift)
-            ]
-        per_outer = len(self.inner)
-        for taps in product(*(phase_taps(line)[r] for line, r in zip(s.outer, a, strict=True))):
-            cells = [q_ * line.apart + shift for q_, line, (_, shift) in zip(q, s.outer, taps, strict=True)]
-            if not all(0 <= cell < line.read for cell, line in zip(cells, s.outer, strict=True)):
-                continue
-            if s.in_place:
-                base = dot(cells, [line.x_step for line in s.outer]) + box[-1].start * s.pixel
-            else:
-                base = s.slot(cells, box) * s.row + s.before * s.cell
-            number = flat([tap for tap, _ in taps], kernel) * per_outer
-            found |= {Tap(number + which, mask, shift): base + shift * s.cell for which, shift, mask in inner}
-        return found
-
-    def _fine(self, box: tuple[range, ...]) -> list[range]:
+    def fine(self, box: tuple[range, ...]) -> list[range]:
         """The positions of y of a chunk along each outer axis (and the last, where phases are not in lanes)."""
         lines = s_lines = self.s.layout.lines
         if self.s.in_lanes == "phases":
@@ -236,38 +207,25 @@ class ChannelTables(ChannelWeights):
             for q, line in zip(box, lines, strict=False)
         ]
 
-    def _target(self, box: tuple[range, ...], o: list[int], b: int) -> int:
-        """Where column box[-1].start of a row goes, in y or in the block."""
-        s = self.s
-        if s.direct:
-            return dot(o, [line.y_step for line in s.outer]) + (box[-1].start * s.last.stride + b) * s.last.y_step
-        fine = self._fine(box)
-        index, shape = [i - r.start for i, r in zip(o, fine, strict=False)], [len(r) for r in fine]
-        if s.in_lanes == "phases":
-            return (flat(index, shape) * len(box[-1])) * s.widest * self.size
-        return (flat([*index, 0], shape) + b) * s.widest * self.size
-
     def _moves(self, box: tuple[range, ...]) -> None:
         """The block into y."""
-        s, fine = self.s, self._fine(box)
-        position = s.widest * self.size
+        s, fine = self.s, self.fine(box)
+        position, draft = s.widest * self.size, Draft()
+        first = [q.start * line.stride for q, line in zip(box, s.layout.lines, strict=True)]
         if s.in_lanes == "phases":
-            for number, o in enumerate(product(*fine)):
-                start = box[-1].start * s.last.stride - s.origin
-                y = dot(o, [line.y_step for line in s.outer])
-                y += box[-1].start * s.last.pixel_step - s.origin * s.last.y_step
-                per = s.last.stride * (s.written if s.layout.last else 1)
-                elements = s.written * s.problem.groups if s.layout.last else 1
-                low, high = max(0, -start) * elements, (s.last.written - start) * elements
-                words = (number * len(box[-1]) * position, y, len(box[-1]), s.last.pixel_step, per, low, high)
-                self.writer.op(self.move, *words)
+            start = box[-1].start * s.last.stride - s.origin
+            per = s.last.stride * (s.written if s.layout.last else 1)
+            elements = s.written * s.problem.groups if s.layout.last else 1
+            low, high = max(0, -start) * elements, (s.last.written - start) * elements
+            draft.op(self.move, (0, READ), (0, WRITTEN), len(box[-1]), s.last.pixel_step, per, low, high)
+            y = places(fine, [line.y_step for line in s.outer], first[:-1])
+            self.writer.repeated(draft.template().at(np.arange(len(y)) * len(box[-1]) * position, y))
             return
         # Positions that follow each other in y: whole trailing axes, and the one before them.
         joined = len(fine) - 1
         while joined > 0 and len(fine[joined]) == s.layout.lines[joined].written and joined > 1:
             joined -= 1
         together = prod(len(r) for r in fine[joined:])
-        for number, o in enumerate(product(*fine[:joined])):
-            whole = [*o, *(r.start for r in fine[joined:])]
-            y = dot(whole, [line.y_step for line in s.layout.lines])
-            self.writer.op(self.move, number * together * position, y, together)
+        draft.op(self.move, (0, READ), (0, WRITTEN), together)
+        y = places(fine[:joined], [line.y_step for line in s.layout.lines[:joined]], first[:joined])
+        self.writer.repeated(draft.template().at(np.arange(len(y)) * together * position, y))

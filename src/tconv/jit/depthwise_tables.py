@@ -12,6 +12,7 @@ from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.lines import by_shift, phase_taps
 from tconv.jit.pixels_tables import PixelTables
 from tconv.jit.program import dot, flat
+from tconv.jit.templates import READ, WRITTEN, Draft, Template, Word, places
 
 
 class PlaneTables(PixelTables):
@@ -24,8 +25,8 @@ class PlaneTables(PixelTables):
         s = self.s
         rows = {
             Context.SOURCE_ROW: s.pitch * self.size,
-            Context.Y_ROW: s.outer[-1].stride * self._row(),
-            Context.Y_PHASE: self._row(),
+            Context.Y_ROW: s.outer[-1].stride * self._target_row(),
+            Context.Y_PHASE: self._target_row(),
         }
         return {**super().sizes(), **rows}
 
@@ -33,7 +34,7 @@ class PlaneTables(PixelTables):
         """Where kernels write."""
         return {Header.DIRECT: int(not self.s.through_block), Header.TILES_OUTSIDE: 1}
 
-    def _row(self) -> int:
+    def _target_row(self) -> int:
         """Bytes from a row of the target to the next."""
         s = self.s
         return s.last.written * s.last.y_step if s.through_block else s.outer[-1].y_step
@@ -94,14 +95,15 @@ class PlaneTables(PixelTables):
 
     # ---- ops
 
-    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
         """For each phase and q of the axes before the last two, one op for all rows of the chunk."""
         before = self.s.outer[:-1]
         for number, phase in enumerate(self._phases_before()):
             valid = [line.of_phase(b, q) for q, line, b in zip(box, before, phase, strict=False)]
-            for q in product(*valid):
-                for rows in self._alike(box[-2]):
-                    self._op(box, phase, q, rows, number * self.per_phase)
+            x = places(valid, self.row_steps[:-1], [q.start for q in box[:-2]])
+            y = places(valid, [line.pixel_step for line in before], [q.start for q in box[:-2]])
+            for rows in self._alike(box[-2]) if len(x) else ():
+                self.writer.repeated(self._op(box, phase, rows, number * self.per_phase).at(x, y))
 
     def _alike(self, rows: range) -> Iterator[range]:
         """The rows, cut before the last one if not all of its phases exist."""
@@ -112,24 +114,22 @@ class PlaneTables(PixelTables):
         if whole.stop < rows.stop:
             yield range(max(whole.stop, rows.start), rows.stop)
 
-    def _op(
-        self, box: tuple[range, ...], phase: tuple[int, ...], q: tuple[int, ...], rows: range, weights: int
-    ) -> None:
-        s = self.s
+    def _op(self, box: tuple[range, ...], phase: tuple[int, ...], rows: range, weights: int) -> Template:
+        """The op of some rows, for the first q of a chunk along the axes before."""
+        s, draft = self.s, Draft()
         line, taps = s.outer[-1], [phase_taps(axis)[b] for axis, b in zip(s.outer[:-1], phase, strict=True)]
-        sources = []
+        sources: list[Word] = []
         for before in product(*taps):
-            cells = [q_ * axis.apart + shift for q_, axis, (_, shift) in zip(q, s.outer, before, strict=False)]
+            cells = [q.start * axis.apart + shift for q, axis, (_, shift) in zip(box, s.outer, before, strict=False)]
             for shift, strand in product(by_shift(line), range(len(s.strands))):
-                sources.append(self.where([*cells, rows.start * line.apart + shift], box, strand))
-        o = [q_ * axis.stride + b for q_, axis, b in zip((*q, rows.start), s.outer, (*phase, 0), strict=True)]
+                sources.append((self.where([*cells, rows.start * line.apart + shift], box, strand), READ))
+        y = dot(phase, [axis.y_step for axis in s.outer[:-1]]) + (rows.start - box[-2].start) * line.pixel_step
         start = box[-1].start * s.last.stride
-        y = dot(o, [axis.y_step for axis in s.outer]) + start * s.last.y_step
         elements = min(s.last.written, box[-1].stop * s.last.stride) - start
         phases = min(s.rows, line.written - rows.start * line.stride) if s.rows > 1 else 1
-        kernel = s.repeats.index(prod(map(len, taps)))
-        target = 0 if s.through_block else y
-        self.writer.op(kernel, target, weights, len(rows), phases, elements, *sources)
+        target: Word = 0 if s.through_block else (y, WRITTEN)
+        draft.op(s.repeats.index(prod(map(len, taps))), target, weights, len(rows), phases, elements, *sources)
         if s.through_block:
             written = (len(rows) - 1) * line.stride + phases if s.rows > 1 else len(rows)
-            self.writer.op(len(s.repeats), 0, y, written * elements)
+            draft.op(len(s.repeats), 0, (y, WRITTEN), written * elements)
+        return draft.template()

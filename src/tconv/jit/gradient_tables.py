@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple
 
+import numpy as np
+
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.gradient_runs import finer
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.lane_tiles import LaneTile
-from tconv.jit.lines import Line, moves, phase_taps
-from tconv.jit.program import Program, Row, Writer, balanced, dot, flat, spans
+from tconv.jit.lines import meets, phase_taps
+from tconv.jit.program import Program, Writer, balanced, dot, flat, spans
+from tconv.jit.source import rows_of_x
+from tconv.jit.templates import Ints
 
 Box = tuple[range, ...]
 
@@ -45,12 +49,16 @@ class GradientTables:
         parts = spans(range(len(s.tiles)), s.together)
         self._tiles(parts)
         chunks = {n: [self._chunk(boxes, number, n) for number in range(len(boxes))] for n in {*s.cut}}
+        pieces = []
         for g, tiles, outputs in product(range(p.groups), parts, spans(range(s.read), s.outputs)):
             weights = (g * p.cin * p.cout + outputs.start) * p.taps * self.size
             moved = g * s.layout.x_group + outputs.start * s.layout.x_channel
-            for x, w, *ops in chunks[len(outputs)]:
-                words = [x + moved, w + g * s.layout.y_group, weights, *ops, tiles.start, tiles.stop]
-                self.writer.piece(dict(zip(Piece, words, strict=True)))
+            of_run = np.empty((len(boxes), len(Piece)), np.int64)
+            of_run[:, : Piece.TILE] = chunks[len(outputs)]
+            of_run[:, : Piece.COPIES] += moved, g * s.layout.y_group, weights
+            of_run[:, Piece.TILE :] = tiles.start, tiles.stop
+            pieces.append(of_run)
+        self.writer.pieces = np.concatenate(pieces)
         header = {
             Header.IN_PLACE: int(s.in_place),
             Header.TILES_OUTSIDE: int(s.tiles_outside),
@@ -63,7 +71,7 @@ class GradientTables:
         """Where a chunk begins on both grids, and the spans of its copies and its ops."""
         box, first, last = boxes[number], number == 0, number == len(boxes) - 1
         copies = self._once(self._copies, box, outputs)
-        return [*self._bases(box), *copies, *self._once(self._ops, box, outputs, first, last)]
+        return [*self._bases(box), 0, *copies, *self._once(self._ops, box, outputs, first, last)]
 
     def _sizes(self) -> dict[Context, int]:
         """The sizes that all ops share."""
@@ -111,7 +119,7 @@ class GradientTables:
 
     def _once(self, write: object, box: Box, *more: int) -> tuple[int, int]:
         """Where the ops of a chunk lie; chunks that meet the borders alike share them."""
-        key = (write, *(_meets(line, q) for line, q in zip(self.s.layout.lines, box, strict=True)), *more)
+        key = (write, *(meets(line, q) for line, q in zip(self.s.layout.lines, box, strict=True)), *more)
         if key not in self.written:
             start = self.writer.here
             write(box, *more)  # type: ignore[operator]
@@ -125,34 +133,17 @@ class GradientTables:
         s = self.s
         if s.in_place or s.turned:
             return
-        rows = list(self._rows(box))
+        rows = self._rows(box)
         if s.picked:
-            for row in rows:
-                self.writer.pixels(self.copy, row, s.last.x_step, s.cell, outputs)
+            self.writer.pixels(self.copy, rows, s.last.x_step, s.cell, outputs)
             return
         for channel in range(1 if s.layout.last else outputs):
-            source, target = channel * s.layout.x_channel, channel * s.source_channel
-            self.writer.copies(
-                self.copy, [row._replace(source=row.source + source, target=row.target + target) for row in rows]
-            )
+            moved = channel * s.layout.x_channel, channel * s.source_channel, 0, 0, 0
+            self.writer.copies(self.copy, rows + np.array(moved, np.int64))
 
-    def _rows(self, box: Box) -> Iterator[Row]:
+    def _rows(self, box: Box) -> Ints:
         """Those of channel 0; of all channels where they lie side by side and all are copied, in elements."""
-        s, columns, base = self.s, box[-1], self._bases(box)[0]
-        wide = s.last.x_step // self.size if s.layout.last and not s.picked else 1
-        reach = range(columns.start * s.last.apart - s.before, (columns.stop - 1) * s.last.apart + 1 + s.behind)
-        inside = range(max(0, reach.start), min(s.last.read, reach.stop))
-        for cells in product(*(line.cells(q) for q, line in zip(box, s.outer, strict=False))):
-            if not self._exists(cells):
-                continue
-            to = s.row * s.slot(cells, box)
-            source = dot(cells, [line.x_step for line in s.outer]) - base
-            if len(inside) == 0:
-                yield Row(source, to, 0, 0, len(reach) * wide)
-                continue
-            before, behind = inside.start - reach.start, (reach.stop - inside.stop) * wide
-            source += inside.start * s.last.x_step
-            yield Row(source, to + before * s.cell, len(inside) * wide, before * wide, behind)
+        return rows_of_x(self.s, box, self._bases(box)[0])
 
     def _exists(self, cells: tuple[int, ...]) -> bool:
         return all(0 <= cell < line.read for cell, line in zip(cells, self.s.outer, strict=True))
@@ -187,7 +178,7 @@ class GradientTables:
         if s.gathered:
             self._gathered(box)
         if s.turned:
-            self.writer.copies(self.copy, list(self._rows(box)))
+            self.writer.copies(self.copy, self._rows(box))
         of_reach: dict[tuple[int, ...], list[Unit]] = {}
         for unit in self._units(outputs):
             of_reach.setdefault(tuple(self._reached(box, unit.outer)), []).append(unit)
@@ -254,14 +245,6 @@ class GradientTables:
             base = dot([i.start for i in box[:-1]], [line.read_step for line in s.outer])
             return dot(cells, [line.x_step for line in s.outer]) - base + unit.source
         return s.slot(cells, box) * s.row + s.before * s.cell + unit.source
-
-
-def _meets(line: Line, q: range) -> tuple[int, int, int]:
-    """How many q there are, and how far what they read lies beside the line: on these depends what a chunk does."""
-    moved = moves(line)
-    low = (q.start + min(0, moved.start)) * line.apart
-    high = (q.stop - 1 + max(1, moved.stop)) * line.apart - line.read
-    return len(q), min(0, low), max(0, high)
 
 
 def _cut(rows: list[int], most: int) -> Iterator[list[int]]:

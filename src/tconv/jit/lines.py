@@ -18,8 +18,10 @@ reads, its x is dense as well.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from math import prod
 from typing import NamedTuple
 
@@ -141,10 +143,33 @@ def residues(line: Line) -> tuple[int, ...]:
 
 
 @lru_cache(maxsize=4096)
-def moves(line: Line) -> range:
+def moves(line: Line, origin: int = 0) -> range:
     """The least to the greatest shift of all of them, in cells of a strand."""
-    reach = shifts(line)
+    reach = shifts(line, origin)
     return range(reach.start // line.apart, (reach.stop - 1) // line.apart + 1)
+
+
+def meets(line: Line, q: range, origin: int = 0) -> tuple[int, ...]:
+    """What a range of q has to do with the ends of the axis: ranges of which this is equal do the same, elsewhere.
+
+    How many q there are; how far what they read lies beside x, at both ends; and whether some phase lacks the first or
+    the last of them.
+    """
+    reach, whole = moves(line, origin), line.span(origin)
+    low = (q.start + min(0, reach.start)) * line.apart
+    high = (q.stop - 1 + max(1, reach.stop)) * line.apart - line.read
+    first = q.start == whole.start and origin % line.stride > 0
+    last = q.stop == whole.stop and (origin + line.written) % line.stride > 0
+    return len(q), min(0, low), max(0, high), first, last
+
+
+def reaching(line: Line, shifts: Iterable[int], q: range) -> list[tuple[range, frozenset[int]]]:
+    """A range of q, cut where a tap comes upon x or leaves it, and the shifts of the taps that read x there."""
+    spans = {s: range(-(s // line.apart), -((s - line.read) // line.apart)) for s in shifts}
+    cuts = sorted({q.start, q.stop, *(end for span in spans.values() for end in (span.start, span.stop) if end in q)})
+    return [
+        (range(a, b), frozenset(s for s, span in spans.items() if a in span)) for a, b in pairwise(cuts)
+    ]
 
 
 @lru_cache(maxsize=4096)

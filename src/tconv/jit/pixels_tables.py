@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import chain, groupby, product, repeat
+from itertools import chain, groupby, product
 from math import prod
+from typing import Any
 
+import numpy as np
+
+from tconv.jit.copies import LENGTH, SOURCE, Cells, evenly, rows_of
 from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.kernels.pixels import ROW, SEGMENT
+from tconv.jit.kernels.pixels import SEGMENT
 from tconv.jit.kernels.rows import Rows
-from tconv.jit.lines import phase_taps
+from tconv.jit.lines import by_shift, phase_taps, reaching
 from tconv.jit.pixels import PixelSchedule, feeds
-from tconv.jit.program import LINE, Row, balanced, dot, evenly, flat
+from tconv.jit.program import LINE, balanced, dot, flat
+from tconv.jit.spanning import Ragged, Segments, Spanning
 from tconv.jit.tables import Tables
+from tconv.jit.templates import READ, WRITTEN, Draft, Ints, Template, Word, places
+
+#: What moves the words that say which line of x to ask for: those are filled in when a chunk is written.
+ASKING = WRITTEN + 1
 
 
 class PixelTables(Tables):
@@ -28,7 +37,7 @@ class PixelTables(Tables):
         #: Of which stage the rows of a strand are, where each phase of the axis before is computed by itself.
         self.stage_of_strand = [stages.index(feeds((0,), s)) for s in schedule.strands] if schedule.rows == 1 else []
         self.parts = balanced(schedule.read, schedule.part)
-        self.ahead: Iterator[int] = repeat(0)
+        self.asking: list[Ints] = []  #: the words of ops that say what to ask for, chunk by chunk
 
     def header(self) -> dict[Header, int]:
         """Kernels write into y, and every tile of channels is done for one tile of pixels before the next."""
@@ -102,37 +111,35 @@ class PixelTables(Tables):
         """Where the first q of a chunk finds the first of its cells in a strand of a row."""
         s = self.s
         if s.in_place:
-            return dot((*cells, box[-1].start + s.strands[strand].first), [line.x_step for line in s.layout.lines])
+            lines = s.layout.lines
+            here = dot((*cells, box[-1].start + s.strands[strand].first), [line.x_step for line in lines])
+            return here - self.bases(box)[0]
         column = s.before + s.strands[strand].first
         return strand * s.panel_strand + self.size * (s.slot(cells, box) * s.pitch + column)
+
+    @cached_property
+    def row_steps(self) -> list[int]:
+        """Bytes from what a q of an outer axis reads to what the next does."""
+        s = self.s
+        if s.in_place:
+            return [line.read_step for line in s.outer]
+        return [prod(s.slots[axis + 1 :]) * s.pitch * self.size for axis in range(len(s.outer))]
 
     def copies(self, box: tuple[range, ...]) -> None:
         """Rows of x into the panel: those that exist, each with its zeros."""
         if self.s.in_place:
             return
-        # Rows are taken apart by a kernel, all strands together; of channels-last x the strands are copied one by one.
-        strands = range(len(self.s.strands) if self.s.layout.last else 1)
-        rows = [row for number in strands for row in self._copied(box, number)]
+        rows = self._copied(box)
+        rows[rows[:, LENGTH] > 0, SOURCE] -= self.bases(box)[0]
         self.writer.copies(self.copy, rows, self.size if isinstance(self.s.copy, Rows) else 0)
 
-    def _lines(self, box: tuple[range, ...], moved: int, now: tuple[range, ...]) -> Iterator[int]:
-        """Where lines of x lie that a chunk reads: of its first input channel, or of as many pixels as channels.
-
-        Tiles of channels ask for one each, side by side. What is read `now` is near.
-        """
+    def _copied(self, box: tuple[range, ...]) -> Ints:
+        """Rows of all strands together; of channels-last x strand by strand, as they are copied one by one."""
         s = self.s
-        step, each = (LINE * s.read, s.last.read_step) if s.layout.last else (LINE, s.last.x_step)
-        near, last = {row.source for row in self._copied(now, 0)}, 0
-        for row in self._copied(box, 0):
-            if row.source + moved in near:
-                continue
-            for offset in range(0, row.length * each, step * self.number_of_tiles):
-                last = row.source + moved + offset
-                yield last
-        yield from repeat(last)
+        cells = Cells(s.outer, box, s.slots)
+        return np.concatenate([self._of_strand(box, cells, n) for n in range(len(s.strands) if s.layout.last else 1)])
 
-    def _copied(self, box: tuple[range, ...], number: int) -> Iterator[Row]:
-        """Rows of a strand of channels-last x, or of all strands together."""
+    def _of_strand(self, box: tuple[range, ...], outer: Cells, number: int) -> Ints:
         s, columns = self.s, box[-1]
         apart, residue = (1, s.strands[number].residue) if s.layout.last else (s.last.apart, 0)
         reach = range(columns.start - s.before, columns.stop + s.behind)
@@ -140,21 +147,40 @@ class PixelTables(Tables):
         stop = min(s.last.read, reach.stop * s.last.apart)
         cells = range(start * s.last.apart + residue, stop, s.last.apart // apart)
         behind = reach.stop - start - -(-len(cells) // apart)
-        for outer in product(*(line.cells(q) for line, q in zip(s.outer, box, strict=False))):
-            exists = all(0 <= cell < line.read for cell, line in zip(outer, s.outer, strict=True))
-            if not exists and not s.flat:
-                continue
-            to = number * s.panel_strand + self.size * (s.before + s.slot(outer, box) * s.pitch)
-            if len(cells) == 0 or not exists:
-                yield Row(0, to, 0, s.before, s.columns + s.behind)
-                continue
-            source = dot((*outer, cells.start), [line.x_step for line in s.layout.lines])
-            to += (start - columns.start) * self.size
-            yield Row(source, to, len(cells), start - reach.start, behind)
+        target = number * s.panel_strand + self.size * (s.before + outer.slot * s.pitch)
+        if len(cells) == 0:
+            rows = rows_of(np.zeros_like(target), target, 0, s.before, s.columns + s.behind)
+        else:
+            to = target + (start - columns.start) * self.size
+            source = outer.source + cells.start * s.last.x_step
+            rows = rows_of(source, to, len(cells), start - reach.start, behind)
+        if not s.flat:
+            return rows[outer.exist]
+        # A tile that spans rows reads zeros where one lies beside x.
+        beside = rows_of(np.zeros_like(target), target, 0, s.before, s.columns + s.behind)
+        return np.where(outer.exist[:, None], rows, beside)
 
-    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
+    def _lines(self, box: tuple[range, ...] | None, moved: int, now: tuple[range, ...]) -> Ints:
+        """Where lines of x lie that a chunk reads: of its first input channel, or of as many pixels as channels.
+
+        Tiles of channels ask for one each, side by side. What is read `now` is near.
+        """
+        s = self.s
+        if box is None:
+            return np.zeros(1, np.int64)
+        step, each = (LINE * s.read, s.last.read_step) if s.layout.last else (LINE, s.last.x_step)
+        cells = Cells(s.outer, box, s.slots)
+        rows, here = self._of_strand(box, cells, 0), self._of_strand(now, Cells(s.outer, now, s.slots), 0)
+        source = rows[:, SOURCE] + moved
+        rows, source = rows[far := ~np.isin(source, here[:, SOURCE])], source[far]
+        if not len(rows):
+            return np.zeros(1, np.int64)
+        along = np.arange(0, max(1, int(rows[0, LENGTH])) * each, step * self.number_of_tiles)
+        return (source[:, None] + along).reshape(-1) - self.bases(now)[0]
+
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
         """The tiles of a chunk, for every phase of the outer axes."""
-        s, self.ahead = self.s, self._lines(later, moved, box)
+        s, self.asking = self.s, []
         phases = [range(line.stride) for line in s.outer]
         if s.rows > 1:
             phases[-1] = range(1)
@@ -166,134 +192,207 @@ class PixelTables(Tables):
             valid = [line.of_phase(b, q) for q, line, b in zip(box[:-1], s.outer, a, strict=True)]
             if s.rows > 1:
                 valid[-1] = box[-2]
-            if s.flat:
-                for outer in product(*valid[:-1]):
-                    if len(valid[-1]) > 0:
-                        self._flat_tiles(box, a, outer, valid[-1])
-            else:
-                for outer in product(*valid):
-                    self._row_tiles(box, a, outer)
+            if all(valid):
+                (self._flat if s.flat else self._by_row)(box, a, valid)
+        self._ask(self._lines(later, moved, box))
+
+    def _ask(self, lines: Ints) -> None:
+        """Let tiles ask for these lines, one after the other."""
+        asking = np.concatenate(self.asking) if self.asking else np.empty(0, np.int64)
+        self.writer.add(asking, lines[np.minimum(np.arange(len(asking)), len(lines) - 1)])
 
     def _gaps(self, box: tuple[range, ...]) -> None:
         """The bias into rows that no tap reaches, as runs as long as there are."""
-        s, runs = self.s, list[list[int]]()
+        s = self.s
         fine = [
             range(q.start * line.stride, min(line.written, q.stop * line.stride))
             for q, line in zip(box, s.outer, strict=False)
         ]
-        start = box[-1].start * s.last.stride
-        elements = min(s.last.written, box[-1].stop * s.last.stride) - start
-        for o in product(*fine):
-            if all(phase_taps(line)[i % line.stride] for i, line in zip(o, s.outer, strict=True)):
-                continue
-            y = dot((*o, start), [line.y_step for line in s.layout.lines])
-            if runs and y == runs[-1][0] + runs[-1][1] * self.size:
-                runs[-1][1] += elements
-            else:
-                runs.append([y, elements])
-        fill = len(s.widths) * len(s.sizes)
-        for (at, length), number, step in evenly(runs, lambda a, b: b[0] - a[0] if b[1] == a[1] else None):
-            self.writer.op(fill, length, 0, at, number, step or 0)
+        first = [q.start * line.stride for q, line in zip(box, s.outer, strict=False)]
+        elements = min(s.last.written, box[-1].stop * s.last.stride) - box[-1].start * s.last.stride
+        reached = np.ones(1, bool)
+        for line, q in zip(s.outer, fine, strict=True):
+            along = [bool(phase_taps(line)[o % line.stride]) for o in q]
+            reached = (reached[:, None] & along).reshape(-1)
+        y = places(fine, [line.y_step for line in s.outer], first)[~reached]
+        starts = np.flatnonzero(np.append(True, np.diff(y) != elements * self.size)[: len(y)])
+        runs = np.stack([y[starts], np.diff(np.append(starts, len(y))) * elements], axis=1)
+        for number, count, (step, _) in evenly(runs, runs[:, 1:]):
+            self.writer.op(len(s.widths) * len(s.sizes), int(runs[number, 1]), 0, int(runs[number, 0]), count, step)
 
-    def _row_tiles(self, box: tuple[range, ...], a: tuple[int, ...], outer: tuple[int, ...]) -> None:
-        """Tiles of one row of y (or of all phases of it)."""
-        columns, at = len(box[-1]), 0
-        for vectors in balanced(-(-columns // self.s.lanes), self.s.vectors):
-            self._tile(box, a, [(outer, 0)], at, vectors)
-            at += vectors * self.s.lanes
+    # ---- tiles of one row
 
-    def _flat_tiles(self, box: tuple[range, ...], a: tuple[int, ...], outer: tuple[int, ...], rows: range) -> None:
-        """Tiles that span rows."""
-        s = self.s
-        cells, at = len(box[-1]) + (len(rows) - 1) * s.pitch, 0
-        for vectors in balanced(-(-cells // s.lanes), s.vectors):
-            end = at + vectors * s.lanes
-            first, last = at // s.pitch, min((end - 1) // s.pitch, len(rows) - 1)
-            spanned = [((*outer, rows.start + r), r * s.pitch) for r in range(first, last + 1)]
-            self._tile(box, a, spanned, at, vectors)
-            at = end
+    def _by_row(self, box: tuple[range, ...], a: tuple[int, ...], valid: list[range]) -> None:
+        """The tiles of one row after the other; rows that the same taps reach differ only in where they lie."""
+        s, first = self.s, [q.start for q in box[:-1]]
+        along = [
+            reaching(line, self._shifts(axis, b), q)
+            for axis, (line, b, q) in enumerate(zip(s.outer, a, valid, strict=True))
+        ]
+        if s.rows > 1:
+            # The last q may lack some of the phases.
+            whole = s.outer[-1].written // s.outer[-1].stride
+            along[-1] = [
+                (part, reached) for q, reached in along[-1] for part in (range(q.start, min(q.stop, whole)),
+                range(max(q.start, whole), q.stop)) if part
+            ]  # fmt: skip
+        for rows in product(*along):
+            spans, reached = zip(*rows, strict=True)
+            phases = min(s.rows, s.outer[-1].written - spans[-1].start * s.outer[-1].stride - a[-1])
+            template = self._row(box, a, reached, phases)
+            x = places(spans, self.row_steps, first)
+            y = places(spans, [line.pixel_step for line in s.outer], first)
+            self._repeat(template, x, y)
 
-    def _tile(
-        self,
-        box: tuple[range, ...],
-        a: tuple[int, ...],
-        spanned: list[tuple[tuple[int, ...], int]],
-        at: int,
-        vectors: int,
-    ) -> None:
-        """One op: `at` is its first cell in the flat panel, `spanned` the rows with where they begin in it."""
-        s = self.s
-        kernel = s.widths.index(vectors) * len(s.sizes)
-        innermost = s.written if s.layout.last else 1
-        elements = s.last.stride * innermost  # of y, for each q
-        run, segments = vectors * s.lanes * elements, []
-        for outer, begins in spanned:
-            o = [q * line.stride + b for q, line, b in zip(outer, s.outer, a, strict=True)]
-            first = box[-1].start + at - begins
-            end = min(s.last.written * innermost, box[-1].stop * elements) - first * elements
-            low, high = max(0, (box[-1].start - first) * elements), min(run, end)
-            if low < high:
-                y = dot(o, [line.y_step for line in s.outer]) + first * s.last.pixel_step
-                segments += [y, low, high, min(s.rows, s.outer[-1].written - o[-1])]
-        if not segments:
-            return
-        rows = self._rows(box, a, spanned, at)
-        counts = [len(found) // ROW for found in rows]
-        head = (len(segments) // SEGMENT, *(self._exist(box, spanned, at) if s.in_place else ()))
-        self.writer.op(kernel, *head, *counts, *chain.from_iterable(rows), *segments)
+    def _shifts(self, axis: int, b: int) -> list[int]:
+        """Those of the taps of a phase of an outer axis, or of all phases that a tile has."""
+        s, line = self.s, self.s.outer[axis]
+        if s.rows > 1 and axis == len(s.outer) - 1:
+            return list(by_shift(line))
+        return [shift for _, shift in phase_taps(line)[b]]
 
-    def _exist(self, box: tuple[range, ...], spanned: list[tuple[tuple[int, ...], int]], at: int) -> tuple[int, int]:
+    def _row(
+        self, box: tuple[range, ...], a: tuple[int, ...], reached: tuple[frozenset[int], ...], phases: int
+    ) -> Template:
+        """The tiles of the first row of a chunk, if it had these shifts."""
+        s, at, draft = self.s, 0, Draft()
+        inner = s.written if s.layout.last else 1
+        elements = s.last.stride * inner  # of y, for each q
+        y = dot(a, [line.y_step for line in s.outer])
+        rows = self._rows(box, a, reached)
+        for vectors in balanced(-(-len(box[-1]) // s.lanes), s.vectors):
+            first = box[-1].start + at
+            high = min(vectors * s.lanes * elements, (min(s.last.written * inner, box[-1].stop * elements)) - first * elements)
+            if high > 0:
+                exist = self._exist(box, at, 1) if s.in_place else ()
+                words: list[Word] = [1, *exist, *map(len, rows)]
+                words += self._words(rows, at * self.size)
+                words += [(y + at * s.last.pixel_step, WRITTEN), 0, high, phases]
+                draft.op(s.widths.index(vectors) * len(s.sizes), *words)
+            at += vectors * s.lanes
+        return draft.template()
+
+    def _repeat(self, template: Template, x: Ints, y: Ints) -> None:
+        """The ops of a template at so many places; what they ask for is filled in at the end."""
+        ops, start = template.at(x, y, np.zeros_like(x)), self.writer.here // 8
+        self.writer.repeated(ops)
+        asking = np.flatnonzero(template.moved == ASKING)
+        self.asking.append((start + np.arange(len(ops))[:, None] * ops.shape[1] + asking).reshape(-1))
+
+    # ---- tiles that span rows
+
+    def _flat(self, box: tuple[range, ...], a: tuple[int, ...], valid: list[range]) -> None:
+        """Tiles of the rows of the axis before the last, as many as a chunk has, for each q of the axes before it."""
+        s, first = self.s, [q.start for q in box[:-2]]
+        along = [
+            reaching(line, self._shifts(axis, b), q)
+            for axis, (line, b, q) in enumerate(zip(s.outer[:-1], a, valid, strict=False))
+        ]
+        for rows in product(*along):
+            spans, reached = [q for q, _ in rows], tuple(shifts for _, shifts in rows)
+            template = self._spanning(box, a, reached, valid[-1])
+            x = places(spans, self.row_steps[:-1], first)
+            y = places(spans, [line.pixel_step for line in s.outer[:-1]], first)
+            self._repeat(template, x, y)
+
+    def _spanning(
+        self, box: tuple[range, ...], a: tuple[int, ...], reached: tuple[frozenset[int], ...], rows: range
+    ) -> Template:
+        """The tiles of all rows, for the first q of a chunk along the other axes, if it had these shifts."""
+        s, line = self.s, self.s.outer[-1]
+        tiles = Spanning(len(box[-1]) + (len(rows) - 1) * s.pitch, s.pitch, len(rows), s.lanes, s.vectors)
+        segments = self._segments(box, a, rows, tiles)
+        # Which shifts along the rows a tile reads: where any of its rows has a cell there.
+        shifts, spans = self._shifts(len(s.outer) - 1, a[-1]), []
+        for shift in shifts:
+            [span] = [range(-(shift // line.apart), -((shift - line.read) // line.apart))]
+            spans.append((rows.start + tiles.last >= span.start) & (rows.start + tiles.first < span.stop) & bool(span))
+        reads = np.array(spans, bool).reshape(len(shifts), len(tiles.at)).T
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for number, key in enumerate(zip(tiles.vectors.tolist(), segments.count.tolist(), *reads.T.tolist(), strict=True)):
+            if key[1]:
+                alike.setdefault(key, []).append(number)
+        ops = Ragged(len(tiles.at))
+        for (vectors, count, *read), members in alike.items():
+            along = frozenset(shift for shift, is_read in zip(shifts, read, strict=True) if is_read)
+            found = self._rows(box, a, (*reached, along), rows.start)
+            draft = Draft()
+            words: list[Word] = [count, *([0, 0] if s.in_place else ()), *map(len, found), *self._words(found, 0)]
+            draft.op(s.widths.index(vectors) * len(s.sizes), *words, *[0, 0, 0, 0] * count)
+            template, which = draft.template(), np.array(members)
+            at = tiles.at[which]
+            made = template.at(at * self.size, np.zeros_like(at), np.zeros_like(at))
+            made[:, -SEGMENT * count :] = segments.of(which)
+            template.moved[-SEGMENT * count :: SEGMENT] = WRITTEN
+            if s.in_place:
+                made[:, 3:5] = np.transpose(self._exist(box, at - tiles.first[which] * s.pitch, tiles.rows[which]))
+            ops.put(which, made, template.moved)
+        return ops.template()
+
+    def _segments(self, box: tuple[range, ...], a: tuple[int, ...], rows: range, tiles: Spanning) -> Segments:
+        """The rows of y that each tile reaches."""
+        s, line, (which, row) = self.s, self.s.outer[-1], tiles.reached
+        inner = s.written if s.layout.last else 1
+        elements = s.last.stride * inner  # of y, for each q
+        column = tiles.at[which] - row * s.pitch
+        low = np.maximum(0, -column * elements)
+        end = min(s.last.written * inner, box[-1].stop * elements) - (box[-1].start + column) * elements
+        high = np.minimum(tiles.vectors[which] * s.lanes * elements, end)
+        o = (rows.start + row) * line.stride + a[-1]
+        y = dot(a, [outer.y_step for outer in s.outer]) + column * s.last.pixel_step
+        y += (rows.start - box[-2].start + row) * line.pixel_step
+        phases = np.minimum(s.rows, line.written - o)
+        return Segments(which, np.stack([y, low, high, phases], axis=1), low < high, len(tiles.at))
+
+    # ---- what a tile reads
+
+    def _exist(self, box: tuple[range, ...], column: Any, rows: Any) -> tuple[Any, Any]:
         """The cells of the rows that a tile spans, counted from that of the first lane: no others are read."""
-        first = box[-1].start + at - spanned[0][1] + self.s.strands[0].first
-        return -first, self.s.last.read * len(spanned) - first
+        first = box[-1].start + column + self.s.strands[0].first
+        return -first, self.s.last.read * rows - first
+
+    def _words(self, rows: list[list[tuple[int, int]]], moved: int) -> Iterator[Word]:
+        """The words of the rows that a tile reads, so many bytes further than the first: the parts of each."""
+        s = self.s
+        for x, number in chain.from_iterable(rows):
+            first = 0
+            for channels in self.parts:
+                ahead = 0 if s.layout.last else first * s.layout.x_channel
+                yield x + moved + first * s.source_channel, READ
+                yield from (number, first, channels)
+                yield ahead, ASKING
+                first += channels
 
     def _rows(
-        self, box: tuple[range, ...], a: tuple[int, ...], spanned: list[tuple[tuple[int, ...], int]], at: int
-    ) -> list[list[int]]:
-        """For each stage the rows of x of a tile with their taps, but for those that lie beside x for all of it."""
-        s, column = self.s, at - spanned[0][1]
-        found: list[list[int]] = [[] for _ in self.stages]
-        outer_taps = [phase_taps(line)[b] for line, b in zip(s.outer, a, strict=True)]
+        self, box: tuple[range, ...], a: tuple[int, ...], reached: tuple[frozenset[int], ...], start: int | None = None
+    ) -> list[list[tuple[int, int]]]:
+        """For each stage the rows of x of these shifts along the outer axes: where each begins, and its weights.
+
+        Counted from the first q of a chunk, or along the axis before the last from `start`.
+        """
+        s, found = self.s, [list[tuple[int, int]]() for _ in self.stages]
+        first = [q.start for q in box[:-1]]
+        first[-1] = first[-1] if start is None else start
+        base = [q * line.apart for q, line in zip(first, s.outer, strict=True)]
         kernel = [line.kernel for line in s.outer]
+        taps_of = [
+            [(tap, shift) for tap, shift in phase_taps(line)[b] if shift in within]
+            for line, b, within in zip(s.outer, a, reached, strict=True)
+        ]
         if s.rows == 1:
-            for taps in product(*outer_taps):
+            for taps in product(*taps_of):
                 number = flat([tap for tap, _ in taps], kernel) * len(s.strands)
+                cells = [q + shift for q, (_, shift) in zip(base, taps, strict=True)]
                 for strand, stage in enumerate(self.stage_of_strand):
-                    row = [shift for _, shift in taps]
-                    self._add_row(found[stage], box, spanned, row, strand, number + strand, column)
+                    found[stage].append((self.where(cells, box, strand), number + strand))
             return found
         per_outer = sum(len(rows) for _, rows in self.stages)
-        for taps in product(*outer_taps[:-1]):
+        for taps in product(*taps_of[:-1]):
             number = flat([tap for tap, _ in taps], kernel[:-1]) * per_outer
+            cells = [q + shift for q, (_, shift) in zip(base, taps, strict=False)]
             for which, (_, rows) in enumerate(self.stages):
                 for shift, *_ in rows:
-                    row = [*(moved for _, moved in taps), shift]
-                    self._add_row(found[which], box, spanned, row, 0, number, column)
+                    if shift in reached[-1]:
+                        found[which].append((self.where([*cells, base[-1] + shift], box, 0), number))
                     number += 1
         return found
-
-    def _add_row(
-        self,
-        found: list[int],
-        box: tuple[range, ...],
-        spanned: list[tuple[tuple[int, ...], int]],
-        moved: list[int],
-        strand: int,
-        number: int,
-        column: int,
-    ) -> None:
-        """Add a row of x, shifted by so much along each outer axis, with the number of its weights."""
-        s = self.s
-        cells = [
-            [q * line.apart + shift for q, line, shift in zip(outer, s.outer, moved, strict=True)]
-            for outer, _ in spanned
-        ]
-        exists = [all(0 <= c < line.read for c, line in zip(row, s.outer, strict=True)) for row in cells]
-        if not any(exists):
-            return
-        x = self.where(cells[0], box, strand) + column * self.size
-        first = 0
-        for channels in self.parts:
-            ahead = next(self.ahead) + (0 if s.layout.last else first * s.layout.x_channel)
-            found += [x + first * s.source_channel, number, first, channels, ahead]
-            first += channels

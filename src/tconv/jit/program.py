@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
 from math import prod
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tconv.jit.address import address
+from tconv.jit.copies import evenly, joined
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Piece, Tile
 from tconv.jit.kernels.weights import Block
-
-T = TypeVar("T")
-D = TypeVar("D")
 
 LINE = 64  #: bytes of a cache line, to which parts of scratch and of the packed weights are aligned
 
@@ -45,83 +43,66 @@ class Program:
         return bool(self.words[Header.FRESH])
 
 
-class Row(NamedTuple):
-    """A row of x for the panel: offsets of its first element, elements, and zeros on both sides."""
-
-    source: int
-    target: int
-    length: int
-    before: int
-    behind: int
-
-    def like(self, other: Row) -> bool:
-        """Whether both are as long."""
-        return self[2:] == other[2:]
-
-    def apart(self, other: Row) -> tuple[int, int]:
-        """From the other to this."""
-        return self.source - other.source, self.target - other.target
-
-
 @dataclass
 class Writer:
     """Collects the tables of a program."""
 
     itemsize: int
     lanes: int
-    ops: list[int] = field(default_factory=list)
-    pieces: list[int] = field(default_factory=list)
+    ops: list[NDArray[np.int64]] = field(default_factory=list)
+    pieces: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     tiles: list[int] = field(default_factory=list)
     masks: list[list[float]] = field(default_factory=list)
     blocks: list[tuple[dict[Block, int], tuple[int, ...]]] = field(default_factory=list)
     packed: int = 0
+    added: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=list)
+    _words: int = 0  # of all ops but the last few
+    _last: list[int] = field(default_factory=list)  # the words of those
 
     @property
     def here(self) -> int:
         """Where the next op will lie, from the start of the ops."""
-        return 8 * len(self.ops)
+        return 8 * (self._words + len(self._last))
 
     def op(self, kernel: int, *words: int) -> None:
         """Append an op."""
-        self.ops += (kernel, 8 * (len(words) + 2), *words)
+        self._last += (kernel, 8 * (len(words) + 2), *words)
 
-    def copies(self, kernel: int, rows: Sequence[Row], cell: int = 0) -> None:
-        """Append ops that copy rows, one for each run of rows that are alike and evenly spaced.
+    def repeated(self, ops: NDArray[np.int64]) -> None:
+        """Append the words of many ops."""
+        if self._last:
+            last, self._last = np.array(self._last, np.int64), []
+            self.repeated(last)
+        self.ops.append(ops.reshape(-1))
+        self._words += ops.size
+
+    def add(self, places: NDArray[np.int64], values: NDArray[np.int64]) -> None:
+        """Add to words of the ops, counted from the first of all, when they are finished."""
+        self.added.append((places, values))
+
+    def copies(self, kernel: int, rows: NDArray[np.int64], cell: int = 0) -> None:
+        """Append ops that copy rows (see `copies.py`), one for each run of rows that are alike and evenly spaced.
 
         Given how many bytes from a cell to the next in the panel, rows that follow each other, there too, are one.
         """
-        rows = self._joined(rows, cell) if cell else rows
-        for first, number, step in evenly(rows, lambda a, b: b.apart(a) if b.like(a) else None):
-            at = (first.source, first.target, number, *(step or (0, 0)))
-            self.op(kernel, *at, first.length, first.before, first.behind)
+        rows = joined(rows, self.itemsize, cell) if cell else rows
+        for first, number, step in evenly(rows[:, :2], rows[:, 2:]):
+            source, target, *rest = rows[first].tolist()
+            self.op(kernel, source, target, number, *step, *rest)
 
-    def _joined(self, rows: Sequence[Row], cell: int) -> list[Row]:
-        found: list[Row] = []
-        for row in rows:
-            last = found[-1] if found else None
-            follows = last and row.apart(last) == (last.length * self.itemsize, last.length * cell)
-            if last and follows and last.behind == row.before == 0:
-                found[-1] = last._replace(length=last.length + row.length, behind=row.behind)
-            else:
-                found.append(row)
-        return found
-
-    def pixels(self, kernel: int, row: Row, step: int, cell: int, count: int) -> None:
-        """Append ops that copy `count` elements of each pixel of a row, `step` bytes apart, and zeros on both sides."""
-        end = row.target + row.length * cell
-        for target, number in ((row.target - row.before * cell, row.before), (end, row.behind)):
-            if number:
-                self.op(kernel, 0, target, 1, 0, 0, 0, 0, number * cell // self.itemsize)
-        if row.length:
-            self.op(kernel, row.source, row.target, row.length, step, cell, count, 0, 0)
+    def pixels(self, kernel: int, rows: NDArray[np.int64], step: int, cell: int, count: int) -> None:
+        """Append ops that copy `count` elements of each pixel of rows, `step` bytes apart, and zeros on both sides."""
+        for source, row_target, length, before, behind in rows.tolist():
+            end = row_target + length * cell
+            for target, number in ((row_target - before * cell, before), (end, behind)):
+                if number:
+                    self.op(kernel, 0, target, 1, 0, 0, 0, 0, number * cell // self.itemsize)
+            if length:
+                self.op(kernel, source, row_target, length, step, cell, count, 0, 0)
 
     def tile(self, words: dict[Tile, int]) -> None:
         """Append a tile."""
         self.tiles += [words.get(word, 0) for word in Tile]
-
-    def piece(self, words: dict[Piece, int]) -> None:
-        """Append a piece."""
-        self.pieces += [words[word] for word in Piece]
 
     def room(self, rows: int, row: int) -> int:
         """Bytes for rows of so many elements in the packed weights, and the vector that the last row runs over."""
@@ -200,10 +181,14 @@ class Writer:
             return 8 * (where - words.size)
 
         head = dict(header)
-        head[Header.PIECES] = append(np.array(self.pieces, np.int64))
+        head[Header.PIECES] = append(self.pieces.reshape(-1))
         head.setdefault(Header.RUN, 1)
-        head[Header.NUMBER_OF_RUNS] = len(self.pieces) // len(Piece) // head[Header.RUN]
-        head[Header.OPS] = append(np.array(self.ops, np.int64))
+        head[Header.NUMBER_OF_RUNS] = self.pieces.size // len(Piece) // head[Header.RUN]
+        self.repeated(np.empty(0, np.int64))
+        ops = np.concatenate(self.ops)
+        for places, values in self.added:
+            ops[places] += values
+        head[Header.OPS] = append(ops)
         masks = append(_as_words(np.array(list(chain.from_iterable(self.masks)), f"f{self.itemsize}")))
         head[Header.SCRATCH], head[Header.BLOCK], head[Header.WINDOW] = scratch, panel, panel + block
         blocks = np.array([[words.get(w, 0) for w in Block] for words, _ in self.blocks], np.int64)
@@ -249,18 +234,6 @@ def spans(total: range, most: int) -> list[range]:
         cut.append(range(start, start + size))
         start += size
     return cut
-
-
-def evenly(entries: Sequence[T], apart: Callable[[T, T], D | None]) -> Iterator[tuple[T, int, D | None]]:
-    """Runs of entries evenly spaced: the first, how many, how far apart. `apart` is None for two that are not alike."""
-    start = 0
-    while start < len(entries):
-        end = start + 1
-        step = apart(entries[start], entries[end]) if end < len(entries) else None
-        while step is not None and end < len(entries) and apart(entries[end - 1], entries[end]) == step:
-            end += 1
-        yield entries[start], end - start, step
-        start = end
 
 
 def shares(total: range, parts: int) -> list[range]:

@@ -74,6 +74,11 @@ class Chunked:
         return 0
 
     @cached_property
+    def origins(self) -> tuple[int, ...]:
+        """Of every axis."""
+        return (*(0 for _ in self.outer), self.origin)
+
+    @cached_property
     def spans(self) -> tuple[range, ...]:
         """The q along each axis."""
         return (*(line.span() for line in self.outer), self.last.span(self.origin))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tconv.jit.kernels.abi import Context, Header, Piece
-from tconv.jit.program import PIECES, Program, Writer, finer, shares, spans
+from tconv.jit.lines import meets
+from tconv.jit.program import PIECES, Program, Writer, dot, finer, flat, shares, spans
 
 
 class Tables(ABC):
@@ -54,8 +59,11 @@ class Tables(ABC):
         """Write the ops that fill the panel for a chunk."""
 
     @abstractmethod
-    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
-        """Write the ops that compute a chunk; a thread's next is probably `later`, `moved` bytes further in x."""
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
+        """Write the ops that compute a chunk; a thread's next is probably `later`, `moved` bytes further in x.
+
+        Offsets in x and y count from where the chunk begins (`bases`).
+        """
 
     def bias(self, g: int) -> int:
         """Write the block of the bias of a group; returns where it begins in the packed weights."""
@@ -69,46 +77,77 @@ class Tables(ABC):
         p = self.s.problem
         return int(g * p.cin * p.cout * p.taps)
 
+    def bases(self, box: Sequence[range]) -> tuple[int, int]:
+        """Where a chunk begins in x and in y: the offsets of its ops count from there."""
+        lines, s = self.s.layout.lines, self.s
+        x = dot([q.start for q in box], [line.read_step for line in lines])
+        return x, dot([q.start for q in box], [line.pixel_step for line in lines]) - s.origin * s.last.y_step
+
     def write(self) -> Program:
         """The program."""
-        s, groups = self.s, self.s.problem.groups
-        chunks = list(self._chunks())
+        s, w, groups = self.s, self.writer, self.s.problem.groups
         for g in range(groups):
             self.weights(g)
-        group = self.writer.packed // groups
+        chunks = self._chunks()
         parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * groups))
-        for chunk, g, part in product(chunks, range(groups), shares(range(self.number_of_tiles), parts)):
-            x, y, *ops = chunk
-            words = [x + g * s.layout.x_group, g * group, y + g * s.layout.y_group, *ops, part.start, part.stop]
-            self.writer.piece(dict(zip(Piece, words, strict=True)))
-        return self.writer.finish(self.code, self.header(), self.sizes(), s.panel, s.block, self.window)
+        tiles = shares(range(self.number_of_tiles), parts)
+        w.pieces = pieces = np.zeros((len(chunks), groups, len(tiles), len(Piece)), np.int64)
+        pieces[..., : Piece.TILE] = chunks[:, None, None]
+        group = np.arange(groups)[:, None]
+        pieces[..., Piece.X] += group * s.layout.x_group
+        pieces[..., Piece.W] = group * (w.packed // groups)
+        pieces[..., Piece.Y] += group * s.layout.y_group
+        pieces[..., Piece.TILE] = [part.start for part in tiles]
+        pieces[..., Piece.TILE_END] = [part.stop for part in tiles]
+        return w.finish(self.code, self.header(), self.sizes(), s.panel, s.block, self.window)
 
-    def _chunks(self) -> Iterator[tuple[int, ...]]:
-        """For each chunk its offsets in x and y, its copies and its ops.
+    def _chunks(self) -> NDArray[np.int64]:
+        """For each chunk, but for those with nothing to compute, the words of its pieces up to those of tiles.
 
-        Chunks of one image each are alike: they share their copies and ops.
+        Chunks that have to do with the ends of all axes alike share their copies and ops, which are written once.
         """
-        s, w = self.s, self.writer
+        s, lines = self.s, self.s.layout.lines
         cuts = [spans(span, n) for span, n in zip(s.spans, s.box, strict=True)]
-        images = cuts[0] if s.box[0] == 1 else cuts[0][:1]
-        if s.box[0] == 1:
-            cuts[0] = cuts[0][:1]
-        found, boxes = [], list(product(*cuts))
-        for number, box in enumerate(boxes):
-            start = w.here
-            self.copies(box)
-            middle = w.here
-            self.ops(box, *self._later(boxes, number))
-            if w.here > middle:
-                found.append((start, middle, middle, w.here))
-        batch = s.layout.lines[0]
-        for image, ops in product(images, found):
-            yield image.start * batch.x_step, image.start * batch.y_step, *ops
+        kinds = [_numbered([meets(line, q, o) for q in cut]) for line, cut, o in zip(lines, cuts, s.origins, strict=True)]
+        shape, steps = [len(cut) for cut in cuts], [(line.read_step, line.pixel_step) for line in lines]
+        found = np.zeros((*shape, Piece.TILE), np.int64)
+        for axis, (cut, (x, y)) in enumerate(zip(cuts, steps, strict=True)):
+            along = np.array([q.start for q in cut]).reshape(-1, *[1] * (len(cuts) - 1 - axis))
+            found[..., Piece.X] += along * x
+            found[..., Piece.Y] += along * y
+        found[..., Piece.Y] -= s.origin * s.last.y_step
+        for of_axes in product(*kinds):
+            first = [members[0] for members in of_axes]
+            found[(*np.ix_(*of_axes), slice(Piece.COPIES, Piece.TILE))] = self._written(cuts, first)
+        flat = found.reshape(-1, Piece.TILE)
+        return flat[flat[:, Piece.OPS_END] > flat[:, Piece.OPS]]
 
-    def _later(self, boxes: list[tuple[range, ...]], number: int) -> tuple[tuple[range, ...], int]:
-        """The chunk that a thread will probably do next, after those that the others do, and where its x begins."""
-        s = self.s
-        if s.problem.groups > 1:
-            return boxes[number], self.threads * s.layout.x_group
-        images, number = divmod(number + self.threads, len(boxes))
-        return boxes[number], images * s.layout.lines[0].x_step
+    def _written(self, cuts: list[list[range]], which: list[int]) -> tuple[int, int, int, int]:
+        """Write the copies and the ops of a chunk; their spans."""
+        box, start = tuple(cut[n] for cut, n in zip(cuts, which, strict=True)), self.writer.here
+        self.copies(box)
+        middle = self.writer.here
+        self.ops(box, *self._later(cuts, which))
+        return start, middle, middle, self.writer.here
+
+    def _later(self, cuts: list[list[range]], which: list[int]) -> tuple[tuple[range, ...] | None, int]:
+        """The chunk that a thread will probably do next, after those that the others do, and how much further in x.
+
+        None after the last one.
+        """
+        box, shape = tuple(cut[n] for cut, n in zip(cuts, which, strict=True)), [len(cut) for cut in cuts]
+        if self.s.problem.groups > 1:
+            return box, self.threads * self.s.layout.x_group
+        number = flat(which, shape) + self.threads
+        if number >= prod(shape):
+            return None, 0
+        there = np.unravel_index(number, shape)
+        return tuple(cut[n] for cut, n in zip(cuts, there, strict=True)), 0
+
+
+def _numbered(keys: list[tuple[int, ...]]) -> list[list[int]]:
+    """The numbers of equal keys, together."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for number, key in enumerate(keys):
+        found.setdefault(key, []).append(number)
+    return list(found.values())

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from itertools import groupby, product
 from typing import NamedTuple
 
+import numpy as np
+
+from tconv.jit.copies import rows_of
 from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.program import Row, balanced, dot, flat
+from tconv.jit.program import balanced, dot, flat
 from tconv.jit.tables import Tables
 from tconv.jit.taps import TapSchedule
 
@@ -51,7 +54,8 @@ class TapTables(Tables):
 
     def copies(self, box: tuple[range, ...]) -> None:
         """All cells of every channel, side by side."""
-        self.writer.copies(self.copy, [Row(0, 0, len(box[-1]), 0, 0)])
+        start = np.zeros(1, np.int64)
+        self.writer.copies(self.copy, rows_of(start, start, len(box[-1]), 0, 0))
 
     # ---- weights
 
@@ -86,7 +90,7 @@ class TapTables(Tables):
 
     # ---- ops
 
-    def ops(self, box: tuple[range, ...], later: tuple[range, ...], moved: int) -> None:
+    def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
         """The bias, the product, and what is added."""
         s = self.s
         self.writer.op(self.fill, s.layout.y_channel // self.size, self.zeros, 0, 1, 0)
