@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from functools import cached_property
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tconv.cached import cached_property
 from tconv.jit.lines import phase_taps, reaching
 from tconv.jit.program import balanced, dot, flat
 from tconv.jit.templates import places
@@ -53,9 +53,9 @@ class Reads:
         first = [q.start for q in box[:-1]]
         self.source: dict[Tap, int] = {}
         self.left = self._rows([[True] * len(q) for q in self.valid[:-1]] + [[q not in done for q in self.valid[-1]]])
-        self.read, self.written = (
-            places(_turned(self.valid), _turned(steps), _turned(first)) for steps in (self._row_steps(), self._targets())
-        )
+        valid, first = _turned(self.valid), _turned(first)
+        self.read = places(valid, _turned(self._row_steps()), first)
+        self.written = places(valid, _turned(self._targets()), first)
 
     @property
     def count(self) -> int:

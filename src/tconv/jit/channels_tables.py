@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from itertools import pairwise, product
 from math import prod
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tconv.cached import cached_property
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.channels_reads import Reads, Tap, cut
 from tconv.jit.channels_weights import ChannelWeights
@@ -120,7 +120,8 @@ class ChannelTables(ChannelWeights):
         at, draft = columns.start - box[-1].start, Draft()
         x = [(at * last.x_step + n * before.x_step, READ) for n in by_shift(before)]
         draft.op(len(self.code.kernels) - 2, len(columns), (at * last.pixel_step, WRITTEN), *x)
-        reads, writes = (places(q, steps, first) for steps in zip(*((l.x_step, l.pixel_step) for l in lines), strict=True))
+        reads = places(q, [line.x_step for line in lines], first)
+        writes = places(q, [line.pixel_step for line in lines], first)
         self.writer.repeated(draft.template().at(reads, writes))
 
     def _phase(self, reads: Reads, part: range) -> None:

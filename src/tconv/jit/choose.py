@@ -64,11 +64,6 @@ class Kind(NamedTuple):
     share: float
     make: Callable[[], Schedule]
 
-    def fits(self) -> bool:
-        """Whether what it copies leaves room in scratch for rounding to lines."""
-        made = self.make()
-        return made.panel + made.block + made.cells <= MOST_SCRATCH - SPARE
-
 
 @lru_cache(maxsize=1024)
 def choose(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule:
@@ -79,17 +74,28 @@ def choose(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) ->
 
 
 def by_model(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule:
-    """The schedule of the kind with the largest share."""
-    return max(offered(problem, channels_last, isa, threads), key=lambda kind: kind.share).make()
+    """The schedule of the kind with the largest share, of those whose copies fit, if any do."""
+    by_share = sorted(_serving(problem, channels_last, isa, threads), key=lambda kind: -kind.share)
+    made = (kind.make() for kind in by_share)
+    return next(filter(_fits, made), None) or by_share[0].make()
 
 
 def offered(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> list[Kind]:
     """All kinds that can serve a problem in one of the layouts."""
+    found = _serving(problem, channels_last, isa, threads)
+    return [kind for kind in found if _fits(kind.make())] or found
+
+
+def _serving(problem: Problem, channels_last: bool, isa: Isa, threads: int) -> list[Kind]:
     layout = layout_of(problem, channels_last)
     if layout.joined and problem.groups > 1 and (channels_last or problem.operation != "conv_transpose"):
         layout = spread_out(problem, channels_last)
-    found = list(kinds(problem, layout, isa, threads))
-    return [kind for kind in found if kind.fits()] or found
+    return list(kinds(problem, layout, isa, threads))
+
+
+def _fits(made: Schedule) -> bool:
+    """Whether what a schedule copies leaves room in scratch for rounding to lines."""
+    return made.panel + made.block + made.cells <= MOST_SCRATCH - SPARE
 
 
 def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Iterator[Kind]:

@@ -1,8 +1,8 @@
 """Rows of x on their way into the panel, as an array: a row for each, of the words in `SOURCE` to `BEHIND`.
 
-    SOURCE, TARGET   bytes, of the first element, in x and in the panel
-    LENGTH           elements
-    BEFORE, BEHIND   zeros on both sides
+SOURCE, TARGET   bytes, of the first element, in x and in the panel
+LENGTH           elements
+BEFORE, BEHIND   zeros on both sides
 """
 
 from __future__ import annotations

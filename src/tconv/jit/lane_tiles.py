@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from math import inf
 
 from tconv.jit.isa import Isa
-from tconv.jit.program import balanced
+from tconv.jit.program import balanced, sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,14 @@ def best_tile(
     budget, best = isa.registers - 4 - (not isa.fma), (inf, 0, 0, 0)
     for most in range(widest if isa.registers >= 32 else min(widest, 2), 0, -1):
         sums = (budget + (1 if most == 3 and isa.broadcast else 0)) // most
-        cuts = balanced(vectors, most)
-        groups = balanced(pixels, min(pixels, sums))
-        of_tile = min(rows, sums // max(groups))
-        sizes = [(of_tile * g, v) for g in groups for v in cuts]
-        cycles = sum(max(cells * v, 8) / 2 + BROADCAST * cells + loaded * v for cells, v in sizes) / of_tile
+        groups = sizes(pixels, min(pixels, sums))
+        largest = groups[0][0]
+        of_tile = min(rows, sums // largest)
+        cycles = 0.0
+        for (group, groups_alike), (v, alike) in product(groups, sizes(vectors, most)):
+            cells = of_tile * group
+            cycles += groups_alike * alike * (max(cells * v, 8) / 2 + BROADCAST * cells + loaded * v)
+        cycles /= of_tile
         if cycles / pixels < best[0]:
-            best = (cycles / pixels, most, max(groups), of_tile)
+            best = (cycles / pixels, most, largest, of_tile)
     return best

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from itertools import chain, groupby, product
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from tconv.cached import cached_property
 from tconv.jit.copies import LENGTH, SOURCE, Cells, evenly, rows_of
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import SEGMENT
@@ -262,7 +262,8 @@ class PixelTables(Tables):
         rows = self._rows(box, a, reached)
         for vectors in balanced(-(-len(box[-1]) // s.lanes), s.vectors):
             first = box[-1].start + at
-            high = min(vectors * s.lanes * elements, (min(s.last.written * inner, box[-1].stop * elements)) - first * elements)
+            end = min(s.last.written * inner, box[-1].stop * elements)
+            high = min(vectors * s.lanes * elements, end - first * elements)
             if high > 0:
                 exist = self._exist(box, at, 1) if s.in_place else ()
                 words: list[Word] = [1, *exist, *map(len, rows)]
@@ -308,8 +309,9 @@ class PixelTables(Tables):
             [span] = [range(-(shift // line.apart), -((shift - line.read) // line.apart))]
             spans.append((rows.start + tiles.last >= span.start) & (rows.start + tiles.first < span.stop) & bool(span))
         reads = np.array(spans, bool).reshape(len(shifts), len(tiles.at)).T
+        keys = zip(tiles.vectors.tolist(), segments.count.tolist(), *reads.T.tolist(), strict=True)
         alike: dict[tuple[int, ...], list[int]] = {}
-        for number, key in enumerate(zip(tiles.vectors.tolist(), segments.count.tolist(), *reads.T.tolist(), strict=True)):
+        for number, key in enumerate(keys):
             if key[1]:
                 alike.setdefault(key, []).append(number)
         ops = Ragged(len(tiles.at))

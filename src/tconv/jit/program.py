@@ -227,6 +227,13 @@ def balanced(total: int, most: int) -> list[int]:
     return [size + 1] * larger + [size] * (parts - larger)
 
 
+def sizes(total: int, most: int) -> list[tuple[int, int]]:
+    """The sizes of those parts, and how many there are of each."""
+    parts = -(-total // most)
+    size, larger = divmod(total, parts)
+    return [(n, count) for n, count in ((size + 1, larger), (size, parts - larger)) if count]
+
+
 def spans(total: range, most: int) -> list[range]:
     """Cut a range likewise."""
     cut, start = [], total.start

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from math import prod
 
 import numpy as np
 
+from tconv.cached import cached_property
 from tconv.jit.copies import Cells, rows_of
 from tconv.jit.lines import shifts
 from tconv.jit.program import LINE

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 from numpy.typing import NDArray
 
+from tconv.cached import cached_property
 from tconv.jit.program import balanced
 from tconv.jit.templates import Ints, Template
 

@@ -108,7 +108,10 @@ class Tables(ABC):
         """
         s, lines = self.s, self.s.layout.lines
         cuts = [spans(span, n) for span, n in zip(s.spans, s.box, strict=True)]
-        kinds = [_numbered([meets(line, q, o) for q in cut]) for line, cut, o in zip(lines, cuts, s.origins, strict=True)]
+        kinds = [
+            _numbered([meets(line, q, origin) for q in cut])
+            for line, cut, origin in zip(lines, cuts, s.origins, strict=True)
+        ]
         shape, steps = [len(cut) for cut in cuts], [(line.read_step, line.pixel_step) for line in lines]
         found = np.zeros((*shape, Piece.TILE), np.int64)
         for axis, (cut, (x, y)) in enumerate(zip(cuts, steps, strict=True)):

@@ -1,8 +1,8 @@
-"""Ops that differ in nothing but where they read and write: written once, and repeated by NumPy for all of their places.
+"""Ops that differ in nothing but where they read and write: written once, and repeated by NumPy for all their places.
 
-Tables would otherwise be written by a loop of Python for every row of a grid. What an op does depends on which taps meet
-x, and on how a tile is cut; rows between the borders have that in common. So a `Draft` takes the words of the ops of
-one row, each with the offset that moves it from row to row, and a `Template` gives them for many:
+Otherwise tables would be written by a loop of Python for every row of a grid. What an op does depends on which taps
+meet x, and on how a tile is cut; rows between the borders have that in common. So a `Draft` takes the words of the ops
+of one row, each with the offset that moves it from row to row, and a `Template` gives them for many:
 
     draft.op(kernel, 3, (x, READ), (y, WRITTEN))       words 3, x and y; x and y move
     draft.template().at(reads, writes)                 for each i the op with x + reads[i] and y + writes[i]
