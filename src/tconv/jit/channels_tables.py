@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise, product
+from collections.abc import Iterator
+from itertools import groupby, pairwise, product
 from math import prod
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from tconv.jit.kernels.weights import Block
 from tconv.jit.lines import by_shift
 from tconv.jit.program import balanced
 from tconv.jit.source import rows_of_x
-from tconv.jit.templates import READ, WRITTEN, Draft, Template, Word, places
+from tconv.jit.templates import READ, WRITTEN, Draft, Template, Word, joined, places
 
 
 class Place(NamedTuple):
@@ -152,17 +153,24 @@ class ChannelTables(ChannelWeights):
 
     def _template(self, reads: Reads, part: range, rows: int, taps: list[Tap], adds: bool) -> Template:
         """The tiles of so many rows, each moved by offsets of its own."""
-        s, columns, draft = self.s, reads.columns, Draft()
-        at, apart = columns.start, s.last.apart
-        for pixels in balanced(len(columns), s.pixels):
-            tile, moved = range(at, at + pixels), at - reads.box[-1].start
-            # A tap that reads nothing but the zeros beside x is left out.
-            reach = range(tile.start * apart, (tile.stop - 1) * apart + 1)
-            met = [tap for tap in taps if reach.start + tap.shift < s.last.read and reach.stop + tap.shift > 0]
+        s, at, found = self.s, reads.columns.start, []
+        taps = sorted(taps, key=lambda tap: tap.mask >= 0)
+        for (pixels, shifts), alike in groupby(self._tiles_of_row(reads.columns, {tap.shift for tap in taps})):
+            moved, count, draft = at - reads.box[-1].start, len(list(alike)), Draft()
             place = Place(rows, pixels, moved * s.pixel, reads.target + moved * self.target_pixel)
-            self._sums(draft, place, sorted(met, key=lambda tap: tap.mask >= 0), reads.source, part, adds)
+            met = [tap for tap in taps if tap.shift in shifts]
+            self._sums(draft, place, met, reads.source, part, adds)
+            found.append(draft.template().along(count, *[pixels * s.pixel, pixels * self.target_pixel] * rows))
+            at += count * pixels
+        return joined(found)
+
+    def _tiles_of_row(self, columns: range, shifts: set[int]) -> Iterator[tuple[int, set[int]]]:
+        """The pixels of each tile of a row, and which taps it has: without those that read only zeros beside x."""
+        at, (read, apart) = columns.start, (self.s.last.read, self.s.last.apart)
+        for pixels in balanced(len(columns), self.s.pixels):
+            first, last = at * apart, (at + pixels - 1) * apart
+            yield pixels, {shift for shift in shifts if first + shift < read and last + shift >= 0}
             at += pixels
-        return draft.template()
 
     def _sums(
         self, draft: Draft, place: Place, taps: list[Tap], source: dict[Tap, int], part: range, adds: bool

@@ -167,9 +167,7 @@ def reaching(line: Line, shifts: Iterable[int], q: range) -> list[tuple[range, f
     """A range of q, cut where a tap comes upon x or leaves it, and the shifts of the taps that read x there."""
     spans = {s: range(-(s // line.apart), -((s - line.read) // line.apart)) for s in shifts}
     cuts = sorted({q.start, q.stop, *(end for span in spans.values() for end in (span.start, span.stop) if end in q)})
-    return [
-        (range(a, b), frozenset(s for s, span in spans.items() if a in span)) for a, b in pairwise(cuts)
-    ]
+    return [(range(a, b), frozenset(s for s, span in spans.items() if a in span)) for a, b in pairwise(cuts)]
 
 
 @lru_cache(maxsize=4096)

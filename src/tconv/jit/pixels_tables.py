@@ -19,10 +19,12 @@ from tconv.jit.pixels import PixelSchedule, feeds
 from tconv.jit.program import LINE, balanced, dot, flat
 from tconv.jit.spanning import Ragged, Segments, Spanning
 from tconv.jit.tables import Tables
-from tconv.jit.templates import READ, WRITTEN, Draft, Ints, Template, Word, places
+from tconv.jit.templates import READ, WRITTEN, Draft, Ints, Template, Word, joined, places
 
 #: What moves the words that say which line of x to ask for: those are filled in when a chunk is written.
 ASKING = WRITTEN + 1
+#: And of tiles in place the cells that exist, counted from where each begins.
+EXISTING = ASKING + 1
 
 
 class PixelTables(Tables):
@@ -255,27 +257,36 @@ class PixelTables(Tables):
         self, box: tuple[range, ...], a: tuple[int, ...], reached: tuple[frozenset[int], ...], phases: int
     ) -> Template:
         """The tiles of the first row of a chunk, if it had these shifts."""
-        s, at, draft = self.s, 0, Draft()
+        s, at, found = self.s, 0, []
         inner = s.written if s.layout.last else 1
         elements = s.last.stride * inner  # of y, for each q
         y = dot(a, [line.y_step for line in s.outer])
         rows = self._rows(box, a, reached)
-        for vectors in balanced(-(-len(box[-1]) // s.lanes), s.vectors):
-            first = box[-1].start + at
-            end = min(s.last.written * inner, box[-1].stop * elements)
-            high = min(vectors * s.lanes * elements, end - first * elements)
+        end = min(s.last.written * inner, box[-1].stop * elements) - box[-1].start * elements
+        for (vectors, high), alike in groupby(self._tiles_of_row(len(box[-1]), elements, end)):
+            columns, draft = vectors * s.lanes, Draft()
+            exist = [(word, EXISTING) for word in self._exist(box, at, 1)] if s.in_place else []
+            words: list[Word] = [1, *exist, *map(len, rows), *self._words(rows, at * self.size)]
+            words += [(y + at * s.last.pixel_step, WRITTEN), 0, high, phases]
+            draft.op(s.widths.index(vectors) * len(s.sizes), *words)
+            count = len(list(alike))
+            found.append(draft.template().along(count, columns * self.size, columns * s.last.pixel_step, 0, -columns))
+            at += count * columns
+        return joined(found)
+
+    def _tiles_of_row(self, columns: int, elements: int, end: int) -> Iterator[tuple[int, int]]:
+        """The vectors of each tile of a row, and how many of its elements of y are written."""
+        s, at = self.s, 0
+        for vectors in balanced(-(-columns // s.lanes), s.vectors):
+            high = min(vectors * s.lanes * elements, end - at)
             if high > 0:
-                exist = self._exist(box, at, 1) if s.in_place else ()
-                words: list[Word] = [1, *exist, *map(len, rows)]
-                words += self._words(rows, at * self.size)
-                words += [(y + at * s.last.pixel_step, WRITTEN), 0, high, phases]
-                draft.op(s.widths.index(vectors) * len(s.sizes), *words)
-            at += vectors * s.lanes
-        return draft.template()
+                yield vectors, high
+            at += vectors * s.lanes * elements
 
     def _repeat(self, template: Template, x: Ints, y: Ints) -> None:
         """The ops of a template at so many places; what they ask for is filled in at the end."""
-        ops, start = template.at(x, y, np.zeros_like(x)), self.writer.here // 8
+        still = np.zeros_like(x)
+        ops, start = template.at(x, y, still, still), self.writer.here // 8
         self.writer.repeated(ops)
         asking = np.flatnonzero(template.moved == ASKING)
         self.asking.append((start + np.arange(len(ops))[:, None] * ops.shape[1] + asking).reshape(-1))

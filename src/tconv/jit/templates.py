@@ -37,6 +37,21 @@ class Template(NamedTuple):
             table[:, number] = offset
         return self.words + table[:, self.moved]
 
+    def along(self, count: int, *steps: int) -> Template:
+        """The ops so many times, each offset so much further every time."""
+        if count == 1:
+            return self
+        table = np.zeros((count, 1 + len(steps)), np.int64)
+        table[:, 1:] = np.arange(count)[:, None] * steps
+        return Template((self.words + table[:, self.moved]).reshape(-1), np.tile(self.moved, count))
+
+
+def joined(parts: Sequence[Template]) -> Template:
+    """One after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Template(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
 
 class Draft:
     """Collects the words of a template."""
@@ -48,11 +63,9 @@ class Draft:
     def op(self, kernel: int, *words: Word) -> None:
         """Append an op."""
         self.words += (kernel, 8 * (len(words) + 2))
+        self.words += [word if type(word) is int else word[0] for word in words]  # type: ignore[index]
         self.moved += (0, 0)
-        for word in words:
-            value, by = word if type(word) is tuple else (word, 0)
-            self.words.append(value)  # type: ignore[arg-type]
-            self.moved.append(by)
+        self.moved += [0 if type(word) is int else word[1] for word in words]  # type: ignore[index]
 
     def template(self) -> Template:
         """What was collected."""
