@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import groupby, pairwise, product
+from itertools import pairwise, product
 from math import prod
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from tconv.cached import cached_property
 from tconv.jit.channels import ChannelSchedule
-from tconv.jit.channels_reads import Reads, Tap, cut
+from tconv.jit.channels_reads import Reads, Rows, Tap, cut
 from tconv.jit.channels_weights import ChannelWeights
 from tconv.jit.kernels.abi import Context, Header
 from tconv.jit.kernels.weights import Block
 from tconv.jit.lines import by_shift
-from tconv.jit.program import balanced
+from tconv.jit.program import balanced, sizes
 from tconv.jit.source import rows_of_x
 from tconv.jit.templates import READ, WRITTEN, Draft, Template, Word, joined, places
 
@@ -103,11 +103,11 @@ class ChannelTables(ChannelWeights):
         if s.at_once:
             self._at_once(box)
         for a in product(*(range(line.stride) for line in s.outer)):
-            valid = [line.of_phase(b, q) for q, line, b in zip(box, s.outer, a, strict=False)]
-            for b in range(s.last.stride if s.in_lanes == "channels" else 1) if all(valid) else ():
+            rows = Rows(self, box, a)
+            for b in range(s.last.stride if s.in_lanes == "channels" else 1) if rows.count else ():
+                reads = Reads(rows, b)
                 for columns in s.segments(box[-1], b):
-                    done = s.inner[0] if s.at_once and columns.start in s.inner[-1] else range(0)
-                    self._phase(Reads(self, box, a, b, columns, done), part)
+                    self._phase(reads, columns, part)
 
     def _at_once(self, box: tuple[range, ...]) -> None:
         """All phases of the cells within, row by row."""
@@ -125,38 +125,47 @@ class ChannelTables(ChannelWeights):
         writes = places(q, [line.pixel_step for line in lines], first)
         self.writer.repeated(draft.template().at(reads, writes))
 
-    def _phase(self, reads: Reads, part: range) -> None:
+    def _phase(self, reads: Reads, columns: range, part: range) -> None:
         """The tiles of one phase. What is added up in one op is the same for a row whichever others are with it."""
-        if self.s.outer_first:
-            self._outer_first(reads, part)
+        s, rows = self.s, reads.rows
+        if s.outer_first:
+            self._outer_first(reads, columns, part)
             return
-        for taps, rows in reads.alike():
-            self._tiles(reads, part, rows, taps, part.start > 0)
+        done = rows.along(-1, s.inner[0]) if s.at_once and columns.start in s.inner[-1] else None
+        for shifts, some in rows.alike:
+            left = some if done is None else some[~done[some]]
+            self._tiles(reads, columns, part, left, reads.reached(shifts), part.start > 0)
 
-    def _outer_first(self, reads: Reads, part: range) -> None:
+    def _outer_first(self, reads: Reads, columns: range, part: range) -> None:
         """Likewise, for one tap of the outer axes after the other."""
-        begun = np.full(reads.count, part.start > 0)
-        for taps, having in reads.outer_taps():
+        begun = np.full(reads.rows.count, part.start > 0)
+        for outer, having in reads.rows.outer_taps():
+            taps = reads.taps(outer)
             for adds in (False, True):
-                self._tiles(reads, part, np.flatnonzero(having & (begun == adds)), taps, adds)
+                self._tiles(reads, columns, part, np.flatnonzero(having & (begun == adds)), taps, adds)
             begun |= having
-        self._tiles(reads, part, np.flatnonzero(~begun), [], False)
+        self._tiles(reads, columns, part, np.flatnonzero(~begun), [], False)
 
-    def _tiles(self, reads: Reads, part: range, rows: NDArray[np.intp], taps: list[Tap], adds: bool) -> None:
+    def _tiles(
+        self, reads: Reads, columns: range, part: range, rows: NDArray[np.intp], taps: list[Tap], adds: bool
+    ) -> None:
         """The tiles of some rows of pixels, or of a segment of them, for some taps that all of them have."""
-        most = self.s.rows_of(len(reads.columns)) if taps else 1
+        most = self.s.rows_of(len(columns)) if taps else 1
         whole = len(rows) // most * most
         for number, some in ((most, rows[:whole]), (1, rows[whole:])):
             if len(some):
-                offsets = [each[some[n::number]] for n in range(number) for each in (reads.read, reads.written)]
-                self.writer.repeated(self._template(reads, part, number, taps, adds).at(*offsets))
+                read, written = reads.rows.read, reads.rows.written
+                offsets = [each[some[n::number]] for n in range(number) for each in (read, written)]
+                self.writer.repeated(self._template(reads, columns, part, number, taps, adds).at(*offsets))
 
-    def _template(self, reads: Reads, part: range, rows: int, taps: list[Tap], adds: bool) -> Template:
+    def _template(
+        self, reads: Reads, columns: range, part: range, rows: int, taps: list[Tap], adds: bool
+    ) -> Template:
         """The tiles of so many rows, each moved by offsets of its own."""
-        s, at, found = self.s, reads.columns.start, []
+        s, at, found = self.s, columns.start, []
         taps = sorted(taps, key=lambda tap: tap.mask >= 0)
-        for (pixels, shifts), alike in groupby(self._tiles_of_row(reads.columns, {tap.shift for tap in taps})):
-            moved, count, draft = at - reads.box[-1].start, len(list(alike)), Draft()
+        for pixels, count, shifts in self._tiles_of_row(columns, {tap.shift for tap in taps}):
+            moved, draft = at - reads.rows.box[-1].start, Draft()
             place = Place(rows, pixels, moved * s.pixel, reads.target + moved * self.target_pixel)
             met = [tap for tap in taps if tap.shift in shifts]
             self._sums(draft, place, met, reads.source, part, adds)
@@ -164,13 +173,17 @@ class ChannelTables(ChannelWeights):
             at += count * pixels
         return joined(found)
 
-    def _tiles_of_row(self, columns: range, shifts: set[int]) -> Iterator[tuple[int, set[int]]]:
-        """The pixels of each tile of a row, and which taps it has: without those that read only zeros beside x."""
+    def _tiles_of_row(self, columns: range, shifts: set[int]) -> Iterator[tuple[int, int, set[int]]]:
+        """Runs of tiles of a row: their pixels, how many, and the taps they have: not those that read only zeros."""
         at, (read, apart) = columns.start, (self.s.last.read, self.s.last.apart)
-        for pixels in balanced(len(columns), self.s.pixels):
-            first, last = at * apart, (at + pixels - 1) * apart
-            yield pixels, {shift for shift in shifts if first + shift < read and last + shift >= 0}
-            at += pixels
+        for pixels, count in sizes(len(columns), self.s.pixels):
+            # Of each tap the tiles that read x: from the first whose last pixel does to the last whose first does.
+            step, first, last = pixels * apart, at * apart, (at + pixels - 1) * apart
+            spans = {n: range(max(0, -((last + n) // step)), -((first + n - read) // step)) for n in shifts}
+            ends = {end for span in spans.values() for end in (span.start, span.stop) if 0 < end < count}
+            for start, end in pairwise([0, *sorted(ends), count]):
+                yield pixels, end - start, {n for n, span in spans.items() if start in span}
+            at += pixels * count
 
     def _sums(
         self, draft: Draft, place: Place, taps: list[Tap], source: dict[Tap, int], part: range, adds: bool

@@ -173,12 +173,12 @@ class PixelTables(Tables):
         step, each = (LINE * s.read, s.last.read_step) if s.layout.last else (LINE, s.last.x_step)
         cells = Cells(s.outer, box, s.slots)
         rows, here = self._of_strand(box, cells, 0), self._of_strand(now, Cells(s.outer, now, s.slots), 0)
-        source = rows[:, SOURCE] + moved
-        rows, source = rows[far := ~np.isin(source, here[:, SOURCE])], source[far]
+        near = set(here[:, SOURCE].tolist())
+        rows = rows[[at + moved not in near for at in rows[:, SOURCE].tolist()]]
         if not len(rows):
             return np.zeros(1, np.int64)
         along = np.arange(0, max(1, int(rows[0, LENGTH])) * each, step * self.number_of_tiles)
-        return (source[:, None] + along).reshape(-1) - self.bases(now)[0]
+        return (rows[:, SOURCE, None] + along).reshape(-1) + moved - self.bases(now)[0]
 
     def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
         """The tiles of a chunk, for every phase of the outer axes."""
