@@ -158,9 +158,7 @@ class ChannelTables(ChannelWeights):
                 offsets = [each[some[n::number]] for n in range(number) for each in (read, written)]
                 self.writer.repeated(self._template(reads, columns, part, number, taps, adds).at(*offsets))
 
-    def _template(
-        self, reads: Reads, columns: range, part: range, rows: int, taps: list[Tap], adds: bool
-    ) -> Template:
+    def _template(self, reads: Reads, columns: range, part: range, rows: int, taps: list[Tap], adds: bool) -> Template:
         """The tiles of so many rows, each moved by offsets of its own."""
         s, at, found = self.s, columns.start, []
         taps = sorted(taps, key=lambda tap: tap.mask >= 0)

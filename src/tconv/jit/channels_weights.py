@@ -7,11 +7,12 @@ from itertools import accumulate, product
 from math import prod
 from typing import TypeVar
 
+from tconv.cached import cached_property
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.kernels.abi import Tile
 from tconv.jit.lane_tiles import LaneTile
 from tconv.jit.lines import by_shift, phase_taps
-from tconv.jit.program import LINE
+from tconv.jit.packing import LINE
 from tconv.jit.tables import Tables
 
 T = TypeVar("T")
@@ -31,12 +32,18 @@ class ChannelWeights(Tables):
         self.taps, self.by_shift = phase_taps(schedule.last, schedule.origin), by_shift(schedule.last, schedule.origin)
         # Blocks of one tap of the outer axes: taps of the last axis, or shifts, some of which not all phases have.
         self.inner = range(self.s.last.kernel if self.s.in_lanes == "channels" else len(self.by_shift))
-        self.blocks, self.window = prod(line.kernel for line in self.s.outer) * len(self.inner), 0
+        self.blocks = prod(line.kernel for line in self.s.outer) * len(self.inner)
         self.masked = [n for n in self.inner if self._masked(n)]
-        self.mask_of_tile = [n * len(self.masked) for n in accumulate(self._row_lengths(), initial=0)]
-        for tile, inner in product(self.tiles, self.masked):
-            self.writer.masks.append([float(tap >= 0) for _, tap in self._lane_taps(tile, inner)])
-        self.gathered = [(run, self._lists(run)) for run in self._alike()]
+
+    @cached_property
+    def mask_of_tile(self) -> list[int]:
+        """The number of the first mask of each tile."""
+        return [n * len(self.masked) for n in accumulate(self._row_lengths(), initial=0)]
+
+    @cached_property
+    def gathered(self) -> list[tuple[range, list[list[int]]]]:
+        """The tiles whose weights are gathered together, and which weight each lane gets; none for squares."""
+        return [(run, self._lists(run)) for run in self._alike()]
 
     def _row_lengths(self) -> list[int]:
         """Lanes of each tile, filled up to whole vectors."""
@@ -68,10 +75,12 @@ class ChannelWeights(Tables):
 
     def weights(self, g: int) -> None:
         """The packed weights of a group: the biases of all tiles, then for each tile the blocks of its taps."""
+        for tile, inner in product(self.tiles, self.masked) if g == 0 else ():
+            self.packer.masks.append([float(tap >= 0) for _, tap in self._lane_taps(tile, inner)])
         if self.s.fresh:
             self._fresh()
             return
-        s, w, row, start = self.s, self.writer, self._row_lengths(), self.writer.packed
+        s, w, row, start = self.s, self.packer, self._row_lengths(), self.packer.packed
         read, written, w_read, _ = s.channels_of_group
         biases = [w.reserve(w.room(1, lanes)) for lanes in row]
         for bias, tile in zip(biases, self.tiles, strict=True):
@@ -89,7 +98,7 @@ class ChannelWeights(Tables):
 
     def _fresh(self) -> None:
         """For each tile a block for its bias and one for each part of the input channels, into the window."""
-        s, w, read, w_read = self.s, self.writer, self.s.read, self.s.channels_of_group.w_read
+        s, w, read, w_read = self.s, self.packer, self.s.read, self.s.channels_of_group.w_read
         for number, (tile, lanes) in enumerate(zip(self.tiles, self._row_lengths(), strict=True)):
             weights, tap, first = w.room(1, lanes), s.part * lanes * self.size, len(w.blocks)
             w.block(0, [self._bias_lanes(tile)], bias=True)
@@ -97,18 +106,18 @@ class ChannelWeights(Tables):
             for start in range(0, read, s.part):
                 self._gather(tile, lists, weights, tap, start * w_read, (min(s.part, read - start), w_read))
             self._tile(number, tile, weights, 0, tap, first)
-            self.window = max(self.window, weights + tap * self.blocks)
+            w.window = max(w.window, weights + tap * self.blocks)
 
     def _gather(
         self, tile: LaneTile, lists: list[list[int]], target: int, tap: int, source: int, channels: tuple[int, int]
     ) -> None:
         """A block that fills the rows of a tile (or of some, by lists) with weights of so many input channels."""
         if lists:
-            self.writer.block(target, lists, tap=tap, source=source, channels=channels)
+            self.packer.block(target, lists, tap=tap, source=source, channels=channels)
             return
         written = self.s.channels_of_group.w_written
         source, lanes = source + tile.run * written, (tile.vectors * self.s.lanes, tile.count, written)
-        self.writer.squares(target, lanes, self.s.problem.taps, tap=tap, source=source, channels=channels)
+        self.packer.squares(target, lanes, self.s.problem.taps, tap=tap, source=source, channels=channels)
 
     def _whole(self, tile: LaneTile) -> bool:
         """Whether the lanes of a tile are vectors of output channels, whose weights are turned in squares."""
@@ -133,20 +142,20 @@ class ChannelWeights(Tables):
 
     def _tile(self, number: int, tile: LaneTile, weights: int, bias: int, per_tap: int, blocks: int = 0) -> None:
         s = self.s
-        y = tile.run * s.layout.y_channel + tile.first * self.size
-        self.writer.tile({
+        direct = tile.run if s.direct else 0
+        self.packer.tile({
             Tile.VARIANT: s.variant(tile),
             Tile.W: weights,
             Tile.BIAS: bias,
             Tile.MASK: self.mask_of_tile[number],
             Tile.TAP: per_tap,
-            Tile.Y: y,
-            Tile.TARGET: y if s.direct else 0,
+            Tile.Y: tile.first * self.size,
+            Tile.TARGET: tile.first * self.size if s.direct else 0,
             Tile.X: tile.run * self.size if s.own else 0,
             Tile.COUNT: tile.count,
             Tile.FIRST: tile.first,
             Tile.BLOCKS: blocks,
-        })  # fmt: skip
+        }, y=tile.run, target=direct)  # fmt: skip
 
     def _lists(self, run: range) -> list[list[int]]:
         """For each block of weights of these tiles which weight each lane gets, -1 for none; nothing for squares."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
@@ -14,8 +15,9 @@ from tconv.jit.kernels.moves import Stream
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.lines import Layout, Line, by_shift, channels_of, moves, phase_taps, residues
+from tconv.jit.packing import LINE
 from tconv.jit.pixels import MOST_STRANDS, PixelSchedule, feeds
-from tconv.jit.program import LINE, balanced
+from tconv.jit.program import balanced
 from tconv.jit.schedule import ELEMENTS, STREAM_FROM
 from tconv.problem import Problem
 
@@ -34,6 +36,11 @@ class PlaneSchedule(PixelSchedule):
         # What is put together must lie in one piece in y.
         joined = self.columns == len(self.spans[-1]) and self.outer[-1].y_step == row
         return self.streaming and joined and row % LINE != 0
+
+    @property
+    def layer(self) -> tuple[Hashable, ...]:
+        """Likewise."""
+        return (*super().layer, self.through_block)
 
     @cached_property
     def block(self) -> int:

@@ -57,7 +57,7 @@ class PlaneTables(PixelTables):
     @cached_property
     def per_phase(self) -> int:
         """Bytes from one of them to the next."""
-        return self.writer.room(1, max(map(len, self.blocks)))
+        return self.packer.room(1, max(map(len, self.blocks)))
 
     def _phases_before(self) -> Iterator[tuple[int, ...]]:
         return product(*(range(line.stride) for line in self.s.outer[:-1]))
@@ -76,7 +76,7 @@ class PlaneTables(PixelTables):
 
     def weights(self, g: int) -> None:
         """The packed weights of a group: the bias, then a block for each channel and phase."""
-        s, w, start = self.s, self.writer, self.writer.packed
+        s, w, start = self.s, self.packer, self.packer.packed
         bias = self.bias(g)
         for channel in range(s.written):
             here = w.reserve(self.per_phase * len(self.blocks))
@@ -88,10 +88,8 @@ class PlaneTables(PixelTables):
                 w.tile({
                     Tile.W: here - start,
                     Tile.BIAS: bias - start + channel * self.size,
-                    Tile.Y: channel * s.layout.y_channel,
-                    Tile.TARGET: 0 if s.through_block else channel * s.layout.y_channel,
                     Tile.COUNT: 1,
-                })  # fmt: skip
+                }, y=channel, target=0 if s.through_block else channel)  # fmt: skip
 
     # ---- ops
 

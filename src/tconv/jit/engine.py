@@ -20,7 +20,8 @@ from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.abi import Given
 from tconv.jit.lines import inside
-from tconv.jit.program import LINE, Program
+from tconv.jit.packing import LINE
+from tconv.jit.program import Program
 from tconv.jit.programs import program_of
 from tconv.problem import Array, Problem
 

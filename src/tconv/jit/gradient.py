@@ -32,7 +32,8 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
 from tconv.jit.lines import Layout, channels_of, inside
-from tconv.jit.program import LINE, balanced
+from tconv.jit.packing import LINE
+from tconv.jit.program import balanced
 from tconv.jit.schedule import ELEMENTS, TERMS
 from tconv.jit.source import Source
 from tconv.problem import Problem

@@ -13,7 +13,8 @@ from tconv.jit.gradient_runs import finer
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.lane_tiles import LaneTile
 from tconv.jit.lines import meets, phase_taps
-from tconv.jit.program import Program, Writer, balanced, dot, flat, spans
+from tconv.jit.packing import Packer
+from tconv.jit.program import Program, Scratch, Writer, balanced, dot, flat, spans
 from tconv.jit.source import rows_of_x
 from tconv.jit.templates import Ints
 
@@ -34,7 +35,7 @@ class GradientTables:
     def __init__(self, schedule: GradientSchedule, threads: int) -> None:
         self.s = s = finer(schedule, threads)
         self.size = s.problem.itemsize
-        self.writer, self.code = Writer(self.size, s.lanes), s.code
+        self.writer, self.packer, self.code = Writer(self.size, 0), Packer(self.size, s.lanes), s.code
         variants = len(s.variants)
         self.of_rows = len(s.widths) * variants  # where kernels for several rows begin
         self.cells = self.of_rows * len({1, s.rows})
@@ -65,7 +66,8 @@ class GradientTables:
             Header.GATHERED: int(s.gathered),
             Header.RUN: len(boxes),
         }
-        return self.writer.finish(self.code, header, self._sizes(), s.panel, s.block, s.cells)
+        scratch = Scratch.of(s.panel, s.block, s.cells)
+        return self.writer.finish(self.code, header, self._sizes(), self.packer.packing(), scratch)
 
     def _chunk(self, boxes: list[Box], number: int, outputs: int) -> list[int]:
         """Where a chunk begins on both grids, and the spans of its copies and its ops."""
@@ -93,7 +95,7 @@ class GradientTables:
         s, p = self.s, self.s.problem
         for place, number in (pair for part in parts for pair in enumerate(part)):
             tile = s.tiles[number]
-            self.writer.tile({
+            self.packer.tile({
                 Tile.VARIANT: s.variants.index(s.variant_of(tile)),
                 **self._of_cells(tile, place),
                 Tile.Y: tile.run * p.cout * p.taps * self.size,

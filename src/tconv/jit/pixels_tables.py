@@ -15,8 +15,9 @@ from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import SEGMENT
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.lines import by_shift, phase_taps, reaching
+from tconv.jit.packing import LINE
 from tconv.jit.pixels import PixelSchedule, feeds
-from tconv.jit.program import LINE, balanced, dot, flat
+from tconv.jit.program import balanced, dot, flat
 from tconv.jit.spanning import Ragged, Segments, Spanning
 from tconv.jit.tables import Tables
 from tconv.jit.templates import READ, WRITTEN, Draft, Ints, Template, Word, joined, places
@@ -63,7 +64,7 @@ class PixelTables(Tables):
 
     def weights(self, g: int) -> None:
         """The packed weights of a group: the bias, then a block for each tile and tap of the outer axes."""
-        s, w, start = self.s, self.writer, self.writer.packed
+        s, w, start = self.s, self.packer, self.packer.packed
         read, written, w_read, w_written = s.channels_of_group
         bias = self.bias(g)
         blocks, first = self.blocks, 0
@@ -81,10 +82,9 @@ class PixelTables(Tables):
                     Tile.W: here - start,
                     Tile.BIAS: bias - start + first * self.size,
                     Tile.TAP: per_tap,
-                    Tile.Y: first * s.layout.y_channel,
                     Tile.AHEAD: number * LINE,
                     Tile.COUNT: size,
-                })  # fmt: skip
+                }, y=first)  # fmt: skip
             first += size
 
     @cached_property
@@ -266,7 +266,7 @@ class PixelTables(Tables):
         for (vectors, high), alike in groupby(self._tiles_of_row(len(box[-1]), elements, end)):
             columns, draft = vectors * s.lanes, Draft()
             exist = [(word, EXISTING) for word in self._exist(box, at, 1)] if s.in_place else []
-            words: list[Word] = [1, *exist, *map(len, rows), *self._words(rows, at * self.size)]
+            words: list[Word] = [1, *exist, *self._words(rows, at * self.size)]
             words += [(y + at * s.last.pixel_step, WRITTEN), 0, high, phases]
             draft.op(s.widths.index(vectors) * len(s.sizes), *words)
             count = len(list(alike))
@@ -330,7 +330,7 @@ class PixelTables(Tables):
             along = frozenset(shift for shift, is_read in zip(shifts, read, strict=True) if is_read)
             found = self._rows(box, a, (*reached, along), rows.start)
             draft = Draft()
-            words: list[Word] = [count, *([0, 0] if s.in_place else ()), *map(len, found), *self._words(found, 0)]
+            words: list[Word] = [count, *([0, 0] if s.in_place else ()), *self._words(found, 0)]
             draft.op(s.widths.index(vectors) * len(s.sizes), *words, *[0, 0, 0, 0] * count)
             template, which = draft.template(), np.array(members)
             at = tiles.at[which]
@@ -365,8 +365,9 @@ class PixelTables(Tables):
         return -first, self.s.last.read * rows - first
 
     def _words(self, rows: list[list[tuple[int, int]]], moved: int) -> Iterator[Word]:
-        """The words of the rows that a tile reads, so many bytes further than the first: the parts of each."""
+        """How many rows a tile reads for each stage, and their words, so many bytes further; parts are rows too."""
         s = self.s
+        yield from (len(of_stage) * len(self.parts) for of_stage in rows)
         for x, number in chain.from_iterable(rows):
             first = 0
             for channels in self.parts:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import prod
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from tconv.jit.address import address
 from tconv.jit.copies import evenly, joined
 from tconv.jit.kernels import Code
-from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Piece, Tile
-from tconv.jit.kernels.weights import Block
-
-LINE = 64  #: bytes of a cache line, to which parts of scratch and of the packed weights are aligned
+from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Piece
+from tconv.jit.packing import LINE, Packing
 
 
 @dataclass(frozen=True)
@@ -45,16 +43,12 @@ class Program:
 
 @dataclass
 class Writer:
-    """Collects the tables of a program."""
+    """Collects what a program has to do at one shape, and puts it together with how weights are packed."""
 
     itemsize: int
-    lanes: int
+    channel: int  #: bytes from one channel of what is written to the next
     ops: list[NDArray[np.int64]] = field(default_factory=list)
     pieces: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    tiles: list[int] = field(default_factory=list)
-    masks: list[list[float]] = field(default_factory=list)
-    blocks: list[tuple[dict[Block, int], tuple[int, ...]]] = field(default_factory=list)
-    packed: int = 0
     added: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=list)
     _words: int = 0  # of all ops but the last few
     _last: list[int] = field(default_factory=list)  # the words of those
@@ -100,124 +94,58 @@ class Writer:
             if length:
                 self.op(kernel, source, row_target, length, step, cell, count, 0, 0)
 
-    def tile(self, words: dict[Tile, int]) -> None:
-        """Append a tile."""
-        self.tiles += [words.get(word, 0) for word in Tile]
-
-    def room(self, rows: int, row: int) -> int:
-        """Bytes for rows of so many elements in the packed weights, and the vector that the last row runs over."""
-        return -(-(rows * row + self.lanes) * self.itemsize // LINE) * LINE
-
-    def reserve(self, size: int) -> int:
-        """Take so many bytes of the packed weights; returns their offset."""
-        self.packed += size
-        return self.packed - size
-
-    def block(
-        self, target: int, rows: Sequence[Sequence[int]], *, tap: int = 0, source: int = 0,
-        channels: tuple[int, int] = (1, 0), bias: bool = False,
-    ) -> None:  # fmt: skip
-        """Fill rows of the packed weights from elements source + index: for each channel one a tap; -1 gives zero.
-
-        The rows are equally long; `tap` is the number of bytes from those of one tap to those of the next. `channels`:
-        how many, and elements from one to the next.
-        """
-        count = len(rows[0])
-        words = {
-            Block.TARGET: target,
-            Block.FROM_BIAS: int(bias),
-            Block.SOURCE: source * self.itemsize,
-            Block.CHANNELS: channels[0],
-            Block.CHANNEL: channels[1] * self.itemsize,
-            Block.COUNT: count,
-            Block.TAPS: len(rows),
-            Block.TAP: tap,
-        }
-        beyond = (-1,) * (-count % self.lanes)
-        self.blocks.append((words, tuple(index for row in rows for index in (*row, *beyond))))
-
-    def squares(
-        self, target: int, lanes: tuple[int, int, int], taps: int, *, tap: int, source: int, channels: tuple[int, int]
-    ) -> None:
-        """Likewise for all taps of vectors of output channels: elements of a row, channels, elements between these."""
-        run = taps
-        if channels[1] == taps:  # the taps of all input channels lie side by side
-            channels, taps = (1, 0), channels[0] * taps
-        words = {
-            Block.TARGET: target,
-            Block.SOURCE: source * self.itemsize,
-            Block.CHANNELS: channels[0],
-            Block.CHANNEL: channels[1] * self.itemsize,
-            Block.COUNT: lanes[0],
-            Block.LANE: lanes[2] * self.itemsize,
-            Block.LAST: lanes[1] - self.lanes,
-            Block.RUN: run,
-            Block.TAPS: taps,
-            Block.TAP: tap,
-        }
-        self.blocks.append((words, ()))
-
     def finish(
-        self,
-        code: Code,
-        header: dict[Header, int],
-        sizes: dict[Context, int],
-        panel: int,
-        block: int,
-        window: int = 0,
+        self, code: Code, header: dict[Header, int], sizes: dict[Context, int], packing: Packing, scratch: Scratch
     ) -> Program:
-        """Put everything into one array; `panel`, `block` and `window` are the bytes of the parts of scratch."""
-        panel, block, window = (-(-size // LINE) * LINE for size in (panel, block, window))
-        scratch = panel + block + window
-        # An odd number of cache lines between threads keeps their scratch out of the same sets.
-        scratch += LINE * (1 + (scratch // LINE) % 2)
+        """Put everything into one array."""
         parts: list[NDArray[np.int64]] = [np.zeros(HEADER_WORDS + TILE_BYTES // 8, np.int64)]
         where = parts[0].size
 
         def append(words: NDArray[np.int64]) -> int:
             nonlocal where
-            parts.append(words)
+            parts.append(words.reshape(-1))
             where += words.size
             return 8 * (where - words.size)
 
-        head = dict(header)
-        head[Header.PIECES] = append(self.pieces.reshape(-1))
-        head.setdefault(Header.RUN, 1)
+        head = {Header.RUN: 1, **header, Header.SCRATCH: scratch.whole}
+        head[Header.BLOCK], head[Header.WINDOW] = scratch.panel, scratch.panel + scratch.block
+        head[Header.PIECES] = append(self.pieces)
         head[Header.NUMBER_OF_RUNS] = self.pieces.size // len(Piece) // head[Header.RUN]
         self.repeated(np.empty(0, np.int64))
         ops = np.concatenate(self.ops)
         for places, values in self.added:
             ops[places] += values
         head[Header.OPS] = append(ops)
-        masks = append(_as_words(np.array(list(chain.from_iterable(self.masks)), f"f{self.itemsize}")))
-        head[Header.SCRATCH], head[Header.BLOCK], head[Header.WINDOW] = scratch, panel, panel + block
-        blocks = np.array([[words.get(w, 0) for w in Block] for words, _ in self.blocks], np.int64)
-        lists: dict[tuple[int, ...], int] = {}
-        for row, (_, indices) in zip(blocks, self.blocks, strict=True):
-            if not indices:
-                continue
-            if indices not in lists:
-                lists[indices] = append(_as_words(np.array(indices, np.int32)))
-            row[Block.INDICES] = lists[indices]
-        at = append(blocks.reshape(-1)) // 8
-        tiles = np.array(self.tiles, np.int64).reshape(-1, len(Tile))
-        tiles[:, Tile.MASK] = masks + tiles[:, Tile.MASK] * self.itemsize
-        tiles[:, Tile.BLOCKS] = 8 * (at + tiles[:, Tile.BLOCKS] * len(Block))
-        head[Header.TILES] = append(tiles.reshape(-1))
+        masks, lists = append(packing.masks), append(packing.lists)
+        blocks = append(packing.placed_blocks(lists)) // 8
+        head[Header.TILES] = append(packing.placed_tiles(masks, 8 * blocks, self.channel))
         for word, value in head.items():
             parts[0][word] = value
         for number, size in enumerate(SIZES):
             parts[0][Header.SIZES + number] = sizes.get(size, 0)
         table = np.concatenate(parts)
         table.flags.writeable = False
-        packing = tuple((*words.values(), indices) for words, indices in self.blocks)
-        return Program(code, table, head[Header.NUMBER_OF_RUNS], (at, len(self.blocks)), self.packed, scratch, packing)
+        of_blocks = (blocks, len(packing.blocks))
+        return Program(code, table, head[Header.NUMBER_OF_RUNS], of_blocks, packing.size, scratch.whole, packing.order)
 
 
-def _as_words(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Narrower values, filled up to whole words."""
-    raw = values.tobytes()
-    return np.frombuffer(raw + bytes(-len(raw) % 8), np.int64)
+class Scratch(NamedTuple):
+    """Bytes of scratch of a thread, whole lines: the panel, the block, the window, and all that it needs."""
+
+    panel: int
+    block: int
+    window: int
+
+    @classmethod
+    def of(cls, *parts: int) -> Scratch:
+        """Room for so many bytes of each part."""
+        return cls(*(-(-size // LINE) * LINE for size in parts))
+
+    @property
+    def whole(self) -> int:
+        """An odd number of cache lines between threads keeps their scratch out of the same sets."""
+        scratch = sum(self)
+        return scratch + LINE * (1 + (scratch // LINE) % 2)
 
 
 def balanced(total: int, most: int) -> list[int]:

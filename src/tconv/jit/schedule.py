@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import fields
 
 from tconv.cached import cached_property
 from tconv.jit.lines import Channels, Layout, Line, channels_of, moves, residues
@@ -67,6 +68,18 @@ class Chunked:
     def outer(self) -> tuple[Line, ...]:
         """The others."""
         return self.layout.lines[:-1]
+
+    @property
+    def layer(self) -> tuple[Hashable, ...]:
+        """All that tiles and packed weights depend on: equal for a layer at different sizes, if it is cut alike."""
+        p, layout = self.problem, self.layout
+        windows = tuple((n.kernel, n.stride, n.dilation, n.low, n.apart) for n in layout.lines)
+        channels = p.operation, p.dtype, p.in_channels, p.out_channels, p.groups, p.geometry.kernel
+        # Of the axes sizes do not matter, of arrays only whether channels are innermost.
+        ways = layout.last, layout.joined, layout.y_channel == p.itemsize
+        sizes = ("problem", "layout", "spread", "box")
+        free = tuple(getattr(self, f.name) for f in fields(self) if f.name not in sizes)  # type: ignore[arg-type]
+        return (type(self), channels, windows, ways, *free)
 
     @cached_property
     def origin(self) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from tconv.cached import cached_property
 from tconv.jit.copies import Cells, rows_of
 from tconv.jit.lines import shifts
-from tconv.jit.program import LINE
+from tconv.jit.packing import LINE
 from tconv.jit.schedule import Chunked
 from tconv.jit.templates import Ints
 

@@ -40,7 +40,8 @@ class Segments:
     def of(self, tiles: Ints) -> Ints:
         """Those of some tiles that have equally many, a row for each."""
         numbers = self.start[tiles][:, None] + np.arange(self.count[tiles[0]])
-        return self.words[numbers].reshape(len(tiles), -1)
+        words: Ints = self.words[numbers].reshape(len(tiles), -1)
+        return words
 
 
 class Ragged:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tconv.jit.kernels.abi import Context, Header, Piece
 from tconv.jit.lines import meets
-from tconv.jit.program import PIECES, Program, Writer, dot, finer, flat, shares, spans
+from tconv.jit.packing import Packer, Packing, kept
+from tconv.jit.program import PIECES, Program, Scratch, Writer, dot, finer, flat, shares, spans
 
 
 class Tables(ABC):
@@ -24,8 +25,6 @@ class Tables(ABC):
     s: Any
     #: Bytes of an element.
     size: int
-    #: Bytes of scratch for weights that are packed on the way.
-    window = 0
 
     def __init__(self, schedule: Any, threads: int, tiles: int) -> None:
         problem = schedule.problem
@@ -38,7 +37,8 @@ class Tables(ABC):
         )
         self.s = replace(schedule, box=box)
         self.threads, self.number_of_tiles, self.size = threads, tiles, problem.itemsize
-        self.writer = Writer(self.size, schedule.lanes)
+        self.writer = Writer(self.size, schedule.layout.y_channel)
+        self.packer = Packer(self.size, schedule.lanes)
         self.code = self.s.code
         self.copy = len(self.code.kernels) - 1  #: the last kernel of every schedule fills the panel
 
@@ -52,7 +52,7 @@ class Tables(ABC):
 
     @abstractmethod
     def weights(self, g: int) -> None:
-        """Write the blocks of the weights of a group, and the tiles with the first."""
+        """Write the blocks of the weights of a group, and the tiles with the first; all follows from `s.layer`."""
 
     @abstractmethod
     def copies(self, box: tuple[range, ...]) -> None:
@@ -67,7 +67,7 @@ class Tables(ABC):
 
     def bias(self, g: int) -> int:
         """Write the block of the bias of a group; returns where it begins in the packed weights."""
-        written, w = self.s.written, self.writer
+        written, w = self.s.written, self.packer
         at = w.reserve(w.room(1, written))
         w.block(at, [range(written)], source=g * written, bias=True)
         return at
@@ -86,8 +86,7 @@ class Tables(ABC):
     def write(self) -> Program:
         """The program."""
         s, w, groups = self.s, self.writer, self.s.problem.groups
-        for g in range(groups):
-            self.weights(g)
+        packing = kept(s.layer, self._packing)
         chunks = self._chunks()
         parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * groups))
         tiles = shares(range(self.number_of_tiles), parts)
@@ -95,11 +94,17 @@ class Tables(ABC):
         pieces[..., : Piece.TILE] = chunks[:, None, None]
         group = np.arange(groups)[:, None]
         pieces[..., Piece.X] += group * s.layout.x_group
-        pieces[..., Piece.W] = group * (w.packed // groups)
+        pieces[..., Piece.W] = group * (packing.size // groups)
         pieces[..., Piece.Y] += group * s.layout.y_group
         pieces[..., Piece.TILE] = [part.start for part in tiles]
         pieces[..., Piece.TILE_END] = [part.stop for part in tiles]
-        return w.finish(self.code, self.header(), self.sizes(), s.panel, s.block, self.window)
+        scratch = Scratch.of(s.panel, s.block, packing.window)
+        return w.finish(self.code, self.header(), self.sizes(), packing, scratch)
+
+    def _packing(self) -> Packing:
+        for g in range(self.s.problem.groups):
+            self.weights(g)
+        return self.packer.packing()
 
     def _chunks(self) -> NDArray[np.int64]:
         """For each chunk, but for those with nothing to compute, the words of its pieces up to those of tiles.
@@ -119,9 +124,10 @@ class Tables(ABC):
             found[..., Piece.X] += along * x
             found[..., Piece.Y] += along * y
         found[..., Piece.Y] -= s.origin * s.last.y_step
+        spans_of_ops = range(Piece.COPIES, Piece.TILE)
         for of_axes in product(*kinds):
             first = [members[0] for members in of_axes]
-            found[(*np.ix_(*of_axes), slice(Piece.COPIES, Piece.TILE))] = self._written(cuts, first)
+            found[np.ix_(*of_axes, spans_of_ops)] = self._written(cuts, first)
         flat = found.reshape(-1, Piece.TILE)
         return flat[flat[:, Piece.OPS_END] > flat[:, Piece.OPS]]
 

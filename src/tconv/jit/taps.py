@@ -23,7 +23,8 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.lane_tiles import best_tile
 from tconv.jit.lines import Layout, Line
-from tconv.jit.program import LINE, balanced
+from tconv.jit.packing import LINE
+from tconv.jit.program import balanced
 from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, TERMS, Chunked
 from tconv.problem import Problem
 

@@ -34,7 +34,7 @@ class TapTables(Tables):
         super().__init__(schedule, threads, len(schedule.tiles))
         self.fill = len(schedule.widths) * len(schedule.sizes)
         self.scatter = self.fill + 1
-        self.zeros = self.writer.room(1, max(schedule.parts) * schedule.lanes)  # bytes, before the bias
+        self.zeros = self.packer.room(1, max(schedule.parts) * schedule.lanes)  # bytes, before the bias
 
     def header(self) -> dict[Header, int]:
         """Where kernels read and write, and the order of loops."""
@@ -61,7 +61,7 @@ class TapTables(Tables):
 
     def weights(self, g: int) -> None:
         """For each tile zeros with which its sums begin, its biases, and its parts."""
-        s, w, start = self.s, self.writer, self.writer.packed
+        s, w, start = self.s, self.packer, self.packer.packed
         read, written, w_read, w_written = s.channels_of_group
         widest = max(s.parts) * s.lanes
         per_part = w.room(read, widest)
@@ -84,9 +84,8 @@ class TapTables(Tables):
                     Tile.W: place - start,
                     Tile.BIAS: zeros - start,
                     Tile.TAP: per_part,
-                    Tile.Y: channels.start * s.layout.y_channel,
                     Tile.COUNT: len(channels),
-                })  # fmt: skip
+                }, y=channels.start)  # fmt: skip
 
     # ---- ops
 

@@ -1,0 +1,164 @@
+"""How the weights of a layer are packed, and its tiles: what of a program is the same at every size of the grids.
+
+Made once a layer and kept (`kept`), since it may be as long as the kernel has weights, while everything else of a
+program is made anew for every shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tconv.jit.kernels.abi import Tile
+from tconv.jit.kernels.weights import Block
+from tconv.jit.templates import Ints
+
+LINE = 64  #: bytes of a cache line, to which parts of scratch and of the packed weights are aligned
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """Tiles and blocks of weights; offsets within the program are filled in when one is written."""
+
+    tiles: Ints  #: a row of the words of `Tile` for each; masks and blocks are numbers
+    channels: Ints  #: for each tile the channels by which Tile.Y and Tile.TARGET are moved
+    masks: Ints
+    blocks: Ints  #: a row of the words of `Block` for each; lists of indices are numbered by words, from 1
+    lists: Ints
+    itemsize: int
+    size: int  #: bytes of the packed weights
+    window: int  #: bytes of scratch for weights that are packed on the way
+    order: Hashable  #: equal for those that want the weights in the same order
+
+    def placed_tiles(self, masks: int, blocks: int, channel: int) -> Ints:
+        """The tiles, in a program with masks and blocks there, and so many bytes from one channel to the next."""
+        tiles = self.tiles.copy()
+        tiles[:, Tile.MASK] = masks + tiles[:, Tile.MASK] * self.itemsize
+        tiles[:, Tile.BLOCKS] = blocks + tiles[:, Tile.BLOCKS] * 8 * len(Block)
+        tiles[:, [Tile.Y, Tile.TARGET]] += self.channels * channel
+        return tiles
+
+    def placed_blocks(self, lists: int) -> Ints:
+        """The blocks, in a program with the lists there."""
+        blocks = self.blocks.copy()
+        listed = blocks[:, Block.INDICES] > 0
+        blocks[listed, Block.INDICES] = lists + 8 * (blocks[listed, Block.INDICES] - 1)
+        return blocks
+
+
+class Packer:
+    """Collects them."""
+
+    def __init__(self, itemsize: int, lanes: int) -> None:
+        self.itemsize, self.lanes = itemsize, lanes
+        self.tiles: list[list[int]] = []
+        self.channels: list[tuple[int, int]] = []
+        self.masks: list[list[float]] = []
+        self.blocks: list[tuple[dict[Block, int], tuple[int, ...]]] = []
+        self.packed = self.window = 0
+
+    def tile(self, words: dict[Tile, int], *, y: int = 0, target: int = 0) -> None:
+        """Append a tile, whose offsets in y and in the target are so many channels further."""
+        self.tiles.append([words.get(word, 0) for word in Tile])
+        self.channels.append((y, target))
+
+    def room(self, rows: int, row: int) -> int:
+        """Bytes for rows of so many elements in the packed weights, and the vector that the last row runs over."""
+        return -(-(rows * row + self.lanes) * self.itemsize // LINE) * LINE
+
+    def reserve(self, size: int) -> int:
+        """Take so many bytes of the packed weights; returns their offset."""
+        self.packed += size
+        return self.packed - size
+
+    def block(
+        self, target: int, rows: Sequence[Sequence[int]], *, tap: int = 0, source: int = 0,
+        channels: tuple[int, int] = (1, 0), bias: bool = False,
+    ) -> None:  # fmt: skip
+        """Fill rows of the packed weights from elements source + index: for each channel one a tap; -1 gives zero.
+
+        The rows are equally long; `tap` is the number of bytes from those of one tap to those of the next. `channels`:
+        how many, and elements from one to the next.
+        """
+        count = len(rows[0])
+        words = {
+            Block.TARGET: target,
+            Block.FROM_BIAS: int(bias),
+            Block.SOURCE: source * self.itemsize,
+            Block.CHANNELS: channels[0],
+            Block.CHANNEL: channels[1] * self.itemsize,
+            Block.COUNT: count,
+            Block.TAPS: len(rows),
+            Block.TAP: tap,
+        }
+        beyond = (-1,) * (-count % self.lanes)
+        self.blocks.append((words, tuple(index for row in rows for index in (*row, *beyond))))
+
+    def squares(
+        self, target: int, lanes: tuple[int, int, int], taps: int, *, tap: int, source: int, channels: tuple[int, int]
+    ) -> None:
+        """Likewise for all taps of vectors of output channels: elements of a row, channels, elements between these."""
+        run = taps
+        if channels[1] == taps:  # the taps of all input channels lie side by side
+            channels, taps = (1, 0), channels[0] * taps
+        words = {
+            Block.TARGET: target,
+            Block.SOURCE: source * self.itemsize,
+            Block.CHANNELS: channels[0],
+            Block.CHANNEL: channels[1] * self.itemsize,
+            Block.COUNT: lanes[0],
+            Block.LANE: lanes[2] * self.itemsize,
+            Block.LAST: lanes[1] - self.lanes,
+            Block.RUN: run,
+            Block.TAPS: taps,
+            Block.TAP: tap,
+        }
+        self.blocks.append((words, ()))
+
+    def packing(self) -> Packing:
+        """What was collected."""
+        blocks = np.array([[words.get(w, 0) for w in Block] for words, _ in self.blocks], np.int64)
+        blocks = blocks.reshape(-1, len(Block))
+        found: dict[tuple[int, ...], int] = {}
+        lists, end = [np.empty(0, np.int64)], 0
+        for row, (_, indices) in zip(blocks, self.blocks, strict=True):
+            if not indices:
+                continue
+            if indices not in found:
+                found[indices] = end + 1
+                lists.append(_as_words(np.array(indices, np.int32)))
+                end += lists[-1].size
+            row[Block.INDICES] = found[indices]
+        masks = _as_words(np.array(list(chain.from_iterable(self.masks)), f"f{self.itemsize}"))
+        tiles = np.array(self.tiles, np.int64).reshape(-1, len(Tile))
+        channels = np.array(self.channels, np.int64).reshape(-1, 2)
+        order = tuple((*words.values(), indices) for words, indices in self.blocks)
+        sizes = (self.itemsize, self.packed, self.window)
+        return Packing(tiles, channels, masks, blocks, np.concatenate(lists), *sizes, order)
+
+
+def _as_words(values: NDArray[Any]) -> Ints:
+    """Narrower values, filled up to whole words."""
+    raw = values.tobytes()
+    return np.frombuffer(raw + bytes(-len(raw) % 8), np.int64)
+
+
+#: Layers whose packing is kept.
+MOST_KEPT = 128
+_kept: dict[Hashable, Packing] = {}
+
+
+def kept(layer: Hashable, make: Callable[[], Packing]) -> Packing:
+    """The packing of a layer, made when it is first asked for; `layer` is all that it depends on."""
+    found = _kept.get(layer)
+    if found is None:
+        found = make()
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        _kept[layer] = found
+    return found
