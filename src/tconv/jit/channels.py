@@ -25,7 +25,7 @@ from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, whole_vectors
-from tconv.jit.lines import Layout, Line, by_shift, phase_taps
+from tconv.jit.lines import Layout, Line, by_shift, meets, phase_taps
 from tconv.jit.program import balanced, spans
 from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS
 from tconv.jit.source import Source
@@ -162,8 +162,11 @@ class ChannelSchedule(Source):
     def shapes(self) -> list[tuple[int, int]]:
         """(rows, pixels) in which tiles come."""
         cut: set[tuple[int, int]] = set()
+        chunks = spans(self.spans[-1], self.box[-1])
+        # Chunks that meet the ends of the axis alike are cut alike.
+        cuts = {meets(self.last, columns, self.origin): columns for columns in chunks}.values()
         for b in range(self.last.stride if self.in_lanes == "channels" else 1):
-            for columns in spans(self.spans[-1], self.box[-1]):
+            for columns in cuts:
                 for segment in self.segments(columns, b):
                     rows = {1, self.rows_of(len(segment))}
                     cut.update(product(rows, balanced(len(segment), self.pixels)))

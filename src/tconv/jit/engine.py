@@ -25,8 +25,8 @@ from tconv.jit.program import Program
 from tconv.jit.programs import program_of
 from tconv.problem import Array, Problem
 
-#: More rows of tiles than this, and the tables of a program would be larger than what they describe.
-MOST_ROWS = 1 << 20
+#: Rows of a grid, at most: tables have an entry for each chunk of rows, and take up to 15 MB and half a second here.
+MOST_ROWS = 1 << 24
 #: Larger kernels and strides than this, all axes together, are not for generated code: tables list taps and phases.
 LONGEST = 1 << 14
 DTYPES = ("float32", "float64")
