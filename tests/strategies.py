@@ -1,4 +1,4 @@
-"""Geometries to test with: random ones as hypothesis strategies, and chosen ones under a label.
+"""Geometries to test with: random ones as hypothesis strategies (`problems.py`), and chosen ones under a label.
 
 @given(geometries())                             def test_...(geometry): ...
 @pytest.mark.parametrize("geometry", GEOMETRIES)  def test_...(geometry): ...
@@ -6,52 +6,38 @@
 
 from __future__ import annotations
 
-from math import prod
-from typing import NamedTuple
+from collections.abc import Sequence
 
+import problems
 import pytest
 from hypothesis import strategies as st
+from problems import BOUNDS, Bounds, Pick
 
 from tconv import Axis, Geometry
+from tconv.problem import Problem
 
 
-class Bounds(NamedTuple):
-    """The largest values drawn for one axis."""
-
-    coarse: int
-    kernel: int
-    stride: int
-    dilation: int
-
-
-#: By number of axes, so that a grid stays small.
-_BOUNDS = {1: Bounds(8, 6, 5, 4), 2: Bounds(5, 4, 4, 3), 3: Bounds(3, 3, 3, 2), 4: Bounds(2, 3, 2, 2)}
-_SMALL_BOUNDS = {1: Bounds(5, 4, 4, 3), 2: Bounds(3, 3, 3, 2), 3: Bounds(2, 2, 2, 2), 4: Bounds(2, 2, 2, 1)}
+def picking(draw: st.DrawFn) -> Pick:
+    """What `problems.py` draws through, by hypothesis."""
+    return lambda options: draw(st.sampled_from(options))
 
 
 @st.composite
-def axes(draw: st.DrawFn, bounds: Bounds = _BOUNDS[1]) -> Axis:
+def axes(draw: st.DrawFn, bounds: Bounds = BOUNDS[1]) -> Axis:
     """One axis: padding of either sign and different ends, output padding, dilation, stride beyond kernel."""
-    kernel = draw(st.integers(1, bounds.kernel))
-    stride = draw(st.integers(1, bounds.stride))
-    dilation = draw(st.integers(1, bounds.dilation))
-    span = dilation * (kernel - 1) + 1
-    ends = st.integers(-2, span)  # up to a whole kernel: then a tap of the outermost cell lies in the crop
-    low = draw(ends)
-    high = draw(st.one_of(st.just(low), ends))
-    a = draw(st.one_of(st.just(0), st.integers(0, max(stride, dilation) - 1)))
-    without_stride = span - low - high + a
-    least = max(1, 1 - (without_stride - 1) // stride)  # the fewest coarse cells that leave something of the fine grid
-    return Axis(draw(st.integers(least, max(least, bounds.coarse))), kernel, stride, (low, high), a, dilation)
+    return problems.axis_within(picking(draw), bounds)
 
 
 @st.composite
 def geometries(draw: st.DrawFn, min_ndim: int = 1, max_ndim: int = 3, small: bool = False) -> Geometry:
     """A geometry of up to 4 axes; `small` ones have at most 200 fine cells, so that a dense matrix is cheap."""
-    ndim = draw(st.integers(min_ndim, max_ndim))
-    bounds = (_SMALL_BOUNDS if small else _BOUNDS)[ndim]
-    strategy = st.lists(axes(bounds), min_size=ndim, max_size=ndim).map(Geometry)
-    return draw(strategy.filter(lambda geometry: not small or prod(geometry.fine) <= 200))
+    return problems.geometry(picking(draw), range(min_ndim, max_ndim + 1), small=small)
+
+
+@st.composite
+def engine_problems(draw: st.DrawFn, **options: Sequence[str]) -> Problem:
+    """A problem for the engine, with channels and sizes around whole vectors."""
+    return problems.problem(picking(draw), **options)
 
 
 def _up(coarse: int | tuple[int, ...], kernel: int | tuple[int, ...], **keywords: object) -> Geometry:

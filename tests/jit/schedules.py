@@ -129,6 +129,8 @@ CASES = GRADIENT | CONV | {
     "depthwise, cells within": Case(_up((3, 11), 4, stride=2, padding=1), (21, 21), 21, 2),
     "depthwise, cells within, rows cut": Case(_up((9, 30), (2, 3), stride=(1, 2), padding=((2, 0), (-1, 1))), (9, 9), 9,
                                               forced={"own": {"box": (1, 4, 13)}}),
+    "depthwise, cells within, planes cropped": Case(
+        _up((3, 2, 13), (1, 2, 3), stride=(1, 1, 2), padding=((-1, 2), (1, 0), (-1, 1))), (16, 16), 16, 2),
     "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),
     "depthwise, wide, 3-D": Case(_up((2, 3, 4), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (19, 19), 19),
     "one cell": Case(_up((1, 1), (4, 3)), (9, 5)),

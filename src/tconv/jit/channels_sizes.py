@@ -135,5 +135,5 @@ def _few_weights(layout: Layout, isa: Isa) -> bool:
     """Whether the weights of a depthwise layer fit registers, beside the sums of all phases of a cell."""
     earlier, (before, last) = layout.lines[:-2], layout.lines[-2:]
     taps, sums = before.kernel * last.kernel, before.stride * last.stride
-    alone = all(line.kernel == line.stride == 1 for line in earlier) and before.apart == last.apart == 1
+    alone = all(line.stays for line in earlier) and before.apart == last.apart == 1
     return alone and taps + sums + 2 <= isa.registers

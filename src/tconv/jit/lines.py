@@ -59,6 +59,11 @@ class Line:
         """Cells of a strand, at most."""
         return -(-self.read // self.apart)
 
+    @property
+    def stays(self) -> bool:
+        """Whether every position that is written reads the cell of its own number, and there are as many of both."""
+        return self.kernel == self.stride == self.apart == 1 and self.low == 0 and self.read == self.written
+
     def first(self, b: int, origin: int = 0) -> int:
         """The first q of phase b."""
         return -((b - origin) // self.stride)
@@ -261,17 +266,13 @@ def _merged(lines: list[Line]) -> list[Line]:
     """Neighbouring axes along which every cell stays where it is as one: a row that is longer, for the same cells."""
     found: list[Line] = []
     for line in lines:
-        line = replace(line, stride=1, apart=1) if line.read == line.written == 1 and _stays(line) else line
-        if found and all(_stays(each) and each.stride == each.apart == 1 for each in (found[-1], line)):
+        alone = replace(line, stride=1, apart=1)  # as a single cell is, whatever would follow it
+        line = alone if line.read == 1 and alone.stays else line
+        if found and found[-1].stays and line.stays:
             cells = found.pop().read * line.read
             line = replace(line, read=cells, written=cells)
         found.append(line)
     return found
-
-
-def _stays(line: Line) -> bool:
-    """Whether the first cell is read for the first position, by the only tap, and there are as many of both."""
-    return line.kernel == 1 and line.low == 0 and line.read == line.written
 
 
 class _Grid(NamedTuple):

@@ -108,7 +108,8 @@ class PixelSchedule(Chunked):
         """Whether q of the last two axes are the cells of x, row after row."""
         rows, cells = self.layout.lines[-2:]
         alike = all(len(moves(line)) == 1 and moves(line).start == 0 for line in (rows, cells))
-        side_by_side = rows.x_step == cells.read * cells.x_step
+        # Of rows that are apart, those between them lie in x but are no q.
+        side_by_side = rows.read_step == cells.read * cells.read_step
         return alike and side_by_side and self.columns == cells.read and len(self.spans[-2]) <= rows.read
 
     @cached_property

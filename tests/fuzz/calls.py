@@ -1,0 +1,49 @@
+"""The public functions: between the choice of a method and its kernels there is code as well."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+from lowered import in_use
+from running import in_layout, is_gradient
+
+import tconv
+from tests.fuzz.trial import Trial, Wrong
+
+#: How arrays lie in memory: as they should, as every other element of a larger one, or with their axes turned.
+MEMORY = ("contiguous", "contiguous", "strided", "turned")
+
+
+def laid(a: np.ndarray, how: str) -> np.ndarray:
+    """An equal array that lies otherwise."""
+    if how == "strided":
+        larger = np.full((*a.shape, 2), np.nan, a.dtype)
+        larger[..., 0] = a
+        return larger[..., 0]
+    return np.asfortranarray(a) if how == "turned" else a
+
+
+def call(trial: Trial, method: str) -> None:
+    """Called twice, as the second time looks are fewer; with an array to write into, and without."""
+    with in_use(trial.isa, trial.threads):
+        _call(trial, method)
+
+
+def _call(trial: Trial, method: str) -> None:
+    p, pick = trial.problem, Random(trial.seed).choice
+    x, w, bias = trial.arrays
+    x = laid(in_layout(x, trial.channels_last), pick(MEMORY))
+    w = laid(in_layout(w, trial.channels_last) if is_gradient(p) else w, pick(MEMORY))
+    given: dict[str, Any] = {**p.geometry.keywords, "groups": p.groups, "method": method}
+    given["layout"] = "channels_last" if trial.channels_last else "channels_first"
+    arguments = (w, x, p.geometry.kernel) if is_gradient(p) else (x, w, bias)
+    function = getattr(tconv, p.operation)
+    for _ in range(2):
+        found = function(*arguments, **given)
+        trial.check(found)
+    out = np.full_like(found, np.nan)
+    if function(*arguments, **given, out=out) is not out:
+        raise Wrong("the result is another array than out")
+    trial.check(out)

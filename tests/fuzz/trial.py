@@ -1,0 +1,116 @@
+"""A problem posed to schedules: interpreted, and as machine code between inaccessible pages.
+
+Arrays hold small whole numbers other than 0, so every sum is exact in any order: a result is right in every bit or
+wrong, and nothing hides behind rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from guarded import aligned, guarded, placed
+from lowered import target
+from running import given, in_layout, is_gradient, out_of_layout, shapes, written
+
+from tconv.jit import compile as compiler
+from tconv.jit import launch
+from tconv.jit.interpret import interpret
+from tconv.jit.programs import program_of
+from tconv.methods.taps import run_tap_by_tap
+from tconv.problem import Problem
+
+#: The values of arrays.
+VALUES = np.array([-3, -2, -1, 1, 2, 3])
+
+
+class Wrong(AssertionError):
+    """A result that is not the definition's."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A problem in a layout, for a set of instructions and a number of threads; arrays come from the seed."""
+
+    problem: Problem
+    channels_last: bool
+    isa: str
+    threads: int = 1
+    with_bias: bool = True
+    seed: int = 0
+
+    @cached_property
+    def target(self) -> Any:
+        """What schedules are made and kernels compiled for."""
+        return target(self.isa)
+
+    @cached_property
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """What is read, w and the bias, channels first; of a weight gradient w is the coarse grid."""
+        p, rng = self.problem, np.random.default_rng(self.seed)
+        read, result = shapes(p)
+        factor = (p.in_channels, p.cout, *p.geometry.kernel)
+        if is_gradient(p):
+            factor = (p.batch, p.in_channels, *p.geometry.coarse)
+        x, w = (rng.choice(VALUES, shape).astype(p.dtype) for shape in (read, factor))
+        bias = rng.choice(VALUES, result[1]).astype(p.dtype)
+        return x, w, bias if self.with_bias and not is_gradient(p) else None
+
+    @cached_property
+    def exact(self) -> np.ndarray:
+        """The result by the definition, tap by tap in float64, channels first."""
+        p, (x, w, bias) = self.problem, self.arrays
+        of_grids = {"x": p.x_shape, "w": p.w_shape, "y": p.y_shape}
+        of_names = {"conv_transpose": (x, w, None), "conv": (None, w, x), "weight_gradient": (w, None, x)}
+        given_ones = zip("xwy", of_names[p.operation], strict=True)
+        arrays = {
+            name: np.zeros(of_grids[name]) if a is None else np.float64(a).reshape(of_grids[name])
+            for name, a in given_ones
+        }
+        run_tap_by_tap(p, **arrays)
+        result = arrays[p.written].reshape(shapes(p)[1])
+        return result if bias is None else result + np.float64(bias).reshape(-1, *[1] * p.geometry.ndim)
+
+    def check(self, result: np.ndarray) -> None:
+        """A result in the layout is exact in every element."""
+        result = out_of_layout(self.problem, result, self.channels_last)
+        if not np.array_equal(result, self.exact):
+            places = np.argwhere(result != self.exact)
+            at = tuple(int(i) for i in places[0])
+            raise Wrong(
+                f"{len(places)} of {result.size} elements are wrong, the first at {at}: "
+                f"{result[at]} instead of {self.exact[at]}"
+            )
+
+    def interpreted(self, schedule: Any) -> None:
+        """By the interpreter, which checks every access."""
+        x, w, bias = self.arrays
+        y = np.full(written(self.problem, self.channels_last), np.nan, self.problem.dtype)
+        w = in_layout(w, self.channels_last) if is_gradient(self.problem) else w
+        interpret(program_of(schedule, self.threads), in_layout(x, self.channels_last), w, bias, y)
+        self.check(y)
+
+    def compiled(self, schedule: Any, end: str = "high") -> None:
+        """As machine code, every array against an inaccessible page at one of its ends."""
+        p, (x, w, bias) = self.problem, self.arrays
+        program = program_of(schedule, self.threads)
+        machine, words = compiler.machine(program.code, self.target), placed(program.words, "high")
+        scratch, address = aligned(program.scratch * self.threads), words.ctypes.data
+        w = placed(in_layout(w, self.channels_last) if is_gradient(p) else w, end)
+        bias = None if bias is None else placed(bias, end)
+        if is_gradient(p):
+            packed = w
+        elif program.fresh:
+            packed = placed(given(w, bias), end)
+        else:
+            packed, (first, count) = aligned(program.packed), program.blocks
+            weights = (w.ctypes.data, 0 if bias is None else bias.ctypes.data, packed.ctypes.data)
+            if machine.pack(0, address, address + 8 * first, count, *weights, 1, 0):
+                raise Wrong("packing finds weights that are not finite")
+        shape = written(p, self.channels_last)
+        y, x = guarded(prod(shape) * p.itemsize, end), placed(in_layout(x, self.channels_last), end)
+        launch.run(machine, address, *(a.ctypes.data for a in (x, packed, y, scratch)), self.threads)
+        self.check(y.view(p.dtype).reshape(shape))
