@@ -184,8 +184,7 @@ class ConvTranspose:
             return known
         ready = _Ready(plan, None, None, threads)
         if plan.method == "jit" and plan.problem.batch > 0 and plan.dtype == plan.problem.dtype:
-            last = plan.layout == "channels_last" and engine.layouts_differ(plan.problem)
-            made = engine.ready(plan.problem, last)
+            made = engine.ready(plan.problem, plan.layout == "channels_last")
             packed, finite = self._pack(made)
             # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.
             ready = _Ready(plan, made, packed, threads) if finite else ready

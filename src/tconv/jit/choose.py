@@ -86,7 +86,7 @@ def by_model(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) 
 def offered(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> list[Kind]:
     """All kinds that can serve a problem in one of the layouts."""
     layout = layout_of(problem, channels_last)
-    if layout.joined and problem.groups > 1 and (channels_last or problem.operation != "conv_transpose"):
+    if layout.joined and problem.groups > 1 and (layout.last or problem.operation != "conv_transpose"):
         layout = spread_out(problem, channels_last)
     found = list(kinds(problem, layout, isa, threads))
     return [kind for kind in found if kind.fits()] or found

@@ -19,7 +19,7 @@ from tconv.jit.choose import Schedule, choose
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.abi import Given
-from tconv.jit.lines import inside
+from tconv.jit.lines import innermost, inside
 from tconv.jit.program import LINE, Program
 from tconv.jit.programs import program_of
 from tconv.problem import Array, Problem
@@ -128,7 +128,8 @@ def ready(
     `once`: for `Engine.once`, rather than for `run`. `openmp`: its threads are those of PyTorch.
     """
     try:
-        return _ready(problem, channels_last, isa.current(), min(launch.setting(), most), once, openmp)
+        threads = min(launch.setting(), most)
+        return _ready(problem, innermost(problem, channels_last), isa.current(), threads, once, openmp)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
@@ -255,21 +256,3 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         return np.empty(shape, dtype)
     result: Array = aligned(prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
     return result
-
-
-def is_channels_last(a: Array) -> bool:
-    """Whether an array (N, groups, C / groups, *size) is contiguous with its channels innermost."""
-    return a.transpose(0, *range(3, a.ndim), 1, 2).flags.c_contiguous
-
-
-def is_channels_first(a: Array) -> bool:
-    """Whether the channels of such an array are further apart than its cells, or the only one."""
-    axes = [(abs(step), size) for step, size in zip(a.strides, a.shape, strict=True)]
-    channels, cells = ([step for step, size in part if size > 1] for part in (axes[1:3], axes[3:]))
-    return not channels or not cells or min(channels) > min(cells)
-
-
-def layouts_differ(problem: Problem) -> bool:
-    """Whether the two layouts of x or of y are two: they are one where there is one channel, or one cell."""
-    x = problem.in_channels > 1 and problem.coarse_cells > 1
-    return x or (problem.out_channels > 1 and problem.fine_cells > 1)

@@ -73,8 +73,7 @@ class Call:
         from tconv.jit import engine
 
         problem = plan.problem
-        last = plan.layout == "channels_last" and engine.layouts_differ(problem)
-        self.engine: Engine = engine.ready(problem, last, once=True)
+        self.engine: Engine = engine.ready(problem, plan.layout == "channels_last", once=True)
         self.shape, self.dtype = plan.result_shape, np.dtype(plan.dtype)
         self.bias = (problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels,)
         self.empty = engine.empty

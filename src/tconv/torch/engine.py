@@ -226,12 +226,11 @@ def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, En
     """The engine for weights that are kept, and for such that serve one call; or why PyTorch computes."""
     if problem.batch == 0:
         return None, None, "there is nothing to compute"
-    last = order.last and engine.layouts_differ(problem)
     why, most = engine.limit(problem), threads()
     if why:
         return None, None, f"the engine {why}"
     # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
-    kept, once = (engine.ready(problem, last, once=once, most=most, openmp=True) for once in (False, True))
+    kept, once = (engine.ready(problem, order.last, once=once, most=most, openmp=True) for once in (False, True))
     return kept, once, ""
 
 
