@@ -20,6 +20,7 @@ from tconv.jit import compile as compiler
 from tconv.jit.choose import Schedule, offered
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import FREE, free, kind_of
+from tconv.jit.lines import innermost
 from tconv.jit.variations import allowed
 from tconv.problem import Problem
 
@@ -29,6 +30,7 @@ _here: dict[tuple[Problem, bool, Isa], Schedule] = {}
 
 def remembered(problem: Problem, channels_last: bool, isa: Isa) -> Schedule | None:
     """The schedule that was found best, in this process or an earlier one; None where nothing was measured."""
+    channels_last = innermost(problem, channels_last)
     found = _here.get((problem, channels_last, isa))
     if found is None:
         content = disk.read(_key(problem, channels_last, isa), _sources())
@@ -38,6 +40,7 @@ def remembered(problem: Problem, channels_last: bool, isa: Isa) -> Schedule | No
 
 def remember(problem: Problem, channels_last: bool, isa: Isa, schedule: Schedule) -> bool:
     """Keep a schedule for this process, and on disk where that can be done; whether it could."""
+    channels_last = innermost(problem, channels_last)
     _here[problem, channels_last, isa] = schedule
     key, content = _key(problem, channels_last, isa), to_json(schedule)
     disk.write(key, _sources(), content)

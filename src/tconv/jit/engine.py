@@ -16,10 +16,11 @@ from tconv.jit import compile as compiler
 from tconv.jit import debug, fresh, isa, launch
 from tconv.jit.address import address
 from tconv.jit.choose import Schedule, choose
+from tconv.jit.environment import forced_isa
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.abi import Given
-from tconv.jit.lines import inside
+from tconv.jit.lines import innermost, inside
 from tconv.jit.packing import LINE
 from tconv.jit.program import Program
 from tconv.jit.programs import program_of
@@ -129,7 +130,8 @@ def ready(
     `once`: for `Engine.once`, rather than for `run`. `openmp`: its threads are those of PyTorch.
     """
     try:
-        return _ready(problem, channels_last, isa.current(), min(launch.setting(), most), once, openmp)
+        threads = min(launch.setting(), most)
+        return _ready(problem, innermost(problem, channels_last), isa.current(), threads, once, openmp)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
@@ -166,9 +168,15 @@ def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int
 generation = 0
 
 
-def state() -> tuple[int, Isa, int]:
-    """What engines depend on beside their problem: threads, instructions, and what `tconv.tune` has found."""
-    return launch.setting(), isa.current(), generation
+def state() -> tuple[int, object, int] | None:
+    """What engines depend on beside their problem: threads, instructions, and what `tconv.tune` has found.
+
+    Who keeps what depends on an engine compares. None: a setting is wrong, which `ready` explains.
+    """
+    try:
+        return launch.setting(), forced_isa(), generation
+    except checks.Rejected:
+        return None
 
 
 def forget() -> None:
@@ -256,21 +264,3 @@ def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         return np.empty(shape, dtype)
     result: Array = aligned(prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
     return result
-
-
-def is_channels_last(a: Array) -> bool:
-    """Whether an array (N, groups, C / groups, *size) is contiguous with its channels innermost."""
-    return a.transpose(0, *range(3, a.ndim), 1, 2).flags.c_contiguous
-
-
-def is_channels_first(a: Array) -> bool:
-    """Whether the channels of such an array are further apart than its cells, or the only one."""
-    axes = [(abs(step), size) for step, size in zip(a.strides, a.shape, strict=True)]
-    channels, cells = ([step for step, size in part if size > 1] for part in (axes[1:3], axes[3:]))
-    return not channels or not cells or min(channels) > min(cells)
-
-
-def layouts_differ(problem: Problem) -> bool:
-    """Whether the two layouts of x or of y are two: they are one where there is one channel, or one cell."""
-    x = problem.in_channels > 1 and problem.coarse_cells > 1
-    return x or (problem.out_channels > 1 and problem.fine_cells > 1)

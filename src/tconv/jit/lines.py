@@ -217,6 +217,16 @@ class Layout:
     joined: bool = False  #: single cells: the images are the cells of one axis, the whole kernel its phases or its x
 
 
+def innermost(problem: Problem, channels_last: bool) -> bool:
+    """Whether the engine takes channels as the innermost axis, for a call that says whether they are last.
+
+    Where both grids have one channel or one cell, the two layouts are the same memory: channels first is taken then.
+    Every schedule is made, and remembered, by what is said here, so that callers need not ask.
+    """
+    x = problem.in_channels > 1 and problem.coarse_cells > 1
+    return channels_last and (x or (problem.out_channels > 1 and problem.fine_cells > 1))
+
+
 def layout_of(problem: Problem, channels_last: bool) -> Layout:
     """The lines of a problem in one of the layouts."""
     spread = spread_out(problem, channels_last)
@@ -244,6 +254,7 @@ def _joined(problem: Problem, spread: Layout) -> Layout:
 
 def spread_out(problem: Problem, channels_last: bool) -> Layout:
     """Every axis a line of its own, but for those along which nothing is to be done."""
+    channels_last = innermost(problem, channels_last)
     g, size, conv = problem.geometry, problem.itemsize, problem.operation != "conv_transpose"
     x, y = _Grid(problem.in_channels, g.coarse), _Grid(problem.out_channels, g.fine)
     x, y = (y, x) if conv else (x, y)

@@ -53,19 +53,19 @@ class Jit(Method):
         from tconv.jit import engine
 
         read, written = (x, y) if problem.written == "y" else (y, x)
-        last, first = engine.is_channels_last(written), written.flags.c_contiguous
-        channels_last = last and not (first and engine.is_channels_first(read))
-        ready = engine.ready(problem, channels_last, once=True)
-        target = written if channels_last or first else np.empty(written.shape, written.dtype)
+        last = _channels_last(written, read)
+        ready = engine.ready(problem, last, once=True)
+        result = _ordered(written, last)
+        target = result if result.flags.c_contiguous else np.empty(result.shape, result.dtype)
         # Names for the copies, which must live until the kernels are done.
-        read, weights = _in_layout(read, channels_last), np.ascontiguousarray(w)
+        read, weights = np.ascontiguousarray(_ordered(read, last)), np.ascontiguousarray(w)
         if not ready.once(address(read), weights, bias, address(target)):
             # Kernels multiply the zeros around x by a NaN or an Inf.
             run_tap_by_tap(problem, x, w, y)
             if bias is not None:
                 add_bias(written, bias)
-        elif target is not written:
-            written[...] = target
+        elif target is not result:
+            result[...] = target
 
 
 def weight_gradient(
@@ -78,10 +78,9 @@ def weight_gradient(
     """
     from tconv.jit import engine, launch
 
-    last, first = engine.is_channels_last(y), y.flags.c_contiguous
-    channels_last = last and not (first and engine.is_channels_first(x))
-    ready = engine.ready(problem, channels_last, most=most or launch.MOST_THREADS, openmp=openmp)
-    x_there, y_there = _in_layout(x, channels_last), _in_layout(y, channels_last)
+    last = _channels_last(y, x)
+    ready = engine.ready(problem, last, most=most or launch.MOST_THREADS, openmp=openmp)
+    x_there, y_there = (np.ascontiguousarray(_ordered(grid, last)) for grid in (x, y))
     by_x = x.size < w.size
     if ready.spreads and by_x and not is_finite(x_there):
         run_tap_by_tap(problem, x, w, y)
@@ -94,9 +93,20 @@ def weight_gradient(
         w[...] = target
 
 
-def _in_layout(read: Array, channels_last: bool) -> Array:
-    """The array itself where it lies as the kernels want it, else a copy that does."""
-    if not channels_last:
-        return np.ascontiguousarray(read)
-    # Nothing is copied where the array is channels last already.
-    return np.ascontiguousarray(read.transpose(0, *range(3, read.ndim), 1, 2))
+def _channels_last(*grids: Array) -> bool:
+    """Whether the channels of arrays (N, groups, C / groups, *size) lie closer together than their cells.
+
+    The first that has several of both tells. Arrays that are contiguous in the layout of a call are found to be in it,
+    and so are parts of such arrays, with any steps between their elements.
+    """
+    for grid in grids:
+        steps = [(abs(step), size) for step, size in zip(grid.strides, grid.shape, strict=True)]
+        channels, cells = ([step for step, size in part if size > 1] for part in (steps[1:3], steps[3:]))
+        if channels and cells:
+            return min(channels) < min(cells)
+    return False
+
+
+def _ordered(grid: Array, channels_last: bool) -> Array:
+    """A view with the axes in the order of a layout."""
+    return grid.transpose(0, *range(3, grid.ndim), 1, 2) if channels_last else grid

@@ -13,6 +13,7 @@ from math import prod
 import torch
 
 from tconv.jit import isa
+from tconv.jit.lines import innermost
 from tconv.problem import Problem
 
 #: Multiplications up to which PyTorch's native operator without derivatives is the sooner done, in one group.
@@ -50,7 +51,8 @@ def is_slower(problem: Problem, channels_last: bool) -> bool:
         return False  # depthwise: groups fill the lanes
     lanes = isa.current().lanes(problem.itemsize)
     vectors = -(-problem.cin // lanes)
-    return problem.cin < FILLED * vectors * lanes or (channels_last and problem.cout * problem.taps < FEW_WEIGHTS)
+    last = innermost(problem, channels_last)
+    return problem.cin < FILLED * vectors * lanes or (last and problem.cout * problem.taps < FEW_WEIGHTS)
 
 
 def is_short(problem: Problem) -> bool:
