@@ -1,0 +1,110 @@
+"""Tables of a new size: made from what differs, whatever the size, and the same whether the layer was seen or not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from problems import family
+
+from tconv import Geometry
+from tconv.jit import choose, isa, packing, program, tables, templates
+from tconv.jit.lines import meets
+from tconv.jit.programs import program_of
+from tconv.problem import Problem
+
+AVX512 = isa.ISAS["avx512"]
+
+
+def schedules(seed, target=AVX512):
+    """Those of some sizes of a layer drawn at random, in both layouts."""
+    drawn = family(Random(seed).choice)
+    for size in range(3):
+        problem = drawn.problem(Random(f"{seed} {size}").choice)
+        for channels_last in (False, True):
+            yield from (kind.make() for kind in choose.offered(problem, channels_last, target))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_layer_that_was_seen_at_other_sizes_gets_the_same_tables(seed, monkeypatch):
+    monkeypatch.setattr(packing, "_kept", {})
+    made = [(s, threads) for s in schedules(seed) for threads in (1, 2)]
+    with_kept = [program_of(*each) for each in made]
+    for (s, threads), found in zip(made, with_kept, strict=True):
+        packing._kept.clear()
+        alone = program_of(s, threads)
+        np.testing.assert_array_equal(alone.words, found.words, err_msg=str(s.layer))
+        assert (alone.packed, alone.scratch, alone.packing) == (found.packed, found.scratch, found.packing)
+
+
+def layer(side: int, cin: int = 8, cout: int = 8, operation: str = "conv_transpose") -> Problem:
+    """A volume that is enlarged."""
+    geometry = Geometry.conv_transpose((side,) * 3, 4, stride=2, padding=1)
+    return Problem(operation, geometry, 1, cin, cout, 1, "float32")
+
+
+def written(problem, channels_last, monkeypatch) -> tuple[int, int]:
+    """How often an op is written by Python for a program, and how many bytes the program has beside its pieces."""
+    times, original = [], templates.Draft.op
+    s = choose.by_model(problem, channels_last, AVX512)
+    with monkeypatch.context() as patch:
+        patch.setattr(templates.Draft, "op", lambda *given: times.append(1) or original(*given))
+        alone, op = [], program.Writer.op
+        patch.setattr(program.Writer, "op", lambda *given: alone.append(1) or op(*given))
+        made = program_of(s, 1)
+    pieces = made.runs * 8 * 9
+    return len(times) + len(alone), made.words.nbytes - pieces
+
+
+@pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_volume_of_eight_times_the_cells_takes_no_more_python(operation, channels_last, monkeypatch):
+    of_small, small = written(layer(64, operation=operation), channels_last, monkeypatch)
+    of_large, large = written(layer(128, operation=operation), channels_last, monkeypatch)
+    assert of_large < 2 * of_small < 2000
+    assert large < 4 * small < 8 << 20
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_chunks_that_meet_the_ends_alike_do_the_same(seed, monkeypatch):
+    """What a chunk does is found anew for each of them, and compared with what it shares."""
+    for s in schedules(seed):
+        if s.problem.operation == "weight_gradient" or s.layout.joined:
+            continue
+        box = tuple(1 if n == 1 else max(1, n // 2) for n in s.box[:-1])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tables, "finer", lambda box, *_: box)
+            s = replace(s, box=(*box, s.box[-1])) if not getattr(s, "spread", None) else s
+            shared = program_of(s, 1)
+            # A key of its own for each chunk.
+            patch.setattr(tables, "meets", lambda line, q, origin=0: (*meets(line, q, origin), q.start))
+            apart = program_of(s, 1)
+        assert shared.runs == apart.runs
+        assert actions(shared) == actions(apart), str(s)
+
+
+def actions(made) -> list[tuple[int, ...]]:
+    """The pieces of a program, each with the words of its copies and ops, but for the lines that are asked for ahead."""
+    from tconv.jit.kernels.abi import Header, Piece
+    from tconv.jit.kernels.pixels import ROW, Pixels
+
+    words, found = made.words.tolist(), []
+    pieces, ops = words[Header.PIECES] // 8, words[Header.OPS] // 8
+    for n in range(made.runs):
+        piece = words[pieces + n * len(Piece) : pieces + (n + 1) * len(Piece)]
+        whole = [piece[Piece.X], piece[Piece.Y]]
+        for start, end in ((Piece.COPIES, Piece.COPIES_END), (Piece.OPS, Piece.OPS_END)):
+            at = ops + piece[start] // 8
+            while at < ops + piece[end] // 8:
+                op = words[at : at + words[at + 1] // 8]
+                kernel = made.code.kernels[op[0]]
+                if isinstance(kernel, Pixels):
+                    first = kernel.head + len(kernel.stages)
+                    rows = sum(op[kernel.head : first])
+                    op[first + ROW - 1 : first + rows * ROW : ROW] = [0] * rows
+                whole += op
+                at += len(op)
+        found.append(tuple(whole))
+    return found
