@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.gradient_runs import finer
@@ -16,7 +18,7 @@ from tconv.jit.lines import meets, phase_taps
 from tconv.jit.packing import Packer
 from tconv.jit.program import Program, Scratch, Writer, balanced, dot, flat, spans
 from tconv.jit.source import rows_of_x
-from tconv.jit.templates import Ints
+from tconv.jit.templates import Ints, places
 
 Box = tuple[range, ...]
 
@@ -147,15 +149,11 @@ class GradientTables:
         """Those of channel 0; of all channels where they lie side by side and all are copied, in elements."""
         return rows_of_x(self.s, box, self._bases(box)[0])
 
-    def _exists(self, cells: tuple[int, ...]) -> bool:
-        return all(0 <= cell < line.read for cell, line in zip(cells, self.s.outer, strict=True))
-
-    def _gathered(self, box: Box) -> None:
+    def _gathered(self, rows: Cells, columns: int) -> None:
         """The coarse cells of a chunk, a run of evenly spaced ones after the other."""
-        s, columns = self.s, len(box[-1])
+        s = self.s
         runs: list[tuple[int, int, int, int]] = []  # source, cells before it, cells, step
-        for number, q in enumerate(product(*box[:-1])):
-            source = self._beside(box, q)
+        for number, source in enumerate(rows.beside.tolist()):
             if runs and columns == s.box[-1]:
                 first, before, count, step = runs[-1]
                 # Single cells may be any step apart, unless squares of them are turned.
@@ -167,27 +165,22 @@ class GradientTables:
         for run in runs:
             self.writer.op(self.cells, *run)
 
-    def _beside(self, box: Box, q: tuple[int, ...], at: int = 0) -> int:
-        """Bytes of the coarse grid from the first cell of a chunk to one of a row of its cells."""
-        s = self.s
-        return dot((*q, box[-1].start + at), [line.y_step for line in s.layout.lines]) - self._bases(box)[1]
-
     # ---- sums
 
     def _ops(self, box: Box, outputs: int, first: bool, last: bool) -> None:
         """What a tile of lanes does for a chunk."""
-        s = self.s
+        s, rows = self.s, Cells(self.s, box)
         if s.gathered:
-            self._gathered(box)
+            self._gathered(rows, len(box[-1]))
         if s.turned:
             self.writer.copies(self.copy, self._rows(box))
-        of_reach: dict[tuple[int, ...], list[Unit]] = {}
+        of_reach: dict[bytes, list[Unit]] = {}
         for unit in self._units(outputs):
-            of_reach.setdefault(tuple(self._reached(box, unit.outer)), []).append(unit)
-        for reached, units in of_reach.items():
+            of_reach.setdefault(rows.reached(unit.outer).tobytes(), []).append(unit)
+        for units in of_reach.values():
             for some in _together(units, s.rows):
                 for pixels, source, position in self._runs(outputs):
-                    self._sums(box, list(reached), some, (pixels, source, position), adds=not first)
+                    self._sums(rows, some, (pixels, source, position), len(box[-1]), adds=not first)
         if last:
             self.writer.op(self.move, 0, 0, outputs * s.problem.taps)
 
@@ -213,45 +206,68 @@ class GradientTables:
             yield pixels, at * s.pixel, at * (s.problem.taps if s.by_channel else 1)
             at += pixels
 
-    def _reached(self, box: Box, moved: tuple[int, ...]) -> Iterator[int]:
-        """Which rows of cells of a chunk meet the fine grid with taps that are so far along the outer axes."""
-        for number, q in enumerate(product(*box[:-1])):
-            if self._exists(self._cells(q, moved)):
-                yield number
-
-    def _cells(self, q: tuple[int, ...], moved: tuple[int, ...]) -> tuple[int, ...]:
-        return tuple(i * line.apart + shift for i, line, shift in zip(q, self.s.outer, moved, strict=True))
-
-    def _sums(self, box: Box, reached: list[int], units: list[Unit], run: tuple[int, int, int], *, adds: bool) -> None:
-        """The ops of one tile: sums of so many terms each, over the rows of cells that are reached."""
-        s, columns, (pixels, source, position) = self.s, len(box[-1]), run
+    def _sums(self, rows: Cells, units: list[Unit], run: tuple[int, int, int], columns: int, *, adds: bool) -> None:
+        """The ops of one tile: sums of so many terms each, over the rows of cells that its taps reach."""
+        s, (pixels, source, position) = self.s, run
         kernel = s.widths.index(pixels) * len(s.variants) + (self.of_rows if len(units) > 1 else 0)
         targets = [(unit.position + position) * s.widest * self.size for unit in units]
-        rows = list(product(*box[:-1]))
-        for some in _cut(reached, max(1, s.terms // columns)):
+        for some in _cut(rows.reached(units[0].outer), max(1, s.terms // columns)):
             at = 0
             for number in balanced(columns, s.terms):
-                words: list[int] = []
-                for row in some:
-                    words += [row if s.gathered else self._beside(box, rows[row], at), 0]
-                    words += [self._source(box, rows[row], unit) + source + at * s.source_pixel for unit in units]
-                self.writer.op(kernel, len(some), 0, int(adds), number, at if s.gathered else 0, *targets, *words)
+                words = np.zeros((len(some), 2 + len(units)), np.int64)
+                words[:, 0] = some if s.gathered else rows.beside[some] + at * s.last.y_step
+                for n, unit in enumerate(units, 2):
+                    words[:, n] = rows.read[some] + (
+                        rows.first(unit.outer) + unit.source + source + at * s.source_pixel
+                    )
+                head = len(some), 0, int(adds), number, at if s.gathered else 0
+                self.writer.op(kernel, *head, *targets, *words.reshape(-1).tolist())
                 at, adds = at + number, True
         if not adds:
             self.writer.op(kernel, 0, 0, 0, 1, 0, *targets)
 
-    def _source(self, box: Box, q: tuple[int, ...], unit: Unit) -> int:
-        """Where a row of a tile finds what the first cell of a row of cells meets."""
-        s, cells = self.s, self._cells(q, unit.outer)
+
+class Cells:
+    """The rows of coarse cells of a chunk, one after the other, and what taps of the outer axes read for them."""
+
+    def __init__(self, s: GradientSchedule, box: Box) -> None:
+        self.s, self.box = s, box
+        first, rows = [q.start for q in box[:-1]], box[:-1]
+        #: Bytes of the coarse grid from the first cell of the chunk to the first of each row.
+        self.beside = places(rows, [line.y_step for line in s.outer], first)
         if s.in_place:
-            base = dot([i.start for i in box[:-1]], [line.read_step for line in s.outer])
-            return dot(cells, [line.x_step for line in s.outer]) - base + unit.source
-        return s.slot(cells, box) * s.row + s.before * s.cell + unit.source
+            steps = [line.read_step for line in s.outer]
+        else:
+            steps = [prod(s.slots[axis + 1 :]) * s.row for axis in range(len(s.outer))]
+        self.read = places(rows, steps, first)  #: how much further than for the first row a tap reads
+        self._first: dict[tuple[int, ...], int] = {}
+        self._reached: dict[tuple[int, ...], NDArray[np.intp]] = {}
+
+    def first(self, moved: tuple[int, ...]) -> int:
+        """Where a tap that is so far along the outer axes reads what the first cell meets, if it reads anything."""
+        if moved not in self._first:
+            s = self.s
+            if s.in_place:
+                self._first[moved] = dot(moved, [line.x_step for line in s.outer])
+            else:
+                cells = [q.start * line.apart + n for q, line, n in zip(self.box, s.outer, moved, strict=False)]
+                self._first[moved] = s.slot(cells, self.box) * s.row + s.before * s.cell
+        return self._first[moved]
+
+    def reached(self, moved: tuple[int, ...]) -> NDArray[np.intp]:
+        """Which rows meet the fine grid there."""
+        if moved not in self._reached:
+            exist = np.ones(1, bool)
+            for q, line, shift in zip(self.box[:-1], self.s.outer, moved, strict=True):
+                cells = np.arange(q.start, q.stop) * line.apart + shift
+                exist = (exist[:, None] & (cells >= 0) & (cells < line.read)).reshape(-1)
+            self._reached[moved] = np.flatnonzero(exist)
+        return self._reached[moved]
 
 
-def _cut(rows: list[int], most: int) -> Iterator[list[int]]:
+def _cut(rows: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
     at = 0
-    for size in balanced(len(rows), most) if rows else ():
+    for size in balanced(len(rows), most) if len(rows) else ():
         yield rows[at : at + size]
         at += size
 

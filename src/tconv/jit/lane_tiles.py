@@ -34,6 +34,8 @@ def whole_vectors(channels: int, lanes: int, most: int) -> list[int]:
 
 #: Turns of the clock that a broadcast costs beside its products, and a vector of weights that comes from near.
 BROADCAST = LOADED = 0.3
+#: Counts of turns that differ by such a share are equal.
+ROUNDING = 1e-9
 
 
 def best_tile(
@@ -54,6 +56,6 @@ def best_tile(
             cells = of_tile * group
             cycles += groups_alike * alike * (max(cells * v, 8) / 2 + BROADCAST * cells + loaded * v)
         cycles /= of_tile
-        if cycles / pixels < best[0]:
+        if cycles / pixels < best[0] * (1 - ROUNDING):  # of those that take as long the widest
             best = (cycles / pixels, most, largest, of_tile)
     return best
