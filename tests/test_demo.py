@@ -15,7 +15,7 @@ from registry import needs_kernels
 import tconv
 import tconv.demo
 from tconv.methods import METHODS
-from tconv.plan import make_plan
+from tconv.plan import planned
 
 DOWN = [name for name in METHODS if "conv" in METHODS[name].operations]
 LINE = np.array([1, 3, 3, 1]) / 8
@@ -75,9 +75,9 @@ def test_the_way_down_is_shown_for_the_methods_that_compute_it(demo):
 
 def test_a_machine_without_kernels_shows_the_other_methods(monkeypatch):
     monkeypatch.setattr("tconv.jit.compile.available", lambda: "llvmlite is not installed: pip install llvmlite")
-    make_plan.cache_clear()
+    planned.cache_clear()
     assert tconv.demo._able() == [name for name in METHODS if name != "jit"]
-    make_plan.cache_clear()
+    planned.cache_clear()
 
 
 def test_a_method_that_is_wrong_would_show(demo):

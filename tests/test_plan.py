@@ -9,8 +9,9 @@ import pytest
 from registry import computes, every_method, needs_kernels
 
 import tconv
+from tconv.jit import isa
 from tconv.methods import METHODS
-from tconv.plan import Plan, make_plan
+from tconv.plan import Plan, planned
 
 SHAPES = (1, 64, 32, 32), (64, 32, 4, 4)
 
@@ -58,12 +59,35 @@ def test_plans_are_frozen_hashable_and_cached():
 def test_a_call_of_known_shapes_finds_its_plan():
     x, w = np.ones((1, 2, 9)), np.ones((2, 3, 3))
     tconv.conv_transpose(x, w, stride=[2])
-    before = make_plan.cache_info()
+    before = planned.cache_info()
     for stride in (2, (2,), [2], np.int64(2)):
         tconv.conv_transpose(x, w, stride=stride)
-    after = make_plan.cache_info()
+    after = planned.cache_info()
     assert after.hits > before.hits
     assert after.misses <= before.misses + 1  # stride 2 and stride (2,) are two keys
+
+
+@needs_kernels
+def test_what_is_set_anew_makes_another_plan(monkeypatch):
+    """Expected times are those of the threads and the instructions in use."""
+    shapes = (1, 64, 64, 64), (64, 64, 4, 4)
+
+    def seconds():
+        return {candidate.method: candidate.cost.seconds for candidate in tconv.plan(*shapes).candidates}
+
+    try:
+        tconv.set_num_threads(1)
+        alone = seconds()
+        tconv.set_num_threads(2)
+        shared = seconds()
+        tconv.set_num_threads(1)
+        assert shared["jit"] < alone["jit"]
+        assert seconds() == alone
+        monkeypatch.setenv("TCONV_ISA", isa.available()[-1])
+        assert seconds()["jit"] >= alone["jit"]
+        assert (seconds() == alone) == (len(isa.available()) == 1)
+    finally:
+        tconv.set_num_threads(None)
 
 
 def test_a_float_does_not_find_the_plan_of_the_integer_it_equals():
@@ -170,7 +194,7 @@ def test_scratch_memory_is_what_is_used(dtype, budget, monkeypatch):
     x, w = np.ones((2, 16, 24, 24), dtype), np.ones((16, 8, 4, 4), dtype)
     keywords = {"stride": 2, "padding": 1}
     monkeypatch.setattr("tconv.methods.blocks.BUDGET", budget)
-    make_plan.cache_clear()
+    planned.cache_clear()
     y = tconv.conv_transpose(x, w, **keywords)
     calls = {
         "conv_transpose": lambda m: tconv.conv_transpose(x, w, **keywords, method=m, out=np.empty_like(y)),
@@ -189,4 +213,4 @@ def test_scratch_memory_is_what_is_used(dtype, budget, monkeypatch):
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
             assert peak - result.nbytes <= plan.cost.scratch * 1.05 + 100_000, (operation, method, peak, plan.cost)
-    make_plan.cache_clear()
+    planned.cache_clear()

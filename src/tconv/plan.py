@@ -121,7 +121,6 @@ def check_words(layout: object, method: object) -> None:
     checks.choice("method", method, ("auto", *METHODS))
 
 
-@lru_cache(maxsize=4096)
 def make_plan(
     operation: Operation,
     first: tuple[int, ...],
@@ -133,6 +132,25 @@ def make_plan(
     method: str,
 ) -> Plan:
     """The plan of a call from the shapes of its operands; raises `checks.Rejected`."""
+    from tconv.jit import engine
+
+    # What the engine is expected to take depends on what is set: threads, instructions.
+    return planned(operation, first, second, kernel_size, dtype, window, layout, method, engine.state())
+
+
+@lru_cache(maxsize=4096)
+def planned(
+    operation: Operation,
+    first: tuple[int, ...],
+    second: tuple[int, ...],
+    kernel_size: Any,
+    dtype: str,
+    window: Window,
+    layout: Layout,
+    method: str,
+    state: object,
+) -> Plan:
+    """Likewise, kept as long as the `state` of the engine is the same."""
     problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
     candidates = _candidates(problem, dtype)
     if method == "auto":

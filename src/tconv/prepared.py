@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -17,47 +16,11 @@ from tconv.problem import Array
 from tconv.resolve import Ints, PaddingLike
 
 if TYPE_CHECKING:
+    from tconv.jit.call import Packed
     from tconv.jit.engine import Engine
 
 #: Shapes of x that an operator remembers how to compute.
 REMEMBERED = 64
-
-
-class _Ready:
-    """What a call needs once the shape of x has been seen; `engine` is None where another method computes."""
-
-    __slots__ = ("address", "dtype", "empty", "engine", "packed", "plan", "run", "setting", "shape", "threads")
-
-    def __init__(self, plan: Plan, engine: Engine | None, packed: Array | None, threads: int) -> None:
-        from tconv.jit import engine as engines
-        from tconv.jit import launch
-
-        self.plan, self.engine, self.packed, self.threads = plan, engine, packed, threads
-        self.shape, self.dtype = plan.result_shape, np.dtype(plan.dtype)
-        self.address = 0 if packed is None else address(packed)
-        self.setting = launch.setting
-        if engine is not None:
-            self.run = engine.run
-            self.empty = engines.empty if prod(self.shape) >= engines.ALIGN_FROM else np.empty
-
-    def usable(self, x: Array) -> bool:
-        """Whether x, of the shape that this was made for, can be read as it is."""
-        return (
-            self.engine is not None
-            and x.dtype == self.dtype
-            and x.flags.c_contiguous
-            and self.setting() == self.threads
-        )
-
-    def writable(self, out: Any, x: Array) -> bool:
-        """Whether kernels may write into an array while they read x. Operators share memory with nobody's array."""
-        return (
-            type(out) is np.ndarray
-            and out.shape == self.shape
-            and out.dtype == self.dtype
-            and out.flags.carray
-            and not np.may_share_memory(out, x)
-        )
 
 
 class ConvTranspose:
@@ -107,7 +70,8 @@ class ConvTranspose:
         self.layout, self.method = layout, method
         self._w = np.array(w, self.dtype, order="C")
         self._bias = None if bias is None else np.array(bias, self.dtype)
-        self._ready: dict[tuple[int, ...], _Ready] = {}
+        #: By the shape of x; None where it is not the engine that computes, or a weight is not finite.
+        self._ready: dict[tuple[int, ...], Packed | None] = {}
         self._packed: dict[Any, tuple[Array, bool]] = {}
         self._packing = Lock()
 
@@ -117,10 +81,10 @@ class ConvTranspose:
         `out` is an array for the result, with any strides, that shares no memory with x.
         """
         ready = self._ready.get(x.shape) if type(x) is np.ndarray else None
-        if ready is None or not ready.usable(x) or not (out is None or ready.writable(out, x)):
+        if ready is None or not ready.serves(x) or not (out is None or ready.writes(out, x)):
             return self._call(x, out)
         y = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(address(x), ready.address, address(y))
+        ready.run(address(x), ready.weights, address(y))
         return y
 
     def plan(self, x_shape: Any) -> Plan:
@@ -165,39 +129,37 @@ class ConvTranspose:
         if out is not None:
             self._check_out(plan, x, out)
         ready = self._prepare(plan)
-        if ready.engine is None or not (out is None or out.flags.c_contiguous):
+        if ready is None or not (out is None or out.flags.c_contiguous):
             result = np.empty(plan.result_shape, self.dtype) if out is None else out
             ops.run(plan, x, self._w, self._bias, result)
             return result
         x = np.ascontiguousarray(x, self.dtype)
         y = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(address(x), ready.address, address(y))
+        ready.run(address(x), ready.weights, address(y))
         return y
 
-    def _prepare(self, plan: Plan) -> _Ready:
-        """Everything a call with this plan needs, kept for the next."""
-        from tconv.jit import engine, launch
-
-        threads, shape = launch.setting(), plan.x_shape
-        known = self._ready.get(shape)
-        if known is not None and known.threads == threads:
+    def _prepare(self, plan: Plan) -> Packed | None:
+        """Everything a call with this plan needs, kept for the next; None: it is for `ops.run`."""
+        shape = plan.x_shape
+        if shape in self._ready and ((known := self._ready[shape]) is None or known.is_fresh()):
             return known
-        ready = _Ready(plan, None, None, threads)
+        ready = None
         if plan.method == "jit" and plan.problem.batch > 0 and plan.dtype == plan.problem.dtype:
-            made = engine.ready(plan.problem, plan.layout == "channels_last")
-            packed, finite = self._pack(made)
+            from tconv.jit.call import Packed
+
+            made = Packed(plan, self._pack)
             # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.
-            ready = _Ready(plan, made, packed, threads) if finite else ready
+            ready = made if made.finite else None
         with self._packing:
-            if len(self._ready) >= REMEMBERED:
-                self._forget_oldest()
+            if shape not in self._ready and len(self._ready) >= REMEMBERED:
+                del self._ready[next(iter(self._ready))]  # the shape that was seen first
             self._ready[shape] = ready
+            self._forget_unused()
         return ready
 
-    def _forget_oldest(self) -> None:
-        """Drop the shape that was seen first, and packed weights that no other shape uses."""
-        del self._ready[next(iter(self._ready))]
-        used = {id(ready.packed) for ready in self._ready.values()}
+    def _forget_unused(self) -> None:
+        """Drop packed weights that no shape uses any more."""
+        used = {id(ready.packed) for ready in self._ready.values() if ready is not None}
         self._packed = {key: kept for key, kept in self._packed.items() if id(kept[0]) in used}
 
     def _pack(self, made: Engine) -> tuple[Array, bool]:

@@ -12,11 +12,11 @@ from tconv.problem import Array
 #: Where an array object keeps the pointer: behind what all of Python's objects begin with. NumPy's interface for
 #: compiled code fixes that; extension modules have it compiled in.
 _OFFSET = object.__basicsize__
+_word_at = ctypes.c_size_t.from_address
 
 
 def _read(array: Array) -> int:
-    pointer: int = ctypes.c_size_t.from_address(id(array) + _OFFSET).value
-    return pointer
+    return _word_at(id(array) + _OFFSET).value
 
 
 def _ask(array: Array) -> int:

@@ -16,6 +16,7 @@ from tconv.jit import compile as compiler
 from tconv.jit import debug, fresh, isa, launch
 from tconv.jit.address import address
 from tconv.jit.choose import Schedule, choose
+from tconv.jit.environment import forced_isa
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.abi import Given
@@ -166,9 +167,15 @@ def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int
 generation = 0
 
 
-def state() -> tuple[int, Isa, int]:
-    """What engines depend on beside their problem: threads, instructions, and what `tconv.tune` has found."""
-    return launch.setting(), isa.current(), generation
+def state() -> tuple[int, object, int] | None:
+    """What engines depend on beside their problem: threads, instructions, and what `tconv.tune` has found.
+
+    Who keeps what depends on an engine compares. None: a setting is wrong, which `ready` explains.
+    """
+    try:
+        return launch.setting(), forced_isa(), generation
+    except checks.Rejected:
+        return None
 
 
 def forget() -> None:

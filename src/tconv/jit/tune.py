@@ -105,8 +105,8 @@ def tune(
     The best is remembered for this problem, layout and set of instructions: in this process, and, where the cache of
     compiled kernels can be written, in later ones. `tconv cache clear` forgets it.
 
-    Calls of `tconv.conv_transpose` use the choice from the next one on; a `tconv.ConvTranspose` uses it for shapes that
-    it has not computed yet. Another schedule may add in another order, so that results may differ in rounding.
+    Calls of every kind use the choice from the next one on: of the functions, of a `tconv.ConvTranspose`, of layers of
+    `tconv.torch`. Another schedule may add in another order, so that results may differ in rounding.
 
     Args:
         x_shape, w_shape: shapes (or arrays) as `tconv.conv_transpose` takes them, and so are the other keywords.

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from tconv import checks
 from tconv.jit import engine, fingerprint, launch
+from tconv.jit.call import Prepared
 from tconv.jit.engine import Engine
 from tconv.methods.jit import weight_gradient
 from tconv.problem import Array, Problem
@@ -37,7 +38,7 @@ class Window(NamedTuple):
 
 
 @dataclass(slots=True)
-class Call:
+class Call(Prepared):
     """One operation on tensors of given shapes and strides."""
 
     operation: Operation
@@ -60,6 +61,12 @@ class Call:
     function: Any  #: PyTorch's, and the arguments that it takes behind the tensors
     arguments: tuple[Any, ...]
     large: bool
+    state: tuple[int, object]
+
+    @staticmethod
+    def current() -> tuple[int, object]:
+        """What a call depends on beside its arguments: what engines do, and PyTorch's threads."""
+        return torch.get_num_threads(), engine.state()
 
     def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: Kept | None) -> Tensor:
         """Compute, without a record for derivatives; `kept` None: weights serve this call only."""
@@ -125,14 +132,9 @@ def threads() -> int:
         raise rejected.kind(str(rejected)) from None
 
 
-def state() -> tuple[int, int]:
-    """What calls depend on beside their arguments: threads, and what `tconv.tune` has found since."""
-    return threads(), engine.generation
-
-
 def call(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None = None) -> Call:
     """The call of an operation on checked tensors in memory; x is what is read, whichever grid it lies on."""
-    key = (operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), last, state())
+    key = (operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), last)
     known = remembered(key)
     if known is None:
         known = made(operation, x, w, window, last)
@@ -147,12 +149,15 @@ def remember(key: Hashable, made: Call) -> None:
     _calls[key] = made
 
 
-#: The call that was kept for a key, or None.
-remembered = _calls.get
+def remembered(key: Hashable) -> Call | None:
+    """The call that was kept for a key; None where there is none, or something has been set anew since."""
+    known = _calls.get(key)
+    return known if known is not None and known.is_fresh() else None
 
 
 def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None) -> Call:
     """Prepare a call."""
+    now = Call.current()  # before engines are made: what is set meanwhile is not missed
     problem = problem_of(operation, x, w, window)
     written = problem.out_channels if operation == "conv_transpose" else problem.in_channels
     shape = (x.shape[0], written, *window.size)
@@ -166,6 +171,7 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
         operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * size,
         hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
         formats.Weights.of(w), small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
+        now,
     )  # fmt: skip
 
 
@@ -183,11 +189,11 @@ def serves_weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> bool:
     """Whether the engine computes the weight gradient of plain tensors, sooner than PyTorch as far as is known."""
     if 0 in x.shape or 0 in y.shape or 0 in like.shape:
         return False
-    return _serves_weights(gradient_of(x, y, like, window), formats.of(x, y).last)
+    return _serves_weights(gradient_of(x, y, like, window), formats.of(x, y).last, Call.current())
 
 
 @lru_cache(maxsize=1024)
-def _serves_weights(problem: Problem, channels_last: bool) -> bool:
+def _serves_weights(problem: Problem, channels_last: bool, _: object) -> bool:
     try:
         return not engine.limit(problem) and not choice.is_slower(problem, channels_last)
     except checks.Rejected:  # TCONV_ISA is wrong
