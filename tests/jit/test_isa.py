@@ -1,6 +1,8 @@
 """Which instructions kernels are generated for, and what happens where there are none."""
 
+import os
 import platform
+import subprocess
 import sys
 import types
 from dataclasses import FrozenInstanceError
@@ -117,7 +119,11 @@ def found(monkeypatch):
     isa.processor_features.cache_clear()
 
 
-NOTHING = dict.fromkeys(("SSE2", *isa._BY_NUMPY.values()), False)
+#: NumPy's table in its versions before 2.4, and what came with that.
+NOTHING = dict.fromkeys(("SSE2", "AVX2", "FMA3", *(f"AVX512{part}" for part in ("F", "CD", "BW", "DQ", "VL"))), False)
+NOTHING |= {"AVX512_SKX": False, "NEON": False, "ASIMD": False}
+EVERYTHING = {**dict.fromkeys(NOTHING, True), "NEON": False, "ASIMD": False}
+GROUPS = {"X86_V3": True, "X86_V4": True}
 
 
 @pytest.mark.parametrize(
@@ -125,8 +131,12 @@ NOTHING = dict.fromkeys(("SSE2", *isa._BY_NUMPY.values()), False)
     [
         ({}, ()),
         ({"AVX2": True, "FMA3": True}, AVX2),
-        ({"AVX2": True, "FMA3": True, "AVX512F": True, "AVX512CD": True}, (*AVX2, "avx512f")),
-        (dict.fromkeys(("AVX2", "FMA3", "AVX512F", "AVX512BW", "AVX512DQ", "AVX512VL"), True), AVX512),
+        ({"AVX2": True, "FMA3": True, "AVX512F": True, "AVX512CD": True}, AVX2),
+        (EVERYTHING, AVX512),
+        ({**EVERYTHING, "AVX512_SKX": False}, AVX2),  # NPY_DISABLE_CPU_FEATURES turns groups off
+        (EVERYTHING | GROUPS, AVX512),
+        ({**EVERYTHING, **GROUPS, "X86_V4": False}, AVX2),
+        ({**EVERYTHING, "X86_V3": False, "X86_V4": False}, ()),
         ({"NEON": True, "ASIMD": True}, ("neon",)),
     ],
 )
@@ -143,8 +153,20 @@ def test_llvm_is_asked_where_numpy_does_not_say(found, by_numpy):
 
 def test_numpy_knows_all_that_is_needed():
     """Else LLVM would be loaded to find out, which takes long."""
-    assert _multiarray_umath.__cpu_features__.keys() >= set(isa._BY_NUMPY.values())
+    for feature, names in isa._BY_NUMPY.items():
+        assert _multiarray_umath.__cpu_features__.keys() & names, feature
     assert set(isa._BY_NUMPY) == {feature for target in isa.ISAS.values() for feature in target.needs}
+
+
+@needs_kernels
+def test_what_numpy_is_told_to_leave_alone_is_left_alone():
+    off = {"avx512": "AVX512F AVX512_SKX X86_V4", "avx2": "AVX2 FMA3 AVX512F X86_V3 X86_V4"}.get(isa.available()[0])
+    if off is None or set(off.split()) & set(_multiarray_umath.__cpu_baseline__):
+        pytest.skip("this processor has nothing beyond what NumPy itself needs")
+    code = "from tconv.jit import isa; print(*isa.available())"
+    environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": off}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == list(isa.available()[1:])
 
 
 def test_every_entry_is_consistent():

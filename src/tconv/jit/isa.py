@@ -56,15 +56,13 @@ ISAS: dict[str, Isa] = {
 TARGETS = {("Linux", "x86_64"): _X86, ("Linux", "aarch64"): ISAS["neon"].triple}
 
 
-#: The features that are needed of a processor, by LLVM's names, and what NumPy calls them (2.0 to 2.4).
+#: The features that are needed of a processor, by LLVM's names, and what NumPy calls them (2.0 to 2.4): each by itself,
+#: and the groups that it turns on and off as one.
 _BY_NUMPY = {
-    "avx2": "AVX2",
-    "fma": "FMA3",
-    "avx512f": "AVX512F",
-    "avx512bw": "AVX512BW",
-    "avx512dq": "AVX512DQ",
-    "avx512vl": "AVX512VL",
-    "neon": "ASIMD",
+    "avx2": ("AVX2", "X86_V3"),
+    "fma": ("FMA3", "X86_V3"),
+    **{f"avx512{part}": (f"AVX512{part.upper()}", "AVX512_SKX", "X86_V4") for part in ("f", "bw", "dq", "vl")},
+    "neon": ("ASIMD",),
 }
 
 
@@ -74,12 +72,11 @@ def processor_features() -> frozenset[str]:
 
     NumPy asks the processor itself, and whether the system saves its registers, when it is imported, and heeds
     `NPY_DISABLE_CPU_FEATURES`. What the system says of the processor, in /proc/cpuinfo, is that of another one in some
-    emulators and containers. LLVM asks the processor too, but takes long to load.
+    emulators and containers. LLVM asks the processor too, but takes long to load: only where NumPy lacks a word.
     """
     known = _numpy_features()
-    if not known.keys() >= set(_BY_NUMPY.values()):
-        return _features_by_llvm()
-    return frozenset(name for name, theirs in _BY_NUMPY.items() if known[theirs])
+    said = {name: [known[each] for each in theirs if each in known] for name, theirs in _BY_NUMPY.items()}
+    return frozenset(name for name, has in said.items() if all(has)) if all(said.values()) else _features_by_llvm()
 
 
 def _numpy_features() -> dict[str, bool]:
