@@ -1,10 +1,16 @@
 """Which instructions kernels are generated for, and what happens where there are none."""
 
+import os
 import platform
+import subprocess
+import sys
+import types
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy._core import _multiarray_umath
 from registry import ARRAY_METHODS, needs_kernels
 
 import tconv
@@ -54,8 +60,9 @@ AVX512 = isa.ISAS["avx512"].needs
         ("Linux", "x86_64", AVX512[:-1], ("avx2", "baseline")),
         ("Linux", "x86_64", AVX2[1:], ("baseline",)),
         ("Linux", "x86_64", (), ("baseline",)),
-        ("Linux", "aarch64", (), ("neon",)),
-        ("Linux", "aarch64", AVX512, ("neon",)),
+        ("Linux", "aarch64", ("neon",), ("neon",)),
+        ("Linux", "aarch64", (), ()),
+        ("Linux", "aarch64", AVX512, ()),
         ("Linux", "riscv64", AVX512, ()),
         ("Windows", "AMD64", AVX512, ()),
         ("Darwin", "arm64", (), ()),
@@ -86,6 +93,80 @@ def test_features_are_those_that_llvm_finds():
     for target in isa.ISAS.values():
         if target.needs:
             assert isa.processor_features().issuperset(target.needs) == has.issuperset(target.needs), target.name
+
+
+#: What the system says of a processor that has everything.
+CPUINFO = "flags\t\t: fpu sse2 avx2 fma f16c bmi2 avx512f avx512bw avx512dq avx512vl\nFeatures\t: fp asimd\n"
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """The features of a processor of which NumPy and LLVM find out this; None: NumPy keeps it elsewhere, no LLVM."""
+
+    def features(by_numpy, by_llvm=None):
+        isa.processor_features.cache_clear()
+        with monkeypatch.context() as patch:
+            if by_numpy is None:
+                patch.delattr(_multiarray_umath, "__cpu_features__")
+            else:
+                patch.setattr(_multiarray_umath, "__cpu_features__", by_numpy)
+            binding = types.SimpleNamespace(get_host_cpu_features=lambda: by_llvm)
+            patch.setitem(sys.modules, "llvmlite", by_llvm and types.SimpleNamespace(binding=binding))
+            patch.setattr(Path, "read_text", lambda *given, **keywords: CPUINFO)
+            return isa.processor_features()
+
+    yield features
+    isa.processor_features.cache_clear()
+
+
+#: NumPy's table in its versions before 2.4, and what came with that.
+NOTHING = dict.fromkeys(("SSE2", "AVX2", "FMA3", *(f"AVX512{part}" for part in ("F", "CD", "BW", "DQ", "VL"))), False)
+NOTHING |= {"AVX512_SKX": False, "NEON": False, "ASIMD": False}
+EVERYTHING = {**dict.fromkeys(NOTHING, True), "NEON": False, "ASIMD": False}
+GROUPS = {"X86_V3": True, "X86_V4": True}
+
+
+@pytest.mark.parametrize(
+    ("by_numpy", "features"),
+    [
+        ({}, ()),
+        ({"AVX2": True, "FMA3": True}, AVX2),
+        ({"AVX2": True, "FMA3": True, "AVX512F": True, "AVX512CD": True}, AVX2),
+        (EVERYTHING, AVX512),
+        ({**EVERYTHING, "AVX512_SKX": False}, AVX2),  # NPY_DISABLE_CPU_FEATURES turns groups off
+        (EVERYTHING | GROUPS, AVX512),
+        ({**EVERYTHING, **GROUPS, "X86_V4": False}, AVX2),
+        ({**EVERYTHING, "X86_V3": False, "X86_V4": False}, ()),
+        ({"NEON": True, "ASIMD": True}, ("neon",)),
+    ],
+)
+def test_the_processor_is_asked_and_not_the_system(found, by_numpy, features):
+    """An emulator of a processor without AVX shows the host's /proc/cpuinfo, which has it."""
+    assert found(NOTHING | by_numpy) == set(features)
+
+
+@pytest.mark.parametrize("by_numpy", [None, {}, {"AVX2": True}], ids=["elsewhere", "empty", "by other names"])
+def test_llvm_is_asked_where_numpy_does_not_say(found, by_numpy):
+    assert found(by_numpy, {"avx2": True, "fma": True, "avx512f": False}) == set(AVX2)
+    assert found(by_numpy) == frozenset()  # without LLVM: what every processor of the kind has
+
+
+def test_numpy_knows_all_that_is_needed():
+    """Else LLVM would be loaded to find out, which takes long."""
+    for feature, names in isa._BY_NUMPY.items():
+        assert _multiarray_umath.__cpu_features__.keys() & names, feature
+    assert set(isa._BY_NUMPY) == {feature for target in isa.ISAS.values() for feature in target.needs}
+
+
+@needs_kernels
+def test_what_numpy_is_told_to_leave_alone_is_left_alone():
+    off = {"avx512": "AVX512F AVX512_SKX X86_V4", "avx2": "AVX2 FMA3 AVX512F X86_V3 X86_V4"}.get(isa.available()[0])
+    if off is None or set(off.split()) & set(_multiarray_umath.__cpu_baseline__):
+        pytest.skip("this processor has nothing beyond what NumPy itself needs")
+    code = "from tconv.jit import isa; print(*isa.available())"
+    environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": off}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == list(isa.available()[1:])
 
 
 def test_every_entry_is_consistent():

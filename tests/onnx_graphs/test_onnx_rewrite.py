@@ -18,6 +18,7 @@ from graph_models import (  # noqa: E402
     operators,
     run,
     same_results,
+    tensor,
     up,
     value,
     whole,
@@ -179,6 +180,35 @@ def test_weights_from_constant_nodes_go_with_their_nodes():
     assert operators(rewriting.model)[0] == "Conv"
     assert not {"Constant", "Identity"} & set(operators(rewriting.model))
     same_results(made, rewriting.model, {"x": whole(rng, 2, 2, 4)})
+
+
+@pytest.mark.parametrize("outer", [True, False])
+def test_weights_go_from_inner_graphs_and_from_those_around_them(outer):
+    """Whether or not the outer graph has a layer too, whose weights go with the node that made them."""
+    rng = np.random.default_rng(0)
+    weights = onnx.numpy_helper.from_array(whole(rng, 2, 3, 4, 4), "any")
+    branches = {}
+    for name in ("then", "else"):
+        held = branch(name, [1] * 4)
+        if name == "then":
+            held.node.insert(0, node("Identity", ["c"], "w"))
+        else:
+            held.initializer.append(tensor("w", whole(rng, 2, 3, 4, 4)))
+        branches[f"{name}_branch"] = held
+    nodes = [node("Constant", [], "c", value=weights), node("If", ["go"], "y", "if", **branches)]
+    results = [value("y", [None] * 4)]
+    if outer:
+        nodes.append(up(("x", "c"), "outer", "outer_up", strides=[2, 2]))
+        results.append(value("outer", [None] * 4))
+    made = model(nodes, [value("x", ["N", 2, "H", "W"]), value("go", [], onnx.TensorProto.BOOL)], results)
+    rewriting = rewrite(made, variant="one_conv")
+    assert rewriting.changed == 2 + outer
+    assert "Constant" not in operators(rewriting.model)
+    for attribute in next(each for each in rewriting.model.graph.node if each.op_type == "If").attribute:
+        assert "Identity" not in [each.op_type for each in attribute.g.node]
+        assert "w" not in [each.name for each in attribute.g.initializer]
+    x = whole(rng, 1, 2, 3, 4)
+    same_results(made, rewriting.model, {"x": x, "go": np.array(True)}, {"x": x, "go": np.array(False)})
 
 
 # -- folding -----------------------------------------------------------------------------------------------------------

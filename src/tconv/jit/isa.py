@@ -9,7 +9,6 @@ import os
 import platform
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from tconv import checks
 
@@ -35,7 +34,7 @@ class Isa:
 
 
 _X86 = "x86_64-unknown-linux-gnu"
-_AVX2 = ("avx2", "fma", "f16c", "bmi2")
+_AVX2 = ("avx2", "fma")
 _AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512dq", "avx512vl")
 
 
@@ -50,22 +49,43 @@ ISAS: dict[str, Isa] = {
         Isa("avx512", _X86, _listed(_AVX512) + ",-prefer-256-bit", _AVX512, 64, 32, True, True, True, 8),
         Isa("avx2", _X86, _listed(_AVX2), _AVX2, 32, 16, True, True, False, 0),
         Isa("baseline", _X86, "", (), 16, 16, False, False, False, 0),
-        Isa("neon", "aarch64-unknown-linux-gnu", "+neon", (), 16, 32, True, False, False, 0),
+        Isa("neon", "aarch64-unknown-linux-gnu", "+neon", ("neon",), 16, 32, True, False, False, 0),
     )
 }
 #: The targets by what the system calls itself. Windows and macOS have other calling conventions: no kernels there yet.
 TARGETS = {("Linux", "x86_64"): _X86, ("Linux", "aarch64"): ISAS["neon"].triple}
 
 
+#: The features that are needed of a processor, by LLVM's names, and what NumPy calls them (2.0 to 2.4): each by itself,
+#: and the groups that it turns on and off as one.
+_BY_NUMPY = {
+    "avx2": ("AVX2", "X86_V3"),
+    "fma": ("FMA3", "X86_V3"),
+    **{f"avx512{part}": (f"AVX512{part.upper()}", "AVX512_SKX", "X86_V4") for part in ("f", "bw", "dq", "vl")},
+    "neon": ("ASIMD",),
+}
+
+
 @lru_cache(maxsize=1)
 def processor_features() -> frozenset[str]:
-    """The vector features of this processor, by LLVM's names, from what the system says of it."""
+    """Which of the features that are needed this processor has, by LLVM's names.
+
+    NumPy asks the processor itself, and whether the system saves its registers, when it is imported, and heeds
+    `NPY_DISABLE_CPU_FEATURES`. What the system says of the processor, in /proc/cpuinfo, is that of another one in some
+    emulators and containers. LLVM asks the processor too, but takes long to load: only where NumPy lacks a word.
+    """
+    known = _numpy_features()
+    said = {name: [known[each] for each in theirs if each in known] for name, theirs in _BY_NUMPY.items()}
+    return frozenset(name for name, has in said.items() if all(has)) if all(said.values()) else _features_by_llvm()
+
+
+def _numpy_features() -> dict[str, bool]:
+    """What NumPy has found; nothing where a release keeps it elsewhere."""
     try:
-        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return _features_by_llvm()
-    words = next((line.split(":", 1)[1].split() for line in text.splitlines() if line.startswith("flags")), [])
-    return frozenset(words)
+        from numpy._core._multiarray_umath import __cpu_features__ as found  # type: ignore[import-not-found]
+    except ImportError:
+        return {}
+    return dict(found)
 
 
 def _features_by_llvm() -> frozenset[str]:

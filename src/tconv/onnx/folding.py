@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import GraphProto, NodeProto, TensorProto
+from onnx import NodeProto, TensorProto
 
 from tconv import checks
 from tconv.onnx import tensors
-from tconv.onnx.graphs import STANDARD, Scope, attributes
+from tconv.onnx.graphs import Scope, attributes
 from tconv.onnx.nodes import ConvTransposeNode
-from tconv.onnx.wellformed import subgraphs
 
 Array = NDArray[Any]
 #: The default of the operator.
@@ -61,23 +60,6 @@ def folded(found: ConvTransposeNode) -> Folded:
     return Folded(new_w, new_bias, after.output[0], after)
 
 
-def uses(graph: GraphProto) -> dict[str, int]:
-    """How often each value is read: by nodes, by the nodes of graphs inside of them, and as an output."""
-    count: dict[str, int] = {}
-    for name in _read(graph):
-        count[name] = count.get(name, 0) + 1
-    return count
-
-
-def _read(graph: GraphProto) -> list[str]:
-    names = [value.name for value in graph.output]
-    for node in graph.node:
-        names += [name for name in node.input if name]
-        for _, inner in subgraphs(node):
-            names += _read(inner)
-    return names
-
-
 def _constant(scope: Scope, name: str, what: str) -> TensorProto:
     tensor = scope.constant(name)
     if isinstance(tensor, str):
@@ -95,14 +77,8 @@ def _is_usable(tensor: TensorProto) -> bool:
 
 def _following(found: ConvTransposeNode) -> NodeProto | None:
     """The BatchNormalization that is the only reader of the result."""
-    result, graph = found.node.output[0], found.scope.graph
-    if uses(graph).get(result) != 1:
-        return None
-    for node in graph.node:
-        if node.op_type == "BatchNormalization" and node.domain in STANDARD and node.input[0] == result:
-            following: NodeProto = node
-            return following
-    return None
+    result = found.node.output[0]
+    return found.scope.normalizations.get(result) if found.scope.uses.get(result) == 1 else None
 
 
 def _normalization(scope: Scope, node: NodeProto, w: Array, channels: int) -> tuple[Array, Array] | None:

@@ -41,13 +41,13 @@ def _sizes(model: ModelProto) -> tuple[dict[FunctionKey, int], list[FunctionKey]
     """The nodes that each function comes to, and the functions that hold a ConvTranspose, in themselves or below."""
     functions = functions_of(model)
     sizes: dict[FunctionKey, int] = {}
-    holding: list[FunctionKey] = []
+    holding: dict[FunctionKey, None] = {}
     for key in _callees_first(model):
         below = list(called(functions[key].node))
         sizes[key] = sum(sizes.get(other, 1) for other in below)
         if any(other in holding or (other[1] == "ConvTranspose" and other[0] in STANDARD) for other in below):
-            holding.append(key)
-    return sizes, holding
+            holding[key] = None
+    return sizes, list(holding)
 
 
 def _callees_first(model: ModelProto) -> list[FunctionKey]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,7 +22,10 @@ DEFAULTS_FROM = 4
 
 @dataclass(eq=False)
 class Scope:
-    """One graph, and the values it sees: its own and those of the graphs around it."""
+    """One graph, and the values it sees: its own and those of the graphs around it.
+
+    What is asked of many nodes is found out once, by one walk through the graph, which must not change meanwhile.
+    """
 
     graph: GraphProto
     place: str  #: "" for the model's graph; of a subgraph the node it is in, and which attribute: "If 'a', then_branch"
@@ -32,6 +36,7 @@ class Scope:
     initializers: dict[str, TensorProto] = field(default_factory=dict)
     shapes: dict[str, Dims] = field(default_factory=dict)
     inputs: frozenset[str] = frozenset()
+    _constants: dict[str, TensorProto | str] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -44,10 +49,29 @@ class Scope:
         scope.inputs = frozenset(value.name for value in graph.input)
         return scope
 
+    @cached_property
+    def uses(self) -> dict[str, int]:
+        """How often each value is read, as `uses` counts."""
+        return uses(self.graph)
+
+    @cached_property
+    def normalizations(self) -> dict[str, NodeProto]:
+        """The nodes that normalize a value, by its name."""
+        return {node.input[0]: node for node in self.graph.node if _is(node, "BatchNormalization")}
+
     def constant(self, name: str) -> TensorProto | str:
         """The tensor that a value always is, or the reason why there is none."""
-        while name in self.makers and _is(self.makers[name], "Identity"):
+        passed = [name]
+        while name not in self._constants and name in self.makers and _is(self.makers[name], "Identity"):
             name = self.makers[name].input[0]
+            passed.append(name)
+        if name not in self._constants:
+            self._constants[name] = self._constant(name)
+        self._constants |= dict.fromkeys(passed, self._constants[name])
+        return self._constants[name]
+
+    def _constant(self, name: str) -> TensorProto | str:
+        """Likewise, of a value that is not handed on from another one here."""
         if name in self.makers:
             node = self.makers[name]
             return _value(node, name) if _is(node, "Constant") else f"{name!r} is computed, by {title(node)}"
@@ -89,6 +113,22 @@ def _scopes(scope: Scope) -> Iterator[Scope]:
             within = f"{title(node)}, {attribute}"
             place = f"{scope.place}; {within}" if scope.place else within
             yield from _scopes(Scope.of(graph, place, scope, scope.ir_version, node))
+
+
+def uses(graph: GraphProto) -> dict[str, int]:
+    """How often each value is read: by nodes, by the nodes of graphs inside of them, and as an output."""
+    count: dict[str, int] = {}
+    for name in _read(graph):
+        count[name] = count.get(name, 0) + 1
+    return count
+
+
+def _read(graph: GraphProto) -> Iterator[str]:
+    yield from (value.name for value in graph.output)
+    for node in graph.node:
+        yield from filter(None, node.input)
+        for _, inner in subgraphs(node):
+            yield from _read(inner)
 
 
 def attributes(node: NodeProto) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from onnx import GraphProto, ModelProto, NodeProto
 
 from tconv.onnx.alignment import Piece
 from tconv.onnx.convolutions import Convolutions, Variant
-from tconv.onnx.folding import Array, Folded, uses
-from tconv.onnx.graphs import scopes
+from tconv.onnx.folding import Array, Folded
+from tconv.onnx.graphs import scopes, uses
 from tconv.onnx.interleaving import Sizes, cropped, depth_to_space, interleaved, put_together, side_by_side
 from tconv.onnx.nodes import ConvTransposeNode
 from tconv.onnx.writing import Constants, Names, Writer
@@ -89,13 +89,19 @@ def _repeated(bias: Array, pieces: Sequence[Piece]) -> Array:
 
 
 def put(model: ModelProto, replacements: Sequence[Replacement]) -> None:
-    """The new nodes in the places of the old ones; what only the old ones used goes."""
-    for scope in reversed(scopes(model)):  # inner graphs first: outer ones copy them with their nodes
-        here = [each for each in replacements if each.graph is scope.graph]
-        if here:
+    """The new nodes in the places of the old ones; what only the old ones used goes.
+
+    Inner graphs come first, because changing an outer one copies them with their nodes.
+    """
+    of_graph: dict[int, list[Replacement]] = {}
+    for each in replacements:
+        of_graph.setdefault(id(each.graph), []).append(each)
+    for scope in reversed(scopes(model)):
+        if here := of_graph.get(id(scope.graph)):
             _put(scope.graph, here)
-    for scope in scopes(model):
-        _remove_unused(scope.graph, {name for each in replacements for name in each.read})
+    candidates = {name for each in replacements for name in each.read if name}
+    for scope in reversed(scopes(model)):
+        _remove_unused(scope.graph, candidates)
 
 
 def _put(graph: GraphProto, replacements: Sequence[Replacement]) -> None:
@@ -114,26 +120,30 @@ def _put(graph: GraphProto, replacements: Sequence[Replacement]) -> None:
 
 
 def _remove_unused(graph: GraphProto, candidates: set[str]) -> None:
-    """Remove the weights among the candidates that nothing reads any more, and nodes that only made such."""
-    while True:
-        used = uses(graph)
-        dead = [node for node in graph.node if _makes_only(node, candidates, used)]
-        if not dead:
-            break
-        candidates = candidates | {name for node in dead for name in node.input}
-        outputs = {node.output[0] for node in dead}
-        _replace_nodes(graph, [node for node in graph.node if not node.output or node.output[0] not in outputs])
-    kept = [tensor for tensor in graph.initializer if tensor.name in used or tensor.name not in candidates]
+    """Remove the weights among the candidates that nothing reads any more, and nodes that only made such.
+
+    What these nodes read become candidates too, here and in the graphs around.
+    """
+    used = uses(graph)
+    makers = {node.output[0]: node for node in graph.node if node.output and node.op_type in ("Constant", "Identity")}
+    dead: set[str] = set()
+    waiting = list(makers)
+    while waiting:
+        name = waiting.pop()
+        if name in dead or any(made not in candidates or used.get(made) for made in makers[name].output):
+            continue
+        dead.add(name)
+        for read in filter(None, makers[name].input):
+            candidates.add(read)
+            used[read] -= 1
+            if read in makers:
+                waiting.append(read)
+    if dead:
+        _replace_nodes(graph, [node for node in graph.node if not node.output or node.output[0] not in dead])
+    kept = [tensor for tensor in graph.initializer if used.get(tensor.name) or tensor.name not in candidates]
     if len(kept) < len(graph.initializer):
         del graph.initializer[:]
         graph.initializer.extend(kept)
-
-
-def _makes_only(node: NodeProto, candidates: set[str], used: dict[str, int]) -> bool:
-    """Whether a node does nothing but make constants that were weights of a replaced node."""
-    if node.op_type not in ("Constant", "Identity") or not node.output:
-        return False
-    return all(name in candidates and name not in used for name in node.output)
 
 
 def _replace_nodes(graph: GraphProto, nodes: Sequence[NodeProto]) -> None:

@@ -181,9 +181,9 @@ def _wanted(
         return dict.fromkeys(names, variant)
     if not isinstance(layers, Mapping) and not checks.is_sequence(layers):
         checks.wrong_type(f"layers must be names, or a variant for each name; got {checks.shorten(layers)}")
-    wanted = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, variant)
+    wanted, there = layers if isinstance(layers, Mapping) else dict.fromkeys(layers, variant), frozenset(names)
     for name, one in wanted.items():
-        if name not in names:
+        if name not in there:
             known = checks.words(names) if names else "none"
             checks.wrong(f"layers must name transposed convolutions of the model, which are {known}; got {name!r}")
         checks.choice(f"layers[{name!r}]", one, ("auto", *VARIANTS))

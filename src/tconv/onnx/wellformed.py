@@ -40,10 +40,10 @@ def check_model(model: ModelProto) -> None:
         checks.wrong("functions of the model must have different names; two are called the same")
     _check_calls(functions)
     for function in model.functions:
-        known = _defined("function inputs", function.input)
+        known = set(_defined("function inputs", function.input))
         _check_nodes(function.node, known, f"function {function.name!r}")
-        _check_outputs(function.output, known | _made(function.node), f"function {function.name!r}")
-    _check_graph(model.graph, frozenset(), "the graph", 0)
+        _check_outputs(function.output, known, f"function {function.name!r}")
+    _check_graph(model.graph, set(), "the graph", 0)
 
 
 def functions_of(model: ModelProto) -> dict[FunctionKey, FunctionProto]:
@@ -84,7 +84,8 @@ def title(node: NodeProto) -> str:
     return operator + next((f" of {output!r}" for output in node.output if output), "")
 
 
-def _check_graph(graph: GraphProto, outer: frozenset[str], place: str, depth: int) -> None:
+def _check_graph(graph: GraphProto, known: set[str], place: str, depth: int) -> None:
+    """`known` is what the graphs around have by then; it is what it was when this one has been checked."""
     if depth > MOST_NESTED:
         checks.wrong(f"graphs of the model must nest at most {MOST_NESTED} deep; {place} is deeper")
     for tensor in graph.initializer:
@@ -95,29 +96,31 @@ def _check_graph(graph: GraphProto, outer: frozenset[str], place: str, depth: in
         tensors.check(sparse.indices)
     constants = [tensor.name for tensor in graph.initializer]
     constants += [sparse.values.name for sparse in graph.sparse_initializer]
-    inputs = _defined("inputs", [value.name for value in graph.input])
-    known = outer | inputs | _defined("initializers", constants)
+    given = _defined("inputs", [value.name for value in graph.input]) | _defined("initializers", constants)
+    own = (given | _made(graph.node)) - known
+    known |= given
     _check_nodes(graph.node, known, place, depth)
-    _check_outputs([value.name for value in graph.output], known | _made(graph.node), place)
+    _check_outputs([value.name for value in graph.output], known, place)
+    known -= own
 
 
-def _check_nodes(nodes: Sequence[NodeProto], known: frozenset[str], place: str, depth: int = 0) -> None:
-    """Every node reads only what is there before it, and makes what nothing else has made."""
-    later, made, seen = _made(nodes), set[str](), set(known)
+def _check_nodes(nodes: Sequence[NodeProto], known: set[str], place: str, depth: int = 0) -> None:
+    """Every node reads only what is there before it, and makes what nothing else has made; `known` grows by that."""
+    later, made = _made(nodes), set[str]()
     for node in nodes:
         _check_node(node, place)
         for name in node.input:
-            if name and name not in seen:
+            if name and name not in known:
                 _not_there(node, name, name in later, place)
         for tensor in node_tensors(node):
             tensors.check(tensor)
         for attribute, graph in subgraphs(node):
-            _check_graph(graph, frozenset(seen), f"{attribute} of {title(node)}", depth + 1)
+            _check_graph(graph, known, f"{attribute} of {title(node)}", depth + 1)
         for name in filter(None, node.output):
             if name in made:
                 checks.wrong(f"each value must be made once; {title(node)} in {place} makes {name!r} again")
             made.add(name)
-            seen.add(name)
+            known.add(name)
 
 
 def _check_node(node: NodeProto, place: str) -> None:
@@ -146,7 +149,7 @@ def _not_there(node: NodeProto, name: str, is_made_later: bool, place: str) -> N
     checks.wrong(f"{title(node)} in {place} must read values that exist; {name!r} is {trouble}")
 
 
-def _check_outputs(names: Iterable[str], known: frozenset[str], place: str) -> None:
+def _check_outputs(names: Iterable[str], known: set[str], place: str) -> None:
     for name in names:
         _check_text([name], place)
         if name not in known:
@@ -170,16 +173,16 @@ def _check_calls(functions: dict[FunctionKey, FunctionProto]) -> None:
     """No function calls itself, not even through others: inlining it would not end."""
     finished: set[FunctionKey] = set()
     for start in functions:
-        path: list[FunctionKey] = []
+        path: dict[FunctionKey, None] = {}
         waiting = [(start, False)]
         while waiting:
             key, done = waiting.pop()
             if done:
-                path.pop()
+                path.popitem()
                 finished.add(key)
             elif key in path:
                 checks.wrong(f"functions of the model must not call themselves; {key[1]!r} does")
             elif key not in finished:
-                path.append(key)
+                path[key] = None
                 waiting.append((key, True))
                 waiting += [(other, False) for other in called(functions[key].node) if other in functions]

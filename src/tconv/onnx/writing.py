@@ -20,6 +20,7 @@ class Names:
 
     def __init__(self, model: ModelProto) -> None:
         self.taken: set[str] = set()
+        self._numbers: dict[str, int] = {}  # where to go on, so that many alike do not all begin with the first
         for scope in scopes(model):
             self.taken |= scope.inputs | scope.initializers.keys() | scope.makers.keys()
             self.taken.update(node.name for node in scope.graph.node)
@@ -27,11 +28,12 @@ class Names:
 
     def new(self, wanted: str) -> str:
         """This name, or with a number after it where it is taken."""
-        name, number = wanted, 1
+        name, number = wanted, self._numbers.get(wanted, 1)
         while name in self.taken:
             number += 1
             name = f"{wanted}_{number}"
         self.taken.add(name)
+        self._numbers[wanted] = number
         return name
 
 
