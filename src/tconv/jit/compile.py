@@ -32,11 +32,10 @@ class Unavailable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The entry points of compiled code, and what keeps it in memory."""
+    """The entry points of compiled code."""
 
     run: Any
     pack: Any
-    owner: Any
 
 
 #: The functions that every kernel module exports, with their arguments.
@@ -49,10 +48,10 @@ ENTRIES = {
 
 
 def available() -> str:
-    """Why no code can be generated here, "" if it can. Loads nothing."""
+    """Why no code can be generated here, or none can be run; "" if it can. Loads nothing."""
     if _native() is None:
         return f"no kernels are generated for this processor ({platform.machine()})"
-    return "" if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"
+    return loader.refusal() or ("" if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite")
 
 
 def ir(code: Code, isa: Isa) -> str:
@@ -74,8 +73,8 @@ def machine(code: Code, isa: Isa) -> Machine:
         print(ir(code, isa), file=sys.stderr)
     if debug.wants("asm"):
         print(assembly(code, isa), file=sys.stderr)
-    found, owner = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
-    return Machine(**{name: kind(found[name]) for name, kind in ENTRIES.items()}, owner=owner)
+    found = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
+    return Machine(**{name: kind(found[name]) for name, kind in ENTRIES.items()})
 
 
 def function(module: Module, name: str, arguments: list[Any], returns: Any = None) -> Any:
@@ -86,19 +85,11 @@ def function(module: Module, name: str, arguments: list[Any], returns: Any = Non
 def addresses(module: Module, names: Iterable[str]) -> dict[str, int]:
     """Where functions of a module lie, likewise."""
     text = str(module)
-    found, owner = _loaded(text, lambda: text, module.isa, names)
-    _KEPT.append(owner)
-    if owner is not None:  # never freed, even as the process ends: the threads of a pool still run this code then
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
-    return found
+    return _loaded(text, lambda: text, module.isa, names)
 
 
-#: What owns the memory of functions.
-_KEPT: list[Any] = []
-
-
-def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) -> tuple[dict[str, int], Any]:
-    """The addresses of functions and what has to stay alive for them, from a description of the code and its IR."""
+def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) -> dict[str, int]:
+    """The addresses of functions, from a description of their code and its IR; the code is never freed."""
     if isa.triple != _native():
         raise Unavailable(f"kernels for {isa.name} do not run on this processor ({platform.machine()})")
     key, compiler = _key(what, isa), _compiler()
@@ -108,10 +99,11 @@ def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) 
         if compiler:
             disk.write(key, compiler, data)
     try:
-        return loader.load(data), None
+        return loader.load(data)
     except Refused:
-        engine = _engine(data, isa)
-        return {name: engine.get_function_address(name) for name in names}, engine
+        return _by_llvm(data, isa, names)
+    except OSError as error:
+        raise Unavailable(f"kernels cannot be run: {error.strerror}") from None
 
 
 # ---- what an entry of the cache depends on
@@ -200,10 +192,12 @@ def _compiled(text: str, isa: Isa) -> bytes:
     return bytes(_target(isa).emit_object(_parsed(text, isa)))
 
 
-def _engine(data: bytes, isa: Isa) -> Any:
-    """What `loader.load` does, by LLVM, for the systems and objects that it refuses; the engine owns the memory."""
+def _by_llvm(data: bytes, isa: Isa, names: Iterable[str]) -> dict[str, int]:
+    """What `loader.load` does, by LLVM, for the systems and objects that it refuses."""
     binding = _binding()
     engine = binding.create_mcjit_compiler(_parsed("", isa), _target(isa, jit=True))
     engine.add_object_file(binding.ObjectFileRef.from_data(data))
     engine.finalize_object()
-    return engine
+    # It owns the memory, and is never freed, even as the process ends: threads still run this code then.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+    return {name: engine.get_function_address(name) for name in names}

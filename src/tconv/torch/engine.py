@@ -162,10 +162,11 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     number = 0 if ready is None else _number(ready.program.packing)
     size = x.element_size()
     small, said = _small(operation, x, w, window, problem)
+    weights = formats.Weights.of(w, by_engine=ready is not None)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * size,
         hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
-        formats.Weights.of(w), small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
+        weights, small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
     )  # fmt: skip
 
 
