@@ -12,11 +12,11 @@ y. Input channels are taken in parts whose weights fit the cache.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise, product
 from math import prod
 from typing import Literal
 
+from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels

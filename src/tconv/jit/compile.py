@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import tconv
+from tconv.forks import uninterrupted
 from tconv.jit import cache as disk
 from tconv.jit import debug, loader
 from tconv.jit.emit import Module
@@ -63,7 +64,9 @@ def ir(code: Code, isa: Isa) -> str:
 
 def assembly(code: Code, isa: Isa) -> str:
     """The machine code as text, for any of the processors in `isa.ISAS`."""
-    return str(_target(isa).emit_assembly(_parsed(ir(code, isa), isa)))
+    text = ir(code, isa)
+    with uninterrupted:
+        return str(_target(isa).emit_assembly(_parsed(text, isa)))
 
 
 @cache  # what is loaded stays in memory, so forgetting it would only load it twice
@@ -92,18 +95,19 @@ def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) 
     """The addresses of functions, from a description of their code and its IR; the code is never freed."""
     if isa.triple != _native():
         raise Unavailable(f"kernels for {isa.name} do not run on this processor ({platform.machine()})")
-    key, compiler = _key(what, isa), _compiler()
-    data = disk.read(key, compiler)
-    if data is None:
-        data = _compiled(text(), isa)
-        if compiler:
-            disk.write(key, compiler, data)
-    try:
-        return loader.load(data)
-    except Refused:
-        return _by_llvm(data, isa, names)
-    except OSError as error:
-        raise Unavailable(f"kernels cannot be run: {error.strerror}") from None
+    with uninterrupted:
+        key, compiler = _key(what, isa), _compiler()
+        data = disk.read(key, compiler)
+        if data is None:
+            data = _compiled(text(), isa)
+            if compiler:
+                disk.write(key, compiler, data)
+        try:
+            return loader.load(data)
+        except Refused:
+            return _by_llvm(data, isa, names)
+        except OSError as error:
+            raise Unavailable(f"kernels cannot be run: {error.strerror}") from None
 
 
 # ---- what an entry of the cache depends on

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import product
 from math import prod
 
+from tconv.cached import cached_property
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.folded import Folded, Short

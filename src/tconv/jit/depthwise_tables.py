@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from itertools import product
 from math import prod
 
+from tconv.cached import cached_property
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.lines import by_shift, phase_taps

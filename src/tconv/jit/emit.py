@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
+from tconv.cached import cached_property
 from tconv.jit.isa import Isa
 
 Value: TypeAlias = "str | int"

@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import prod
 
+from tconv.cached import cached_property
 from tconv.jit.channels import as_one_group
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel

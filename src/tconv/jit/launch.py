@@ -19,14 +19,14 @@ import ctypes
 import os
 import platform
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tconv import checks
+from tconv.cached import cached_property
+from tconv.forks import uninterrupted
 from tconv.jit import isa
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def starting(threads: int, brief: bool, openmp: bool) -> tuple[int, int, int]:
 def openmp_address() -> int:
     """The address of GOMP_parallel that PyTorch uses, or 0: it is not loaded, or this process was forked."""
     if _here.openmp is None and _TORCH in sys.modules:
-        _here.openmp = next(filter(None, map(_gomp_parallel, _runtimes())), 0)
+        with uninterrupted:
+            _here.openmp = next(filter(None, map(_gomp_parallel, _runtimes())), 0)
     return _here.openmp or 0
 
 
@@ -194,7 +195,6 @@ class _Pool:
 
     def __init__(self) -> None:
         self.size = 0
-        self.growing = threading.Lock()
 
     @cached_property
     def entries(self) -> dict[str, int]:
@@ -235,7 +235,7 @@ class _Pool:
     def grow(self, size: int) -> bool:
         """Start threads up to so many; whether there is any."""
         libc, thread = _libc(), ctypes.c_size_t()
-        with self.growing:
+        with uninterrupted:
             while self.size < size:
                 serve, pool = (ctypes.c_void_p(address) for address in (self.entries["serve"], self.address))
                 if libc.pthread_create(ctypes.byref(thread), None, serve, pool):

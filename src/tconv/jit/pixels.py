@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from math import prod
 
+from tconv.cached import cached_property
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.comb import Comb

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from itertools import chain, groupby, product, repeat
 from math import prod
 
+from tconv.cached import cached_property
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import ROW, SEGMENT
 from tconv.jit.kernels.rows import Rows

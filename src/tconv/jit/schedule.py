@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
+from tconv.cached import cached_property
 from tconv.jit.lines import Channels, Layout, Line, channels_of, moves, residues
 from tconv.jit.program import flat
 from tconv.problem import Problem

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from math import prod
 
+from tconv.cached import cached_property
 from tconv.jit.lines import shifts
 from tconv.jit.program import LINE
 from tconv.jit.schedule import Chunked

@@ -13,9 +13,9 @@ A tile has some whole channels. Its lanes are computed in parts of a few vectors
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from math import prod
 
+from tconv.cached import cached_property
 from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
