@@ -131,18 +131,20 @@ def ready(
     `once`: for `Engine.once`, rather than for `run`. `openmp`: its threads are those of PyTorch.
     """
     try:
-        return _ready(problem, channels_last, isa.current(), min(launch.setting(), most), once, openmp)
+        return _ready(problem, channels_last, isa.current(), min(launch.setting(), most), once, openmp, generation)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
 
 @lru_cache(maxsize=512)
-def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool) -> Engine:
+def _ready(
+    problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool, generation: int
+) -> Engine:
     with uninterrupted:
-        chosen = choose(problem, channels_last, target, threads)
+        chosen = choose(problem, channels_last, target, threads, generation)
         schedule = fresh.fresh_of(chosen) if once else chosen
         if once and schedule is chosen:
-            return _ready(problem, channels_last, target, threads, False, openmp)
+            return _ready(problem, channels_last, target, threads, False, openmp, generation)
         made = build(schedule, problem, target, threads, openmp)
         if debug.wants("plan"):
             from tconv.jit.describe import announce
@@ -165,7 +167,8 @@ def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int
     return launch.useful(expected_seconds(problem, target, 1), min(threads, pieces))
 
 
-#: How often engines were forgotten: who keeps one asks whether it is still the one to use.
+#: How often engines were forgotten: who keeps one asks whether it is still the one to use. It is looked up before the
+#: engine is made, and kept with it: what changes meanwhile makes it one of the past.
 generation = 0
 
 
@@ -177,7 +180,8 @@ def state() -> tuple[int, Isa, int]:
 def forget() -> None:
     """Make engines anew when they are next asked for: another schedule may have been chosen."""
     global generation
-    generation += 1
+    with uninterrupted:
+        generation += 1
     choose.cache_clear()
     _ready.cache_clear()
 

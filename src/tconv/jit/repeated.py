@@ -73,13 +73,13 @@ class Call:
         from tconv.jit import engine
 
         problem = plan.problem
+        self.current: Callable[[], tuple[Any, ...]] = engine.state
+        self.state = engine.state()  # of before: an engine made while something is set anew may be of the past
         last = plan.layout == "channels_last" and engine.layouts_differ(problem)
         self.engine: Engine = engine.ready(problem, last, once=True)
         self.shape, self.dtype = plan.result_shape, np.dtype(plan.dtype)
         self.bias = (problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels,)
         self.empty = engine.empty
-        self.current: Callable[[], tuple[Any, ...]] = engine.state
-        self.state = engine.state()
 
     def serves(self, first: Array, w: Array, bias: Any) -> bool:
         """Whether arrays of these shapes can be read as they are, and nothing has been set anew."""
