@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import tiny_kernel
 
 from tconv.jit import compile as compiler
 from tconv.jit import loader
+from tconv.jit.relocations import Refused
 
 #: The process gives up the right to make memory executable, as systemd's MemoryDenyWriteExecute does for a service.
 GIVE_UP = """
@@ -27,8 +29,10 @@ pytestmark = pytest.mark.skipif(not loader.machine(), reason="objects are loaded
 
 
 def printed(script):
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False, env=os.environ
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False, env=environment
     )
     if done.returncode == 77:
         pytest.skip("this kernel lets every process make memory executable")
@@ -105,6 +109,28 @@ def test_a_process_that_gives_it_up_later():
         "print(op.plan(x[..., :10]).method != 'jit', op(x[..., :10]).shape)"
     )
     assert found == ["jit 270848.0 270848.0"] * 2 + ["True (1, 8, 24, 20)"]
+
+
+def test_threads_that_are_wanted_only_later():
+    """Their code is loaded when they are first wanted, and kernels compute without."""
+    found = printed(
+        "import tconv\nfrom small_program import SmallProgram\nsmall = SmallProgram()\n"
+        + GIVE_UP
+        + "for _ in range(2): small.check(3)\n"
+        "from tconv.jit import launch\n"
+        "print(launch._here.pool.size)"
+    )
+    assert found == ["0"]
+
+
+def test_llvm_is_not_asked_in_place_of_the_loader(monkeypatch):
+    def refuse(_):
+        raise Refused("on purpose")
+
+    monkeypatch.setattr(loader, "load", refuse)
+    monkeypatch.setattr(loader, "refusal", lambda: "the system refuses executable memory")
+    with pytest.raises(compiler.Unavailable, match=r"^kernels cannot be run: the system refuses executable memory$"):
+        tiny_kernel.fresh()
 
 
 def test_llvm_is_not_asked_for_the_same_memory(monkeypatch):

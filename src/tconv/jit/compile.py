@@ -198,6 +198,8 @@ def _compiled(text: str, isa: Isa) -> bytes:
 
 def _by_llvm(data: bytes, isa: Isa, names: Iterable[str]) -> dict[str, int]:
     """What `loader.load` does, by LLVM, for the systems and objects that it refuses."""
+    if reason := loader.refusal():  # LLVM would go on without executable memory
+        raise Unavailable(f"kernels cannot be run: {reason}")
     binding = _binding()
     engine = binding.create_mcjit_compiler(_parsed("", isa), _target(isa, jit=True))
     engine.add_object_file(binding.ObjectFileRef.from_data(data))

@@ -198,14 +198,17 @@ class _Pool:
 
     @cached_property
     def entries(self) -> dict[str, int]:
-        """Where its code lies."""
+        """Where its code lies; empty where it cannot be had: the caller computes alone."""
         from tconv.jit import compile as compiler
         from tconv.jit.emit import Module
         from tconv.jit.kernels import pool
 
         module = Module(isa.current())
         pool.emit(module)
-        return compiler.addresses(module, ["serve", "share", "share_briefly"])
+        try:
+            return compiler.addresses(module, ["serve", "share", "share_briefly"])
+        except compiler.Unavailable:  # kernels were loaded before the process gave up executable memory
+            return {}
 
     @cached_property
     def share(self) -> int:
@@ -236,7 +239,7 @@ class _Pool:
         """Start threads up to so many; whether there is any."""
         libc, thread = _libc(), ctypes.c_size_t()
         with uninterrupted:
-            while self.size < size:
+            while self.size < size and self.entries:
                 serve, pool = (ctypes.c_void_p(address) for address in (self.entries["serve"], self.address))
                 if libc.pthread_create(ctypes.byref(thread), None, serve, pool):
                     break  # the system has no more: fewer do as well
