@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tconv.axis import Axis
 from tconv.dot import dot_test
+from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
 from tconv.methods.columns import col2im, im2col
 from tconv.operators import linear_operator, sparse_matrix
@@ -59,10 +60,12 @@ _LATER = {
 
 def __getattr__(name: str) -> Any:
     if name in ("conventions", "onnx", "solving"):
-        return import_module(f"tconv.{name}")
+        with uninterrupted:
+            return import_module(f"tconv.{name}")
     if name not in _LATER:
         raise AttributeError(f"module 'tconv' has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_LATER[name]), name)
+    with uninterrupted:
+        value = globals()[name] = getattr(import_module(_LATER[name]), name)
     return value
 
 

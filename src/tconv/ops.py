@@ -9,12 +9,14 @@ transpose, and `weight_gradient` is the derivative of either by the weights. The
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from tconv import arguments, arrays, checks, methods
 from tconv.arguments import Layout, Window
+from tconv.forks import uninterrupted
 from tconv.jit import repeated
 from tconv.methods import METHODS, Operation
 from tconv.plan import Plan, check_words, make_plan
@@ -201,9 +203,15 @@ def weight_gradient(
 
 def _by_torch(*call: Any) -> Any:
     """Tensors of PyTorch."""
-    from tconv.torch.tensors import computed
+    return _torch_computes()(*call)
 
-    return computed(*call)
+
+@cache
+def _torch_computes() -> Any:
+    with uninterrupted:
+        from tconv.torch.tensors import computed
+
+    return computed
 
 
 def _compute(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv import checks
-from tconv.placing import check_place
+from tconv.placing import check_file, check_place
 from tconv.upsample import planned, strips
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def read(source: Path) -> Image:
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
+    check_file(source)
     try:
         with naming(source, "is a broken picture"), Image.open(source) as image:
             picture = ImageOps.exif_transpose(image)

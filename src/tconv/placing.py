@@ -1,12 +1,15 @@
-"""Files that appear whole or not at all: written beside their place first, and then moved there.
+"""Files that users name: what may be read, and files that appear whole or not at all.
 
-A reader sees the old file or the new one, and a crash or a full disk leaves the old one.
+Those are written beside their place first, and then moved there. A reader sees the old file or the new one, and a crash
+or a full disk leaves the old one. Pipes and devices are neither read nor replaced: who opens a pipe waits, perhaps for
+ever, what is read may have no end, and a file that takes the name of a device is in the way of all programs.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -27,11 +30,21 @@ def write(target: Path, content: bytes) -> None:
 
 
 def check_place(target: Path) -> None:
-    """A file can be there: OSError where its folder is missing, or where a folder has its name."""
+    """A file can be there: OSError where its folder is missing, or where something else than a file has its name."""
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "No such folder", str(target.parent))
-    if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(target))
+    if target.exists():
+        check_file(target)
+
+
+def check_file(path: Path) -> None:
+    """A file is there, or a link to one: OSError where nothing is, or a folder, a pipe, a socket or a device."""
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    if not stat.S_ISREG(mode):
+        kind = "pipe" if stat.S_ISFIFO(mode) else "socket" if stat.S_ISSOCK(mode) else "device"
+        raise OSError(errno.EINVAL, f"Is a {kind}, not a file", str(path))
 
 
 def _as_open_as(target: Path, unfinished: Path) -> None:

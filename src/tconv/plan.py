@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tconv import arguments, arrays, checks
 from tconv.arguments import LAYOUTS, Layout, Window
+from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
 from tconv.methods import METHODS, OPERATIONS, Cost, Operation, Problem
 from tconv.resolve import Ints, PaddingLike
@@ -93,7 +94,8 @@ class Plan:
         """What the engine would do, where it computes. It is asked only now: its tables take milliseconds to write."""
         if self.method != "jit" or self.problem.batch == 0:
             return []
-        from tconv.jit import describe
+        with uninterrupted:
+            from tconv.jit import describe
 
         try:
             limit = METHODS["jit"].limit(self.problem)
@@ -152,7 +154,8 @@ def planned(
 ) -> Plan:
     """Likewise, kept as long as the `state` of the engine is the same."""
     problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
-    candidates = _candidates(problem, dtype)
+    with uninterrupted:  # the engine is imported for the first of them
+        candidates = _candidates(problem, dtype)
     if method == "auto":
         able = [candidate for candidate in candidates if not candidate.excluded]
         if not able:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tconv import arguments, arrays, checks, ops, resolve
 from tconv.arguments import Layout
+from tconv.forks import uninterrupted
 from tconv.jit.address import address
 from tconv.plan import Plan, check_words, make_plan
 from tconv.problem import Array
@@ -73,7 +73,6 @@ class ConvTranspose:
         #: By the shape of x; None where it is not the engine that computes, or a weight is not finite.
         self._ready: dict[tuple[int, ...], Packed | None] = {}
         self._packed: dict[Any, tuple[Array, bool]] = {}
-        self._packing = Lock()
 
     def __call__(self, x: Array, out: Array | None = None) -> Array:
         """Compute y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels are last; batch optional.
@@ -103,10 +102,7 @@ class ConvTranspose:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        return {**state, "_ready": {}, "_packed": {}, "_packing": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _packing=Lock())
+        return {**state, "_ready": {}, "_packed": {}}
 
     def _plan(self, shape: tuple[int, ...]) -> Plan:
         dtype, w = self.dtype.name, self._w.shape
@@ -150,7 +146,7 @@ class ConvTranspose:
             made = Packed(plan, self._pack)
             # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.
             ready = made if made.finite else None
-        with self._packing:
+        with uninterrupted:
             if shape not in self._ready and len(self._ready) >= REMEMBERED:
                 del self._ready[next(iter(self._ready))]  # the shape that was seen first
             self._ready[shape] = ready
@@ -166,7 +162,7 @@ class ConvTranspose:
         """The weights in the order of an engine, and whether all are finite; packed once for all that agree on it."""
         from tconv.jit import engine
 
-        with self._packing:
+        with uninterrupted:
             key = made.program.packing
             if key not in self._packed:
                 packed = engine.aligned(made.program.packed)

@@ -2,7 +2,9 @@
 
 import errno
 import os
+import stat
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -62,6 +64,38 @@ def test_damaged_entries_are_replaced(folder, harm):
     assert cache.read(KEY, COMPILER) is None
     cache.write(KEY, COMPILER, content)
     assert entry(folder).read_bytes() == good
+
+
+IN_PLACE = {
+    "folder": os.mkdir,
+    "pipe": lambda path: os.mkfifo(path, 0o600),
+    "device": lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts open files as Linux lists them")
+@pytest.mark.parametrize("kind", IN_PLACE)
+def test_what_is_no_file_is_no_entry(folder, kind):
+    """It is not waited for, not kept open, not counted and not removed."""
+    cache.write(KEY, COMPILER, b"content")
+    entry(folder).unlink()
+    try:
+        IN_PLACE[kind](folder / f"{KEY}-{COMPILER}.tconv")
+    except PermissionError:
+        pytest.skip("only root makes devices")
+    found = []
+    thread = threading.Thread(target=lambda: found.append(cache.read(KEY, COMPILER)), daemon=True)
+    thread.start()
+    thread.join(30)
+    assert found == [None]
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        assert cache.read(KEY, COMPILER) is None
+    assert os.listdir("/proc/self/fd") == before
+    cache._shrink(folder)
+    assert cache.info() == cache.Info(folder, 0, 0, "")
+    assert cache.clear() == 0
+    assert works(tiny_kernel.fresh())
 
 
 def test_an_entry_under_another_name_is_none(folder):

@@ -1,5 +1,9 @@
 """The engine through the public functions: arrays of any arrangement, values that are not finite, what it refuses."""
 
+import weakref
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from registry import needs_kernels
@@ -146,6 +150,21 @@ def test_kernels_for_one_layout_do_not_serve_the_other():
     problem = problem_of(GEOMETRY)
     assert engine.ready(problem, False).program is not engine.ready(problem, True).program
     assert engine.ready(problem, False) is engine.ready(problem, False)
+
+
+@needs_kernels
+def test_workspaces_live_as_long_as_the_kernels_that_use_them():
+    """What threads have of their own goes while daemon threads compute, when the interpreter goes down."""
+    made, alive = engine.ready(problem_of(GEOMETRY), False, once=True), []
+
+    def run(*_):
+        memory = [weakref.ref(workspace.memory) for workspace in (engine._local.packed, engine._local.scratch)]
+        engine._local.packed, engine._local.scratch = engine._Workspace(), engine._Workspace()
+        alive.extend(kept() is not None for kept in memory)
+
+    made = replace(made, machine=SimpleNamespace(run=run, pack=lambda *_: 0), threads=1)
+    assert made.once_at(0, 0, 0, 0)
+    assert alive == [True, True]
 
 
 def limit(geometry, **keywords):

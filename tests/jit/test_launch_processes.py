@@ -157,6 +157,82 @@ print("right")
     assert printed(script) == "right"
 
 
+FIRST_CALLS = """
+import os, signal, sys, threading
+import numpy as np
+{torch}
+import tconv
+
+x, w = np.ones((1, 16, 24, 24), np.float32), np.ones((16, 8, 4, 4), np.float32)
+{prepared}
+
+def first():
+    return float({call}.sum())
+
+found = []
+thread = threading.Thread(target=lambda: found.append(first()))
+thread.start()
+children = []
+while len(children) < 12:
+    child = os.fork()
+    if not child:
+        signal.alarm(30)  # what hangs is ended by it
+        tconv.set_num_threads(2)
+        os._exit(0 if first() == 16 * 8 * 24 * 24 * 16 else 1)
+    children.append(child)
+    thread.join(0.02)
+print([os.waitpid(child, 0)[1] for child in children])
+thread.join()
+print(found == [first()])
+"""
+FUNCTION = {"torch": "", "prepared": "", "call": "tconv.conv_transpose(x, w, stride=2)"}
+PREPARED = {"torch": "", "prepared": "operator = tconv.ConvTranspose(w, stride=2)", "call": "operator(x)"}
+IN_TORCH = {
+    "torch": "import torch, tconv.torch",
+    "prepared": "x, w = torch.from_numpy(x), torch.from_numpy(w)",
+    "call": "tconv.torch.functional.conv_transpose2d(x, w, stride=2)",
+}
+
+
+@forks
+@pytest.mark.parametrize(
+    ("how", "times"), [(FUNCTION, 2), (PREPARED, 1), (IN_TORCH, 1)], ids=["function", "prepared", "torch"]
+)
+def test_children_forked_while_another_thread_makes_its_first_call_compute(how, times, tmp_path):
+    """In the middle of imports, of LLVM, of packing; kernels are compiled, and the second time come from the cache."""
+    if how is IN_TORCH:
+        pytest.importorskip("torch")
+    for _ in range(times):
+        done = printed(FIRST_CALLS.format(**how), TCONV_CACHE_DIR=str(tmp_path / "kernels"))
+        assert done == f"{[0] * 12}\nTrue"
+
+
+DAEMONS = """
+import threading
+import numpy as np
+import tconv
+
+tconv.set_num_threads(2)
+x, w = np.ones((1, 256, 32, 32), np.float32), np.ones((256, 32, 4, 4), np.float32)
+computed = threading.Semaphore(0)
+
+def forever():
+    while True:
+        tconv.conv_transpose(x, w, stride=2)
+        computed.release()
+
+for _ in range(4):
+    threading.Thread(target=forever, daemon=True).start()
+for _ in range(8):
+    computed.acquire()
+"""
+
+
+def test_a_program_ends_while_daemon_threads_compute():
+    """What the interpreter frees on its way down is not what kernels read and write."""
+    assert printed(DAEMONS) == ""
+
+
 EXIT = """
 import atexit, ctypes, sys, threading, tconv
 from small_program import SmallProgram

@@ -5,12 +5,14 @@ import pytest
 
 import tconv
 from tconv import ops
-from tconv.jit import engine, repeated
+from tconv.jit import choices, engine, repeated
 
 RNG = np.random.default_rng(7)
 X, W, BIAS = (RNG.normal(size=shape).astype(np.float32) for shape in ((2, 4, 5, 3), (4, 6, 3, 3), (6,)))
 Y = RNG.normal(size=(2, 6, 9, 5)).astype(np.float32)
 KEYWORDS = {"stride": 2, "padding": 1, "method": "jit"}
+#: The same, as `repeated` takes it.
+WINDOW = ((2, 1, 0, None, 1, 1), "channels_first", "jit")
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +125,47 @@ def test_what_has_been_set_since_counts(long_way, monkeypatch):
         assert calls() == 4
     finally:
         tconv.set_num_threads(None)
+
+
+def test_what_is_set_while_a_call_is_made_counts(monkeypatch):
+    """By another thread, of which the first call then knows nothing."""
+    ready, meanwhile = engine.ready, [lambda: tconv.set_num_threads(tconv.get_num_threads() + 1), engine.forget]
+
+    def disturbed(*given, **how):
+        made = ready(*given, **how)
+        if how.get("once") and meanwhile:
+            meanwhile.pop()()
+        return made
+
+    monkeypatch.setattr(engine, "ready", disturbed)
+    try:
+        for times in (1, 2, 3, 3):
+            repeated.remember(tconv.plan(X, W, **KEYWORDS), X, W, *WINDOW)
+            [call] = repeated._known.values()
+            assert (call.state == call.current()) == (times == 3)
+    finally:
+        tconv.set_num_threads(None)
+
+
+@pytest.mark.parametrize("step", ["remembered", "build"])
+def test_an_engine_made_while_a_choice_is_found_is_not_used_after_it(step, monkeypatch):
+    """Whether that happens before a schedule is chosen, or before the engine is kept."""
+    module, times = {"remembered": choices, "build": engine}[step], []
+    original = getattr(module, step)
+
+    def disturbed(*given):
+        made = original(*given)
+        times.append(1)
+        if len(times) == 1:
+            engine.forget()
+        return made
+
+    monkeypatch.setattr(module, step, disturbed)
+    problem = tconv.plan(X, W, **KEYWORDS).problem
+    engine.forget()
+    first, second, third = (engine.ready(problem, False) for _ in range(3))
+    assert len(times) == 2
+    assert first is not second is third
 
 
 @pytest.mark.parametrize(("name", "value"), [("TCONV_ISA", "sse9"), ("TCONV_NUM_THREADS", "many")])

@@ -1,6 +1,7 @@
 """Packed weights are kept as long as the weights are what they were, by whatever means they are edited."""
 
 import gc
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +9,8 @@ import pytest
 import torch
 from torch_pairs import close, grid, pair
 
-from tconv.torch import functional, kept
+from tconv.torch import engine, functional, kept
+from tconv.torch.kept import Kept
 
 ARGUMENTS = {"kernel_size": 4, "stride": 2, "padding": 1}
 
@@ -123,7 +125,7 @@ def test_what_is_kept_is_freed_with_the_weights():
 def test_an_owner_keeps_so_many_orders():
     held = kept.Kept()
     for order in range(3 * kept.MOST):
-        held.packed(None, order, 1, 0, 0)
+        held.packed(None, order, 1, 0, 0, lambda: True)
         assert len(held) <= kept.MOST
 
 
@@ -147,6 +149,58 @@ def test_threads_share_a_layer_whose_weights_change():
                 layer.weight.copy_(values[n % 4])
         assert all(future.result() for future in futures)
         close(layer(x), unit * 3 + bias)
+
+
+@pytest.mark.parametrize("what", ["weight", "bias"])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_what_others_write_before_weights_are_packed_is_not_kept(monkeypatch, what, memory_format):
+    """The weights that were seen come back later: what is kept for them must be theirs."""
+    theirs, layer = pair(2, ARGUMENTS)
+    layer.to(memory_format=memory_format)
+    x, look, written = grid(2), Kept.found, getattr(layer, what).data
+    old = written.clone()
+
+    def written_then(self, order, seen):
+        found = look(self, order, seen)
+        if order in self and found is None:  # these weights come again: they are packed for keeps
+            written.add_(1)
+        return found
+
+    with torch.no_grad():
+        layer(x)
+        with monkeypatch.context() as patch:
+            patch.setattr(Kept, "found", written_then)
+            layer(x)
+        assert not torch.equal(written, old)
+        for _ in range(3):
+            written.copy_(old)
+            close(layer(x), theirs(x))
+            written.add_(1)
+            layer(x)
+
+
+def test_orders_of_packing_have_numbers_of_their_own(monkeypatch):
+    """Two threads meet where a number is being handed out."""
+    together = threading.Barrier(2)
+
+    class Meeting(dict):
+        """Where threads meet between looking at the orders that there are and adding one."""
+
+        def __len__(self):
+            size = super().__len__()
+            together.wait(10)
+            return size
+
+        def setdefault(self, packing, number):
+            together.wait(10)
+            return super().setdefault(packing, number)
+
+    monkeypatch.setattr(engine, "_numbers", Meeting())
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(engine._number, ["an order", "another"])
+    assert first != second
+    with ThreadPoolExecutor(2) as pool:
+        assert {*pool.map(engine._number, ["an order"] * 2)} == {first}
 
 
 def test_memory_lives_as_long_as_a_call_that_reads_it(monkeypatch):

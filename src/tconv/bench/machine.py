@@ -73,12 +73,13 @@ def _instructions() -> str:
 def no_ceilings() -> str:
     """Why peak and bandwidth cannot be measured here; "" where they can."""
     try:
+        from tconv.jit import compile as compiler
         from tconv.jit import isa, roofline  # noqa: F401 - whether it loads
 
         isa.current()
+        return compiler.available()
     except (ImportError, Rejected) as error:
         return str(error)
-    return ""
 
 
 def ceilings(threads: int, footprint: int) -> Ceilings:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tconv.bench.layers import Layer
+from tconv.placing import check_file
 
 FORMAT = 2
 
@@ -82,6 +83,7 @@ class Record:
     @classmethod
     def read(cls, path: Path) -> Record:
         """From a file. NoRecord where it holds something else."""
+        check_file(path)
         try:
             held = json.loads(path.read_text(encoding="utf-8"))
             if held["format"] != FORMAT:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tconv.cli import options
 from tconv.cli.errors import Failure, UsageError
+from tconv.placing import check_file
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -52,6 +53,7 @@ def arrays(path: Path | None) -> dict[str, NDArray[Any]] | None:
     """The arrays in a .npz file by name; None where there is no file."""
     if path is None:
         return None
+    check_file(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

@@ -14,6 +14,7 @@ from tconv.cli import options, output
 from tconv.cli.errors import UsageError, usage_errors
 from tconv.geometry import joined
 from tconv.pictures import Enlarged, enlarge
+from tconv.placing import check_file
 
 
 def upsample(
@@ -56,6 +57,7 @@ def _kernel(text: str) -> str | NDArray[Any]:
         raise UsageError(
             f"--kernel must be {', '.join(interpolation.KERNELS)} or the path of a .npy file; got {text!r}"
         )
+    check_file(path)
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError):

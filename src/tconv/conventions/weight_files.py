@@ -22,6 +22,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from tconv import checks
+from tconv.placing import check_file
 from tconv.placing import write as write_whole
 
 Array = NDArray[Any]
@@ -62,6 +63,7 @@ def read(path: Path) -> Contents:
     OSError where it cannot be read, `checks.Rejected` where it holds something else than its name says.
     """
     kind = form("the file", path)
+    check_file(path)
     if kind == ".safetensors":
         return _read_safetensors(path)
     with path.open("rb") as file:

@@ -29,6 +29,8 @@ _HEAD = len(_MAGIC) + 32
 _ENTRY = re.compile(r"([0-9a-f]{64})-([0-9a-f]{16})\.tconv")
 _UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.tconv-new")
 _HOUR, _DAY = 3600, 86400
+#: How entries are opened: no link is followed, and a pipe in the place of one is not waited for.
+_READ = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"))
 
 #: Folders that hold something that another user may have written, with the sentence that says what.
 _distrusted: dict[Path, str] = {}
@@ -194,16 +196,21 @@ def _content(path: Path) -> bytes | None:
     """The content of an entry, None if it is absent or damaged."""
     try:
         # The checks look at what is opened, not at what the path leads to a moment later.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, _READ)
     except FileNotFoundError:
         return None
     except OSError:
         _check(path, os.lstat(path))  # a link is not opened
         raise
-    with open(handle, "rb") as file:
+    try:
         state = os.fstat(handle)
         _check(path, state)
-        raw = file.read() if state.st_size <= LIMIT else b""
+        if not stat.S_ISREG(state.st_mode) or state.st_size > LIMIT:
+            return None
+        with open(handle, "rb", closefd=False) as file:
+            raw = file.read()
+    finally:
+        os.close(handle)
     if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : _HEAD] != _digest(path.name, raw[_HEAD:]):
         return None
     if time.time() - state.st_mtime > _DAY:  # when it was last used; once a day is exact enough
@@ -230,7 +237,7 @@ def _files(folder: Path, pattern: re.Pattern[str]) -> Iterator[tuple[Path, os.st
     """Files by their names, and what the system says of them (not of where they lead, should they be links)."""
     with os.scandir(folder) as found:
         for entry in found:
-            if pattern.fullmatch(entry.name):
+            if pattern.fullmatch(entry.name) and (entry.is_symlink() or entry.is_file()):
                 with contextlib.suppress(FileNotFoundError):  # removed by another process
                     yield Path(entry.path), entry.stat(follow_symlinks=False)
 

@@ -66,8 +66,11 @@ class Kind(NamedTuple):
 
 
 @lru_cache(maxsize=1024)
-def choose(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule:
-    """The schedule of a problem in one of the layouts: what `tconv.tune` found, else by the model."""
+def choose(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1, generation: int = 0) -> Schedule:
+    """The schedule of a problem in one of the layouts: what `tconv.tune` found, else by the model.
+
+    `generation` is that of engines (`engine.py`): another one looks again.
+    """
     from tconv.jit import choices
 
     return choices.remembered(problem, channels_last, isa) or by_model(problem, channels_last, isa, threads)

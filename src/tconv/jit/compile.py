@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import tconv
+from tconv.forks import uninterrupted
 from tconv.jit import cache as disk
 from tconv.jit import debug, loader
 from tconv.jit.emit import Module
@@ -32,11 +33,10 @@ class Unavailable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The entry points of compiled code, and what keeps it in memory."""
+    """The entry points of compiled code."""
 
     run: Any
     pack: Any
-    owner: Any
 
 
 #: The functions that every kernel module exports, with their arguments.
@@ -49,10 +49,10 @@ ENTRIES = {
 
 
 def available() -> str:
-    """Why no code can be generated here, "" if it can. Loads nothing."""
+    """Why no code can be generated here, or none can be run; "" if it can. Loads nothing."""
     if _native() is None:
         return f"no kernels are generated for this processor ({platform.machine()})"
-    return "" if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"
+    return loader.refusal() or ("" if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite")
 
 
 def ir(code: Code, isa: Isa) -> str:
@@ -64,7 +64,9 @@ def ir(code: Code, isa: Isa) -> str:
 
 def assembly(code: Code, isa: Isa) -> str:
     """The machine code as text, for any of the processors in `isa.ISAS`."""
-    return str(_target(isa).emit_assembly(_parsed(ir(code, isa), isa)))
+    text = ir(code, isa)
+    with uninterrupted:
+        return str(_target(isa).emit_assembly(_parsed(text, isa)))
 
 
 @cache  # what is loaded stays in memory, so forgetting it would only load it twice
@@ -74,8 +76,8 @@ def machine(code: Code, isa: Isa) -> Machine:
         print(ir(code, isa), file=sys.stderr)
     if debug.wants("asm"):
         print(assembly(code, isa), file=sys.stderr)
-    found, owner = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
-    return Machine(**{name: kind(found[name]) for name, kind in ENTRIES.items()}, owner=owner)
+    found = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
+    return Machine(**{name: kind(found[name]) for name, kind in ENTRIES.items()})
 
 
 def function(module: Module, name: str, arguments: list[Any], returns: Any = None) -> Any:
@@ -86,32 +88,26 @@ def function(module: Module, name: str, arguments: list[Any], returns: Any = Non
 def addresses(module: Module, names: Iterable[str]) -> dict[str, int]:
     """Where functions of a module lie, likewise."""
     text = str(module)
-    found, owner = _loaded(text, lambda: text, module.isa, names)
-    _KEPT.append(owner)
-    if owner is not None:  # never freed, even as the process ends: the threads of a pool still run this code then
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))
-    return found
+    return _loaded(text, lambda: text, module.isa, names)
 
 
-#: What owns the memory of functions.
-_KEPT: list[Any] = []
-
-
-def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) -> tuple[dict[str, int], Any]:
-    """The addresses of functions and what has to stay alive for them, from a description of the code and its IR."""
+def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) -> dict[str, int]:
+    """The addresses of functions, from a description of their code and its IR; the code is never freed."""
     if isa.triple != _native():
         raise Unavailable(f"kernels for {isa.name} do not run on this processor ({platform.machine()})")
-    key, compiler = _key(what, isa), _compiler()
-    data = disk.read(key, compiler)
-    if data is None:
-        data = _compiled(text(), isa)
-        if compiler:
-            disk.write(key, compiler, data)
-    try:
-        return loader.load(data), None
-    except Refused:
-        engine = _engine(data, isa)
-        return {name: engine.get_function_address(name) for name in names}, engine
+    with uninterrupted:
+        key, compiler = _key(what, isa), _compiler()
+        data = disk.read(key, compiler)
+        if data is None:
+            data = _compiled(text(), isa)
+            if compiler:
+                disk.write(key, compiler, data)
+        try:
+            return loader.load(data)
+        except Refused:
+            return _by_llvm(data, isa, names)
+        except OSError as error:
+            raise Unavailable(f"kernels cannot be run: {error.strerror}") from None
 
 
 # ---- what an entry of the cache depends on
@@ -200,10 +196,14 @@ def _compiled(text: str, isa: Isa) -> bytes:
     return bytes(_target(isa).emit_object(_parsed(text, isa)))
 
 
-def _engine(data: bytes, isa: Isa) -> Any:
-    """What `loader.load` does, by LLVM, for the systems and objects that it refuses; the engine owns the memory."""
+def _by_llvm(data: bytes, isa: Isa, names: Iterable[str]) -> dict[str, int]:
+    """What `loader.load` does, by LLVM, for the systems and objects that it refuses."""
+    if reason := loader.refusal():  # LLVM would go on without executable memory
+        raise Unavailable(f"kernels cannot be run: {reason}")
     binding = _binding()
     engine = binding.create_mcjit_compiler(_parsed("", isa), _target(isa, jit=True))
     engine.add_object_file(binding.ObjectFileRef.from_data(data))
     engine.finalize_object()
-    return engine
+    # It owns the memory, and is never freed, even as the process ends: threads still run this code then.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(engine))
+    return {name: engine.get_function_address(name) for name in names}

@@ -121,7 +121,7 @@ def of_problem(
 
     target = isas.current()
     wanted = threads or launch.setting()
-    schedule = choose(problem, channels_last, target, wanted)
+    schedule = choose(problem, channels_last, target, wanted, engine.generation)
     counts = counted(schedule, wanted)
     used = min(wanted, counts.pieces) if threads else engine.threads_for(problem, target, wanted, counts.pieces)
     return describe(schedule, target, threads=used, ceiling=ceiling, counts=counts)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv import checks
+from tconv.forks import uninterrupted
 from tconv.jit import compile as compiler
 from tconv.jit import debug, fresh, isa, launch
 from tconv.jit.address import address
@@ -72,7 +73,8 @@ class Engine:
     def once_at(self, x: int, w: int, bias: int, y: int) -> bool:
         """The same, given addresses; that of no bias is 0."""
         if not self.program.fresh:
-            packed = _local.packed.of(self.program.packed)
+            workspace = _local.packed  # a name, so that this frame keeps the memory: see `_Workspaces`
+            packed = workspace.of(self.program.packed)
             if finite := self.pack_at(w, bias, packed):
                 self.run(x, packed, y)
             return finite
@@ -86,7 +88,8 @@ class Engine:
 
         Of a weight gradient these are the fine grid, the coarse one (`packed`), and the weights.
         """
-        scratch = _local.scratch.of(self.scratch)
+        workspace = _local.scratch  # a name, likewise
+        scratch = workspace.of(self.scratch)
         if self.threads == 1:
             self.machine.run(0, self.address, x, packed, y, scratch, 1, 0)
         else:
@@ -131,23 +134,26 @@ def ready(
     """
     try:
         threads = min(launch.setting(), most)
-        return _ready(problem, innermost(problem, channels_last), isa.current(), threads, once, openmp)
+        return _ready(problem, innermost(problem, channels_last), isa.current(), threads, once, openmp, generation)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
 
 @lru_cache(maxsize=512)
-def _ready(problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool) -> Engine:
-    chosen = choose(problem, channels_last, target, threads)
-    schedule = fresh.fresh_of(chosen) if once else chosen
-    if once and schedule is chosen:
-        return _ready(problem, channels_last, target, threads, False, openmp)
-    made = build(schedule, problem, target, threads, openmp)
-    if debug.wants("plan"):
-        from tconv.jit.describe import announce
+def _ready(
+    problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool, generation: int
+) -> Engine:
+    with uninterrupted:
+        chosen = choose(problem, channels_last, target, threads, generation)
+        schedule = fresh.fresh_of(chosen) if once else chosen
+        if once and schedule is chosen:
+            return _ready(problem, channels_last, target, threads, False, openmp, generation)
+        made = build(schedule, problem, target, threads, openmp)
+        if debug.wants("plan"):
+            from tconv.jit.describe import announce
 
-        announce(made, problem, target)
-    return made
+            announce(made, problem, target)
+        return made
 
 
 def build(schedule: Schedule, problem: Problem, target: Isa, threads: int, openmp: bool = False) -> Engine:
@@ -164,7 +170,8 @@ def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int
     return launch.useful(expected_seconds(problem, target, 1), min(threads, pieces))
 
 
-#: How often engines were forgotten: who keeps one asks whether it is still the one to use.
+#: How often engines were forgotten: who keeps one asks whether it is still the one to use. It is looked up before the
+#: engine is made, and kept with it: what changes meanwhile makes it one of the past.
 generation = 0
 
 
@@ -182,7 +189,8 @@ def state() -> tuple[int, object, int] | None:
 def forget() -> None:
     """Make engines anew when they are next asked for: another schedule may have been chosen."""
     global generation
-    generation += 1
+    with uninterrupted:
+        generation += 1
     choose.cache_clear()
     _ready.cache_clear()
 
@@ -238,7 +246,12 @@ class _Workspace:
 
 
 class _Workspaces(threading.local):
-    """Those of one thread: for weights that are packed for one call, and for what kernels put down meanwhile."""
+    """Those of one thread: for weights that are packed for one call, and for what kernels put down meanwhile.
+
+    When the interpreter goes down it clears modules, caches and what threads have of their own, while daemon threads
+    still run kernels. What the frames of these hold it never frees. So whatever kernels read or write is held by name
+    in a frame below: arrays by who hands on their addresses, the program through `self`, and these here.
+    """
 
     def __init__(self) -> None:
         self.packed, self.scratch = _Workspace(), _Workspace()

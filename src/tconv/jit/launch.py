@@ -19,14 +19,14 @@ import ctypes
 import os
 import platform
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tconv import checks
+from tconv.cached import cached_property
+from tconv.forks import uninterrupted
 from tconv.jit import isa
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ def starting(threads: int, brief: bool, openmp: bool) -> tuple[int, int, int]:
 def openmp_address() -> int:
     """The address of GOMP_parallel that PyTorch uses, or 0: it is not loaded, or this process was forked."""
     if _here.openmp is None and _TORCH in sys.modules:
-        _here.openmp = next(filter(None, map(_gomp_parallel, _runtimes())), 0)
+        with uninterrupted:
+            _here.openmp = next(filter(None, map(_gomp_parallel, _runtimes())), 0)
     return _here.openmp or 0
 
 
@@ -194,18 +195,20 @@ class _Pool:
 
     def __init__(self) -> None:
         self.size = 0
-        self.growing = threading.Lock()
 
     @cached_property
     def entries(self) -> dict[str, int]:
-        """Where its code lies."""
+        """Where its code lies; empty where it cannot be had: the caller computes alone."""
         from tconv.jit import compile as compiler
         from tconv.jit.emit import Module
         from tconv.jit.kernels import pool
 
         module = Module(isa.current())
         pool.emit(module)
-        return compiler.addresses(module, ["serve", "share", "share_briefly"])
+        try:
+            return compiler.addresses(module, ["serve", "share", "share_briefly"])
+        except compiler.Unavailable:  # kernels were loaded before the process gave up executable memory
+            return {}
 
     @cached_property
     def share(self) -> int:
@@ -235,8 +238,8 @@ class _Pool:
     def grow(self, size: int) -> bool:
         """Start threads up to so many; whether there is any."""
         libc, thread = _libc(), ctypes.c_size_t()
-        with self.growing:
-            while self.size < size:
+        with uninterrupted:
+            while self.size < size and self.entries:
                 serve, pool = (ctypes.c_void_p(address) for address in (self.entries["serve"], self.address))
                 if libc.pthread_create(ctypes.byref(thread), None, serve, pool):
                     break  # the system has no more: fewer do as well

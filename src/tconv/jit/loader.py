@@ -6,12 +6,16 @@ loader of LLVM takes over (`compile.py`).
 
 Memory is written first and then made executable, never both at once. It is not given back: a thread may still be in it
 when the interpreter goes down, and a process compiles each kernel once.
+
+A system may refuse a process executable memory (`MemoryDenyWriteExecute` of systemd, some policies of SELinux). That is
+final, an OSError: LLVM's loader would ask for the same memory, and goes on without looking whether it got it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import platform
 import struct
 import sys
@@ -68,8 +72,26 @@ def machine() -> int:
     return MACHINES.get(platform.machine(), 0)
 
 
+def refusal() -> str:
+    """Why this process gets no executable memory, "" if it does; asked of the system, for one page.
+
+    The answer is not kept: a process may give up that right at any time, and asking takes a few microseconds.
+    """
+    if not machine():
+        return ""
+    try:
+        base = _reserve(mmap.PAGESIZE)
+        try:
+            _protect(base, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+        finally:
+            _libc().munmap(base, mmap.PAGESIZE)
+    except OSError as error:
+        return str(error.strerror)
+    return ""
+
+
 def load(data: bytes) -> dict[str, int]:
-    """Put an object into executable memory; the addresses of its exported functions."""
+    """Put an object into executable memory; the addresses of its exported functions. OSError: there is none."""
     if not machine():
         raise Refused(f"objects are not loaded on {sys.platform} and {platform.machine()}")
     elf = Object(data, machine())
@@ -218,13 +240,18 @@ def _reserve(size: int) -> int:
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     address = _libc().mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
     if address == ctypes.c_void_p(-1).value:
-        raise Refused(f"no memory for {size} bytes of code (error {ctypes.get_errno()})")
+        raise _error(f"the system has no memory for {size} bytes of code")
     return int(address)
 
 
 def _protect(address: int, size: int, how: int) -> None:
     if size and _libc().mprotect(address, size, how):
-        raise Refused(f"the system refuses to protect {size} bytes of code (error {ctypes.get_errno()})")
+        raise _error("the system refuses executable memory")
+
+
+def _error(what: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{what} ({os.strerror(number)})")
 
 
 def _flush(address: int, size: int) -> None:

@@ -6,7 +6,6 @@ It is written whole or not at all.
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 from tconv import checks
 from tconv.onnx import tensors
 from tconv.onnx.wellformed import check_model, node_tensors, subgraphs
-from tconv.placing import write
+from tconv.placing import check_file, write
 
 #: What protobuf can hold in one piece.
 LARGEST = 2**31 - 1
@@ -80,8 +79,7 @@ def _nodes_tensors(nodes: list[NodeProto]) -> Iterator[TensorProto]:
 
 
 def _parsed(file: Path) -> ModelProto:
-    if file.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(file))
+    check_file(file)
     size = file.stat().st_size
     if size > LARGEST:
         checks.wrong(f"the file must have at most 2 GiB, all that protobuf reads; it has {checks.memory(size)}")

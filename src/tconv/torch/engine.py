@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from math import prod
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -93,13 +94,18 @@ class Call(Prepared):
     def _kept(self, ready: Engine, w: Tensor, bias: int, kept: Kept) -> Pack | None:
         """The weights packed; None where they are not kept."""
         w = w if self.weights.dense else w.contiguous()
-        bytes_of_bias = self.bias_bytes if bias else 0
-        found = _fingerprint()(w.data_ptr(), self.weight_bytes, bias, bytes_of_bias) ^ self.strides_of_w
-        known = kept.found(self.order, found)
-        if known is not None:
-            return known
-        w = self.weights.contiguous(w)
-        return kept.packed(ready, self.order, found, w.data_ptr(), bias)
+        memory = w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0
+        seen = _fingerprint()(*memory) ^ self.strides_of_w
+        known = kept.found(self.order, seen)
+        return self._packed(ready, w, memory, seen, kept) if known is None else known
+
+    def _packed(self, ready: Engine, w: Tensor, memory: Integers, seen: int, kept: Kept) -> Pack | None:
+        """The weights packed for keeps, if they come again, and stay what they are meanwhile."""
+        source = self.weights.contiguous(w)
+        return kept.packed(
+            ready, self.order, seen, source.data_ptr(), memory[2],
+            lambda: _fingerprint()(*memory) ^ self.strides_of_w == seen,
+        )  # fmt: skip
 
     def _by_torch(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         if self.operation == "conv_transpose":
@@ -167,10 +173,11 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     number = 0 if ready is None else _number(ready.program.packing)
     size = x.element_size()
     small, said = _small(operation, x, w, window, problem)
+    weights = formats.Weights.of(w, by_engine=ready is not None)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * size,
         hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
-        formats.Weights.of(w), small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
+        weights, small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
         now,
     )  # fmt: skip
 
@@ -242,7 +249,9 @@ def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, En
 
 #: Orders of packing by number: they are long, and slow to compare.
 _numbers: dict[Hashable, int] = {}
+_next_number = count().__next__
 
 
 def _number(packing: Hashable) -> int:
-    return _numbers.setdefault(packing, len(_numbers))
+    """The number of an order. No two get one, whatever threads do; some numbers are nobody's."""
+    return _numbers.setdefault(packing, _next_number())

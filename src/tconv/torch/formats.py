@@ -88,9 +88,9 @@ class Weights(NamedTuple):
     turn: tuple[turned.Turn, int, int] | None  #: brings them into PyTorch's default order, and what it takes
 
     @classmethod
-    def of(cls, w: Tensor) -> Weights:
-        """Those of a tensor."""
-        return cls(is_dense(w), None if w.is_contiguous() else _turn(w))
+    def of(cls, w: Tensor, *, by_engine: bool) -> Weights:
+        """Those of a tensor; there is code that turns them only where the engine computes."""
+        return cls(is_dense(w), _turn(w) if by_engine and not w.is_contiguous() else None)
 
     def contiguous(self, w: Tensor) -> Tensor:
         """Weights in PyTorch's default order; a copy unless they lie so, good until this thread asks for another."""

@@ -4,11 +4,16 @@ Whether weights have changed is not asked of their version counter, which `weigh
 the same memory leave as it is, but of the weights: a fingerprint of all of them and of the bias is taken in every call
 (`tconv.jit.fingerprint`), at 30 to 100 GB/s, a tenth or less of the time of packing. Weights are packed for keeps when
 they come a second time. Who changes them between any two calls, as an optimizer does, never pays for memory.
+
+Another thread may write into weights during a call. That call reads some old ones and some new, like PyTorch's own;
+nothing is promised about it. But it spoils no later call: what was packed is kept only if the fingerprint is the same
+after packing as before. (A writer who in between puts every bit back as it was goes unnoticed.)
 """
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -68,15 +73,17 @@ class Kept(dict[int, Pack]):
         known = self.get(order)
         return known if known is not None and known.fingerprint == fingerprint and known.address else None
 
-    def packed(self, ready: Engine, order: int, fingerprint: int, w: int, bias: int) -> Pack | None:
-        """Pack weights that come again; None where they are new, or not all finite.
+    def packed(
+        self, ready: Engine, order: int, fingerprint: int, w: int, bias: int, unchanged: Callable[[], bool]
+    ) -> Pack | None:
+        """Pack weights that come again; None where they are new, not all finite, or no longer what they were.
 
         New memory is taken each time: another thread may be reading the old.
         """
         known = self.get(order)
         if known is not None and known.fingerprint == fingerprint:
             memory = engine.aligned(ready.program.packed)
-            if not ready.pack_at(w, bias, address(memory)):
+            if not ready.pack_at(w, bias, address(memory)) or not unchanged():
                 return None
             pack = self[order] = Pack(fingerprint, memory, address(memory))
             return pack

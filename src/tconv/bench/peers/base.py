@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ClassVar, NamedTuple
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 import tconv
 from tconv.arguments import Layout
 from tconv.bench.layers import Layer
+from tconv.cached import cached_property
 from tconv.problem import Array, Operation
 
 
