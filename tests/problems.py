@@ -122,9 +122,9 @@ def geometry(pick: Pick, ndims: Sequence[int] = (1, 2, 3), *, small: bool = Fals
 
 # ---- for the engine: channels, and sizes around whole vectors
 
-#: Numbers around whole vectors, of any set of instructions in any dtype.
+#: Numbers around whole vectors, of any set of instructions in any dtype; those that are whole for all of them most.
 LANES = sorted({isa.lanes(size) for isa in ISAS.values() for size in (4, 8)})
-AROUND = sorted({n + d for n in LANES for d in (-1, 0, 1)} | {2 * LANES[-1] + d for d in (-1, 0, 1)})
+AROUND = [n + d for n in (*LANES, 2 * LANES[-1]) for d in (-1, 0, 0, 1)] + [LANES[-1], 2 * LANES[-1]]
 #: Of the axes that are not the last, and of an axis of windows that are larger, or of a single one.
 FEW = (1, 1, 2, 3, 4, 5, 7)
 #: Windows by number of axes.
@@ -172,7 +172,7 @@ def family(pick: Pick, operations: Sequence[str] = OPERATIONS, dtypes: Sequence[
     """Windows, channels and dtype."""
     ndim = pick((1, 2, 2, 2, 3, 3, 4))
     cin, cout, groups = _channels(pick)
-    single = pick((False,) * 9 + (True,))
+    single = pick((False,) * 6 + (True,))
     return Family(pick(operations), pick(dtypes), windows(pick, WIDE[ndim], ndim), single, cin, cout, groups)
 
 
@@ -183,10 +183,10 @@ def _channels(pick: Pick) -> tuple[int, int, int]:
         return 1, 1, 1
     if how in ("depthwise", "multiplied"):
         return 1, 1 if how == "depthwise" else pick((2, 3)), pick((2, 3, *AROUND))
-    few = (1, 2, 3, *AROUND)
+    few = pick(((1, 2, 3), AROUND)), pick(((1, 2, 3), AROUND))
     if how == "groups":
-        return pick(few[:8]), pick(few[:10]), pick((2, 3, 5))
-    return pick(few), pick(few), 1
+        return pick(few[0][:8]), pick(few[1][:12]), pick((2, 3, 5))
+    return pick(few[0]), pick(few[1]), 1
 
 
 def problem(pick: Pick, **options: Sequence[str]) -> Problem:
