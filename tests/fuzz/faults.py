@@ -15,9 +15,17 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import Any
 
-from tconv.jit import channels_sizes, choose, depthwise_tables, gradient_tables, pixels, pixels_tables, tables
 from tconv.jit import channels as channels_schedule
-from tconv.jit import channels_tables
+from tconv.jit import (
+    channels_sizes,
+    channels_tables,
+    choose,
+    depthwise_tables,
+    gradient_tables,
+    pixels,
+    pixels_tables,
+    tables,
+)
 
 
 @dataclass(frozen=True)

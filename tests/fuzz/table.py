@@ -24,6 +24,9 @@ from tests.fuzz.reach import combination
 
 Combination: TypeAlias = tuple[str, ...]
 
+#: Cases that a combination should be in.
+ENOUGH = 20
+
 PATH = Path(__file__).with_name("reachable.txt")
 
 
@@ -68,6 +71,17 @@ def search(count: int) -> tuple[dict[Combination, int], Counter[Combination]]:
         for one in found:
             first.setdefault(one, number)
     return first, often
+
+
+def renew(count: int) -> int:
+    """Write the table from so many cases; 1 if a combination is in fewer of them than is enough."""
+    first, often = search(count)
+    write(first)
+    rare = {one: number for one, number in often.items() if number < ENOUGH}
+    for one, number in sorted(rare.items()):
+        print(f"{' '.join(one)}: in {number} cases only")
+    print(f"{len(often)} combinations in {count} cases, {len(rare)} of them in fewer than {ENOUGH}")
+    return int(bool(rare))
 
 
 def write(table: dict[Combination, int]) -> None:
