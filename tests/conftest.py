@@ -1,4 +1,4 @@
-"""How hypothesis runs: the same examples every time where CI is set, new ones on a developer's machine.
+"""How hypothesis runs: the same examples every time, wherever it runs; what is random runs in `python -m tests.fuzz`.
 
 And where compiled kernels are kept: with pytest's own cache, so that no test touches the user's and the next run is
 quick.
@@ -6,17 +6,15 @@ quick.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 # No deadline: on a shared machine a slow example says nothing about the code.
-settings.register_profile("developer", deadline=None, max_examples=60)
-settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True, database=None)
+settings.register_profile("same", deadline=None, max_examples=60, derandomize=True, database=None)
 settings.register_profile("thorough", deadline=None, max_examples=1000)  # pytest --hypothesis-profile=thorough
-settings.load_profile("ci" if os.environ.get("CI") else "developer")
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -56,12 +56,12 @@ class Window(NamedTuple):
         return self.dilation * (self.kernel - 1) + 1
 
 
-#: A kernel of one tap, at any stride; an axis that stays as it is; a kernel shorter than the stride, as long, twice as
-#: long; anything.
-WINDOWS = ("any", "one tap", "stays", "gaps", "no overlap", "twice", "any")
+#: A kernel of one tap, at any stride; an axis that stays as it is, or is only cropped or padded; a kernel shorter than
+#: the stride, as long, twice as long; anything.
+WINDOWS = ("any", "one tap", "stays", "moved", "gaps", "no overlap", "twice", "any")
 #: What several axes have in common: it takes two of them at an edge to meet some faults. Padding, too.
-MOODS = (WINDOWS, ("one tap", "stays"))
-PADDED = (True, True, False)
+MOODS = (WINDOWS, ("one tap", "stays", "one tap", "stays", "moved"))
+PADDED = (True, False)
 
 
 def windows(pick: Pick, bounds: Bounds, ndim: int) -> tuple[Window, ...]:
@@ -72,9 +72,11 @@ def windows(pick: Pick, bounds: Bounds, ndim: int) -> tuple[Window, ...]:
 
 def window(pick: Pick, bounds: Bounds, mood: Sequence[str] = WINDOWS, *, padded: bool = True) -> Window:
     """The window of an axis."""
-    how, stride = pick(mood), pick((1, 2, 2, *range(1, bounds.stride + 1)))
+    how, stride = pick(mood), pick((1, 1, 2, 2, *range(1, bounds.stride + 1)))
     if how == "stays":
         return Window(1, 1, 1, 0, 0)
+    if how == "moved":
+        return Window(1, 1, 1, pick((-1, 1, 0)), pick((-1, 1, 0)))
     if how == "gaps":
         stride = max(2, stride)
     kernel = {"one tap": 1, "gaps": pick(range(1, max(2, stride))), "no overlap": stride, "twice": 2 * stride}.get(how)
@@ -122,17 +124,19 @@ def geometry(pick: Pick, ndims: Sequence[int] = (1, 2, 3), *, small: bool = Fals
 
 # ---- for the engine: channels, and sizes around whole vectors
 
-#: Numbers around whole vectors, of any set of instructions in any dtype.
+#: Numbers around whole vectors, of any set of instructions in any dtype; those that are whole for all of them most.
 LANES = sorted({isa.lanes(size) for isa in ISAS.values() for size in (4, 8)})
-AROUND = sorted({n + d for n in LANES for d in (-1, 0, 1)} | {2 * LANES[-1] + d for d in (-1, 0, 1)})
+AROUND = [n + d for n in (*LANES, 2 * LANES[-1]) for d in (-1, 0, 0, 1)] + [LANES[-1], 2 * LANES[-1]]
 #: Of the axes that are not the last, and of an axis of windows that are larger, or of a single one.
 FEW = (1, 1, 2, 3, 4, 5, 7)
 #: Windows by number of axes.
 WIDE = {1: Bounds(40, 9, 9, 3), 2: Bounds(40, 5, 5, 2), 3: Bounds(40, 3, 3, 2), 4: Bounds(2, 2, 2, 1)}
 #: Multiplications and elements of a grid, at most, so that a case takes milliseconds.
-MOST_WORK, MOST_CELLS = 60_000, 2_000
+MOST_WORK, MOST_CELLS = 100_000, 6_000
+#: Cells that are left, at least, for each axis before one that is drawn.
+LEFT = 4
 #: How the channels of the two grids go together.
-CHANNELS = ("one group", "one group", "groups", "depthwise", "multiplied", "one channel")
+CHANNELS = ("one group", "one group", "groups", "depthwise", "depthwise", "multiplied", "one channel")
 
 
 @dataclass(frozen=True)
@@ -152,18 +156,18 @@ class Family:
         batch = pick((1, 2, 2, 3, 5, 17))
         work = MOST_WORK // (self.cin * self.cout * self.groups * prod(w.kernel for w in self.windows))
         room = max(1, min(MOST_CELLS // (self.cin * self.groups), MOST_CELLS // (self.cout * self.groups), work))
-        batch = min(batch, room)
-        room //= batch
+        batch = min(batch, max(1, room // 8))
+        room = max(1, room // batch)
         axes = [Axis(1, w.kernel, w.stride) for w in self.windows] if self.single else self._axes(pick, max(8, room))
         sizes = (batch, self.cin * self.groups, self.cout * self.groups, self.groups)
         return Problem(self.operation, Geometry(axes), *sizes, self.dtype)  # type: ignore[arg-type]
 
     def _axes(self, pick: Pick, room: int) -> list[Axis]:
-        """The last axis first: it is the one that is cut into vectors."""
+        """The last axis first: it is the one that is cut into vectors. It leaves some room for each of the others."""
         found = list[Axis]()
-        for number, one in enumerate(reversed(self.windows)):
-            sizes = FEW if number else (*FEW, *AROUND)
-            found.insert(0, axis(pick, one, sizes, room))
+        for left, one in zip(reversed(range(len(self.windows))), reversed(self.windows), strict=True):
+            sizes = FEW if found else (*FEW, *AROUND)
+            found.insert(0, axis(pick, one, sizes, max(1, room // LEFT**left)))
             room = max(1, room // max(found[0].fine, found[0].coarse))
         return found
 
@@ -172,7 +176,7 @@ def family(pick: Pick, operations: Sequence[str] = OPERATIONS, dtypes: Sequence[
     """Windows, channels and dtype."""
     ndim = pick((1, 2, 2, 2, 3, 3, 4))
     cin, cout, groups = _channels(pick)
-    single = pick((False,) * 9 + (True,))
+    single = pick((False,) * 6 + (True,))
     return Family(pick(operations), pick(dtypes), windows(pick, WIDE[ndim], ndim), single, cin, cout, groups)
 
 
@@ -183,10 +187,10 @@ def _channels(pick: Pick) -> tuple[int, int, int]:
         return 1, 1, 1
     if how in ("depthwise", "multiplied"):
         return 1, 1 if how == "depthwise" else pick((2, 3)), pick((2, 3, *AROUND))
-    few = (1, 2, 3, *AROUND)
+    few = pick(((1, 2, 3), AROUND)), pick(((1, 2, 3), AROUND))
     if how == "groups":
-        return pick(few[:8]), pick(few[:10]), pick((2, 3, 5))
-    return pick(few), pick(few), 1
+        return pick(few[0][:8]), pick(few[1][:12]), pick((2, 3, 5))
+    return pick(few[0]), pick(few[1]), 1
 
 
 def problem(pick: Pick, **options: Sequence[str]) -> Problem:

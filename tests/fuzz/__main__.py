@@ -11,7 +11,9 @@ from collections import Counter
 
 from tconv.jit import isa
 from tconv.problem import OPERATIONS
+from tests.fuzz import table
 from tests.fuzz.cases import Options
+from tests.fuzz.prove import prove
 from tests.fuzz.work import Failure, run
 
 #: Failures after which there is no point in going on.
@@ -28,30 +30,37 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", type=int, help="one case, with the same seed, --isa and --operation, all of it compiled"
     )
+    parser.add_argument(
+        "--share", type=float, default=0.5, help="of the time, for compiling (default: 0.5); 0: no LLVM"
+    )
+    parser.add_argument("--prove", action="store_true", help="plant faults: each has to be found in --seconds")
+    parser.add_argument("--table", type=int, metavar="CASES", help="write reachable.txt anew, from so many cases")
     return parser.parse_args(given)
 
 
-def main() -> int:
+def main(given: list[str] | None = None) -> int:
     """1 if a case went wrong."""
-    asked = arguments()
+    asked = arguments(given)
     options = Options(asked.seed, tuple(asked.isa or isa.ISAS), tuple(asked.operation or OPERATIONS))
+    if asked.table:
+        return table.renew(asked.table)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("TCONV_CACHE_DIR", os.path.join(folder, "kernels"))
+        return prove(options, asked.seconds, asked.share) if asked.prove else _fuzz(asked, options)
+
+
+def _fuzz(asked: argparse.Namespace, options: Options) -> int:
     numbers = range(1 << 40) if asked.only is None else range(asked.only, asked.only + 1)
     failures, done, begun = list[Failure](), Counter[str](), time.monotonic()
     cases = 0
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ.setdefault("TCONV_CACHE_DIR", os.path.join(folder, "kernels"))
-        for said in run(options, numbers, whole=asked.only is not None):
-            if isinstance(said, Failure):
-                failures.append(said)
-                print(_text(said, asked), flush=True)
-            elif isinstance(said, int):
-                cases += 1
-                if asked.only is None and time.monotonic() - begun > asked.seconds:
-                    break
-            else:
-                done += said
-            if len(failures) >= ENOUGH:
-                break
+    for said in run(options, numbers, asked.share if asked.only is None else 1.0):
+        if isinstance(said, Failure):
+            failures.append(said)
+            print(_text(said, asked), flush=True)
+        else:
+            cases, done = cases + 1, done + said
+        if len(failures) >= ENOUGH or (asked.only is None and time.monotonic() - begun > asked.seconds):
+            break
     took = time.monotonic() - begun
     print(f"{cases} cases in {took:.0f} s, {60 * cases / took:.0f} a minute; {len(failures)} failures")
     print(", ".join(f"{count} {how}" for how, count in done.items()))

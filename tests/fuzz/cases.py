@@ -12,14 +12,14 @@ from lowered import runs_natively
 from problems import family
 
 from tconv.jit import choose
-from tconv.jit.kinds import kind_of
+from tconv.jit.kinds import free, kind_of
 from tconv.jit.variations import variations
 from tests.fuzz.trial import Trial
 
 #: Cases that follow each other have windows, channels and dtype in common, so that machine code is met again.
-OF_FAMILY = 4
-#: Variations of each schedule that are tried in a case.
-VARIATIONS = 2
+OF_FAMILY = 2
+#: Variations of each schedule that are tried in a case, beside those that take another way, not only other sizes.
+VARIATIONS = 1
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,16 @@ def schedules(trial: Trial, seed: int = 0) -> Iterator[Any]:
     for kind in choose.offered(p, trial.channels_last, trial.target, trial.threads):
         made = kind.make()
         near = variations(made, trial.target)
-        for one in (made, *pick.sample(near, min(VARIATIONS, len(near)))):
+        others = [one for one in near if _ways(one) != _ways(made)]
+        sizes = [one for one in near if _ways(one) == _ways(made)]
+        for one in (made, *others, *pick.sample(sizes, min(VARIATIONS, len(sizes)))):
             yield one
             yield from fresh(one) if pick.random() < 0.3 else ()
+
+
+def _ways(schedule: Any) -> list[Any]:
+    """What is free, but for sizes."""
+    return [value for value in free(schedule).values() if isinstance(value, bool)]
 
 
 def text(trial: Trial, what: Any = "") -> str:

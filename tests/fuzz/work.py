@@ -34,19 +34,19 @@ class Runner:
     """Runs cases, and knows which kernels are compiled.
 
     Interpreting takes some 10 ms a schedule and compiling 100 to 400, running what is compiled next to nothing. So
-    every schedule is interpreted, and kernels that are new are compiled for half of the time at most; all are where
-    `whole`.
+    every schedule is interpreted, and kernels that are new are compiled for a share of the time at most.
     """
 
-    def __init__(self, options: Options, *, whole: bool = False) -> None:
-        self.options, self.whole = options, whole
+    def __init__(self, options: Options, share: float = 0.5) -> None:
+        self.options, self.share = options, share
         self.compiled: set[Any] = set()
-        self.done: Counter[str] = Counter()
+        self.done: Counter[str] = Counter()  #: in the case at hand
         self.spent = dict.fromkeys(("interpreted", "compiled", "called"), 0.0)
 
     def case(self, number: int) -> Iterator[Failure]:
         """One case; its failures."""
         trial = self.options.trial(number)
+        self.done.clear()
         for schedule in cases.schedules(trial, self.options.seed):
             yield from self._try(trial, schedule, "interpreted")
             known = (schedule.code, trial.isa) in self.compiled
@@ -58,7 +58,7 @@ class Runner:
 
     def _there_is_time(self) -> bool:
         """To compile."""
-        return self.whole or self.spent["compiled"] + self.spent["called"] < self.spent["interpreted"]
+        return self.spent["compiled"] + self.spent["called"] < self.share * sum(self.spent.values())
 
     def _try(self, trial: Trial, what: Any, how: str) -> Iterator[Failure]:
         self.done[how] += 1
@@ -80,22 +80,22 @@ def _said(error: Exception) -> str:
     return "".join(traceback.format_exception(error, limit=-3)).rstrip()
 
 
-def _serve(options: Options, numbers: range, whole: bool, to: Connection) -> None:
+def _serve(options: Options, numbers: range, share: float, to: Connection) -> None:
     faulthandler.enable()
-    runner = Runner(options, whole=whole)
+    runner = Runner(options, share)
     for number in numbers:
         to.send(number)
         for failure in runner.case(number):
             to.send(failure)
-    to.send(runner.done)
+        to.send(runner.done)
 
 
-def run(options: Options, numbers: range, *, whole: bool = False) -> Iterator[int | Failure | Counter[str]]:
-    """Numbers as they begin, failures as they come, and what each process has done as it ends."""
+def run(options: Options, numbers: range, share: float) -> Iterator[Failure | Counter[str]]:
+    """Failures as they come, and what was done with each case as it ends."""
     while numbers:
         here, there = get_context("fork").Pipe(duplex=False)
         process = get_context("fork").Process(
-            target=_serve, args=(options, numbers[:RECYCLED], whole, there), daemon=True
+            target=_serve, args=(options, numbers[:RECYCLED], share, there), daemon=True
         )
         process.start()
         there.close()
@@ -103,8 +103,10 @@ def run(options: Options, numbers: range, *, whole: bool = False) -> Iterator[in
         try:
             while True:
                 said = here.recv()
-                number = said if isinstance(said, int) else number
-                yield said
+                if isinstance(said, int):
+                    number = said
+                else:
+                    yield said
         except EOFError:
             process.join()
         finally:

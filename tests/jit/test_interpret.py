@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from interpreting import TOLERANCE, check, interpreted, posed
 from running import Ready, arrays, problem_of
 from schedules import CASES, EVERY_CASE
-from strategies import GEOMETRIES, geometries
+from strategies import GEOMETRIES, engine_problems
 
 import tconv
 from tconv.jit import channels, channels_sizes, choose, gradient, isa, pixels
@@ -134,11 +134,7 @@ def test_chunks_that_meet_no_cell_of_x(target):
 @given(data=st.data())
 def test_equals_the_definition_at_random(data):
     """Also where sizes are not those that the model chooses."""
-    groups, target = data.draw(st.integers(1, 3)), isa.ISAS[data.draw(st.sampled_from(TARGETS))]
-    cin, cout = (groups * data.draw(st.integers(1, 3)) for _ in range(2))
-    geometry, batch = data.draw(geometries(small=True)), data.draw(st.integers(1, 3))
-    sizes = {"batch": batch, "cin": cin, "cout": cout, "groups": groups}
-    problem = problem_of(geometry, "float64", **sizes, operation=data.draw(st.sampled_from(OPERATIONS)))
+    problem, target = data.draw(engine_problems(dtypes=["float64"])), isa.ISAS[data.draw(st.sampled_from(TARGETS))]
     for kind in choose.offered(problem, data.draw(st.booleans()), target):
         schedule = kind.make()
         check(problem, schedule)

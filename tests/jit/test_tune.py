@@ -96,6 +96,18 @@ def test_what_is_not_allowed(kind):
         assert not allowed(replace(schedule, **changes), target), changes
 
 
+@every_target
+def test_all_channels_of_cells_at_once_are_in_one_tile(target):
+    """Of fewer vectors there would be several, and no kernel that makes all phases of a cell."""
+    channels = 2 * target.lanes(4)
+    given = problem(channels=(channels, channels), groups=channels, geometry=up((5, 20), 2, stride=2))
+    made = (kind.make() for kind in choose.offered(given, True, target))
+    schedule = next(one for one in made if kind_of(one) == "own")
+    assert schedule.at_once
+    assert all(len(other.tiles) == 1 for other in variations(schedule, target))
+    assert not allowed(replace(schedule, vectors=1), target)
+
+
 # ---- measuring and choosing
 
 

@@ -49,7 +49,7 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
     elif isinstance(s, ChannelSchedule):
         alone = kind_of(s) == "own" or s.layout.joined
         fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
-        fits = fits and s.rows <= (1 if alone else MOST_ROWS)
+        fits = fits and s.rows <= (1 if alone else MOST_ROWS) and (len(s.tiles) == 1 or not s.at_once)
     else:
         fits = _pixels_allowed(s, isa)
     return fits and s.panel + s.block <= MOST_SCRATCH

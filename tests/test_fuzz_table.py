@@ -1,0 +1,24 @@
+"""What schedules can be is written down, and every combination has cases: `tests/fuzz/table.py` says how."""
+
+from collections import defaultdict
+
+from tests.fuzz import table
+
+#: Cases drawn to see whether something appears that is not in the table.
+COUNT = 400
+AGAIN = "python -m tests.fuzz --table 24000 writes the table anew"
+
+
+def test_every_combination_has_the_case_that_is_listed():
+    listed = defaultdict(set)
+    for combination, number in table.read().items():
+        listed[number].add(combination)
+    missing = {number: wanted - table.reached(number) for number, wanted in listed.items()}
+    assert {number: gone for number, gone in missing.items() if gone} == {}, AGAIN
+
+
+def test_nothing_appears_that_is_not_listed():
+    known = table.read().keys()
+    found = set().union(*map(table.reached, range(COUNT)))
+    assert found - known == set(), AGAIN
+    assert len(found) > len(known) / 3
