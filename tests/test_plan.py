@@ -13,6 +13,8 @@ from tconv.jit import isa
 from tconv.methods import METHODS
 from tconv.plan import Plan, planned
 
+pytestmark = pytest.mark.quick
+
 SHAPES = (1, 64, 32, 32), (64, 32, 4, 4)
 
 

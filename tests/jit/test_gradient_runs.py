@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from running import problem_of
 
 import tconv
-from tconv.jit import choose, isa
+from tconv.jit import choose, gradient_runs, isa
 from tconv.jit.gradient_runs import finer, turns
+
+pytestmark = pytest.mark.quick
 
 AVX512 = isa.ISAS["avx512"]
 
@@ -49,3 +53,13 @@ def test_channels_last_lines_of_the_fine_grid_stay_whole_where_lanes_can_be_cut(
     cut = finer(made, 2)
     assert cut.outputs == made.outputs == 64
     assert cut.runs >= 2
+
+
+def test_runs_of_one_size_are_priced_once(monkeypatch):
+    """A layer of many channels is thousands of runs, which are counted for each of many ways to cut it."""
+    priced, original = [], gradient_runs._of_run
+    monkeypatch.setattr(gradient_runs, "_of_run", lambda s, *size: priced.append(size) or original(s, *size))
+    made = replace(schedule(512, 1024), outputs=3, together=1)
+    assert made.runs > 1000
+    turns(made, 2)
+    assert len(priced) == len(set(priced)) < 5

@@ -11,6 +11,8 @@ from problems import family
 
 from tconv import Geometry
 from tconv.jit import choose, isa, packing, program, tables, templates
+from tconv.jit.kernels.abi import Header, Piece
+from tconv.jit.kernels.pixels import ROW, Pixels
 from tconv.jit.lines import meets
 from tconv.jit.programs import program_of
 from tconv.problem import Problem
@@ -86,10 +88,7 @@ def test_chunks_that_meet_the_ends_alike_do_the_same(seed, monkeypatch):
 
 
 def actions(made) -> list[tuple[int, ...]]:
-    """The pieces of a program, each with the words of its copies and ops, but for the lines that are asked for ahead."""
-    from tconv.jit.kernels.abi import Header, Piece
-    from tconv.jit.kernels.pixels import ROW, Pixels
-
+    """The pieces of a program, each with its copies and ops, but for the lines that are asked for ahead."""
     words, found = made.words.tolist(), []
     pieces, ops = words[Header.PIECES] // 8, words[Header.OPS] // 8
     for n in range(made.runs):

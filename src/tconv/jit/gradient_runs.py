@@ -50,7 +50,9 @@ def _halves(number: int) -> list[int]:
 def turns(s: GradientSchedule, threads: int) -> float:
     """About how many turns of the clock the busiest thread takes for a cell: what runs do twice is their price."""
     parts = [sum(s.tiles[n].vectors for n in part) for part in spans(range(len(s.tiles)), s.together)]
-    runs = [_of_run(s, vectors, outputs) for vectors, outputs in product(parts, s.cut)]
+    # Thousands of runs are of a few sizes, and all runs are gone through for each way of cutting that is tried.
+    price = {size: _of_run(s, *size) for size in product(set(parts), set(s.cut))}
+    runs = [price[size] for size in product(parts, s.cut)]
     late = LATE * max(runs)
     if s.runs > MANY * threads:
         return s.problem.groups * sum(runs) / threads + late
