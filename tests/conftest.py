@@ -7,6 +7,7 @@ the workers took.
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 from pathlib import Path
