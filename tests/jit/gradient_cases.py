@@ -11,7 +11,7 @@ from math import prod
 from case import Case
 
 from tconv import Geometry
-from tconv.jit.gradient_tables import GradientTables
+from tconv.jit.gradient_tables import Cells, GradientTables
 from tconv.jit.lines import residues
 from tconv.jit.program import spans
 
@@ -99,7 +99,7 @@ def of_gradient(s) -> dict[str, bool]:
     cells = [len(q) for q in s.spans]
     boxes = [spans(span, n) for span, n in zip(s.spans, s.box, strict=True)]
     reach = [
-        {tuple(GradientTables(s, 1)._reached((*(cut[i] for cut in boxes[:-1]), columns[0]), unit.outer))
+        {tuple(Cells(s, (*(cut[i] for cut in boxes[:-1]), columns[0])).reached(unit.outer).tolist())
          for unit in GradientTables(s, 1)._units(1)}
         for i in (0, -1)
     ]  # fmt: skip
