@@ -134,7 +134,8 @@ def make_plan(
     method: str,
 ) -> Plan:
     """The plan of a call from the shapes of its operands; raises `checks.Rejected`."""
-    from tconv.jit import engine
+    with uninterrupted:
+        from tconv.jit import engine
 
     # What the engine is expected to take depends on what is set: threads, instructions.
     return planned(operation, first, second, kernel_size, dtype, window, layout, method, engine.state())

@@ -141,7 +141,8 @@ class ConvTranspose:
             return known
         ready = None
         if plan.method == "jit" and plan.problem.batch > 0 and plan.dtype == plan.problem.dtype:
-            from tconv.jit.call import Packed
+            with uninterrupted:
+                from tconv.jit.call import Packed
 
             made = Packed(plan, self._pack)
             # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tconv.forks import uninterrupted
 from tconv.problem import Array
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: An
     known = _known.get(key)
     if known is not None and known.is_fresh():  # arrays with strides, or with `out`, were not for it
         return
-    from tconv.jit.call import Once
+    with uninterrupted:
+        from tconv.jit.call import Once
 
     if len(_known) >= MOST:
         _known.clear()
