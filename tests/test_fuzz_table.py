@@ -6,7 +6,7 @@ from tests.fuzz import table
 
 #: Cases drawn to see whether something appears that is not in the table.
 COUNT = 400
-AGAIN = "python -m tests.fuzz --table 24000 writes the table anew"
+AGAIN = "python -m tests.fuzz --table 16000 writes the table anew"
 
 
 def test_every_combination_has_the_case_that_is_listed():

@@ -43,7 +43,8 @@ def main(given: list[str] | None = None) -> int:
     asked = arguments(given)
     options = Options(asked.seed, tuple(asked.isa or isa.ISAS), tuple(asked.operation or OPERATIONS))
     if asked.table:
-        return table.renew(asked.table)
+        table.renew(asked.table)
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("TCONV_CACHE_DIR", os.path.join(folder, "kernels"))
         return prove(options, asked.seconds, asked.share) if asked.prove else _fuzz(asked, options)

@@ -63,7 +63,6 @@ def _put(owner: Any, name: str, what: Any) -> None:
 
 
 _Pixels, _Channels, _Planes = pixels_tables.PixelTables, channels_tables.ChannelTables, depthwise_tables.PlaneTables
-_Gradient = gradient_tables.GradientTables
 
 FAULTS = {
     # Both of these were real.
@@ -95,8 +94,4 @@ FAULTS = {
         gradient_tables, "_meets", "max(0, high)", "0"),
     "the first phase of another origin": Fault(
         _Channels, "_moves", "low, high = max(0, -start) * elements", "low, high = 0"),
-    "the second part of the input channels": Fault(
-        _Pixels, "_add_row", "x + first * s.source_channel", "x"),
-    "fewer channels o in the last run": Fault(
-        _Gradient, "write", "chunks[len(outputs)]", "chunks[max(chunks)]"),
 }  # fmt: skip

@@ -73,15 +73,14 @@ def search(count: int) -> tuple[dict[Combination, int], Counter[Combination]]:
     return first, often
 
 
-def renew(count: int) -> int:
-    """Write the table from so many cases; 1 if a combination is in fewer of them than is enough."""
+def renew(count: int) -> None:
+    """Write the table from so many cases, and say which combinations are in fewer of them than is enough."""
     first, often = search(count)
     write(first)
     rare = {one: number for one, number in often.items() if number < ENOUGH}
     for one, number in sorted(rare.items()):
         print(f"{' '.join(one)}: in {number} cases only")
     print(f"{len(often)} combinations in {count} cases, {len(rare)} of them in fewer than {ENOUGH}")
-    return int(bool(rare))
 
 
 def write(table: dict[Combination, int]) -> None:

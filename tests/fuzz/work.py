@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Iterator
@@ -81,7 +82,7 @@ def _said(error: Exception) -> str:
 
 
 def _serve(options: Options, numbers: range, share: float, to: Connection) -> None:
-    faulthandler.enable()
+    faulthandler.enable(sys.__stderr__)
     runner = Runner(options, share)
     for number in numbers:
         to.send(number)
