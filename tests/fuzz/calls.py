@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ from lowered import in_use
 from running import in_layout, is_gradient
 
 import tconv
+from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial, Wrong
 
 #: How arrays lie in memory: as they should, as every other element of a larger one, or with their axes turned.
@@ -26,9 +28,12 @@ def laid(a: np.ndarray, how: str) -> np.ndarray:
 
 
 def call(trial: Trial, method: str) -> None:
-    """Called twice, as the second time looks are fewer; with an array to write into, and without."""
-    with in_use(trial.isa, trial.threads):
+    """Called twice, as the second time looks are fewer; with an array to write into, and without; with a NaN or Inf."""
+    spoiled = ("x", "w", *(["bias"] if trial.arrays[2] is not None else []))
+    with caches(small=trial.small), in_use(trial.isa, trial.threads):
         _call(trial, method)
+        with np.errstate(invalid="ignore"):  # Inf - Inf
+            _call(replace(trial, spoiled=spoiled[trial.seed % len(spoiled)]), method)
 
 
 def _call(trial: Trial, method: str) -> None:

@@ -14,6 +14,7 @@ from problems import family
 from tconv.jit import choose
 from tconv.jit.kinds import free, kind_of
 from tconv.jit.variations import variations
+from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial
 
 #: Cases that follow each other have windows, channels and dtype in common, so that machine code is met again.
@@ -37,12 +38,19 @@ class Options:
         drawn = family(common.choice, operations=self.operations)
         own = Random(f"{self.seed}, {number}")
         problem = drawn.problem(own.choice)
-        return Trial(problem, channels_last, isa, own.choice((1, 2)), own.choice((True, True, False)), number)
+        sizes = own.choice((1, 2)), own.choice((True, True, False)), number, own.choice((False, False, True))
+        return Trial(problem, channels_last, isa, *sizes)
 
 
 def schedules(trial: Trial, seed: int = 0) -> Iterator[Any]:
     """Those that the choice is made from, each with some of the variations that `tconv.tune` would measure."""
-    pick, p = Random(f"{seed} {trial.seed}"), trial.problem
+    with caches(small=trial.small):
+        made = list(_schedules(trial, Random(f"{seed} {trial.seed}")))
+    yield from made
+
+
+def _schedules(trial: Trial, pick: Random) -> Iterator[Any]:
+    p = trial.problem
     for kind in choose.offered(p, trial.channels_last, trial.target, trial.threads):
         made = kind.make()
         near = variations(made, trial.target)
@@ -67,6 +75,7 @@ def text(trial: Trial, what: Any = "") -> str:
         p.dtype,
         trial.isa if runs_natively(trial.isa) else f"{trial.isa} lowered",
         f"{trial.threads} thread" + "s" * (trial.threads > 1),
+        *(["small caches"] if trial.small else []),
         f"in ({p.batch}, {p.in_channels}), out {p.out_channels}, groups {p.groups}",
     ]
     return (

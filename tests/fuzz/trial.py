@@ -19,9 +19,11 @@ from running import given, in_layout, is_gradient, out_of_layout, shapes, writte
 from tconv.jit import compile as compiler
 from tconv.jit import launch
 from tconv.jit.interpret import interpret
+from tconv.jit.program import Program
 from tconv.jit.programs import program_of
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Problem
+from tests.fuzz.caches import caches
 
 #: The values of arrays.
 VALUES = np.array([-3, -2, -1, 1, 2, 3])
@@ -41,6 +43,8 @@ class Trial:
     threads: int = 1
     with_bias: bool = True
     seed: int = 0
+    small: bool = False  #: caches are taken to be as small as problems
+    spoiled: str = ""  #: which of x, w and bias holds a NaN or an Inf
 
     @cached_property
     def target(self) -> Any:
@@ -57,6 +61,9 @@ class Trial:
             factor = (p.batch, p.in_channels, *p.geometry.coarse)
         x, w = (rng.choice(VALUES, shape).astype(p.dtype) for shape in (read, factor))
         bias = rng.choice(VALUES, result[1]).astype(p.dtype)
+        if self.spoiled:
+            one = {"x": x, "w": w, "bias": bias}[self.spoiled].reshape(-1)
+            one[rng.integers(one.size)] = rng.choice([np.nan, np.inf, -np.inf])
         return x, w, bias if self.with_bias and not is_gradient(p) else None
 
     @cached_property
@@ -77,26 +84,30 @@ class Trial:
     def check(self, result: np.ndarray) -> None:
         """A result in the layout is exact in every element."""
         result = out_of_layout(self.problem, result, self.channels_last)
-        if not np.array_equal(result, self.exact):
-            places = np.argwhere(result != self.exact)
+        if not np.array_equal(result, self.exact, equal_nan=True):
+            places = np.argwhere((result != self.exact) & ~(np.isnan(result) & np.isnan(self.exact)))
             at = tuple(int(i) for i in places[0])
             raise Wrong(
                 f"{len(places)} of {result.size} elements are wrong, the first at {at}: "
                 f"{result[at]} instead of {self.exact[at]}"
             )
 
+    def _program(self, schedule: Any) -> Program:
+        with caches(small=self.small):
+            return program_of(schedule, self.threads)
+
     def interpreted(self, schedule: Any) -> None:
         """By the interpreter, which checks every access."""
         x, w, bias = self.arrays
         y = np.full(written(self.problem, self.channels_last), np.nan, self.problem.dtype)
         w = in_layout(w, self.channels_last) if is_gradient(self.problem) else w
-        interpret(program_of(schedule, self.threads), in_layout(x, self.channels_last), w, bias, y)
+        interpret(self._program(schedule), in_layout(x, self.channels_last), w, bias, y)
         self.check(y)
 
     def compiled(self, schedule: Any, end: str = "high") -> None:
         """As machine code, every array against an inaccessible page at one of its ends."""
         p, (x, w, bias) = self.problem, self.arrays
-        program = program_of(schedule, self.threads)
+        program = self._program(schedule)
         machine, words = compiler.machine(program.code, self.target), placed(program.words, "high")
         scratch, address = aligned(program.scratch * self.threads), words.ctypes.data
         w = placed(in_layout(w, self.channels_last) if is_gradient(p) else w, end)

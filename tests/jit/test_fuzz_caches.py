@@ -1,0 +1,40 @@
+"""Small caches matter: without any one of them problems of the fuzz get other schedules, or go another way through."""
+
+from random import Random
+
+import pytest
+from problems import problem
+
+from tconv.jit import choose, isa
+from tests.fuzz.caches import SMALL, caches
+
+#: Problems that are drawn until one of them shows it.
+MOST = 1000
+
+
+def done(number):
+    """What is decided for a problem by the limits."""
+    target = list(isa.ISAS.values())[number % len(isa.ISAS)]
+    made = [kind.make() for kind in choose.offered(problem(Random(number).choice), number // 4 % 2 == 1, target)]
+    return [(one, getattr(one, "heavy", False), getattr(one, "streaming", False)) for one in made]
+
+
+@pytest.mark.parametrize(("module", "name"), SMALL, ids=[f"{m.__name__}.{name}" for m, name in SMALL])
+def test_each_limit_changes_something(module, name):
+    large = getattr(module, name)
+    for number in range(MOST):
+        with caches(small=True):
+            small = done(number)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(module, name, large)
+                if done(number) != small:
+                    return
+    pytest.fail(f"{MOST} problems are the same without {module.__name__}.{name} = {SMALL[module, name]}")
+
+
+def test_they_are_as_they_were_afterwards():
+    before = {(module, name): getattr(module, name) for module, name in SMALL}
+    assert all(value < before[limit] for limit, value in SMALL.items())
+    with caches(small=True):
+        assert {(module, name): getattr(module, name) for module, name in SMALL} == SMALL
+    assert {(module, name): getattr(module, name) for module, name in SMALL} == before
