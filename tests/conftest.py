@@ -1,15 +1,18 @@
 """How hypothesis runs: the same examples every time where CI is set, new ones on a developer's machine.
 
-And where compiled kernels are kept: with pytest's own cache, so that no test touches the user's and the next run is
-quick.
+Where compiled kernels are kept: with pytest's own cache, so that no test touches the user's and the next run is quick.
+And which tests workers of pytest-xdist leave to processes of their own, and how much memory the workers took.
 """
 
 from __future__ import annotations
 
 import os
+import resource
+import sys
 from pathlib import Path
 
 import pytest
+from apart import FILES, HERE
 from hypothesis import settings
 
 # No deadline: on a shared machine a slow example says nothing about the code.
@@ -30,3 +33,49 @@ def kernels_of_tests(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TCONV_CACHE_DIR", str(above / "kernels"))
         yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    """Tell a worker whether all tests are run, or those of some files and folders that were named."""
+    node.workerinput["all"] = node.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Of all tests, workers leave those of `apart.py` to processes of their own, which nothing else needs."""
+    apart = getattr(config, "workerinput", {}).get("all", False)
+    return True if collection_path in (FILES if apart else {HERE / "test_apart.py"}) else None
+
+
+def pytest_collection_modifyitems(items):
+    """The longest tests are spread over the first half, so that no worker gets all of them or the last one alone."""
+    apart = [item for item in items if item.path == HERE / "test_apart.py"]
+    items[:] = [item for item in items if item not in apart]
+    for number, item in enumerate(apart):
+        items.insert(number * len(items) // (2 * len(apart)), item)
+
+
+def pytest_sessionfinish(session):
+    """A worker says how many bytes it took at most, and the largest process that it started."""
+    if hasattr(session.config, "workeroutput"):
+        kilobyte = 1 if sys.platform == "darwin" else 1024
+        peaks = [
+            resource.getrusage(who).ru_maxrss * kilobyte for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
+        session.config.workeroutput["peaks"] = peaks
+
+
+_peaks = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node, error):
+    """Keep what a worker says."""
+    _peaks.append(getattr(node, "workeroutput", {}).get("peaks", (0, 0)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What all workers said."""
+    if _peaks:
+        own, started = (", ".join(f"{peak / 1e6:.0f}" for peak in peaks) for peaks in zip(*_peaks, strict=True))
+        terminalreporter.write_line(f"peak memory of the workers in MB: {own}; of what they started: {started}")

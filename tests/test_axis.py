@@ -16,6 +16,8 @@ from strategies import axes
 
 from tconv import Axis
 
+pytestmark = pytest.mark.quick
+
 HUGE = 10**30
 kernels, strides, sizes = st.integers(1, 9), st.integers(1, 7), st.integers(1, 40)
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tconv import checks
 from tconv.checks import Rejected
 
+pytestmark = pytest.mark.quick
+
 
 def rejection(check, *arguments):
     """The class of the error and the sentence."""

@@ -19,6 +19,8 @@ from strategies import EDGE_CASES, GEOMETRIES, NETWORKS, TEXTBOOK, geometries
 from tconv import Axis, Geometry
 from tconv.geometry import Work
 
+pytestmark = pytest.mark.quick
+
 HUGE = 10**30
 
 

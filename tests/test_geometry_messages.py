@@ -7,6 +7,8 @@ import pytest
 
 from tconv import Axis, Geometry, checks
 
+pytestmark = pytest.mark.quick
+
 #: [Axis(3, 3), 3] as a message shows it.
 CUT = "[Axis(coarse=3, kernel=3, s ... _padding=0, dilation=1), 3]"
 

@@ -10,6 +10,8 @@ from strategies import GEOMETRIES
 
 import tconv
 
+pytestmark = pytest.mark.quick
+
 RNG = np.random.default_rng(0)
 
 

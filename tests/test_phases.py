@@ -13,6 +13,8 @@ from strategies import GEOMETRIES, axes, geometries
 from tconv import Axis, Geometry, phases
 from tconv.phases import axis_blocks, axis_phases, blocks
 
+pytestmark = pytest.mark.quick
+
 
 def links_of_phase(axis, phase):
     """What a phase says is tied: position m of it reads cell m + shift through each of its taps."""

@@ -12,6 +12,8 @@ import tconv
 from tconv.methods import METHODS
 from tconv.plan import Plan, make_plan
 
+pytestmark = pytest.mark.quick
+
 SHAPES = (1, 64, 32, 32), (64, 32, 4, 4)
 
 

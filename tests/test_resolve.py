@@ -9,6 +9,8 @@ from strategies import geometries
 from tconv import resolve
 from tconv.checks import Rejected
 
+pytestmark = pytest.mark.quick
+
 
 def window(size, kernel=3, stride=1, padding=0, dilation=1):
     return resolve.window(size, kernel, stride, padding, dilation, "fine")

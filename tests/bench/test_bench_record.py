@@ -7,6 +7,8 @@ from bench_layers import measured, record, small_layer
 
 from tconv.bench.record import NoRecord, Record
 
+pytestmark = pytest.mark.quick
+
 FULL = record(
     [
         measured(small_layer("a"), {"torch": {"default": 1e-3}}, peak=1e11, bandwidth=1e10),

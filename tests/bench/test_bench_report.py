@@ -8,6 +8,8 @@ from bench_layers import measured, small_layer
 from tconv.bench import report
 from tconv.bench.layers import public
 
+pytestmark = pytest.mark.quick
+
 LAYER = public()["s1.k3"]
 FLOPS, BYTES = LAYER.flops, LAYER.work.bytes
 

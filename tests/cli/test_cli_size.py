@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 
 def test_size_from_either_side(run):
     expected = """\

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.quick
+
 
 def test_solve(run):
     expected = """\

@@ -15,6 +15,8 @@ from hypothesis import given
 from tconv import Geometry
 from tconv.conventions import DIALECTS, Layer
 
+pytestmark = pytest.mark.quick
+
 CAFFE = DIALECTS["caffe"]
 
 

@@ -8,6 +8,8 @@ from dialect_cases import KERAS_CASES as CASES
 from tconv import Geometry
 from tconv.conventions import DIALECTS, Layer
 
+pytestmark = pytest.mark.quick
+
 KERAS = DIALECTS["keras"]
 
 

@@ -8,6 +8,8 @@ from dialect_cases import run
 
 from tconv.conventions import DIALECTS, weight_from_tconv, weight_to_tconv, weights
 
+pytestmark = pytest.mark.quick
+
 #: (dialect, transpose_kernel, groups); JAX's transpose_kernel=True has no groups.
 KERNELS = [*((name, False, groups) for name in DIALECTS for groups in (1, 2, 3)), ("jax", True, 1)]
 

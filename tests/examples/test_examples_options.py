@@ -6,6 +6,8 @@ import pytest
 
 from examples import options
 
+pytestmark = pytest.mark.quick
+
 
 def read(*arguments):
     return options.read(arguments, "examples.some", "About.", epochs=50, quick_epochs=2)

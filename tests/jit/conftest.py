@@ -1,7 +1,8 @@
-"""A folder of compiled kernels for one test, and how often LLVM is called."""
+"""A folder of compiled kernels for one test, how often LLVM is called, and a number of threads."""
 
 import pytest
 
+import tconv
 from tconv.jit import cache
 from tconv.jit import compile as compiler
 
@@ -20,3 +21,11 @@ def compiled(monkeypatch):
     times, original = [], compiler._compiled
     monkeypatch.setattr(compiler, "_compiled", lambda *given: times.append(given) or original(*given))
     return times
+
+
+@pytest.fixture
+def three_threads():
+    """As many as are asked for, whatever the machine has."""
+    tconv.set_num_threads(3)
+    yield
+    tconv.set_num_threads(None)

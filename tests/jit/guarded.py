@@ -1,9 +1,10 @@
 """Kernels on memory with inaccessible pages on both sides; a program of its own, because a step outside ends it.
 
-    python guarded.py ISA SEED COUNT        random problems, every kind of schedule, both ends of the memory
-    python guarded.py ISA SEED trip NAME    one problem, with one array an element further than it should be
+    python guarded.py ISA PART PARTS        every way through the schedules and random problems: one of so many parts
+    python guarded.py ISA 0 trip NAME       one problem, with one array an element further than it should be
 
-Prints the problem at hand before it runs, and at the end what was done, as JSON.
+Every problem meets both ends of the memory. Prints the problem at hand before it runs, and at the end what was done, as
+JSON.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ import numpy as np
 from case import fresh
 from running import Truth, arrays, in_layout, is_gradient, out_of_layout, problem_of, written
 from running import given as words_of_weights
+from schedules import CASES
+from ways import ends_of_ways
 
 import tconv
 from tconv.jit import choose, engine, isa, launch, lines
@@ -30,6 +33,8 @@ from tconv.jit.kinds import kind_of
 from tconv.jit.programs import program_of
 from tconv.problem import Problem
 
+#: Random problems of a part.
+RANDOM = 12
 PAGE = mmap.PAGESIZE
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
@@ -153,34 +158,43 @@ class Drawn:
         self.check(getattr(tconv, self.problem.operation)(**given, **keywords, method="jit"))
 
 
-def every(target: isa.Isa, seed: int, count: int) -> None:
-    """Random problems, by every kind of schedule that can serve them and by the one that is chosen."""
-    rng, done = np.random.default_rng(seed), Counter[str]()
-    for number in range(count):
-        problem, channels_last, threads = drawn(rng), number % 2 == 1, 1 + number % 3
-        print(f"{number}: {problem}, channels_last={channels_last}", flush=True)
-        layout, one = lines.spread_out(problem, channels_last), Drawn(problem, channels_last)
-        schedules = [kind.make() for kind in choose.kinds(problem, layout, target)]
+def every(name: str, part: int, parts: int) -> None:
+    """Every way through the schedules, whose kernels other tests compile too; random problems by all of their kinds."""
+    done = Counter[str]()
+    for case, schedule in [end for ends in ends_of_ways(name, "float32").values() for end in ends][part::parts]:
+        check(CASES[case].problem("float32"), schedule.layout.last, [schedule], name, done)
+    rng = np.random.default_rng([list(isa.ISAS).index(name), part])
+    for number in range(RANDOM):
+        problem, channels_last = drawn(rng), number % 2 == 1
+        layout = lines.spread_out(problem, channels_last)
+        schedules = [kind.make() for kind in choose.kinds(problem, layout, isa.ISAS[name])]
         schedules += [each for schedule in schedules for each in fresh(schedule)]
-        done.update(f"{problem.operation}, {kind_of(schedule)}" for schedule in schedules)
-        for end in ("low", "high"):
-            for schedule in schedules:
-                one.run(schedule, target, end, threads)
-            one.call(end)
+        check(problem, channels_last, schedules, name, done)
     print(json.dumps(done))
 
 
-def main(name: str, seed: str, count: str, trip: str = "") -> None:
+def check(problem: Problem, channels_last: bool, schedules: list[Any], name: str, done: Counter[str]) -> None:
+    """Run schedules of a problem, and the one that is chosen."""
+    print(f"{problem}, channels_last={channels_last}", flush=True)
+    one, threads = Drawn(problem, channels_last), 1 + sum(done.values()) % 3
+    done.update(f"{problem.operation}, {kind_of(schedule)}" for schedule in schedules)
+    for end in ("low", "high"):
+        for schedule in schedules:
+            one.run(schedule, isa.ISAS[name], end, threads)
+        one.call(end)
+
+
+def main(name: str, part: str, parts: str, trip: str = "") -> None:
     """What the arguments of the program say."""
     faulthandler.enable()
     os.environ["TCONV_ISA"] = name
     engine.aligned = aligned
     tconv.set_num_threads(3)
-    if count == "trip":
+    if parts == "trip":
         geometry = tconv.Geometry.conv_transpose((5, 64), 4, stride=2, padding=1)
         Drawn(problem_of(geometry, cin=16, cout=16), False).call("high", trip)
     else:
-        every(isa.ISAS[name], int(seed), int(count))
+        every(name, int(part), int(parts))
 
 
 if __name__ == "__main__":

@@ -24,9 +24,16 @@ ISAS = [
     for name, target in isa.ISAS.items()
     if target.triple in {isa.ISAS[runs].triple for runs in isa.available()}
 ]
-#: The best of them, where one is enough.
-BEST = ISAS[:1]
+#: The best of them that this processor runs, where one is enough.
+BEST = [each for each in ISAS if each.values[0] in isa.available()[:1]]
 DTYPES = ("float32", "float64")
+#: Sets of instructions and dtypes beside the best in float32.
+OTHERS = [
+    pytest.param(*each.values, dtype, marks=each.marks)
+    for dtype in DTYPES
+    for each in ISAS
+    if dtype != DTYPES[0] or each not in BEST
+]
 
 
 def problem_of(geometry, dtype="float32", *, batch=2, cin=4, cout=6, groups=1, operation="conv_transpose") -> Problem:
@@ -106,8 +113,13 @@ class Ready:
         self.program = program_of(schedule, threads)
         self.machine = compiler.machine(self.program.code, target)
         self.weights = np.ascontiguousarray(w), bias  # which are read in each call where they are packed on the way
-        if self.program.fresh or is_gradient(problem):
-            self.packed = in_layout(w, self.last) if is_gradient(problem) else given(*self.weights)
+        self.pack()
+
+    def pack(self) -> None:
+        """Bring the weights, as they are now, into the order of the kernels."""
+        w, bias = self.weights
+        if self.program.fresh or is_gradient(self.problem):
+            self.packed = in_layout(w, self.last) if is_gradient(self.problem) else given(w, bias)
             return
         self.packed = poisoned(self.program.packed)
         first, count = self.program.blocks
@@ -116,10 +128,10 @@ class Ready:
             self.program.address,
             self.program.address + 8 * first,
             count,
-            self.weights[0].ctypes.data,
+            w.ctypes.data,
             0 if bias is None else bias.ctypes.data,
             self.packed.ctypes.data,
-            threads,
+            self.threads,
         )
 
     @property

@@ -10,6 +10,8 @@ import tconv
 from tconv.jit import engine, isa
 from tconv.problem import OPERATIONS
 
+pytestmark = pytest.mark.quick
+
 every_isa = pytest.mark.parametrize("target", ISAS)
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 GEOMETRY = tconv.Geometry.conv_transpose((5, 21), 3, stride=2, padding=1, output_padding=(1, 0))
@@ -122,7 +124,7 @@ def test_one_array_as_every_image(forced):
 
 @every_isa
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
-@pytest.mark.parametrize("geometry", GEOMETRIES[::3])
+@pytest.mark.parametrize("geometry", GEOMETRIES[::9])
 def test_the_operations_are_adjoint(geometry, layout, forced):
     """<conv_transpose(x, w), y> = <x, conv(y, w)> = <w, weight_gradient(x, y)>, all by the engine."""
     up, down, of_w = (

@@ -1,12 +1,10 @@
-"""The public layers: scratch memory, accuracy beside PyTorch's, the same bits with any number of threads."""
-
-from dataclasses import replace
-from functools import partial
+"""The public layers: scratch memory, the same bits with any number of threads."""
 
 import numpy as np
 import pytest
+from public_layers import problem, reduced
 from registry import needs_kernels
-from running import arrays, compute, in_layout, is_gradient, out_of_layout, problem_of, written
+from running import arrays, compute, in_layout, is_gradient, problem_of, written
 
 import tconv
 from tconv.bench.layers import public
@@ -18,32 +16,17 @@ from tconv.problem import OPERATIONS
 #: Bytes of scratch a thread, beside the packed weights.
 MOST_SCRATCH = 4 << 20
 
-#: The largest error against float64 is at most so many times PyTorch's, whose library adds sums of few terms for some
-#: layers. Measured: 0.2 to 4.1 on these layers, 1.5 in the middle.
-FACTOR = 5
-
 every_layer = pytest.mark.parametrize("name", public())
 every_operation = pytest.mark.parametrize("operation", OPERATIONS)
 every_layout = pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 
 
 @pytest.fixture(autouse=True)
-def default_threads():
+def nothing_kept():
+    """As many threads as usual afterwards, and no tables, which are megabytes for some of the layers."""
     yield
     tconv.set_num_threads(None)
-
-
-def problem(layer, operation):
-    channels = {"cin": layer.in_channels, "cout": layer.out_channels, "groups": layer.groups}
-    return problem_of(layer.geometry, batch=layer.batch, **channels, operation=operation)
-
-
-def reduced(layer):
-    """The layer on a smaller grid, if it is heavy: the terms of each sum stay as they are."""
-    layer = replace(layer, batch=min(layer.batch, 2))
-    while layer.flops > 2e8 and max(layer.spatial) > 4:
-        layer = replace(layer, spatial=tuple(max(3, (n + 1) // 2) for n in layer.spatial))
-    return layer
+    engine.forget()
 
 
 @needs_kernels
@@ -103,40 +86,6 @@ def test_scratch_memory_is_bounded_where_much_would_be_copied(name, layout, oper
     for kind in choose.offered(given, layout == "channels_last", isa.ISAS[target]):
         schedule = kind.make()
         assert schedule.panel + schedule.block + schedule.cells <= MOST_SCRATCH - 4096
-
-
-@needs_kernels
-@every_operation
-@every_layer
-def test_accuracy_is_near_that_of_pytorch(name, operation):
-    torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
-    layer = reduced(public()[name])
-    rng, theirs = np.random.default_rng(0), {**layer.keywords}
-    given = problem(layer, operation)
-    x, w = (rng.standard_normal(a.shape, dtype=np.float32) for a in arrays(given)[:2])
-    if operation == "conv":
-        del theirs["output_padding"]
-    if is_gradient(given):
-        by_torch = partial(gradient_by, torch, layer)
-    else:
-        by_torch = partial(getattr(torch.nn.functional, f"{operation}{layer.ndim}d"), **theirs)
-    with torch.no_grad():
-        tensors = torch.from_numpy(x), torch.from_numpy(w)
-        exact = by_torch(*(t.double() for t in tensors)).numpy()
-        error = np.abs(by_torch(*tensors).numpy() - exact).max()
-    for layout in ("channels_first", "channels_last"):
-        last = layout == "channels_last"
-        factor = in_layout(w, last) if is_gradient(given) else w
-        result = compute(given, in_layout(x, last), factor, layout=layout, method="jit")
-        assert np.abs(out_of_layout(given, result, last) - exact).max() <= FACTOR * error
-
-
-def gradient_by(torch, layer, fine, coarse):
-    """PyTorch's own gradient of a transposed convolution by its weights."""
-    window = [list(layer.each(name)) for name in ("stride", "padding", "dilation")]
-    window += [True, list(layer.each("output_padding")), layer.groups, (False, True, False)]
-    w = torch.empty(layer.w_shape, dtype=fine.dtype)
-    return torch.ops.aten.convolution_backward(fine, coarse, w, None, *window)[1]
 
 
 @needs_kernels

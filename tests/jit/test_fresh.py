@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from public_layers import problem
 from registry import needs_kernels
 from running import arrays, problem_of, shapes
 
@@ -14,11 +15,6 @@ every_layout = pytest.mark.parametrize("layout", ["channels_first", "channels_la
 
 #: Layers of much weight and few pixels.
 HEAVY = ("dcgan.2", "pix2pix.d2", "pose.deconv1")
-
-
-def problem(layer, operation):
-    channels = {"cin": layer.in_channels, "cout": layer.out_channels, "groups": layer.groups}
-    return problem_of(layer.geometry, batch=layer.batch, **channels, operation=operation)
 
 
 @every_operation

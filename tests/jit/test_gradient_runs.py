@@ -11,6 +11,8 @@ import tconv
 from tconv.jit import choose, gradient_runs, isa
 from tconv.jit.gradient_runs import finer, turns
 
+pytestmark = pytest.mark.quick
+
 AVX512 = isa.ISAS["avx512"]
 
 

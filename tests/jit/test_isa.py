@@ -14,6 +14,8 @@ from tconv.jit import isa
 from tconv.methods import METHODS
 from tconv.plan import make_plan
 
+pytestmark = pytest.mark.quick
+
 X, W = np.ones((2, 4, 5, 7), np.float32), np.ones((4, 6, 3, 3), np.float32)
 
 

@@ -1,5 +1,6 @@
 """The axes of the engine tie the cells that the definition ties, whichever operation reads them."""
 
+import pytest
 from definition import links
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +9,8 @@ from strategies import axes
 import tconv
 from tconv.jit.lines import by_shift, inside, layout_of, moves, phase_taps, residues, shifts, spread_out, strands
 from tconv.problem import OPERATIONS, Problem
+
+pytestmark = pytest.mark.quick
 
 operations = st.sampled_from(OPERATIONS)
 

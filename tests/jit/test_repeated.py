@@ -7,6 +7,8 @@ import tconv
 from tconv import ops
 from tconv.jit import engine, repeated
 
+pytestmark = pytest.mark.quick
+
 RNG = np.random.default_rng(7)
 X, W, BIAS = (RNG.normal(size=shape).astype(np.float32) for shape in ((2, 4, 5, 3), (4, 6, 3, 3), (6,)))
 Y = RNG.normal(size=(2, 6, 9, 5)).astype(np.float32)

@@ -18,3 +18,10 @@ def lightly_compiled():
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_kept():
+    """What XLA compiled for the tests of a file is some hundred megabytes."""
+    yield
+    jax.clear_caches()

@@ -8,6 +8,8 @@ import pytest
 import tconv
 import tconv.jax
 
+pytestmark = pytest.mark.quick
+
 X, W = jnp.ones((2, 8, 4, 5)), jnp.ones((8, 6, 3, 3))
 CALLED = "\n  called with x=float32 (2, 8, 4, 5), w=float32 (8, 6, 3, 3)"
 DTYPES = "float16, bfloat16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64"

@@ -7,6 +7,8 @@ import torch
 import tconv.torch
 from tconv.torch import functional, nn
 
+pytestmark = pytest.mark.quick
+
 X, W = torch.ones(2, 4, 5, 6), torch.ones(4, 3, 3, 3)
 LEARNT = torch.ones(3, requires_grad=True)
 CALLED = "\n  called with input=float32 (2, 4, 5, 6), weight=float32 (4, 3, 3, 3)"

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.quick
+
 onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
 from graph_models import model, one_layer, run, up, value  # noqa: E402

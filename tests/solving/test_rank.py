@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
 from enumeration import brute_force, fixed_parameters, sizes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from strategies import axes
 from tconv import Axis
 from tconv.solving.rank import beyond_taps, has_gaps, order
 from tconv.solving.solutions import solve
+
+pytestmark = pytest.mark.quick
 
 PREFERENCES = 10  #: so many entries of the order are preferences; the parameters follow, to break ties
 

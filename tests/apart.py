@@ -1,0 +1,44 @@
+"""Tests that load whole frameworks, and when they run in processes of their own.
+
+Compiled code and what frameworks keep are only freed as a process ends. Where all tests run side by side, a worker that
+met every framework would hold 2 GB. So each group of files is one test there (`test_apart.py`), whose process ends with
+it; workers never load these files. Asked for by name, or without workers, the files are collected as any other.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+#: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute.
+GROUPS = {
+    "jax, variants": ("of_jax/test_of_jax_variants.py",),
+    "jax": ("of_jax/test_of_jax_[!v]*.py", "conventions/test_conventions_jax.py"),
+    "torch, accelerated": ("of_torch/test_of_torch_accelerate*.py", "of_torch/test_of_torch_closing.py"),
+    "torch": (
+        "of_torch/test_of_torch_[!ac]*.py",
+        "of_torch/test_of_torch_adjoints.py",
+        "of_torch/test_of_torch_c[!l]*.py",
+    ),
+    "torch beside the engine": ("jit/test_engine_accuracy.py", "onnx_graphs/test_onnx_exported.py"),
+    "examples, generate": ("examples/test_examples_generate.py", "examples/test_examples_modules.py"),
+    "examples, segment": ("examples/test_examples_[!gm]*.py",),
+    "all of them": (
+        "bench/test_bench_peers.py",
+        "cli/test_cli_bench.py",
+        "cli/test_cli_convert.py",
+        "conventions/test_conventions_torch.py",
+        "conventions/test_round_trip.py",
+        "test_docs.py",
+    ),
+}
+
+
+def files(group: str) -> list[Path]:
+    """Those of a group."""
+    return sorted(path for pattern in GROUPS[group] for path in HERE.glob(pattern))
+
+
+#: All of them.
+FILES = frozenset(path for group in GROUPS for path in files(group))

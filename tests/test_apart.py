@@ -1,0 +1,48 @@
+"""Groups of tests in processes of their own, where all tests run side by side: `apart.py` says why."""
+
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from apart import FILES, GROUPS, HERE, files
+
+
+def quick(group):
+    """The files of a group among `pytest -m quick`, where nothing else is loaded."""
+    return [path for path in files(group) if "pytestmark = pytest.mark.quick" in path.read_text("utf-8")]
+
+
+#: Those with such files are among these tests too.
+EVERY = [pytest.param(group, marks=[pytest.mark.quick] if quick(group) else []) for group in GROUPS]
+
+
+@pytest.mark.parametrize("group", EVERY)
+def test_in_a_process_of_its_own(group, request):
+    given = request.config.option
+    chosen = [*(["-m", given.markexpr] if given.markexpr else []), *(["-k", given.keyword] if given.keyword else [])]
+    paths = quick(group) if given.markexpr == "quick" else files(group)
+    command = [sys.executable, "-m", "pytest", "-q", *chosen, *map(str, paths)]
+    done = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True)
+    assert done.returncode in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED), done.stdout + done.stderr
+
+
+def test_every_file_is_in_one_group():
+    counted = Counter(path for group in GROUPS for path in files(group))
+    assert max(counted.values()) == 1
+    assert {
+        path for folder in ("of_jax", "of_torch", "examples") for path in (HERE / folder).glob("test_*.py")
+    } <= FILES
+
+
+def test_no_other_file_loads_a_framework_as_it_is_collected():
+    """Torch, JAX, and what the examples read digits with: some hundred megabytes in each worker."""
+    others = sorted(str(path) for path in HERE.rglob("test_*.py") if path not in FILES)
+    script = (
+        "import sys, pytest\n"
+        f"code = pytest.main(['-qq', '--collect-only', '-p', 'no:cacheprovider', *{others}])\n"
+        "loaded = {'torch', 'jax', 'sklearn', 'openvino', 'tensorflow'} & set(sys.modules)\n"
+        "sys.exit(str(loaded) if loaded else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=HERE.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
