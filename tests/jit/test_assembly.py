@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import lru_cache
 
 import pytest
 from registry import needs_kernels
@@ -30,7 +31,14 @@ FUSED = r"(vfn?m(add|sub)|fml[as]|fn?madd|fn?msub)"
 SPILL = r"vmov\w+\t%zmm\d+, -?\d*\(%rsp\)"
 
 
-def schedules(target, dtype="float32"):
+@lru_cache(maxsize=8)
+def assembled(target, dtype="float32"):
+    """By kind a schedule and the text of its code, for a set of instructions."""
+    target = isa.ISAS[target]
+    return {kind: (s, compiler.assembly(s.code, target)) for kind, s in schedules(target, dtype).items()}
+
+
+def schedules(target, dtype):
     """One of each kind, of sizes that fill registers."""
     up, made = tconv.Geometry.conv_transpose, {}
     wide = problem_of(up((8, 9), 4, stride=2, padding=1), dtype, cin=64, cout=96)
@@ -115,8 +123,7 @@ def count(pattern, body):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("target", isa.ISAS)
 def test_kernels_multiply_vectors_in_their_innermost_loop_and_call_nothing(target, dtype):
-    for kind, schedule in schedules(isa.ISAS[target], dtype).items():
-        text = compiler.assembly(schedule.code, isa.ISAS[target])
+    for kind, (schedule, text) in assembled(target, dtype).items():
         found = functions(text)
         assert computing(schedule.code, found)
         for kernel, body in computing(schedule.code, found):
@@ -129,8 +136,8 @@ def test_kernels_multiply_vectors_in_their_innermost_loop_and_call_nothing(targe
 
 @pytest.mark.parametrize("target", isa.ISAS)
 def test_code_calls_only_itself_and_what_starts_threads(target):
-    for schedule in schedules(isa.ISAS[target]).values():
-        found = functions(compiler.assembly(schedule.code, isa.ISAS[target]))
+    for _, text in assembled(target).values():
+        found = functions(text)
         called = [re.match(r"(?:callq?|blr?)\s+(\S+)", line) for body in found.values() for line in body]
         outside = [match[1] for match in called if match and match[1] not in found]
         assert len(outside) == 2  # through a pointer, to pack and to run
@@ -138,20 +145,20 @@ def test_code_calls_only_itself_and_what_starts_threads(target):
 
 
 def test_the_baseline_fuses_nothing_and_has_no_wide_vectors():
-    for schedule in schedules(isa.ISAS["baseline"]).values():
-        text = compiler.assembly(schedule.code, isa.ISAS["baseline"])
+    for _, text in assembled("baseline").values():
         assert not re.search(FUSED, text)
         assert not re.search(r"%[yz]mm", text)
 
 
 def test_avx2_has_no_wider_vectors():
-    for schedule in schedules(isa.ISAS["avx2"]).values():
-        assert "%zmm" not in compiler.assembly(schedule.code, isa.ISAS["avx2"])
+    for _, text in assembled("avx2").values():
+        assert "%zmm" not in text
 
 
 def test_products_are_fused_where_there_is_an_instruction():
     for target in ("avx512", "avx2", "neon"):
-        assert re.search(FUSED, compiler.assembly(schedules(isa.ISAS[target])["pixels"].code, isa.ISAS[target]))
+        schedule = schedules(isa.ISAS[target], "float32")["pixels"]
+        assert re.search(FUSED, compiler.assembly(schedule.code, isa.ISAS[target]))
 
 
 LAYERS = ["dcgan.2", "dcgan.5", "unet.up4", "fsrcnn.x3", "istft", "hifigan.up1", "centernet.dw", "vnet3d.k3"]
