@@ -1,7 +1,8 @@
 """How hypothesis runs: the same examples every time where CI is set, new ones on a developer's machine.
 
-Where compiled kernels are kept: with pytest's own cache, so that no test touches the user's and the next run is quick.
-And which tests workers of pytest-xdist leave to processes of their own, and how much memory the workers took.
+How threads of OpenMP wait. Where compiled kernels are kept: with pytest's own cache, so that no test touches the user's
+and the next run is quick. And which tests workers of pytest-xdist leave to processes of their own, and how much memory
+the workers took.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from pathlib import Path
 import pytest
 from apart import FILES, HERE
 from hypothesis import settings
+
+# Threads of OpenMP wait asleep. Spinning, those of PyTorch keep the cores from each other where several workers have as
+# many threads as there are cores: tests of derivatives took four times the processor time.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # No deadline: on a shared machine a slow example says nothing about the code.
 settings.register_profile("developer", deadline=None, max_examples=60)
