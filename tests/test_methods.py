@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from oracle import oracle
+from oracle import expected, oracle
 from registry import (
     by,
     computes,
@@ -27,10 +27,6 @@ def arrays(geometry, *, batch=2, cin=2, cout=2, groups=1, seed=0):
     rng = np.random.default_rng(seed)
     shapes = (batch, cin, *geometry.coarse), (cin, cout // groups, *geometry.kernel), (batch, cout, *geometry.fine)
     return tuple(rng.normal(size=shape) for shape in shapes)
-
-
-def expected(operation, geometry, x, w, y, groups=1):
-    return oracle(geometry, x, w, y, groups)[OPERATIONS.index(operation)]
 
 
 def compute(operation, geometry, x, w, y, *, groups=1, **keywords):

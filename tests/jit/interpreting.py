@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 import numpy as np
-from oracle import oracle
+from oracle import expected
 from running import arrays, in_layout, is_gradient, out_of_layout, shapes, written
 
 from tconv.jit.interpret import interpret
@@ -18,13 +18,9 @@ def posed(problem):
     """x, w and bias of a problem, and what the definition gives."""
     x, w, bias = arrays(problem)
     other = np.zeros(shapes(problem)[1])
-    if is_gradient(problem):
-        return x, w, bias, oracle(problem.geometry, w, other, x, problem.groups)[2]
-    if problem.operation == "conv_transpose":
-        result, _, _ = oracle(problem.geometry, x, w, other, problem.groups)
-    else:
-        _, result, _ = oracle(problem.geometry, other, w, x, problem.groups)
-    return x, w, bias, result + bias.reshape(-1, *[1] * problem.geometry.ndim)
+    grids = {"conv_transpose": (x, w, other), "conv": (other, w, x), "weight_gradient": (w, other, x)}
+    wanted = expected(problem.operation, problem.geometry, *grids[problem.operation], problem.groups)
+    return x, w, bias, wanted if is_gradient(problem) else wanted + bias.reshape(-1, *[1] * problem.geometry.ndim)
 
 
 def interpreted(problem, program, channels_last, x, w, bias):
