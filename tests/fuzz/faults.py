@@ -17,14 +17,18 @@ from typing import Any
 
 from tconv.jit import channels as channels_schedule
 from tconv.jit import (
+    channels_reads,
     channels_sizes,
     channels_tables,
     choose,
     depthwise_tables,
     gradient_tables,
+    packing,
     pixels,
     pixels_tables,
+    schedule,
     tables,
+    templates,
 )
 
 
@@ -41,8 +45,9 @@ class Fault:
     def planted(self) -> Iterator[None]:
         """Within it the fault is there."""
         before = inspect.getattr_static(self.owner, self.name)
-        module = self.owner if inspect.ismodule(self.owner) else sys.modules[self.owner.__module__]
-        source = dedent(inspect.getsource(getattr(before, "func", before)))
+        function = next((getattr(before, name) for name in ("fget", "_function") if hasattr(before, name)), before)
+        module = sys.modules[function.__module__]
+        source = dedent(inspect.getsource(function))
         if source.count(self.right) != 1:
             raise LookupError(f"{self.owner.__name__}.{self.name} has no single {self.right!r} to plant a fault in")
         made: dict[str, Any] = {}
@@ -60,6 +65,7 @@ def _put(owner: Any, name: str, what: Any) -> None:
     if hasattr(what, "__set_name__"):
         what.__set_name__(owner, name)
     choose.choose.cache_clear()
+    packing._kept.clear()
 
 
 _Pixels, _Channels, _Planes = pixels_tables.PixelTables, channels_tables.ChannelTables, depthwise_tables.PlaneTables
@@ -71,7 +77,7 @@ FAULTS = {
     "outer axes cropped, cells at once": Fault(
         channels_sizes, "_few_weights", "line.stays", "line.kernel == line.stride == 1"),
     "a cell less at the high border": Fault(
-        _Channels, "copies", "min(s.last.read, reach.stop)", "min(s.last.read, reach.stop - 1)"),
+        channels_tables, "rows_of_x", "min(s.last.read, reach.stop)", "min(s.last.read, reach.stop - 1)"),
     "no zeros between rows that a tile spans": Fault(
         pixels.PixelSchedule, "pitch", "max(self.before, self.columns + self.behind - cells)", "0"),
     "lanes of the last vector": Fault(
@@ -79,19 +85,29 @@ FAULTS = {
     "where the weights of a group begin": Fault(
         tables.Tables, "first_weight", "g * p.cin * p.cout * p.taps", "g * p.cin * p.taps"),
     "from image to image of y": Fault(
-        tables.Tables, "_chunks", "image.start * batch.y_step", "image.start * batch.x_step"),
+        tables.Tables, "_chunks", "along * y", "along * x"),
     "the last row, of some phases": Fault(
         _Planes, "_alike", "if whole.stop < rows.stop", "if False"),
     "copies as if cells were not apart": Fault(
-        _Pixels, "_copied", "range(start * s.last.apart + residue, stop", "range(start + residue, stop"),
+        _Pixels, "_of_strand", "range(start * s.last.apart + residue, stop", "range(start + residue, stop"),
     "the bias of the second tile of channels": Fault(
         _Pixels, "weights", "bias - start + first * self.size", "bias - start"),
     "strides of two axes swapped": Fault(
-        _Channels, "_read", "zip(q, self.s.outer, a,", "zip(q, (*self.s.outer[:1], *self.s.outer[:0:-1]), a,"),
+        channels_reads.Rows, "_targets", "in self.lines]", "in (*self.lines[:1], *self.lines[:0:-1])]"),
     "cells that exist, of one row only": Fault(
-        _Pixels, "_exist", "self.s.last.read * len(spanned)", "self.s.last.read"),
+        _Pixels, "_exist", "(rows - 1) * line.read + high", "high"),
     "chunks at the high border like the others": Fault(
-        gradient_tables, "_meets", "max(0, high)", "0"),
+        gradient_tables, "meets", "max(0, high)", "0"),
+    "chunks that lack a phase like the others": Fault(
+        tables, "meets", "q.stop == whole.stop and", "False and"),
+    "rows that some taps miss like the others": Fault(
+        pixels_tables, "reaching", "if a in span", "if True"),
+    "layers that differ in dilation as one": Fault(
+        schedule.Chunked, "layer", "n.dilation", "1"),
+    "the last of several tiles that are alike": Fault(
+        templates.Template, "along", "np.arange(count)", "(np.arange(count) // 2)"),
+    "the second part of the input channels": Fault(
+        _Pixels, "_words", "x + moved + first * s.source_channel", "x + moved"),
     "the first phase of another origin": Fault(
         _Channels, "_moves", "low, high = max(0, -start) * elements", "low, high = 0"),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from tconv.jit.copies import LENGTH, SOURCE, Cells, evenly, rows_of
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.kernels.pixels import SEGMENT
 from tconv.jit.kernels.rows import Rows
-from tconv.jit.lines import by_shift, phase_taps, reaching
+from tconv.jit.lines import by_shift, moves, phase_taps, reaching
 from tconv.jit.packing import LINE
 from tconv.jit.pixels import PixelSchedule, feeds
 from tconv.jit.program import balanced, dot, flat
@@ -360,9 +360,15 @@ class PixelTables(Tables):
     # ---- what a tile reads
 
     def _exist(self, box: tuple[range, ...], column: Any, rows: Any) -> tuple[Any, Any]:
-        """The cells of the rows that a tile spans, counted from that of the first lane: no others are read."""
+        """The cells that a chunk reads of the rows that a tile spans, counted from that of the first lane.
+
+        No others are read: lanes behind its last column may lie beside x in some of the chunks that share its ops.
+        """
+        line, reach = self.s.last, moves(self.s.last)
         first = box[-1].start + column + self.s.strands[0].first
-        return -first, self.s.last.read * rows - first
+        low = max(0, box[-1].start + min(0, reach.start))
+        high = min(line.read, box[-1].stop - 1 + max(1, reach.stop))
+        return low - first, (rows - 1) * line.read + high - first
 
     def _words(self, rows: list[list[tuple[int, int]]], moved: int) -> Iterator[Word]:
         """How many rows a tile reads for each stage, and their words, so many bytes further; parts are rows too."""
