@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from apart import FILES
+from apart import LEFT
 from hypothesis import settings
 
 try:
@@ -59,7 +59,7 @@ def _apart(config):
 
 def pytest_ignore_collect(collection_path, config):
     """Of all tests, workers do not even load what `apart.py` names."""
-    return True if _apart(config) and collection_path in FILES else None
+    return True if _apart(config) and collection_path in LEFT else None
 
 
 def pytest_collection_modifyitems(config, items):
