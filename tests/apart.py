@@ -42,3 +42,5 @@ def files(group: str) -> list[Path]:
 
 #: All of them.
 FILES = frozenset(path for group in GROUPS for path in files(group))
+#: What workers leave alone: the files, and folders that have no others, whose `conftest.py` loads what these need.
+LEFT = FILES | {folder for folder in {path.parent for path in FILES} if set(folder.glob("test_*.py")) <= FILES}

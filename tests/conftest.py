@@ -8,13 +8,17 @@ the workers took.
 from __future__ import annotations
 
 import os
-import resource
 import sys
 from pathlib import Path
 
 import pytest
-from apart import FILES, HERE
+from apart import LEFT
 from hypothesis import settings
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows does not count memory that way
+    resource = None
 
 # Threads of OpenMP wait asleep. Spinning, those of PyTorch keep the cores from each other where several workers have as
 # many threads as there are cores: tests of derivatives took four times the processor time.
@@ -41,27 +45,39 @@ def kernels_of_tests(request, tmp_path_factory):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
-    """Tell a worker whether all tests are run, or those of some files and folders that were named."""
-    node.workerinput["all"] = node.config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    """Tell a worker whether all tests are run, or all quick ones, rather than those of names that were given."""
+    option, source = node.config.option, node.config.args_source
+    everything = source is pytest.Config.ArgsSource.TESTPATHS and not option.keyword
+    node.workerinput["apart"] = everything and option.markexpr in ("", "quick")
+
+
+def _apart(config):
+    """Whether this is a worker that leaves the files of `apart.py` to processes of their own."""
+    return getattr(config, "workerinput", {}).get("apart", False)
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Of all tests, workers leave those of `apart.py` to processes of their own, which nothing else needs."""
-    apart = getattr(config, "workerinput", {}).get("all", False)
-    return True if collection_path in (FILES if apart else {HERE / "test_apart.py"}) else None
+    """Of all tests, workers do not even load what `apart.py` names."""
+    return True if _apart(config) and collection_path in LEFT else None
 
 
-def pytest_collection_modifyitems(items):
-    """The longest tests are spread over the first half, so that no worker gets all of them or the last one alone."""
-    apart = [item for item in items if item.path == HERE / "test_apart.py"]
+def pytest_collection_modifyitems(config, items):
+    """Tests that are processes, the longest, are spread over the first half, so that no worker is left with one alone.
+
+    Where the files are collected here there are none.
+    """
+    apart = [item for item in items if item.get_closest_marker("apart")]
     items[:] = [item for item in items if item not in apart]
+    if not _apart(config):
+        config.hook.pytest_deselected(items=apart)
+        return
     for number, item in enumerate(apart):
         items.insert(number * len(items) // (2 * len(apart)), item)
 
 
 def pytest_sessionfinish(session):
     """A worker says how many bytes it took at most, and the largest process that it started."""
-    if hasattr(session.config, "workeroutput"):
+    if resource and hasattr(session.config, "workeroutput"):
         kilobyte = 1 if sys.platform == "darwin" else 1024
         peaks = [
             resource.getrusage(who).ru_maxrss * kilobyte for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -9,7 +9,7 @@ from torch.nn.utils import fusion, parametrizations, parametrize, prune
 from torch.optim.swa_utils import AveragedModel
 from torch_pairs import close, pair
 
-from tconv.torch import nn
+from tconv.torch import engine, nn
 
 ARGUMENTS = {"kernel_size": 4, "stride": 2, "padding": 1}
 
@@ -100,6 +100,16 @@ def test_gradients_lie_as_pytorchs_do(layers, x, order):
     x = x.to(memory_format=order)
     theirs, ours = (of_squares(layer.to(memory_format=order), x) for layer in layers)
     assert [t.stride() for t in ours] == [t.stride() for t in theirs]
+
+
+def test_a_weight_gradient_by_the_engine_lies_as_the_weights_do(layers, x):
+    """Whatever the processor: on some the layers above leave it to PyTorch."""
+    w = layers[1].weight.detach().to(memory_format=torch.channels_last)
+    window = engine.Window((2, 2), (1, 1), (10, 12), (1, 1), 1)
+    dy = torch.randn(2, 6, 10, 12)
+    found = engine.weights(x, dy, w, window)
+    assert found.stride() == w.stride() != found.contiguous().stride()
+    torch.testing.assert_close(found, engine.weights(x, dy, w.contiguous(), window), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex64])

@@ -208,12 +208,12 @@ def _serves_weights(problem: Problem, channels_last: bool, _: object) -> bool:
 
 
 def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
-    """The weight gradient by the engine."""
+    """The weight gradient by the engine, in the memory format of these weights."""
     problem, result = gradient_of(x, y, like, window), torch.empty(like.shape, dtype=x.dtype)
     formats.ask_for_huge_pages(result)
     first, second = (_grouped(grid.detach().numpy(), problem.groups) for grid in (x, y))
     weight_gradient(problem, first, result.numpy().reshape(problem.w_shape), second, most=threads(), openmp=True)
-    return result
+    return result if like.is_contiguous() else torch.empty_like(like, dtype=x.dtype).copy_(result)
 
 
 def _grouped(grid: Array, groups: int) -> Array:
