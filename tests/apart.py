@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 #: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute.
 GROUPS = {
     "jax, variants": ("of_jax/test_of_jax_variants.py",),
-    "jax": ("of_jax/test_of_jax_[!v]*.py", "conventions/test_conventions_jax.py"),
+    "jax": ("of_jax/test_of_jax_[!v]*.py",),
     "torch, accelerated": ("of_torch/test_of_torch_accelerate*.py", "of_torch/test_of_torch_closing.py"),
     "torch": (
         "of_torch/test_of_torch_[!ac]*.py",
@@ -24,14 +24,14 @@ GROUPS = {
     "torch beside the engine": ("jit/test_engine_accuracy.py", "onnx_graphs/test_onnx_exported.py"),
     "examples, generate": ("examples/test_examples_generate.py", "examples/test_examples_modules.py"),
     "examples, segment": ("examples/test_examples_[!gm]*.py",),
-    "all of them": (
-        "bench/test_bench_peers.py",
-        "cli/test_cli_bench.py",
-        "cli/test_cli_convert.py",
+    "conventions": (
+        "conventions/test_conventions_jax.py",
         "conventions/test_conventions_torch.py",
         "conventions/test_round_trip.py",
-        "test_docs.py",
+        "cli/test_cli_convert.py",
     ),
+    "peers": ("bench/test_bench_peers.py", "cli/test_cli_bench.py"),
+    "documents": ("test_docs.py",),
 }
 
 

@@ -34,7 +34,7 @@ from tconv.jit.programs import program_of
 from tconv.problem import Problem
 
 #: Random problems of a part.
-RANDOM = 12
+RANDOM = 6
 PAGE = mmap.PAGESIZE
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)

@@ -26,8 +26,8 @@ CASES = {
 GROUPS = ((1, 2, 3), (2, 2, 2), (3, 3, 1), (2, 4, 3))  # groups, Cin, Cout / groups: dense, depthwise, grouped
 
 
-def check(geometry, groups, cin, cout, layout):
-    """All variants at once, so that there is one computation to compile, with their derivatives."""
+def check(geometry, groups, cin, cout, layout, derived=tuple(VARIANTS)):
+    """All variants at once, so that there is one computation to compile, with the derivatives of some."""
     x = RNG.normal(size=(2, cin, *geometry.coarse))
     w = RNG.normal(size=(cin, cout, *geometry.kernel))
     y = RNG.normal(size=(2, cout * groups, *geometry.fine))
@@ -42,19 +42,25 @@ def check(geometry, groups, cin, cout, layout):
         results = {}
         for method in VARIANTS:
             keywords = {**geometry.keywords, "groups": groups, "layout": layout, "method": method}
-            results[method] = jax.vjp(lambda x, w, b, k=keywords: tconv.jax.conv_transpose(x, w, b, **k), x, w, b)
-        return {method: (result, *pull(y)) for method, (result, pull) in results.items()}
+            up = lambda x, w, b, k=keywords: tconv.jax.conv_transpose(x, w, b, **k)  # noqa: E731
+            if method in derived:
+                result, pull = jax.vjp(up, x, w, b)
+                results[method] = (result, *pull(y))
+            else:
+                results[method] = (up(x, w, b),)
+        return results
 
     for method, found in everything(*map(jnp.asarray, (x, w, b, y))).items():
         over = (0, *range(1, y.ndim - 1)) if last else (0, *range(2, y.ndim))
-        for name, got, wanted in zip(["y", "dx", "dw", "db"], found, (up, down, gradient, y.sum(over)), strict=True):
+        for name, got, wanted in zip(["y", "dx", "dw", "db"], found, (up, down, gradient, y.sum(over)), strict=False):
             np.testing.assert_allclose(got, wanted, atol=1e-10, err_msg=f"{name} by {method}")
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=list(CASES))
 def test_every_variant_on_chosen_geometries(double, number):
-    geometry = list(CASES.values())[number]
-    check(geometry, *GROUPS[number % len(GROUPS)], "channels_last" if number % 3 else "channels_first")
+    """Of their derivatives, which take most of the time to compile, those of half of the variants in turn."""
+    geometry, derived = list(CASES.values())[number], list(VARIANTS)[number % 2 :: 2]
+    check(geometry, *GROUPS[number % len(GROUPS)], "channels_last" if number % 3 else "channels_first", derived)
 
 
 @given(geometries(small=True), st.sampled_from(GROUPS), st.sampled_from(["channels_first", "channels_last"]))
