@@ -9,7 +9,8 @@ transpose, and `weight_gradient` is the derivative of either by the weights. The
 
 from __future__ import annotations
 
-from functools import cache
+import sys
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -203,15 +204,12 @@ def weight_gradient(
 
 def _by_torch(*call: Any) -> Any:
     """Tensors of PyTorch."""
-    return _torch_computes()(*call)
+    if "tconv.torch.tensors" not in sys.modules:
+        with uninterrupted:
+            import_module("tconv.torch.tensors")
+    from tconv.torch.tensors import computed
 
-
-@cache
-def _torch_computes() -> Any:
-    with uninterrupted:
-        from tconv.torch.tensors import computed
-
-    return computed
+    return computed(*call)
 
 
 def _compute(

@@ -26,7 +26,6 @@ from tconv.jit import (
     packing,
     pixels,
     pixels_tables,
-    schedule,
     tables,
     templates,
 )
@@ -102,12 +101,8 @@ FAULTS = {
         tables, "meets", "q.stop == whole.stop and", "False and"),
     "rows that some taps miss like the others": Fault(
         pixels_tables, "reaching", "if a in span", "if True"),
-    "layers that differ in dilation as one": Fault(
-        schedule.Chunked, "layer", "n.dilation", "1"),
     "the last of several tiles that are alike": Fault(
         templates.Template, "along", "np.arange(count)", "(np.arange(count) // 2)"),
-    "the second part of the input channels": Fault(
-        _Pixels, "_words", "x + moved + first * s.source_channel", "x + moved"),
     "the first phase of another origin": Fault(
         _Channels, "_moves", "low, high = max(0, -start) * elements", "low, high = 0"),
 }  # fmt: skip

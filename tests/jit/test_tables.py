@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from random import Random
 
 import numpy as np
@@ -39,6 +40,32 @@ def test_a_layer_that_was_seen_at_other_sizes_gets_the_same_tables(seed, monkeyp
         alone = program_of(s, threads)
         np.testing.assert_array_equal(alone.words, found.words, err_msg=str(s.layer))
         assert (alone.packed, alone.scratch, alone.packing) == (found.packed, found.scratch, found.packing)
+
+
+#: A window, and others that differ from it in one thing.
+WINDOW = {"kernel_size": (3, 4), "stride": (2, 3), "padding": (1, 2), "dilation": (1, 1)}
+OTHERS = [
+    {}, {"kernel_size": (3, 5)}, {"kernel_size": (2, 4)}, {"stride": (1, 3)}, {"stride": (2, 2)},
+    {"padding": (0, 2)}, {"padding": ((1, 1), (1, 2))}, {"dilation": (2, 1)}, {"dilation": (1, 2)},
+]  # fmt: skip
+CHANNELS = [(9, 7, 1), (9, 8, 1), (10, 7, 1), (4, 6, 2), (6, 6, 2), (5, 5, 5)]
+
+
+@pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_layer_takes_what_is_kept_of_another(operation, dtype, monkeypatch):
+    monkeypatch.setattr(packing, "_kept", {})
+    made = []
+    for other, (cin, cout, groups) in product(OTHERS, CHANNELS):
+        keywords = {**WINDOW, **other}
+        geometry = Geometry.conv_transpose((5, 6), keywords.pop("kernel_size"), **keywords)
+        problem = Problem(operation, geometry, 2, cin, cout, groups, dtype)
+        for channels_last in (False, True):
+            made += [kind.make() for kind in choose.offered(problem, channels_last, AVX512)]
+    with_kept = [program_of(s, 1) for s in made]
+    for s, found in zip(made, with_kept, strict=True):
+        packing._kept.clear()
+        np.testing.assert_array_equal(program_of(s, 1).words, found.words, err_msg=str(s.layer))
 
 
 def layer(side: int, cin: int = 8, cout: int = 8, operation: str = "conv_transpose") -> Problem:
