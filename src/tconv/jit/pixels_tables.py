@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, groupby, product
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from tconv.cached import cached_property
-from tconv.jit.copies import LENGTH, SOURCE, Cells, evenly, rows_of
-from tconv.jit.kernels.abi import Context, Header, Tile
+from tconv.jit.copies import evenly
+from tconv.jit.kernels.abi import Context, Header
 from tconv.jit.kernels.pixels import SEGMENT
-from tconv.jit.kernels.rows import Rows
 from tconv.jit.lines import by_shift, moves, phase_taps, reaching
 from tconv.jit.packing import LINE
-from tconv.jit.pixels import PixelSchedule, feeds
+from tconv.jit.pixels import PixelSchedule
+from tconv.jit.pixels_panel import PixelPanel
 from tconv.jit.program import balanced, dot, flat
 from tconv.jit.spanning import Ragged, Segments, Spanning
-from tconv.jit.tables import Tables
 from tconv.jit.templates import READ, WRITTEN, Draft, Ints, Template, Word, joined, places
 
 #: What moves the words that say which line of x to ask for: those are filled in when a chunk is written.
@@ -28,18 +25,11 @@ ASKING = WRITTEN + 1
 EXISTING = ASKING + 1
 
 
-class PixelTables(Tables):
+class PixelTables(PixelPanel):
     """Writes the tables of a schedule."""
 
-    s: PixelSchedule
-
     def __init__(self, schedule: PixelSchedule, threads: int) -> None:
-        super().__init__(schedule, threads, len(balanced(schedule.written, schedule.channels)))
-        self.stages = schedule.stages
-        stages = [stage for stage, _ in self.stages]
-        #: Of which stage the rows of a strand are, where each phase of the axis before is computed by itself.
-        self.stage_of_strand = [stages.index(feeds((0,), s)) for s in schedule.strands] if schedule.rows == 1 else []
-        self.parts = balanced(schedule.read, schedule.part)
+        super().__init__(schedule, threads)
         self.asking: list[Ints] = []  #: the words of ops that say what to ask for, chunk by chunk
 
     def header(self) -> dict[Header, int]:
@@ -60,125 +50,7 @@ class PixelTables(Tables):
             Context.Y_PHASE: s.outer[-1].y_step,
         }
 
-    # ---- weights
-
-    def weights(self, g: int) -> None:
-        """The packed weights of a group: the bias, then a block for each tile and tap of the outer axes."""
-        s, w, start = self.s, self.packer, self.packer.packed
-        read, written, w_read, w_written = s.channels_of_group
-        bias = self.bias(g)
-        blocks, first = self.blocks, 0
-        for number, size in enumerate(balanced(written, s.channels)):
-            per_tap = w.room(read, size * max(len(taps) for taps in blocks))
-            here = at = w.reserve(per_tap * len(blocks))
-            for _, alike in groupby(blocks, len):
-                rows = [[m * w_written + tap for tap in taps for m in range(size)] for taps in alike]
-                source = self.first_weight(g) + first * w_written
-                w.block(at, rows, tap=per_tap, source=source, channels=(read, w_read))
-                at += per_tap * len(rows)
-            if g == 0:
-                w.tile({
-                    Tile.VARIANT: s.sizes.index(size),
-                    Tile.W: here - start,
-                    Tile.BIAS: bias - start + first * self.size,
-                    Tile.TAP: per_tap,
-                    Tile.AHEAD: number * LINE,
-                    Tile.COUNT: size,
-                }, y=first)  # fmt: skip
-            first += size
-
-    @cached_property
-    def blocks(self) -> list[list[int]]:
-        """For each block of a tile the taps of the whole kernel, in the order of its stage."""
-        return list(self._blocks())
-
-    def _blocks(self) -> Iterator[list[int]]:
-        s = self.s
-        kernel = [line.kernel for line in s.outer]
-        if s.rows == 1:
-            for base, strand in product(range(prod(kernel)), s.strands):
-                yield [base * s.last.kernel + tap for _, tap_of in strand.taps for tap in tap_of.values()]
-            return
-        inner = dict(s.strands[0].taps)
-        for outer in product(*map(range, kernel[:-1])):
-            for stage, rows in self.stages:
-                phases = list(dict.fromkeys(a for _, fed in stage for a, _ in fed))
-                for _, *taps in rows:
-                    base_of = {a: flat((*outer, t), kernel) * s.last.kernel for a, t in zip(phases, taps, strict=True)}
-                    yield [base_of[a] + inner[shift][b] for shift, fed in stage for a, b in fed]
-
     # ---- chunks
-
-    def where(self, cells: Sequence[int], box: tuple[range, ...], strand: int) -> int:
-        """Where the first q of a chunk finds the first of its cells in a strand of a row."""
-        s = self.s
-        if s.in_place:
-            lines = s.layout.lines
-            here = dot((*cells, box[-1].start + s.strands[strand].first), [line.x_step for line in lines])
-            return here - self.bases(box)[0]
-        column = s.before + s.strands[strand].first
-        return strand * s.panel_strand + self.size * (s.slot(cells, box) * s.pitch + column)
-
-    @cached_property
-    def row_steps(self) -> list[int]:
-        """Bytes from what a q of an outer axis reads to what the next does."""
-        s = self.s
-        if s.in_place:
-            return [line.read_step for line in s.outer]
-        return [prod(s.slots[axis + 1 :]) * s.pitch * self.size for axis in range(len(s.outer))]
-
-    def copies(self, box: tuple[range, ...]) -> None:
-        """Rows of x into the panel: those that exist, each with its zeros."""
-        if self.s.in_place:
-            return
-        rows = self._copied(box)
-        rows[rows[:, LENGTH] > 0, SOURCE] -= self.bases(box)[0]
-        self.writer.copies(self.copy, rows, self.size if isinstance(self.s.copy, Rows) else 0)
-
-    def _copied(self, box: tuple[range, ...]) -> Ints:
-        """Rows of all strands together; of channels-last x strand by strand, as they are copied one by one."""
-        s = self.s
-        cells = Cells(s.outer, box, s.slots)
-        return np.concatenate([self._of_strand(box, cells, n) for n in range(len(s.strands) if s.layout.last else 1)])
-
-    def _of_strand(self, box: tuple[range, ...], outer: Cells, number: int) -> Ints:
-        s, columns = self.s, box[-1]
-        apart, residue = (1, s.strands[number].residue) if s.layout.last else (s.last.apart, 0)
-        reach = range(columns.start - s.before, columns.stop + s.behind)
-        start = max(0, reach.start)
-        stop = min(s.last.read, reach.stop * s.last.apart)
-        cells = range(start * s.last.apart + residue, stop, s.last.apart // apart)
-        behind = reach.stop - start - -(-len(cells) // apart)
-        target = number * s.panel_strand + self.size * (s.before + outer.slot * s.pitch)
-        if len(cells) == 0:
-            rows = rows_of(np.zeros_like(target), target, 0, s.before, s.columns + s.behind)
-        else:
-            to = target + (start - columns.start) * self.size
-            source = outer.source + cells.start * s.last.x_step
-            rows = rows_of(source, to, len(cells), start - reach.start, behind)
-        if not s.flat:
-            return rows[outer.exist]
-        # A tile that spans rows reads zeros where one lies beside x.
-        beside = rows_of(np.zeros_like(target), target, 0, s.before, s.columns + s.behind)
-        return np.where(outer.exist[:, None], rows, beside)
-
-    def _lines(self, box: tuple[range, ...] | None, moved: int, now: tuple[range, ...]) -> Ints:
-        """Where lines of x lie that a chunk reads: of its first input channel, or of as many pixels as channels.
-
-        Tiles of channels ask for one each, side by side. What is read `now` is near.
-        """
-        s = self.s
-        if box is None:
-            return np.zeros(1, np.int64)
-        step, each = (LINE * s.read, s.last.read_step) if s.layout.last else (LINE, s.last.x_step)
-        cells = Cells(s.outer, box, s.slots)
-        rows, here = self._of_strand(box, cells, 0), self._of_strand(now, Cells(s.outer, now, s.slots), 0)
-        near = set(here[:, SOURCE].tolist())
-        rows = rows[[at + moved not in near for at in rows[:, SOURCE].tolist()]]
-        if not len(rows):
-            return np.zeros(1, np.int64)
-        along = np.arange(0, max(1, int(rows[0, LENGTH])) * each, step * self.number_of_tiles)
-        return (rows[:, SOURCE, None] + along).reshape(-1) + moved - self.bases(now)[0]
 
     def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
         """The tiles of a chunk, for every phase of the outer axes."""
@@ -196,7 +68,7 @@ class PixelTables(Tables):
                 valid[-1] = box[-2]
             if all(valid):
                 (self._flat if s.flat else self._by_row)(box, a, valid)
-        self._ask(self._lines(later, moved, box))
+        self._ask(self.lines_of(later, moved, box))
 
     def _ask(self, lines: Ints) -> None:
         """Let tiles ask for these lines, one after the other."""
