@@ -40,6 +40,8 @@ CASES = GRADIENT | CONV | {
                                 forced={"pixels": {"in_place": True, "flat": False, "terms": 20}}),
     "rows where they are, columns cut": Case(_up((5, 37), 3, stride=1, padding=((-1, 2), (2, -1))), (6, 8), 2,
                                              forced={"pixels": {"in_place": True, "box": (1, 2, 13), "flat": False}}),
+    "rows where they are, cut": Case(_up((3, 35), 1), (3, 9),
+                                     forced={"pixels": {"in_place": True, "box": (1, 7), "flat": False}}),
     "short rows where they are": Case(_up((7, 5), 2, stride=2), (4, 3), batch=3,
                                       forced={"pixels": {"in_place": True, "flat": True, "box": (1, 3, 5)}}),
     "short images where they are": Case(_up(5, 2, stride=2), (1, 3), batch=7,

@@ -203,7 +203,7 @@ class ChannelSchedule(Source):
         if not self.in_place:
             return [within] if within else []
         taps = phase_taps(line, self.origin)[b] if self.in_lanes == "channels" else ()
-        ends = {end for _, shift in taps for end in (-(shift // line.apart), -((shift - line.read) // line.apart))}
+        ends = {end for _, shift in taps for end in (line.reads(shift).start, line.reads(shift).stop)}
         if self.at_once:
             ends |= {self.inner[-1].start, self.inner[-1].stop}
         cuts = [within.start, *sorted(end for end in ends if end in within[1:]), within.stop]

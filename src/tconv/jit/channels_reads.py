@@ -104,8 +104,7 @@ class Rows:
         for taps in product(*(phase_taps(line)[r] for line, r in zip(self.lines, self.a, strict=True))):
             having = np.ones(self.count, bool)
             for axis, (line, (_, shift)) in enumerate(zip(self.lines, taps, strict=True)):
-                reads = range(-(shift // line.apart), -((shift - line.read) // line.apart))
-                having &= self.along(axis, reads)
+                having &= self.along(axis, line.reads(shift))
             if having.any():
                 yield taps, having
 

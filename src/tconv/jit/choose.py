@@ -193,7 +193,8 @@ def _inside(last: Line, origin: int = 0, *, every: bool = False) -> float:
         first, end = last.first(b, origin), last.end(b, origin)
         total += len(of_phase) * (len(last.span(origin)) if every else end - first)
         for _, shift in of_phase:
-            found += max(0, min(end, -((shift - last.read) // last.apart)) - max(first, -(shift // last.apart)))
+            reads = last.reads(shift)
+            found += max(0, min(end, reads.stop) - max(first, reads.start))
     return found / max(1, total)
 
 

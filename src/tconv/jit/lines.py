@@ -72,6 +72,10 @@ class Line:
         """The q behind the last of phase b."""
         return -((b - origin - self.written) // self.stride)
 
+    def reads(self, shift: int) -> range:
+        """The q for which a tap at this shift reads a cell of x; all before lie beside it, as do all behind."""
+        return range(-(shift // self.apart), -((shift - self.read) // self.apart))
+
     def of_phase(self, b: int, span: range, origin: int = 0) -> range:
         """The q of phase b within a range of them."""
         return range(max(span.start, self.first(b, origin)), min(span.stop, self.end(b, origin)))
@@ -170,9 +174,9 @@ def meets(line: Line, q: range, origin: int = 0) -> tuple[int, ...]:
 
 def reaching(line: Line, shifts: Iterable[int], q: range) -> list[tuple[range, frozenset[int]]]:
     """A range of q, cut where a tap comes upon x or leaves it, and the shifts of the taps that read x there."""
-    spans = {s: range(-(s // line.apart), -((s - line.read) // line.apart)) for s in shifts}
+    spans = {shift: line.reads(shift) for shift in shifts}
     cuts = sorted({q.start, q.stop, *(end for span in spans.values() for end in (span.start, span.stop) if end in q)})
-    return [(range(a, b), frozenset(s for s, span in spans.items() if a in span)) for a, b in pairwise(cuts)]
+    return [(range(a, b), frozenset(n for n, span in spans.items() if a in span)) for a, b in pairwise(cuts)]
 
 
 @lru_cache(maxsize=4096)

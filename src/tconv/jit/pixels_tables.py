@@ -187,12 +187,11 @@ class PixelTables(PixelPanel):
         tiles = Spanning(len(box[-1]) + (len(rows) - 1) * s.pitch, s.pitch, len(rows), s.lanes, s.vectors)
         segments = self._segments(box, a, rows, tiles)
         # Which shifts along the rows a tile reads: where any of its rows has a cell there.
-        shifts, spans = self._shifts(len(s.outer) - 1, a[-1]), []
-        for shift in shifts:
-            [span] = [range(-(shift // line.apart), -((shift - line.read) // line.apart))]
-            spans.append((rows.start + tiles.last >= span.start) & (rows.start + tiles.first < span.stop) & bool(span))
-        reads = np.array(spans, bool).reshape(len(shifts), len(tiles.at)).T
-        keys = zip(tiles.vectors.tolist(), segments.count.tolist(), *reads.T.tolist(), strict=True)
+        shifts, reads = self._shifts(len(s.outer) - 1, a[-1]), []
+        for span in map(line.reads, shifts):
+            meets = (rows.start + tiles.last >= span.start) & (rows.start + tiles.first < span.stop)
+            reads.append((meets & bool(span)).tolist())
+        keys = zip(tiles.vectors.tolist(), segments.count.tolist(), *reads, strict=True)
         alike: dict[tuple[int, ...], list[int]] = {}
         for number, key in enumerate(keys):
             if key[1]:
