@@ -9,7 +9,7 @@ import pytest
 from registry import computes, every_method, needs_kernels
 
 import tconv
-from tconv.jit import isa
+from tconv.jit import isa, loader
 from tconv.methods import METHODS
 from tconv.plan import Plan, planned
 
@@ -147,6 +147,15 @@ def test_a_plan_of_the_engine_prints_where_there_is_none(monkeypatch):
     shown = str(plan).splitlines()[5 + len(METHODS) :]
     assert shown[0] == "  the engine: cannot generate kernels: llvmlite is not installed: pip install llvmlite"
     assert len(shown) == 2
+
+
+@needs_kernels
+def test_a_plan_asks_once_for_executable_memory(monkeypatch):
+    asked, refusal = [], loader.refusal
+    monkeypatch.setattr(loader, "refusal", lambda: asked.append("asked") or refusal())
+    planned.cache_clear()
+    tconv.plan(*SHAPES)
+    assert asked == ["asked"]
 
 
 @needs_kernels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import inf, prod
 from typing import Any, NamedTuple
 
 from tconv import arguments, arrays, checks
@@ -184,7 +184,8 @@ def _candidates(problem: Problem, dtype: str) -> tuple[Candidate, ...]:
     copies = copies if dtype != problem.dtype else 0
     candidates = []
     for name, method in METHODS.items():
-        cost, excluded = method.cost(problem), method.limit(problem)
+        excluded = method.limit(problem)
+        cost = Cost(inf, 0) if excluded else method.cost(problem)
         cost = cost._replace(scratch=cost.scratch + copies)
         if not excluded and cost.scratch > room:
             excluded = (

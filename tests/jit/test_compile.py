@@ -165,3 +165,11 @@ def test_nothing_is_generated_for_unknown_processors(monkeypatch):
     assert compiler.available() == ""
     monkeypatch.setattr("platform.machine", lambda: "s390x")
     assert compiler.available() == "no kernels are generated for this processor (s390x)"
+
+
+def test_llvmlite_is_looked_for_until_it_is_found(monkeypatch):
+    answers = iter([None, "there"])
+    monkeypatch.setattr(compiler, "_found", False)
+    monkeypatch.setattr(compiler, "find_spec", lambda name: next(answers))
+    missing = "llvmlite is not installed: pip install llvmlite"
+    assert [compiler.available() for _ in range(3)] == [missing, "", ""]

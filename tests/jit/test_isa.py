@@ -247,6 +247,7 @@ def test_a_system_without_support(machine):
 
 def test_without_llvmlite(machine, monkeypatch):
     machine("Linux", "x86_64", AVX512)
+    monkeypatch.setattr(compiler, "_found", False)
     monkeypatch.setattr(compiler, "find_spec", lambda name: None)
     assert compiler.available() == "llvmlite is not installed: pip install llvmlite"
     check_without_kernels("cannot generate kernels: llvmlite is not installed: pip install llvmlite")

@@ -52,7 +52,17 @@ def available() -> str:
     """Why no code can be generated here, or none can be run; "" if it can. Loads nothing."""
     if _native() is None:
         return f"no kernels are generated for this processor ({platform.machine()})"
-    return loader.refusal() or ("" if find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite")
+    return loader.refusal() or ("" if _installed() else "llvmlite is not installed: pip install llvmlite")
+
+
+#: Whether llvmlite was found. Only that is kept: looking for it takes a quarter of a millisecond, longer than a plan.
+_found = False
+
+
+def _installed() -> bool:
+    global _found
+    _found = _found or find_spec("llvmlite") is not None
+    return _found
 
 
 def ir(code: Code, isa: Isa) -> str:

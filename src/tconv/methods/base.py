@@ -46,7 +46,7 @@ class Method(ABC):
 
     @abstractmethod
     def cost(self, problem: Problem) -> Cost:
-        """Expected time and scratch memory."""
+        """Expected time and scratch memory, of a problem within the limit."""
 
     def limit(self, problem: Problem) -> str:
         """Why this method cannot compute the problem; "" where it can."""

@@ -25,8 +25,6 @@ class Jit(Method):
         """The arithmetic at most of the peak, the arrays once through memory, and the weights packed."""
         from tconv.jit import engine, isa, launch
 
-        if self.limit(problem):
-            return Cost(float("inf"), 0)
         threads = launch.setting()
         seconds = engine.expected_seconds(problem, isa.current(), threads)
         weights = prod(problem.w_shape) * problem.itemsize
