@@ -37,8 +37,9 @@ class ZeroInserted:
     @property
     def as_axis(self) -> Axis:
         """That convolution as an axis of its own: the stretched input is its fine grid, the result its coarse one."""
-        low, high = self.padding
-        return Axis.conv(self.stretched, self.kernel, padding=(low, high + self.extra), dilation=self.dilation)
+        low, high = self.padding[0], self.padding[1] + self.extra
+        coarse = self.stretched + low + high - self.dilation * (self.kernel - 1)
+        return Axis(coarse, self.kernel, 1, (low, high), 0, self.dilation)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,8 @@ def shorten(value: object, limit: int = 60) -> str:
 
 def integer(name: str, value: object, least: int | None = None) -> int:
     """One integer (Python's or NumPy's; not a bool, not a float), at least `least`."""
+    if type(value) is int and (least is None or value >= least):
+        return value
     allowed = "must be an integer" + ("" if least is None else f" of at least {least}")
     if isinstance(value, bool):
         wrong_type(f"{name} {allowed}; got {value!r}")
@@ -82,7 +84,7 @@ def integer(name: str, value: object, least: int | None = None) -> int:
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
     """Whether a value counts as a tuple of entries: a sequence that is no text, such as a tuple, a list or a shape."""
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    return isinstance(value, (tuple, list, Sequence)) and not isinstance(value, (str, bytes))
 
 
 def per_axis(name: str, value: object, ndim: int, least: int | None = None) -> tuple[int, ...]:
@@ -90,6 +92,8 @@ def per_axis(name: str, value: object, ndim: int, least: int | None = None) -> t
     if not is_sequence(value):
         return (integer(name, value, least),) * ndim
     entries = tuple(value)
+    if len(entries) == ndim and all(type(entry) is int and (least is None or entry >= least) for entry in entries):
+        return entries
     if len(entries) != ndim:
         wrong(f"{name} must be an integer or a sequence of {count(ndim, 'integer')}, one an axis; got {shorten(value)}")
     return tuple(integer(f"{name}[{i}]", entry, least) for i, entry in enumerate(entries))

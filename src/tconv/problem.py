@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tconv.cached import cached_property
 from tconv.geometry import Geometry, Work
 
 Operation: TypeAlias = Literal["conv_transpose", "conv", "weight_gradient"]
@@ -17,9 +18,9 @@ _WRITTEN: dict[Operation, Literal["x", "w", "y"]] = {"conv_transpose": "y", "con
 Array: TypeAlias = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
-    """What is to be computed, as integers and words: no arrays."""
+    """What is to be computed, as integers and words: no arrays. What follows from it is kept: a plan asks often."""
 
     operation: Operation
     geometry: Geometry
@@ -34,40 +35,50 @@ class Problem:
         """Which of the three arrays the operation computes from the other two."""
         return _WRITTEN[self.operation]
 
-    @property
+    @cached_property
     def written_shape(self) -> tuple[int, ...]:
         """The shape of that array, as a method sees it."""
         return {"x": self.x_shape, "w": self.w_shape, "y": self.y_shape}[self.written]
 
-    @property
+    @cached_property
     def cin(self) -> int:
         """Channels of x in a group."""
         return self.in_channels // self.groups
 
-    @property
+    @cached_property
     def cout(self) -> int:
         """Channels of y in a group."""
         return self.out_channels // self.groups
 
-    @property
+    @cached_property
     def taps(self) -> int:
         """Taps of the kernel over all axes."""
         return prod(self.geometry.kernel)
 
-    @property
+    @cached_property
     def coarse_cells(self) -> int:
         """Cells of the coarse grid."""
         return prod(self.geometry.coarse)
 
-    @property
+    @cached_property
     def fine_cells(self) -> int:
         """Cells of the fine grid."""
         return prod(self.geometry.fine)
 
-    @property
+    @cached_property
     def itemsize(self) -> int:
         """Bytes of an element."""
         return np.dtype(self.dtype).itemsize
+
+    @cached_property
+    def pairs(self) -> int:
+        """Of coarse cells and taps, those that land inside the fine grid, over all axes."""
+        return prod(axis.pairs for axis in self.geometry.axes)
+
+    @cached_property
+    def multiplications(self) -> int:
+        """Those of use."""
+        return self.batch * self.in_channels * self.cout * self.pairs
 
     @property
     def work(self) -> Work:
@@ -76,17 +87,17 @@ class Problem:
             self.in_channels, self.out_channels, batch=self.batch, groups=self.groups, itemsize=self.itemsize
         )
 
-    @property
+    @cached_property
     def x_shape(self) -> tuple[int, ...]:
         """(N, groups, Cin / groups, *coarse), as a method sees x."""
         return (self.batch, self.groups, self.cin, *self.geometry.coarse)
 
-    @property
+    @cached_property
     def w_shape(self) -> tuple[int, ...]:
         """(groups, Cin / groups, Cout / groups, *kernel), as a method sees the weights."""
         return (self.groups, self.cin, self.cout, *self.geometry.kernel)
 
-    @property
+    @cached_property
     def y_shape(self) -> tuple[int, ...]:
         """(N, groups, Cout / groups, *fine), as a method sees y."""
         return (self.batch, self.groups, self.cout, *self.geometry.fine)

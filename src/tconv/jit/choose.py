@@ -167,7 +167,7 @@ def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float, budget: 
 def _taps(problem: Problem, layout: Layout, lanes: int) -> float:
     """The share of the peak with taps in lanes: what is beside y is in vain, and adding a run costs much."""
     last, cells = layout.lines[-1], prod(line.read for line in layout.lines)
-    landing = problem.work.multiplications / max(1, cells * problem.taps * problem.cin * problem.cout * problem.groups)
+    landing = problem.multiplications / max(1, cells * problem.taps * problem.cin * problem.cout * problem.groups)
     run = min(lanes, last.kernel if last.dilation == 1 else 1)
     return IN_TAPS * landing * taps.filled(problem, layout, lanes) * problem.cin / (problem.cin + ADDED / run)
 

@@ -218,7 +218,7 @@ def expected_seconds(problem: Problem, target: Isa, threads: int) -> float:
         lanes, depthwise = target.lanes(problem.itemsize), problem.cin == problem.cout == 1
         channels = problem.groups if depthwise else problem.cin
         rate *= channels / (-(-channels // lanes) * lanes)
-    return problem.work.multiplications / rate + moved / MOVING + CALL
+    return problem.multiplications / rate + moved / MOVING + CALL
 
 
 def packing_seconds(problem: Problem) -> float:

@@ -36,7 +36,7 @@ class Matrix(Method):
 
     def cost(self, problem: Problem) -> Cost:
         """Building C is a few passes over its stored elements; a product reads each once for every image."""
-        pairs = prod(axis.pairs for axis in problem.geometry.axes)
+        pairs = problem.pairs
         if problem.operation == "weight_gradient":
             columns = problem.batch * problem.out_channels * problem.taps * problem.coarse_cells
             images = problem.batch * problem.coarse_cells

@@ -12,7 +12,6 @@ where dense is the convolution at stride 1 whose padding `Axis.zero_inserted` gi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import prod
 from types import MappingProxyType
 
@@ -68,10 +67,5 @@ class ZeroInsertion(Method):
 
 def _dense(problem: Problem) -> Problem:
     geometry = Geometry(tuple(axis.zero_inserted.as_axis for axis in problem.geometry.axes))
-    return replace(
-        problem,
-        operation=_OPERATION[problem.operation],
-        geometry=geometry,
-        in_channels=problem.out_channels,
-        out_channels=problem.in_channels,
-    )
+    p = problem
+    return Problem(_OPERATION[p.operation], geometry, p.batch, p.out_channels, p.in_channels, p.groups, p.dtype)

@@ -26,7 +26,7 @@ MOST_ELEMENTS = 20_480
 
 def is_tiny(problem: Problem) -> bool:
     """Whether PyTorch is faster where no derivative is recorded."""
-    return problem.groups == 1 and problem.work.multiplications < TINY and not goes_to_onednn(problem)
+    return problem.groups == 1 and problem.multiplications < TINY and not goes_to_onednn(problem)
 
 
 def goes_to_onednn(problem: Problem) -> bool:
@@ -57,4 +57,4 @@ def is_slower(problem: Problem, channels_last: bool) -> bool:
 
 def is_short(problem: Problem) -> bool:
     """Whether PyTorch is faster where derivatives are recorded."""
-    return A_GROUP * (problem.groups - 1) + problem.work.multiplications / MULTIPLICATIONS_A_MICROSECOND < SHORT
+    return A_GROUP * (problem.groups - 1) + problem.multiplications / MULTIPLICATIONS_A_MICROSECOND < SHORT
