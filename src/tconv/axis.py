@@ -176,7 +176,7 @@ class Axis:
             return self._read_by(_index("fine_index", fine_index, self.fine))
 
     def _read_by(self, o: int) -> range:
-        taps = self.taps_of_phase(o % self.stride)
+        taps = self._taps_of_phase(o % self.stride)
         if not taps:
             return range(0)
         step = self.dilation // gcd(self.stride, self.dilation)
@@ -195,7 +195,9 @@ class Axis:
         They are those with (residue + low - t * dilation) mod stride == 0: every stride / gcd(stride, dilation)-th.
         """
         with checks.explained("Axis.taps_of_phase"):
-            residue = _index("residue", residue, self.stride)
+            return self._taps_of_phase(_index("residue", residue, self.stride))
+
+    def _taps_of_phase(self, residue: int) -> range:
         s, g = self.stride, gcd(self.stride, self.dilation)
         target = (residue + self.padding[0]) % s
         if target % g:
@@ -211,7 +213,7 @@ class Axis:
     @property
     def taps_per_phase(self) -> tuple[int, ...]:
         """The coverage far from the border, for each o mod stride: it repeats with the stride."""
-        return tuple(checks.length(self.taps_of_phase(residue)) for residue in range(self.stride))
+        return tuple(checks.length(self._taps_of_phase(residue)) for residue in range(self.stride))
 
     @property
     def unevenness(self) -> str:

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeGuard
 
 #: The largest size, count of elements or count of bytes that an array can have: that of a signed 64-bit index.
@@ -40,19 +39,21 @@ def wrong_type(reason: str) -> NoReturn:
     raise Rejected(TypeError, reason)
 
 
-@contextmanager
-def explained(call: str, context: Callable[[], str] | None = None) -> Iterator[None]:
+class explained:
     """Turn a `Rejected` from inside into the error the user sees: the call, the reason, and what it was called with."""
-    try:
-        yield
-    except Rejected as rejected:
-        text = f"{call}: {rejected}"
-        if context is not None:
-            text += f"\n  called with {context()}"
-        error = rejected.kind(text)
-    else:
-        return
-    raise error from None
+
+    def __init__(self, call: str, context: Callable[[], str] | None = None) -> None:
+        self.call, self.context = call, context
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Rejected):
+            text = f"{self.call}: {error}"
+            if self.context is not None:
+                text += f"\n  called with {self.context()}"
+            raise error.kind(text) from None
 
 
 def shorten(value: object, limit: int = 60) -> str:

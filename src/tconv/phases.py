@@ -95,7 +95,7 @@ def axis_phases(axis: Axis) -> tuple[AxisPhase, ...]:
 
 def _phase(axis: Axis, residue: int) -> AxisPhase:
     s, d = axis.stride, axis.dilation
-    taps = axis.taps_of_phase(residue)
+    taps = axis._taps_of_phase(residue)
     first, step = (residue + axis.padding[0] - taps.start * d) // s, d // gcd(s, d)
     shifts = range(first, first - checks.length(taps) * step, -step)
     return AxisPhase(residue, -(-(axis.fine - residue) // s), taps, shifts)

@@ -34,6 +34,8 @@ Block = tuple[AxisBlock, ...]
 
 #: From so many residues along the last axis on, a block is interleaved in one pass; below, in one for each residue.
 MANY_RESIDUES = 8
+#: The shifts of positions that each read the coarse cell of their own number.
+_IN_PLACE = range(1)
 
 
 class Phases(Method):
@@ -46,31 +48,10 @@ class Phases(Method):
     def cost(self, problem: Problem) -> Cost:
         """Each block copies its shifted coarse cells and its weights, multiplies, and moves its fine cells once."""
         seconds, scratch = 0.0, 0
-        for block in blocks(problem.geometry):
-            taps, residues, cells = _sizes(block)
-            how, counts = _split(problem, block), _counts(block)
-            number = number_of_pieces(problem.batch, counts, how)
-            positions = problem.batch * cells
-            seconds += cost.matmul(problem, problem.cout * residues, problem.cin * taps, positions, number)
-            shifted, run = problem.in_channels * taps * positions, block[-1].count
-            if problem.operation == "conv":
-                seconds += cost.add(problem, shifted, run)
-            elif not _in_place(problem, block, how.images, number):
-                seconds += cost.copy(problem, shifted, run)
-            fine = problem.out_channels * residues * positions
-            last, stride = len(block[-1].residues), problem.geometry.stride[-1]
-            # As `_interleave` does it: many residues are written as runs of their own.
-            run, stride = (last, 1) if last >= MANY_RESIDUES else (run, stride)
-            seconds += cost.copy(problem, fine, run, stride)
-            weights = problem.out_channels * residues * taps * problem.cin
-            if problem.operation == "weight_gradient":
-                seconds += cost.add(problem, (number - 1) * weights, weights)
-            if not _weights_in_place(problem, block):
-                seconds += cost.gather(problem, weights)
-            seconds += cost.calls(10 + number * (taps + 5 + min(last, MANY_RESIDUES)))
-            per_position = problem.in_channels * taps + problem.out_channels * residues
-            piece = per_position * how.images * how.rows * (cells // counts[how.along])
-            scratch = max(scratch, piece + weights * (2 if number > 1 else 1))
+        for block, alike in _alike(problem.geometry):
+            of_block = _cost(problem, block)
+            seconds += alike * of_block.seconds
+            scratch = max(scratch, of_block.scratch)
         if problem.operation == "conv":
             seconds += cost.copy(problem, prod(problem.x_shape), prod(problem.x_shape))
         return Cost(seconds, scratch * problem.itemsize)
@@ -86,6 +67,47 @@ class Phases(Method):
         for block in blocks(problem.geometry):
             fine = _fine_view(y, block, problem.geometry.stride)
             _run_block(problem, block, x, _weight_view(w, block), fine)
+
+
+def _alike(geometry: Geometry) -> Iterator[tuple[Block, int]]:
+    """One of the blocks that cost the same, and how many they are, for all of them."""
+    of_axes = []
+    for axis in geometry.axes:
+        found: dict[tuple[object, ...], list[AxisBlock]] = {}
+        for block in axis_blocks(axis):
+            counts = block.count, len(block.shifts), len(block.residues), block.shifts == _IN_PLACE
+            found.setdefault(counts, []).append(block)
+        of_axes.append([(alike[0], len(alike)) for alike in found.values()])
+    for combination in product(*of_axes):
+        yield tuple(block for block, _ in combination), prod(number for _, number in combination)
+
+
+def _cost(problem: Problem, block: Block) -> Cost:
+    """The seconds of one block, and the elements of its scratch memory."""
+    taps, residues, cells = _sizes(block)
+    how, counts = _split(problem, block), _counts(block)
+    number = number_of_pieces(problem.batch, counts, how)
+    positions = problem.batch * cells
+    seconds = cost.matmul(problem, problem.cout * residues, problem.cin * taps, positions, number)
+    shifted, run = problem.in_channels * taps * positions, block[-1].count
+    if problem.operation == "conv":
+        seconds += cost.add(problem, shifted, run)
+    elif not _in_place(problem, block, how.images, number):
+        seconds += cost.copy(problem, shifted, run)
+    fine = problem.out_channels * residues * positions
+    last, stride = len(block[-1].residues), problem.geometry.axes[-1].stride
+    # As `_interleave` does it: many residues are written as runs of their own.
+    run, stride = (last, 1) if last >= MANY_RESIDUES else (run, stride)
+    seconds += cost.copy(problem, fine, run, stride)
+    weights = problem.out_channels * residues * taps * problem.cin
+    if problem.operation == "weight_gradient":
+        seconds += cost.add(problem, (number - 1) * weights, weights)
+    if not _weights_in_place(problem, block):
+        seconds += cost.gather(problem, weights)
+    seconds += cost.calls(10 + number * (taps + 5 + min(last, MANY_RESIDUES)))
+    per_position = problem.in_channels * taps + problem.out_channels * residues
+    piece = per_position * how.images * how.rows * (cells // counts[how.along])
+    return Cost(seconds, piece + weights * (2 if number > 1 else 1))
 
 
 def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: Array) -> None:
@@ -230,7 +252,7 @@ def _in_place(problem: Problem, block: Block, images: int, number: int) -> bool:
 
 def _reads_in_place(block: Block, coarse: tuple[int, ...]) -> bool:
     """Whether position m of a block reads coarse cell m, for all cells there are and no more."""
-    return all(axis.shifts == range(1) and axis.count == n for axis, n in zip(block, coarse, strict=True))
+    return all(axis.shifts == _IN_PLACE and axis.count == n for axis, n in zip(block, coarse, strict=True))
 
 
 def _weights_in_place(problem: Problem, block: Block) -> bool:
