@@ -18,18 +18,33 @@ reads, its x is dense as well.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, wraps
 from itertools import pairwise
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from tconv.problem import Problem
 
+T = TypeVar("T", covariant=True)
 
-@dataclass(frozen=True, slots=True)
-class Line:
+
+class Window(NamedTuple):
+    """What taps do along an axis, whatever its size."""
+
+    kernel: int
+    stride: int
+    dilation: int
+    low: int
+    apart: int
+
+    @property
+    def window(self) -> Window:
+        """Itself."""
+        return self
+
+
+class Line(NamedTuple):
     """One axis."""
 
     read: int  #: cells of x
@@ -43,6 +58,11 @@ class Line:
     y_pixel: int = 0  #: bytes from the phases of one q to those of the next, where not stride * y_step
     apart: int = 1  #: cells from what a tap reads for one q to what it reads for the next
     x_pixel: int = 0  #: bytes between them, where not apart * x_step
+
+    @property
+    def window(self) -> Window:
+        """What its taps do."""
+        return Window(self.kernel, self.stride, self.dilation, self.low, self.apart)
 
     @property
     def read_step(self) -> int:
@@ -96,8 +116,23 @@ class Line:
         return range(origin // self.stride, (self.written - 1 + origin) // self.stride + 1)
 
 
-@lru_cache(maxsize=4096)
-def phase_taps(line: Line, origin: int = 0) -> tuple[tuple[tuple[int, int], ...], ...]:
+class _OfWindow(Protocol[T]):
+    def __call__(self, line: Line | Window, origin: int = 0) -> T: ...
+
+
+def _of_window(function: Callable[[Window, int], T]) -> _OfWindow[T]:
+    """Kept by window: a layer at another size has the same."""
+    kept = lru_cache(maxsize=4096)(function)
+
+    @wraps(function)
+    def asked(line: Line | Window, origin: int = 0) -> T:
+        return kept(line.window, origin)
+
+    return asked
+
+
+@_of_window
+def phase_taps(line: Window, origin: int) -> tuple[tuple[tuple[int, int], ...], ...]:
     """For each phase b its (tap, shift)."""
     of_phase: list[list[tuple[int, int]]] = [[] for _ in range(line.stride)]
     for tap in range(line.kernel):
@@ -107,15 +142,15 @@ def phase_taps(line: Line, origin: int = 0) -> tuple[tuple[tuple[int, int], ...]
     return tuple(map(tuple, of_phase))
 
 
-@lru_cache(maxsize=4096)
-def shifts(line: Line, origin: int = 0) -> range:
+@_of_window
+def shifts(line: Window, origin: int) -> range:
     """The least to the greatest shift of all phases."""
     found = [shift for taps in phase_taps(line, origin) for _, shift in taps]
     return range(min(found), max(found) + 1)
 
 
-@lru_cache(maxsize=4096)
-def by_shift(line: Line, origin: int = 0) -> dict[int, dict[int, int]]:
+@_of_window
+def by_shift(line: Window, origin: int) -> dict[int, dict[int, int]]:
     """For each shift, in ascending order, which tap it is of each phase that has one: shift -> phase -> tap."""
     found: dict[int, dict[int, int]] = {}
     for b, taps in enumerate(phase_taps(line, origin)):
@@ -132,11 +167,11 @@ class Strand(NamedTuple):
     taps: tuple[tuple[int, dict[int, int]], ...]  #: (shift beyond the first, phase -> tap), ascending
 
 
-@lru_cache(maxsize=4096)
-def strands(line: Line) -> tuple[Strand, ...]:
+@_of_window
+def strands(line: Window, origin: int) -> tuple[Strand, ...]:
     """Those that a tap reads."""
     found: dict[int, list[tuple[int, dict[int, int]]]] = {}
-    for shift, tap_of in by_shift(line).items():
+    for shift, tap_of in by_shift(line, origin).items():
         m, residue = divmod(shift, line.apart)
         found.setdefault(residue, []).append((m, tap_of))
     return tuple(
@@ -145,14 +180,14 @@ def strands(line: Line) -> tuple[Strand, ...]:
     )
 
 
-@lru_cache(maxsize=4096)
-def residues(line: Line) -> tuple[int, ...]:
+@_of_window
+def residues(line: Window, origin: int) -> tuple[int, ...]:
     """Theirs."""
-    return tuple(strand.residue for strand in strands(line))
+    return tuple(strand.residue for strand in strands(line, origin))
 
 
-@lru_cache(maxsize=4096)
-def moves(line: Line, origin: int = 0) -> range:
+@_of_window
+def moves(line: Window, origin: int) -> range:
     """The least to the greatest shift of all of them, in cells of a strand."""
     reach = shifts(line, origin)
     return range(reach.start // line.apart, (reach.stop - 1) // line.apart + 1)
@@ -208,8 +243,7 @@ def channels_of(problem: Problem) -> Channels:
     return Channels(p.cin, p.cout, of_first, of_second)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(NamedTuple):
     """Where the elements of a problem lie in contiguous arrays."""
 
     lines: tuple[Line, ...]  #: the batch, then the axes of the grids
@@ -253,7 +287,7 @@ def _joined(problem: Problem, spread: Layout) -> Layout:
         line = Line(images * taps, images, taps, 1, -1, 0, last.x_step, batch.y_step, 0, taps, batch.x_step)
     else:
         line = Line(images, images * taps, taps, taps, 1, 0, batch.x_step, last.y_step, batch.y_step)
-    return replace(spread, lines=(Line(1, 1, 1, 1, 1, 0, 0, 0), line), joined=True)
+    return spread._replace(lines=(Line(1, 1, 1, 1, 1, 0, 0, 0), line), joined=True)
 
 
 def spread_out(problem: Problem, channels_last: bool) -> Layout:
@@ -281,11 +315,12 @@ def _merged(lines: list[Line]) -> list[Line]:
     """Neighbouring axes along which every cell stays where it is as one: a row that is longer, for the same cells."""
     found: list[Line] = []
     for line in lines:
-        alone = replace(line, stride=1, apart=1)  # as a single cell is, whatever would follow it
-        line = alone if line.read == 1 and alone.stays else line
+        if line.read == 1:
+            alone = line._replace(stride=1, apart=1)  # as a single cell is, whatever would follow it
+            line = alone if alone.stays else line
         if found and found[-1].stays and line.stays:
             cells = found.pop().read * line.read
-            line = replace(line, read=cells, written=cells)
+            line = line._replace(read=cells, written=cells)
         found.append(line)
     return found
 

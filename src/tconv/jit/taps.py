@@ -12,7 +12,7 @@ A tile has some whole channels. Its lanes are computed in parts of a few vectors
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from tconv.cached import cached_property
@@ -132,7 +132,7 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> TapSchedule:
     channels = min(_channels(problem, cells), key=lambda n: (_few(problem, n, lanes), vectors_of(problem, n, lanes), n))
     _, vectors, pixels, _ = best_tile(cells, -(-channels * problem.taps // lanes), 1, isa)
     size, batch = problem.itemsize, layout.lines[0]
-    flat = replace(layout, lines=(batch, Line(cells, cells, 1, 1, 1, 0, size, size)))
+    flat = layout._replace(lines=(batch, Line(cells, cells, 1, 1, 1, 0, size, size)))
     return TapSchedule(problem, flat, layout, lanes, vectors, pixels, channels, (1, cells))
 
 
