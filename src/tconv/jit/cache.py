@@ -18,6 +18,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 #: The least recently used entries are dropped when all together have more bytes than this, down to three quarters.
@@ -59,7 +60,7 @@ def place() -> Path | None:
     """The folder, whether it exists or not; None where there is no place for one."""
     given = os.environ.get("TCONV_CACHE_DIR")
     if given:
-        return Path(given).absolute()
+        return _path(given) if os.path.isabs(given) else Path(given).absolute()
     home = os.path.expanduser("~")
     if sys.platform == "win32":
         caches = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
@@ -69,7 +70,13 @@ def place() -> Path | None:
         caches = os.environ.get("XDG_CACHE_HOME", "")
         if not os.path.isabs(caches):  # unset, or to be ignored, as its specification says
             caches = os.path.join(home, ".cache")
-    return Path(caches, "tconv") if os.path.isabs(caches) else None
+    return _path(caches, "tconv") if os.path.isabs(caches) else None
+
+
+@lru_cache(maxsize=8)
+def _path(*parts: str) -> Path:
+    """Making a path takes longer than looking whether it exists, and each new size of a layer looks for a choice."""
+    return Path(*parts)
 
 
 def read(key: str, compiler: str | None) -> bytes | None:
@@ -84,7 +91,7 @@ def read(key: str, compiler: str | None) -> bytes | None:
             if compiler is None
             else [_name(key, compiler)]
         )
-        contents = (_content(folder / name) for name in names)
+        contents = (_content(folder, name) for name in names)
         return next((content for content in contents if content is not None), None)
     except Distrusted as reason:
         _distrust(folder, str(reason))
@@ -163,7 +170,7 @@ def _distrust(folder: Path, reason: str) -> None:
         warnings.warn(f"tconv does not use its cache of compiled kernels: {reason}", RuntimeWarning, stacklevel=2)
 
 
-def _check(path: Path, state: os.stat_result) -> None:
+def _check(path: Path | str, state: os.stat_result) -> None:
     """Raise where another user may have written this file or folder."""
     if stat.S_ISLNK(state.st_mode):
         raise Distrusted(f"{path} is a symbolic link; remove it, or set TCONV_CACHE_DIR to a folder")
@@ -192,8 +199,9 @@ def _digest(name: str, content: bytes) -> bytes:
     return hashlib.sha256(name.encode() + content).digest()
 
 
-def _content(path: Path) -> bytes | None:
+def _content(folder: Path, name: str) -> bytes | None:
     """The content of an entry, None if it is absent or damaged."""
+    path = os.path.join(folder, name)
     try:
         # The checks look at what is opened, not at what the path leads to a moment later.
         handle = os.open(path, _READ)
@@ -211,7 +219,7 @@ def _content(path: Path) -> bytes | None:
             raw = file.read()
     finally:
         os.close(handle)
-    if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : _HEAD] != _digest(path.name, raw[_HEAD:]):
+    if raw[: len(_MAGIC)] != _MAGIC or raw[len(_MAGIC) : _HEAD] != _digest(name, raw[_HEAD:]):
         return None
     if time.time() - state.st_mtime > _DAY:  # when it was last used; once a day is exact enough
         with contextlib.suppress(OSError):
