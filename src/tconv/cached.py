@@ -31,5 +31,5 @@ class cached_property(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> cached_property[T] | T:
         if instance is None:
             return self
-        value: T = vars(instance).setdefault(self._name, self._function(instance))
+        value: T = instance.__dict__.setdefault(self._name, self._function(instance))
         return value

@@ -24,7 +24,7 @@ from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, whole_vectors
+from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, cut
 from tconv.jit.lines import Layout, Line, by_shift, meets, phase_taps
 from tconv.jit.program import balanced, spans
 from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS
@@ -83,27 +83,9 @@ class ChannelSchedule(Source):
         return 1 if self.layout.last and self.in_lanes == "phases" else self.written
 
     @cached_property
-    def tiles(self) -> list[LaneTile]:
+    def tiles(self) -> tuple[LaneTile, ...]:
         """The tiles of lanes."""
-        width = self.vectors * self.lanes
-        if self.run <= width:
-            found, first = [], 0
-            for count in self._cut_runs(width // self.run):
-                found.append(LaneTile(-(-count * self.run // self.lanes), first, count, 0, self.run))
-                first += count
-            return found
-        found = []
-        for run in range(self.runs):
-            first = 0
-            for vectors in balanced(-(-self.run // self.lanes), self.vectors):
-                length = min(vectors * self.lanes, self.run - first)
-                found.append(LaneTile(vectors, run, 1, first, length))
-                first += length
-        return found
-
-    def _cut_runs(self, most: int) -> list[int]:
-        """Runs of each tile: whole vectors of single elements, else as evenly as can be."""
-        return balanced(self.runs, most) if self.run > 1 else whole_vectors(self.runs, self.lanes, self.vectors)
+        return cut(self.runs, self.run, self.vectors, self.lanes)
 
     @cached_property
     def variants(self) -> list[tuple[int, int, int]]:

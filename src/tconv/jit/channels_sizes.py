@@ -101,7 +101,7 @@ def _grown(s: ChannelSchedule, axis: int) -> ChannelSchedule:
     whole = len(s.spans[axis])
 
     def at(size: int) -> ChannelSchedule:
-        return replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
+        return s if size == s.box[axis] else replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
 
     while s.box[axis] < whole:
         grown = at(min(whole, s.box[axis] * 2))

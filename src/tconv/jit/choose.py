@@ -18,7 +18,7 @@ from tconv.jit.channels import ChannelSchedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
-from tconv.jit.lines import Layout, Line, channels_of, layout_of, moves, phase_taps, spread_out
+from tconv.jit.lines import Layout, Line, by_shift, channels_of, layout_of, moves, phase_taps, spread_out
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.schedule import MOST_SCRATCH
 from tconv.jit.taps import TapSchedule
@@ -125,14 +125,14 @@ def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Itera
     terms = read * prod(line.kernel / line.stride for line in layout.lines)  # of a result, those in gaps among them
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
-    share = IN_CHANNELS * _filled(written, lanes) * _inside(last) * terms / (terms + stored)
+    inside = _inside(last)
+    share = IN_CHANNELS * _filled(written, lanes) * inside * terms / (terms + stored)
     yield Kind(share, lambda: channels_sizes.make(problem, layout, isa, "channels"))
     # A run of channels-last lanes holds all channels of a pixel. (Of `conv`, dilation is negative: it has one phase.)
     if last.dilation == 1 and not (layout.last and problem.groups > 1):
         run = last.stride * (written if layout.last else 1)
         runs = 1 if layout.last else max(1, lanes // run)  # of a vector
-        inside = _inside(last, last.low % last.stride, every=True)
-        lanes_filled = _filled(run * runs, lanes) * _tapped(layout) * inside
+        lanes_filled = _filled(run * runs, lanes) * _tapped(last) * _inside(last, last.low % last.stride, every=True)
         lanes_filled *= 1.0 if layout.last else _filled(written, runs)
         share = IN_CHANNELS * lanes_filled * terms / (terms + MOVED * max(1.0, lanes / run))
         yield Kind(share, lambda: channels_sizes.make(problem, layout, isa, "phases"))
@@ -141,7 +141,7 @@ def kinds(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Itera
     if pixels.able(problem, layout, isa):
         # Channels first, rows that no tap reaches cost next to nothing.
         computed = 1.0 if layout.last else prod(min(1.0, line.kernel / line.stride) for line in layout.lines[:-1])
-        share = _pixels(problem, layout, lanes, terms / computed, pixels.budget(isa))
+        share = _pixels(problem, layout, lanes, terms / computed, pixels.budget(isa)) * inside
         yield Kind(share, lambda: pixels.make(problem, layout, isa))
 
 
@@ -161,7 +161,7 @@ def _pixels(problem: Problem, layout: Layout, lanes: int, terms: float, budget: 
     heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY[problem.operation]
     turned = channels_of(problem).written * problem.taps
     turning = turned / (turned + TURNED) if layout.last else 1.0
-    return share * turning * max(by_row, flat) * _inside(last) * (0.6 if heavy else 1.0)
+    return share * turning * max(by_row, flat) * (0.6 if heavy else 1.0)
 
 
 def _taps(problem: Problem, layout: Layout, lanes: int) -> float:
@@ -203,8 +203,6 @@ def _filled(wanted: int, lanes: int) -> float:
     return wanted / (-(-wanted // lanes) * lanes)
 
 
-def _tapped(layout: Layout) -> float:
+def _tapped(last: Line) -> float:
     """The share of (phase, shift) pairs of the last axis that have a tap, with phases in lanes."""
-    last = layout.lines[-1]
-    shifts = {shift for taps in phase_taps(last, last.low % last.stride) for _, shift in taps}
-    return last.kernel / (len(shifts) * last.stride)
+    return last.kernel / (len(by_shift(last, last.low % last.stride)) * last.stride)

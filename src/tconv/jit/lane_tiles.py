@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
+from functools import lru_cache
+from itertools import accumulate, product
 from math import inf
 
 from tconv.jit.isa import Isa
@@ -30,6 +31,19 @@ def whole_vectors(channels: int, lanes: int, most: int) -> list[int]:
     counts = [vectors * lanes for vectors in balanced(-(-channels // lanes), most)]
     counts[-1] -= sum(counts) - channels
     return counts
+
+
+@lru_cache(maxsize=1024)
+def cut(runs: int, run: int, vectors: int, lanes: int) -> tuple[LaneTile, ...]:
+    """The tiles of so many runs of neighbouring elements, of at most so many vectors: those of a layer at any size."""
+    if run <= vectors * lanes:
+        # Whole vectors of single elements, else runs as evenly as can be.
+        counts = balanced(runs, vectors * lanes // run) if run > 1 else whole_vectors(runs, lanes, vectors)
+        firsts = accumulate(counts, initial=0)
+        return tuple(LaneTile(-(-n * run // lanes), first, n, 0, run) for n, first in zip(counts, firsts, strict=False))
+    parts = [part * lanes for part in balanced(-(-run // lanes), vectors)]
+    found = [(first, min(part, run - first)) for part, first in zip(parts, accumulate(parts, initial=0), strict=False)]
+    return tuple(LaneTile(-(-n // lanes), number, 1, first, n) for number in range(runs) for first, n in found)
 
 
 #: Turns of the clock that a broadcast costs beside its products, and a vector of weights that comes from near.
