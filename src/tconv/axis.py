@@ -12,7 +12,7 @@ Everything is arithmetic on Python integers, exact at any size. The formulas are
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from math import gcd
 
 from tconv import checks, sizes
@@ -39,7 +39,7 @@ class ZeroInserted:
         """That convolution as an axis of its own: the stretched input is its fine grid, the result its coarse one."""
         low, high = self.padding[0], self.padding[1] + self.extra
         coarse = self.stretched + low + high - self.dilation * (self.kernel - 1)
-        return Axis(coarse, self.kernel, 1, (low, high), 0, self.dilation)
+        return settled(coarse, self.kernel, 1, (low, high), 0, self.dilation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Axis:
     padding: tuple[int, int] = (0, 0)
     output_padding: int = 0
     dilation: int = 1
+    fine: int = field(init=False, repr=False, compare=False)  #: cells of the fine grid
 
     def __post_init__(self) -> None:
         with checks.explained("Axis"):
@@ -73,6 +74,7 @@ class Axis:
             a = checks.integer("output_padding", self.output_padding, 0)
             object.__setattr__(self, "output_padding", a)
             sizes.check_output_padding(a, self.stride, self.dilation)
+            object.__setattr__(self, "fine", _fine(self))
             sizes.check_something_left(self.coarse, self.fine, self.padding)
 
     @classmethod
@@ -131,11 +133,6 @@ class Axis:
         return cls(coarse, k, s, pair, a, d)
 
     # -- sizes ---------------------------------------------------------------------------------------------------------
-
-    @property
-    def fine(self) -> int:
-        """Cells of the fine grid."""
-        return sizes.fine_size(self.coarse, self.kernel, self.stride, self.padding, self.output_padding, self.dilation)
 
     @property
     def effective_kernel(self) -> int:
@@ -258,6 +255,26 @@ class Axis:
         if self.output_padding:
             text += f", output padding {self.output_padding}"
         return text + (f", dilation {self.dilation}" if self.dilation > 1 else "")
+
+
+def settled(
+    coarse: int, kernel: int, stride: int, padding: tuple[int, int], output_padding: int, dilation: int
+) -> Axis:
+    """An axis of values that are known to fit, as those of `sizes.py` do: checking them takes longer than making it."""
+    axis = object.__new__(Axis)
+    values = (coarse, kernel, stride, padding, output_padding, dilation)
+    for name, value in zip(_GIVEN, values, strict=True):
+        object.__setattr__(axis, name, value)
+    object.__setattr__(axis, "fine", _fine(axis))
+    return axis
+
+
+_GIVEN = tuple(f.name for f in fields(Axis) if f.init)
+
+
+def _fine(axis: Axis) -> int:
+    a = axis
+    return sizes.fine_size(a.coarse, a.kernel, a.stride, a.padding, a.output_padding, a.dilation)
 
 
 def _window(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tconv import checks, resolve
 from tconv.axis import Axis, ZeroInserted
+from tconv.cached import cached_property
 from tconv.resolve import Ints, PaddingLike
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Work:
         return self.zero_insertion_multiplications - self.multiplications
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class Geometry:
     """A convolution from a fine grid to a coarse one, and with it the transposed convolution from coarse to fine.
 
@@ -104,27 +105,27 @@ class Geometry:
         """The number of axes."""
         return len(self.axes)
 
-    @property
+    @cached_property
     def fine(self) -> tuple[int, ...]:
         """The size of the fine grid: what conv takes and conv_transpose returns."""
         return tuple(axis.fine for axis in self.axes)
 
-    @property
+    @cached_property
     def coarse(self) -> tuple[int, ...]:
         """The size of the coarse grid: what conv returns and conv_transpose takes."""
         return tuple(axis.coarse for axis in self.axes)
 
-    @property
+    @cached_property
     def kernel(self) -> tuple[int, ...]:
         """Taps along each axis."""
         return tuple(axis.kernel for axis in self.axes)
 
-    @property
+    @cached_property
     def stride(self) -> tuple[int, ...]:
         """Fine cells from one coarse cell to the next."""
         return tuple(axis.stride for axis in self.axes)
 
-    @property
+    @cached_property
     def padding(self) -> tuple[tuple[int, int], ...]:
         """(low, high) of each axis: zeros put around the fine grid in conv, cells cropped off in conv_transpose."""
         return tuple(axis.padding for axis in self.axes)

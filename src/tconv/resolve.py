@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
 from tconv import checks, sizes
-from tconv.axis import Axis
+from tconv.axis import Axis, settled
 
 #: One integer for all axes, or one for each.
 Ints: TypeAlias = int | Sequence[int]
@@ -70,7 +70,7 @@ def _settled(
         except checks.Rejected as rejected:
             place = f" (axis {i})" if len(window.size) > 1 else ""
             raise checks.Rejected(rejected.kind, f"{rejected}{place}") from None
-        axes.append(Axis(coarse, k, s, padding, a, d))
+        axes.append(settled(coarse, k, s, padding, a, d))
     return tuple(axes)
 
 

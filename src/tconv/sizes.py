@@ -21,7 +21,7 @@ def effective_kernel(kernel: int, dilation: int) -> int:
 
 def fine_size(coarse: int, kernel: int, stride: int, padding: Padding, output_padding: int, dilation: int) -> int:
     """The size of the transposed convolution's result; below 1 where the padding crops all of it."""
-    return (coarse - 1) * stride - sum(padding) + effective_kernel(kernel, dilation) + output_padding
+    return (coarse - 1) * stride - padding[0] - padding[1] + dilation * (kernel - 1) + 1 + output_padding
 
 
 def fine_sizes(coarse: int, k: int, s: int, pad: Padding | str, d: int) -> range:

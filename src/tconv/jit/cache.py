@@ -85,7 +85,6 @@ def read(key: str, compiler: str | None) -> bytes | None:
     if folder is None:
         return None
     try:
-        _check(folder, os.lstat(folder))
         names = (
             sorted(found.name for found in folder.glob(f"{key}-*.tconv"))
             if compiler is None
@@ -208,9 +207,11 @@ def _content(folder: Path, name: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError:
+        _check(folder, os.lstat(folder))
         _check(path, os.lstat(path))  # a link is not opened
         raise
     try:
+        _check(folder, os.lstat(folder))
         state = os.fstat(handle)
         _check(path, state)
         if not stat.S_ISREG(state.st_mode) or state.st_size > LIMIT:

@@ -97,18 +97,24 @@ def _with_part(s: ChannelSchedule) -> ChannelSchedule:
 
 
 def _grown(s: ChannelSchedule, axis: int) -> ChannelSchedule:
-    """Chunks as long along an axis as the caches like, and equally long."""
-    whole = len(s.spans[axis])
+    """Chunks as long along an outer axis as the caches like, and equally long."""
+    size, whole = 1, len(s.spans[axis])
+    if whole == 1:
+        return s
 
     def at(size: int) -> ChannelSchedule:
-        return s if size == s.box[axis] else replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
+        return replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
 
-    while s.box[axis] < whole:
-        grown = at(min(whole, s.box[axis] * 2))
-        if grown.near > PANEL or grown.block > BLOCK:
+    # Each q more takes as much more as the second does.
+    two = at(2)
+    near, block = two.near - s.near, two.block - s.block
+    while size < whole:
+        grown = min(whole, size * 2)
+        if s.near + (grown - 1) * near > PANEL or s.block + (grown - 1) * block > BLOCK:
             break
-        s = grown
-    return at(max(balanced(whole, s.box[axis])))
+        size = grown
+    size = max(balanced(whole, size))
+    return {1: s, 2: two}.get(size) or at(size)
 
 
 def _straight(last: Line, *, own: bool) -> bool:

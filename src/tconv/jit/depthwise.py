@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 
@@ -116,28 +116,14 @@ def make(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> PlaneS
     box[-1] = max(balanced(columns, max(lanes, limit // (problem.itemsize * strands))))
     result = prod(problem.written_shape) * problem.itemsize
 
-    def at(box: list[int]) -> PlaneSchedule:
-        streaming = result > STREAM_FROM * min(threads, 2)
-        return PlaneSchedule(
-            problem,
-            layout,
-            lanes,
-            1,
-            vectors,
-            rows,
-            tuple(box),
-            True,
-            streaming=streaming,
-            fold=folded(lines[-1], lanes, isa),
-        )
-
+    streaming, fold = result > STREAM_FROM * min(threads, 2), folded(lines[-1], lanes, isa)
+    sizes = (lanes, 1, vectors, rows, tuple(box), True)
+    s = PlaneSchedule(problem, layout, *sizes, streaming=streaming, fold=fold)
     if box[-1] == columns:
-        span = len(lines[-2].span())
-        per = at(box).pitch * problem.itemsize * prod(at(box).slots[:-1]) * len(at(box).strands)
-        per *= len(residues(lines[-2]))
-        per = max(per, at(box).block // 2)
-        box[-2] = max(balanced(span, max(1, limit // per)))
-    return at(box)
+        per = s.pitch * problem.itemsize * prod(s.slots[:-1]) * strands * len(residues(lines[-2]))
+        of_chunk = max(balanced(len(lines[-2].span()), max(1, limit // max(per, s.block // 2))))
+        s = replace(s, box=(*s.box[:-2], of_chunk, s.box[-1])) if of_chunk > 1 else s
+    return s
 
 
 #: Cells of a row in a vector, at least.

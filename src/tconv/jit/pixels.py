@@ -271,25 +271,29 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     channels = written if layout.last else max(1, min(written, sums_at_most // (stride * vectors * rows)))
     box = [1] * len(lines)
     box[-1] = columns
-    draft = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), False)
+
+    def at(*, flat: bool) -> PixelSchedule:
+        return PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), flat)
+
+    made = draft = at(flat=False)
     if draft.panel > PANEL:
         per = draft.panel / draft.columns
         fit = max(lanes * vectors, int(PANEL / per) // (lanes * vectors) * lanes * vectors)
         box[-1] = max(balanced(columns, fit))
     else:
         full = len(spans_[-2])
-        flat_pitch = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), True).pitch
-        per = flat_pitch * read * problem.itemsize * prod(draft.slots[:-1]) * len(draft.strands) * len(residues(before))
+        row = at(flat=True).pitch * read * problem.itemsize
+        per = row * prod(draft.slots[:-1]) * len(draft.strands) * len(residues(before))
         beside = len(moves(before)) - 1
         # Rows beside the chunk are copied too: at most half as many as its own where the second-level cache allows.
         fit = max(1, int(PANEL / per) - beside, min(2 * beside, int(2 * PANEL / per) - beside))
         box[-2] = max(balanced(full, fit))
-    flat = False
     if box[-1] == columns and box[-2] > 1:
-        by_row = -(-columns // lanes) * box[-2]
-        trial = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), True)
-        flat = sum(trial.vectors_of_rows) < by_row
-    made = PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), flat)
+        made = at(flat=True)
+        if sum(made.vectors_of_rows) >= -(-columns // lanes) * box[-2]:
+            made = at(flat=False)
+    elif draft.box != tuple(box):
+        made = at(flat=False)
     return _near(made) if isa.mask_registers and made.readable and _copied_in_vain(made) else made
 
 
