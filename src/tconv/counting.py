@@ -22,9 +22,9 @@ def floor_sum(n: int, a: int, b: int, m: int) -> int:
 
 def pairs_up_to(limit: int, n: int, s: int, k: int, d: int) -> int:
     """How many pairs 0 <= c < n, 0 <= t < k have c * s + t * d <= limit."""
-    beyond = (0, n * s, k * d, n * s + k * d)
-    signs = (1, -1, -1, 1)
-    return sum(sign * _quadrant(limit - shift, s, d) for sign, shift in zip(signs, beyond, strict=True))
+    a, b = n * s, k * d
+    whole, beyond = _quadrant(limit, s, d), _quadrant(limit - a - b, s, d)
+    return whole - _quadrant(limit - a, s, d) - _quadrant(limit - b, s, d) + beyond
 
 
 def _quadrant(limit: int, s: int, d: int) -> int:

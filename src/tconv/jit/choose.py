@@ -188,13 +188,12 @@ def _inside(last: Line, origin: int = 0, *, every: bool = False) -> float:
 
     `every`: each phase takes every q, as in lanes, also those whose position lies beside y.
     """
-    found = total = 0
+    found, total, apart, read = 0, 0, last.apart, last.read
     for b, of_phase in enumerate(phase_taps(last, origin)):
         first, end = last.first(b, origin), last.end(b, origin)
         total += len(of_phase) * (len(last.span(origin)) if every else end - first)
         for _, shift in of_phase:
-            reads = last.reads(shift)
-            found += max(0, min(end, reads.stop) - max(first, reads.start))
+            found += max(0, min(end, -((shift - read) // apart)) - max(first, -(shift // apart)))
     return found / max(1, total)
 
 

@@ -29,21 +29,6 @@ from tconv.problem import Problem
 T = TypeVar("T", covariant=True)
 
 
-class Window(NamedTuple):
-    """What taps do along an axis, whatever its size."""
-
-    kernel: int
-    stride: int
-    dilation: int
-    low: int
-    apart: int
-
-    @property
-    def window(self) -> Window:
-        """Itself."""
-        return self
-
-
 class Line(NamedTuple):
     """One axis."""
 
@@ -58,11 +43,6 @@ class Line(NamedTuple):
     y_pixel: int = 0  #: bytes from the phases of one q to those of the next, where not stride * y_step
     apart: int = 1  #: cells from what a tap reads for one q to what it reads for the next
     x_pixel: int = 0  #: bytes between them, where not apart * x_step
-
-    @property
-    def window(self) -> Window:
-        """What its taps do."""
-        return Window(self.kernel, self.stride, self.dilation, self.low, self.apart)
 
     @property
     def read_step(self) -> int:
@@ -117,22 +97,25 @@ class Line(NamedTuple):
 
 
 class _OfWindow(Protocol[T]):
-    def __call__(self, line: Line | Window, origin: int = 0) -> T: ...
+    def __call__(self, line: Line, origin: int = 0) -> T: ...
 
 
-def _of_window(function: Callable[[Window, int], T]) -> _OfWindow[T]:
-    """Kept by window: a layer at another size has the same."""
-    kept = lru_cache(maxsize=4096)(function)
+def _of_window(function: Callable[[Line, int], T]) -> _OfWindow[T]:
+    """Kept by what taps do along an axis, whatever its size: the function is asked of one without a size."""
+
+    @lru_cache(maxsize=4096)
+    def kept(window: tuple[int, int, int, int], apart: int, origin: int) -> T:
+        return function(Line(0, 0, *window, 0, 0, apart=apart), origin)
 
     @wraps(function)
-    def asked(line: Line | Window, origin: int = 0) -> T:
-        return kept(line.window, origin)
+    def asked(line: Line, origin: int = 0) -> T:
+        return kept(line[2:6], line.apart, origin)  # kernel, stride, dilation, low
 
     return asked
 
 
 @_of_window
-def phase_taps(line: Window, origin: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+def phase_taps(line: Line, origin: int) -> tuple[tuple[tuple[int, int], ...], ...]:
     """For each phase b its (tap, shift)."""
     of_phase: list[list[tuple[int, int]]] = [[] for _ in range(line.stride)]
     for tap in range(line.kernel):
@@ -143,14 +126,14 @@ def phase_taps(line: Window, origin: int) -> tuple[tuple[tuple[int, int], ...], 
 
 
 @_of_window
-def shifts(line: Window, origin: int) -> range:
+def shifts(line: Line, origin: int) -> range:
     """The least to the greatest shift of all phases."""
     found = [shift for taps in phase_taps(line, origin) for _, shift in taps]
     return range(min(found), max(found) + 1)
 
 
 @_of_window
-def by_shift(line: Window, origin: int) -> dict[int, dict[int, int]]:
+def by_shift(line: Line, origin: int) -> dict[int, dict[int, int]]:
     """For each shift, in ascending order, which tap it is of each phase that has one: shift -> phase -> tap."""
     found: dict[int, dict[int, int]] = {}
     for b, taps in enumerate(phase_taps(line, origin)):
@@ -168,7 +151,7 @@ class Strand(NamedTuple):
 
 
 @_of_window
-def strands(line: Window, origin: int) -> tuple[Strand, ...]:
+def strands(line: Line, origin: int) -> tuple[Strand, ...]:
     """Those that a tap reads."""
     found: dict[int, list[tuple[int, dict[int, int]]]] = {}
     for shift, tap_of in by_shift(line, origin).items():
@@ -181,13 +164,13 @@ def strands(line: Window, origin: int) -> tuple[Strand, ...]:
 
 
 @_of_window
-def residues(line: Window, origin: int) -> tuple[int, ...]:
+def residues(line: Line, origin: int) -> tuple[int, ...]:
     """Theirs."""
     return tuple(strand.residue for strand in strands(line, origin))
 
 
 @_of_window
-def moves(line: Window, origin: int) -> range:
+def moves(line: Line, origin: int) -> range:
     """The least to the greatest shift of all of them, in cells of a strand."""
     reach = shifts(line, origin)
     return range(reach.start // line.apart, (reach.stop - 1) // line.apart + 1)

@@ -85,9 +85,9 @@ def _alike(geometry: Geometry) -> Iterator[tuple[Block, int]]:
 def _cost(problem: Problem, block: Block) -> Cost:
     """The seconds of one block, and the elements of its scratch memory."""
     taps, residues, cells = _sizes(block)
-    how, counts = _split(problem, block), _counts(block)
+    counts, positions = _counts(block), problem.batch * cells
+    how = _split(problem, counts, taps, residues)
     number = number_of_pieces(problem.batch, counts, how)
-    positions = problem.batch * cells
     seconds = cost.matmul(problem, problem.cout * residues, problem.cin * taps, positions, number)
     shifted, run = problem.in_channels * taps * positions, block[-1].count
     if problem.operation == "conv":
@@ -102,7 +102,7 @@ def _cost(problem: Problem, block: Block) -> Cost:
     weights = problem.out_channels * residues * taps * problem.cin
     if problem.operation == "weight_gradient":
         seconds += cost.add(problem, (number - 1) * weights, weights)
-    if not _weights_in_place(problem, block):
+    if (taps, residues) != (1, problem.taps):  # else W is a view of w: the block holds every tap, in order
         seconds += cost.gather(problem, weights)
     seconds += cost.calls(10 + number * (taps + 5 + min(last, MANY_RESIDUES)))
     per_position = problem.in_channels * taps + problem.out_channels * residues
@@ -116,7 +116,8 @@ def _run_block(problem: Problem, block: Block, x: Array, weights: Array, fine: A
     taps, residues, _ = _sizes(block)
     matrix_shape = (problem.groups, taps * problem.cin, problem.cout * residues)
     matrix = np.empty(matrix_shape, x.dtype) if writes_w else weights.reshape(matrix_shape)
-    how, counts = _split(problem, block), _counts(block)
+    counts = _counts(block)
+    how = _split(problem, counts, taps, residues)
     rest = [slice(None)] * (len(block) - 1 - how.along)
     for number, (of_batch, of_rows) in enumerate(pieces(problem.batch, counts, how)):
         xb = x[of_batch].transpose(1, 2, 0, *range(3, x.ndim))
@@ -231,18 +232,20 @@ def _shifts(block: Block, rows: slice, along: int, coarse: tuple[int, ...]) -> I
 
 def _sizes(block: Block) -> tuple[int, int, int]:
     """Taps that reach a position, residues, and positions of a residue."""
-    return prod(len(a.shifts) for a in block), prod(len(a.residues) for a in block), prod(a.count for a in block)
+    taps = residues = cells = 1
+    for axis in block:
+        taps, residues, cells = taps * len(axis.shifts), residues * len(axis.residues), cells * axis.count
+    return taps, residues, cells
 
 
 def _counts(block: Block) -> tuple[int, ...]:
     return tuple(axis.count for axis in block)
 
 
-def _split(problem: Problem, block: Block) -> Split:
-    taps, residues, _ = _sizes(block)
+def _split(problem: Problem, counts: tuple[int, ...], taps: int, residues: int) -> Split:
     per_position = problem.in_channels * taps + problem.out_channels * residues
     at_least = problem.out_channels * residues * taps * problem.cin if problem.operation == "weight_gradient" else 0
-    return split(problem.batch, _counts(block), per_position, at_least)
+    return split(problem.batch, counts, per_position, at_least)
 
 
 def _in_place(problem: Problem, block: Block, images: int, number: int) -> bool:
@@ -253,8 +256,3 @@ def _in_place(problem: Problem, block: Block, images: int, number: int) -> bool:
 def _reads_in_place(block: Block, coarse: tuple[int, ...]) -> bool:
     """Whether position m of a block reads coarse cell m, for all cells there are and no more."""
     return all(axis.shifts == _IN_PLACE and axis.count == n for axis, n in zip(block, coarse, strict=True))
-
-
-def _weights_in_place(problem: Problem, block: Block) -> bool:
-    """Whether W is a view of w: the block holds every tap, in order."""
-    return _sizes(block)[:2] == (1, problem.taps)
