@@ -64,9 +64,11 @@ class PixelSchedule(Chunked):
     def pitch(self) -> int:
         """Elements from a row of the panel to the next."""
         whole = self.columns == len(self.spans[-1])
-        if not whole or not self.flat:
-            return self.before + self.columns + self.behind
-        # Zeros between two rows serve both.
+        return self.flat_pitch if whole and self.flat else self.before + self.columns + self.behind
+
+    @cached_property
+    def flat_pitch(self) -> int:
+        """Likewise, where tiles span whole rows: zeros between two rows serve both."""
         cells = self.last.of_strand
         return max(cells + max(self.before, self.columns + self.behind - cells), self.columns)
 
@@ -282,7 +284,7 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
         box[-1] = max(balanced(columns, fit))
     else:
         full = len(spans_[-2])
-        row = at(flat=True).pitch * read * problem.itemsize
+        row = draft.flat_pitch * read * problem.itemsize
         per = row * prod(draft.slots[:-1]) * len(draft.strands) * len(residues(before))
         beside = len(moves(before)) - 1
         # Rows beside the chunk are copied too: at most half as many as its own where the second-level cache allows.

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from math import prod
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +21,43 @@ from tconv.methods.base import Cost, Method, last_axes
 from tconv.methods.blocks import Split, number_of_pieces, pieces, split
 from tconv.methods.columns import gather, scatter
 from tconv.methods.matmul import accumulate, matmul
-from tconv.problem import Array, Problem
+from tconv.problem import Array, Operation, Problem
+
+
+class Product(NamedTuple):
+    """What the cost depends on, beside the batch, groups, taps and dtype of a problem."""
+
+    operation: Operation
+    cin: int  #: of a group
+    cout: int
+    coarse: tuple[int, ...]
+    fine_cells: int
+    stride: int  #: of the last axis
+
+
+def cost_of(problem: Problem, product: Product) -> Cost:
+    """The cost of a product with the batch, groups, taps and dtype of a problem."""
+    operation, cin, cout, coarse, fine_cells, stride = product
+    taps, groups, batch = problem.taps, problem.groups, problem.batch
+    weights, of_image, run = groups * cin * cout * taps, prod(coarse), coarse[-1]
+    of_cell = groups * (cout * taps + cin)
+    how = split(batch, coarse, of_cell, weights if operation == "weight_gradient" else 0)
+    number, cells, columns = number_of_pieces(batch, coarse, how), batch * of_image, cout * taps
+    move = cost.add if operation == "conv_transpose" else cost.copy
+    seconds = cost.matmul(problem, columns, cin, cells, number)
+    seconds += move(problem, groups * columns * cells, run, stride)
+    if operation == "conv_transpose":
+        fine = batch * groups * cout * fine_cells
+        seconds += cost.copy(problem, fine, fine)
+    if operation == "weight_gradient":
+        seconds += cost.add(problem, (number - 1) * weights, weights)
+    if how.images > 1 or number > 1 or operation == "conv":
+        seconds += cost.copy(problem, groups * cin * cells, run)
+    seconds += cost.calls(number * (taps + 4))
+    scratch = of_cell * how.images * how.rows * (of_image // coarse[how.along])
+    if operation == "weight_gradient":
+        scratch += weights * (2 if number > 1 else 1)
+    return Cost(seconds, scratch * problem.itemsize)
 
 
 class Gemm(Method):
@@ -32,26 +69,8 @@ class Gemm(Method):
 
     def cost(self, problem: Problem) -> Cost:
         """A product, and a pass over the columns by a strided NumPy call for each tap and piece."""
-        how, coarse = _split(problem), problem.geometry.coarse
-        number = number_of_pieces(problem.batch, coarse, how)
-        cells = problem.batch * problem.coarse_cells
-        columns, weights = problem.cout * problem.taps, prod(problem.w_shape)
-        run, stride = coarse[-1], problem.geometry.stride[-1]
-        fine = problem.batch * problem.out_channels * problem.fine_cells
-        move = cost.add if problem.operation == "conv_transpose" else cost.copy
-        seconds = cost.matmul(problem, columns, problem.cin, cells, number)
-        seconds += move(problem, problem.groups * columns * cells, run, stride)
-        if problem.operation == "conv_transpose":
-            seconds += cost.copy(problem, fine, fine)
-        if problem.operation == "weight_gradient":
-            seconds += cost.add(problem, (number - 1) * weights, weights)
-        if how.images > 1 or number > 1 or problem.operation == "conv":
-            seconds += cost.copy(problem, problem.in_channels * cells, run)
-        seconds += cost.calls(number * (problem.taps + 4))
-        scratch = _elements_of_cell(problem) * how.images * how.rows * (problem.coarse_cells // coarse[how.along])
-        if problem.operation == "weight_gradient":
-            scratch += weights * (2 if number > 1 else 1)
-        return Cost(seconds, scratch * problem.itemsize)
+        p, g = problem, problem.geometry
+        return cost_of(problem, Product(p.operation, p.cin, p.cout, g.coarse, p.fine_cells, g.stride[-1]))
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
         """Compute the operation, in pieces of some images or some coarse rows."""
@@ -94,11 +113,8 @@ def _run_piece(
         accumulate(matrix, of_coarse, columns.transpose(0, 2, 1), first=first)
 
 
-def _elements_of_cell(problem: Problem) -> int:
-    """Elements of the columns and of the copy of x, for one coarse cell of one image."""
-    return problem.groups * (problem.cout * problem.taps + problem.cin)
-
-
 def _split(problem: Problem) -> Split:
+    """How it runs; of one coarse cell of an image there are elements in the columns and in a copy of x."""
+    of_cell = problem.groups * (problem.cout * problem.taps + problem.cin)
     at_least = prod(problem.w_shape) if problem.operation == "weight_gradient" else 0
-    return split(problem.batch, problem.geometry.coarse, _elements_of_cell(problem), at_least)
+    return split(problem.batch, problem.geometry.coarse, of_cell, at_least)

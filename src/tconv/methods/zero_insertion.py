@@ -20,7 +20,7 @@ import numpy as np
 from tconv.geometry import Geometry
 from tconv.methods import cost
 from tconv.methods.base import Cost, Method, last_axes
-from tconv.methods.gemm import Gemm
+from tconv.methods.gemm import Gemm, Product, cost_of
 from tconv.problem import Array, Operation, Problem
 
 _DENSE = Gemm()
@@ -42,9 +42,10 @@ class ZeroInsertion(Method):
 
     def cost(self, problem: Problem) -> Cost:
         """That of the dense convolution, and the stretched grid."""
-        dense = _dense(problem)
-        inner = _DENSE.cost(dense)
-        stretched = problem.batch * problem.in_channels * dense.fine_cells
+        p, g = problem, problem.geometry
+        cells = prod((n - 1) * s + 1 for n, s in zip(g.coarse, g.stride, strict=True))
+        inner = cost_of(problem, Product(_OPERATION[p.operation], p.cout, p.cin, g.fine, cells, 1))
+        stretched = problem.batch * problem.in_channels * cells
         weights = prod(problem.w_shape)
         seconds = inner.seconds + cost.copy(problem, stretched, stretched) + cost.gather(problem, weights)
         seconds += cost.copy(problem, prod(problem.x_shape), problem.geometry.coarse[-1], problem.geometry.stride[-1])
