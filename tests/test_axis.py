@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from strategies import axes
 
 from tconv import Axis
+from tconv.axis import settled
 
 pytestmark = pytest.mark.quick
 
@@ -330,3 +331,10 @@ def test_positions_that_are_not_there(call, text):
     with pytest.raises((ValueError, TypeError)) as caught:
         call(Axis(4, 3, 2))
     assert str(caught.value) == text
+
+
+@given(axes())
+def test_an_axis_that_was_settled_is_the_one_that_is_checked(axis):
+    a = settled(axis.coarse, axis.kernel, axis.stride, axis.padding, axis.output_padding, axis.dilation)
+    assert (a, a.fine, hash(a), repr(a)) == (axis, axis.fine, hash(axis), repr(axis))
+    assert pickle.loads(pickle.dumps(a)).fine == axis.fine

@@ -1,5 +1,7 @@
 """Every registered method on every operation: the numbers of the definition, where they belong and nowhere else."""
 
+from math import prod
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -17,7 +19,10 @@ from registry import (
 from strategies import GEOMETRIES, geometries
 
 import tconv
-from tconv.methods import METHODS, OPERATIONS, Method, Problem
+from tconv.methods import METHODS, OPERATIONS, Method, Problem, cost
+from tconv.methods.phases import _cost as of_block
+from tconv.methods.zero_insertion import _dense as dense_of
+from tconv.phases import blocks
 
 every_geometry = pytest.mark.parametrize("geometry", GEOMETRIES)
 
@@ -211,9 +216,29 @@ def test_work_in_pieces_of_any_size_gives_the_same(method, geometry, budget, bat
 def test_cost_is_finite_and_positive_for_any_problem(method, geometry):
     for operation in METHODS[method].operations:
         for batch in (0, 1, 1000):
-            cost = METHODS[method].cost(Problem(operation, geometry, batch, 8, 4, 2, "float32"))
-            assert 0 <= cost.seconds < np.inf
-            assert 0 <= cost.scratch == int(cost.scratch)
+            found = METHODS[method].cost(Problem(operation, geometry, batch, 8, 4, 2, "float32"))
+            assert 0 <= found.seconds < np.inf
+            assert 0 <= found.scratch == int(found.scratch)
+
+
+@given(geometry=geometries(), operation=st.sampled_from(OPERATIONS), batch=st.sampled_from((0, 1, 1000)))
+def test_cost_of_phases_is_that_of_all_their_blocks(geometry, operation, batch):
+    problem = Problem(operation, geometry, batch, 8, 4, 2, "float32")
+    found = [of_block(problem, block) for block in blocks(geometry)]
+    moved = cost.copy(problem, prod(problem.x_shape), prod(problem.x_shape)) if operation == "conv" else 0
+    seconds, scratch = METHODS["phases"].cost(problem)
+    assert seconds == pytest.approx(sum(block.seconds for block in found) + moved, rel=1e-12)
+    assert scratch == max((block.scratch for block in found), default=0) * problem.itemsize
+
+
+@given(geometry=geometries(), operation=st.sampled_from(OPERATIONS), batch=st.sampled_from((0, 1, 1000)))
+def test_cost_of_zero_insertion_is_that_of_its_dense_convolution_and_more(geometry, operation, batch):
+    problem = Problem(operation, geometry, batch, 8, 4, 2, "float32")
+    dense = dense_of(problem)
+    inner, whole = METHODS["gemm"].cost(dense), METHODS["zero_insertion"].cost(problem)
+    assert whole.seconds > inner.seconds
+    beside = problem.batch * problem.in_channels * dense.fine_cells + prod(problem.w_shape)
+    assert whole.scratch == inner.scratch + beside * problem.itemsize
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint64"])

@@ -93,7 +93,8 @@ def _of_schedule(trial: Trial, schedule: Any, how: str) -> str:
     return "\n".join([
         "import tests.fuzz",
         "from tconv import Geometry",
-        "from tconv.jit.lines import Layout, Line",
+        "from tconv.jit.layouts import Layout",
+        "from tconv.jit.lines import Line",
         "from tconv.problem import Problem",
         f"from {own.__module__} import {own.__name__}",
         "from tests.fuzz.trial import Trial",

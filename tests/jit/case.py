@@ -12,7 +12,7 @@ from tconv import Geometry
 from tconv.jit import choose, isa
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.kinds import kind_of
-from tconv.jit.lines import layout_of, spread_out
+from tconv.jit.layouts import layout_of, spread_out
 
 
 @dataclass(frozen=True)

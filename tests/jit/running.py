@@ -12,7 +12,7 @@ import tconv
 from tconv.jit import compile as compiler
 from tconv.jit import isa, launch
 from tconv.jit.kernels.abi import Given
-from tconv.jit.lines import channels_of
+from tconv.jit.layouts import channels_of
 from tconv.jit.programs import program_of
 from tconv.problem import Problem
 

@@ -15,7 +15,7 @@ from tconv.jit.describe import assumed, describe, of_problem
 from tconv.jit.description import Ceiling
 from tconv.jit.emit import Module
 from tconv.jit.kinds import FREE, kind_of, problem_of
-from tconv.jit.lines import layout_of
+from tconv.jit.layouts import layout_of
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.programs import program_of
 from tconv.problem import Problem

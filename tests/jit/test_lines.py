@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from strategies import axes
 
 import tconv
-from tconv.jit.lines import by_shift, inside, layout_of, moves, phase_taps, residues, shifts, spread_out, strands
+from tconv.jit.layouts import layout_of, spread_out
+from tconv.jit.lines import by_shift, inside, moves, phase_taps, residues, shifts, strands
 from tconv.problem import OPERATIONS, Problem
 
 pytestmark = pytest.mark.quick
@@ -71,6 +72,14 @@ def test_cells_of_a_chunk_are_all_that_its_taps_read(axis, operation, start, cou
         for shift in by_shift(line):
             here, before = (line.number(p * line.apart + shift, span) for p in (q, q - 1))
             assert here == before + 1
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_taps_do_is_kept_for_a_layer_at_every_size(operation):
+    one, other = (line_of(tconv.Axis(n, 4, 2, (1, 2)), operation) for n in (7, 90))
+    assert one != other
+    for asked in (phase_taps, shifts, by_shift, strands, residues, moves):
+        assert asked(one) is asked(other)
 
 
 def test_conv_has_one_phase_and_cells_a_stride_apart():

@@ -25,7 +25,8 @@ from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, cut
-from tconv.jit.lines import Layout, Line, by_shift, meets, phase_taps
+from tconv.jit.layouts import Layout
+from tconv.jit.lines import Line, by_shift, meets, phase_taps
 from tconv.jit.program import balanced, spans
 from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS
 from tconv.jit.source import Source

@@ -9,7 +9,8 @@ from typing import Literal
 from tconv.jit.channels import ChannelSchedule, as_one_group
 from tconv.jit.isa import Isa
 from tconv.jit.lane_tiles import LOADED, MOST_ROWS, best_tile
-from tconv.jit.lines import Layout, Line, channels_of, inside, phase_taps
+from tconv.jit.layouts import Layout, channels_of
+from tconv.jit.lines import Line, inside, phase_taps
 from tconv.jit.program import balanced
 from tconv.jit.schedule import MOST_SCRATCH
 from tconv.problem import Problem

@@ -20,7 +20,7 @@ from tconv.jit import compile as compiler
 from tconv.jit.choose import Schedule, offered
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import FREE, free, kind_of
-from tconv.jit.lines import innermost
+from tconv.jit.layouts import innermost
 from tconv.jit.variations import allowed
 from tconv.problem import Problem
 

@@ -18,7 +18,8 @@ from tconv.jit.channels import ChannelSchedule
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
-from tconv.jit.lines import Layout, Line, by_shift, channels_of, layout_of, moves, phase_taps, spread_out
+from tconv.jit.layouts import Layout, channels_of, layout_of, spread_out
+from tconv.jit.lines import Line, by_shift, moves, phase_taps
 from tconv.jit.pixels import PixelSchedule
 from tconv.jit.schedule import MOST_SCRATCH
 from tconv.jit.taps import TapSchedule

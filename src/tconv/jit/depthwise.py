@@ -14,7 +14,8 @@ from tconv.jit.kernels.folded import Folded, Short
 from tconv.jit.kernels.moves import Stream
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
-from tconv.jit.lines import Layout, Line, by_shift, channels_of, moves, phase_taps, residues
+from tconv.jit.layouts import Layout, channels_of
+from tconv.jit.lines import Line, by_shift, moves, phase_taps, residues
 from tconv.jit.packing import LINE
 from tconv.jit.pixels import MOST_STRANDS, PixelSchedule, feeds
 from tconv.jit.program import balanced

@@ -21,7 +21,8 @@ from tconv.jit.environment import forced_isa
 from tconv.jit.gradient import GradientSchedule
 from tconv.jit.isa import Isa
 from tconv.jit.kernels.abi import Given
-from tconv.jit.lines import innermost, inside
+from tconv.jit.layouts import innermost
+from tconv.jit.lines import inside
 from tconv.jit.packing import LINE
 from tconv.jit.program import Program
 from tconv.jit.programs import program_of

@@ -31,7 +31,8 @@ from tconv.jit.kernels.moves import Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
-from tconv.jit.lines import Layout, channels_of, inside
+from tconv.jit.layouts import Layout, channels_of
+from tconv.jit.lines import inside
 from tconv.jit.packing import LINE
 from tconv.jit.program import balanced
 from tconv.jit.schedule import ELEMENTS, TERMS

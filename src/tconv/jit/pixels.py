@@ -23,7 +23,8 @@ from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill
 from tconv.jit.kernels.split import Split
-from tconv.jit.lines import Layout, Strand, by_shift, channels_of, moves, phase_taps, residues, strands
+from tconv.jit.layouts import Layout, channels_of
+from tconv.jit.lines import Strand, by_shift, moves, phase_taps, residues, strands
 from tconv.jit.packing import LINE
 from tconv.jit.program import balanced
 from tconv.jit.schedule import ELEMENTS, TERMS, Chunked

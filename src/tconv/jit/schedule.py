@@ -6,7 +6,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import fields
 
 from tconv.cached import cached_property
-from tconv.jit.lines import Channels, Layout, Line, channels_of, moves, residues
+from tconv.jit.layouts import Channels, Layout, channels_of
+from tconv.jit.lines import Line, moves, residues
 from tconv.jit.program import flat
 from tconv.problem import Problem
 

@@ -22,7 +22,8 @@ from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.lane_tiles import best_tile
-from tconv.jit.lines import Layout, Line
+from tconv.jit.layouts import Layout
+from tconv.jit.lines import Line
 from tconv.jit.packing import LINE
 from tconv.jit.program import balanced
 from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, TERMS, Chunked
