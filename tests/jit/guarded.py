@@ -27,7 +27,7 @@ from schedules import CASES
 from ways import ends_of_ways
 
 import tconv
-from tconv.jit import choose, engine, isa, launch, lines
+from tconv.jit import choose, engine, isa, launch, layouts
 from tconv.jit import compile as compiler
 from tconv.jit.kinds import kind_of
 from tconv.jit.programs import program_of
@@ -166,7 +166,7 @@ def every(name: str, part: int, parts: int) -> None:
     rng = np.random.default_rng([list(isa.ISAS).index(name), part])
     for number in range(RANDOM):
         problem, channels_last = drawn(rng), number % 2 == 1
-        layout = lines.spread_out(problem, channels_last)
+        layout = layouts.spread_out(problem, channels_last)
         schedules = [kind.make() for kind in choose.kinds(problem, layout, isa.ISAS[name])]
         schedules += [each for schedule in schedules for each in fresh(schedule)]
         check(problem, channels_last, schedules, name, done)

@@ -8,7 +8,7 @@ import numpy as np
 
 import tconv
 from tconv.jit import compile as compiler
-from tconv.jit import isa, launch, lines, pixels
+from tconv.jit import isa, launch, layouts, pixels
 from tconv.jit.programs import program_of
 from tconv.methods.base import Problem
 
@@ -38,7 +38,7 @@ class SmallProgram:
         shape = {"stride": stride, "padding": 1}
         geometry = tconv.Geometry.conv_transpose((32, 32), (3, 3), **shape)
         problem = Problem("conv_transpose", geometry, batch, 16, 8, 1, "float32")
-        schedule = pixels.make(problem, lines.layout_of(problem, False), isa.current())
+        schedule = pixels.make(problem, layouts.layout_of(problem, False), isa.current())
         self.program = program_of(schedule, THREADS)
         self.machine = compiler.machine(schedule.code, isa.current())
         rng = np.random.default_rng(stride)

@@ -10,7 +10,7 @@ from running import problem_of
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit import channels_sizes, choose, depthwise, isa, lines, pixels, taps
+from tconv.jit import channels_sizes, choose, depthwise, isa, layouts, pixels, taps
 from tconv.jit import compile as compiler
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pixels import Pixels
@@ -46,17 +46,17 @@ def schedules(target, dtype):
     deep = problem_of(up((64, 64), 4, stride=2, padding=1), dtype, cin=8, cout=8, groups=8)
     long = problem_of(up(64, 16, stride=8, padding=4), dtype, cin=64, cout=64)
     for last in (False, True):
-        layout = lines.layout_of(wide, last)
+        layout = layouts.layout_of(wide, last)
         made[f"channels, {last=}"] = channels_sizes.make(wide, layout, target, "channels")
-        made[f"phases, {last=}"] = channels_sizes.make(long, lines.layout_of(long, last), target, "phases")
-    made["own"] = channels_sizes.make(deep, lines.layout_of(deep, True), target, "channels", own=True)
-    made["taps"] = taps.make(wide, lines.layout_of(wide, False), target)
+        made[f"phases, {last=}"] = channels_sizes.make(long, layouts.layout_of(long, last), target, "phases")
+    made["own"] = channels_sizes.make(deep, layouts.layout_of(deep, True), target, "channels", own=True)
+    made["taps"] = taps.make(wide, layouts.layout_of(wide, False), target)
     few = problem_of(up((64, 64), (2, 3), stride=(1, 2)), dtype, cin=24, cout=24, groups=24)
-    made["own, cells"] = channels_sizes.make(few, lines.layout_of(few, True), target, "channels", own=True)
-    made["pixels"] = pixels.make(thin, lines.layout_of(thin, False), target)
-    made["planes"] = depthwise.make(deep, lines.layout_of(deep, False), target)
+    made["own, cells"] = channels_sizes.make(few, layouts.layout_of(few, True), target, "channels", own=True)
+    made["pixels"] = pixels.make(thin, layouts.layout_of(thin, False), target)
+    made["planes"] = depthwise.make(deep, layouts.layout_of(deep, False), target)
     down = replace(thin, operation="conv")
-    made["pixels, conv"] = pixels.make(down, lines.layout_of(down, False), target)
+    made["pixels, conv"] = pixels.make(down, layouts.layout_of(down, False), target)
     return made
 
 
@@ -183,7 +183,7 @@ def test_a_spill_would_be_seen():
     """More sums than there are registers."""
     target = isa.ISAS["avx512"]
     problem = problem_of(tconv.Geometry.conv_transpose((8, 64), 3, padding=1), cin=64, cout=96)
-    schedule = channels_sizes.make(problem, lines.layout_of(problem, False), target, "channels")
+    schedule = channels_sizes.make(problem, layouts.layout_of(problem, False), target, "channels")
     object.__setattr__(schedule, "pixels", 24)
     object.__setattr__(schedule, "vectors", 3)
     found = functions(compiler.assembly(schedule.code, target))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tconv
-from tconv.jit import cache, isa, lines, loader, pixels, relocations
+from tconv.jit import cache, isa, layouts, loader, pixels, relocations
 from tconv.jit import compile as compiler
 from tconv.jit.relocations import AARCH64, X86_64, Refused
 from tconv.methods.base import Problem
@@ -114,7 +114,7 @@ def test_kernels_are_loaded_without_llvm(without_llvm, name, channels, dtype):
     geometry = tconv.Geometry.conv_transpose((9, 9), (4, 5), stride=(2, 3), padding=1)
     problem = Problem("conv_transpose", geometry, 1, channels, channels, 1, dtype)
     target = isa.ISAS[name]
-    code = pixels.make(problem, lines.layout_of(problem, False), target).code
+    code = pixels.make(problem, layouts.layout_of(problem, False), target).code
     assert compiler.machine.__wrapped__(code, target)
 
 

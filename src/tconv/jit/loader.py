@@ -80,14 +80,16 @@ def refusal() -> str:
     if not machine():
         return ""
     try:
-        base = _reserve(mmap.PAGESIZE)
-        try:
-            _protect(base, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
-        finally:
-            _libc().munmap(base, mmap.PAGESIZE)
+        for how in (mmap.PROT_WRITE, mmap.PROT_EXEC):  # executable since it was last asked, it would be granted
+            _protect(_page(), mmap.PAGESIZE, mmap.PROT_READ | how)
     except OSError as error:
         return str(error.strerror)
     return ""
+
+
+@lru_cache(maxsize=1)
+def _page() -> int:
+    return _reserve(mmap.PAGESIZE)
 
 
 def load(data: bytes) -> dict[str, int]:
