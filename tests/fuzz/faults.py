@@ -78,7 +78,7 @@ FAULTS = {
     "a cell less at the high border": Fault(
         channels_tables, "rows_of_x", "min(s.last.read, reach.stop)", "min(s.last.read, reach.stop - 1)"),
     "no zeros between rows that a tile spans": Fault(
-        pixels.PixelSchedule, "pitch", "max(self.before, self.columns + self.behind - cells)", "0"),
+        pixels.PixelSchedule, "flat_pitch", "max(self.before, self.columns + self.behind - cells)", "0"),
     "lanes of the last vector": Fault(
         channels_schedule.ChannelSchedule, "_last_lanes", "tile.count - (tile.vectors - 1) * self.lanes", "self.lanes"),
     "where the weights of a group begin": Fault(
