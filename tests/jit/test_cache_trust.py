@@ -43,6 +43,16 @@ def test_a_folder_that_others_can_write_to(folder, mode):
     assert refused(folder) == f"can be written by others (mode {mode:04o}); if nobody has, run chmod go-w {folder}"
 
 
+def test_a_folder_that_others_can_write_to_without_the_entry(folder):
+    """Nothing is read from it, and who writes finds out."""
+    cache.write(KEY, COMPILER, b"content")
+    folder.chmod(0o777)
+    assert cache.read(OTHER, COMPILER) is None
+    with pytest.warns(RuntimeWarning, match=r"can be written by others \(mode 0777\)"):
+        cache.write(OTHER, COMPILER, b"content")
+    assert cache.read(KEY, COMPILER) is None
+
+
 def test_an_entry_that_others_can_write_to(folder):
     cache.write(KEY, COMPILER, b"content")
     path = entry(folder)
