@@ -2,9 +2,11 @@
 
 import json
 import os
+import random
 from dataclasses import replace
 
 import numpy as np
+import problems
 import pytest
 
 import tconv
@@ -400,3 +402,17 @@ def test_an_unknown_processor_is_an_error(monkeypatch):
     with pytest.raises(ValueError, match=r"^tune: TCONV_ISA must be one of .* on this machine, or unset; got 'sse9'$"):
         quick()
     assert os.environ["TCONV_ISA"] == "sse9"
+
+
+def test_keys_differ_where_problems_do():
+    rng = random.Random(0)
+    drawn = {problems.problem(rng.choice) for _ in range(300)}
+    changed = {
+        replace(p, geometry=tconv.Geometry([replace(axis, **{name: getattr(axis, name) + 1}), *p.geometry.axes[1:]]))
+        for p in drawn
+        for axis in p.geometry.axes[:1]
+        for name in ("coarse", "kernel", "stride")
+    }
+    changed |= {replace(p, batch=p.batch + 1) for p in drawn}
+    asked = [(p, last, target) for p in drawn | changed for last in (False, True) for target in isa.ISAS.values()]
+    assert len({choices._key(*each) for each in asked}) == len(asked)

@@ -80,8 +80,11 @@ def _changed(schedule: Schedule, values: dict[str, Any], isa: Isa) -> Schedule |
 
 
 def _key(problem: Problem, channels_last: bool, isa: Isa) -> str:
-    parts = ("a measured choice", repr(problem), repr(channels_last), repr(isa))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    p, g = problem, problem.geometry
+    posed = (p.operation, p.batch, p.in_channels, p.out_channels, p.groups, p.dtype)
+    # Numbers, not the text of a geometry: each new size of a layer looks for its choice.
+    grids = (g.coarse, g.kernel, g.stride, g.padding, g.output_padding, g.dilation)
+    return hashlib.sha256(repr(("a measured choice", posed, grids, channels_last, isa)).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
