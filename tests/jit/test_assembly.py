@@ -13,6 +13,8 @@ from tconv.bench.layers import public
 from tconv.jit import channels_sizes, choose, depthwise, isa, layouts, pixels, taps
 from tconv.jit import compile as compiler
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.driver import Driver
+from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.problem import OPERATIONS
@@ -31,11 +33,19 @@ FUSED = r"(vfn?m(add|sub)|fml[as]|fn?madd|fn?msub)"
 SPILL = r"vmov\w+\t%zmm\d+, -?\d*\(%rsp\)"
 
 
+assembly = lru_cache(maxsize=None)(compiler.assembly)
+
+
 @lru_cache(maxsize=8)
 def assembled(target, dtype="float32"):
-    """By kind a schedule and the text of its code, for a set of instructions."""
+    """By kind the code of a schedule, for a set of instructions, and the text of each of its parts."""
     target = isa.ISAS[target]
-    return {kind: (s, compiler.assembly(s.code, target)) for kind, s in schedules(target, dtype).items()}
+    return {kind: texts(s.code, target) for kind, s in schedules(target, dtype).items()}
+
+
+def texts(code, target):
+    """The machine code of what is compiled for a schedule."""
+    return {part: assembly(part, target) for part in code.parts}
 
 
 def schedules(target, dtype):
@@ -60,6 +70,11 @@ def schedules(target, dtype):
     return made
 
 
+def every_text(target):
+    """Of all of these schedules, each once."""
+    return {part: text for parts in assembled(target).values() for part, text in parts.items()}.values()
+
+
 def functions(text):
     """The instructions of every function, labels included."""
     found, body = {}, []
@@ -73,11 +88,11 @@ def functions(text):
     return found
 
 
-def computing(code, found):
+def computing(parts):
     """The functions that multiply, with their kernels."""
     return [
-        (kernel, found[f"kernel{number}"])
-        for number, kernel in enumerate(code.kernels)
+        (kernel, functions(text)["kernel"])
+        for kernel, text in parts.items()
         if isinstance(kernel, Channels | Pixels | Planes)
     ]
 
@@ -123,10 +138,9 @@ def count(pattern, body):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("target", isa.ISAS)
 def test_kernels_multiply_vectors_in_their_innermost_loop_and_call_nothing(target, dtype):
-    for kind, (schedule, text) in assembled(target, dtype).items():
-        found = functions(text)
-        assert computing(schedule.code, found)
-        for kernel, body in computing(schedule.code, found):
+    for kind, parts in assembled(target, dtype).items():
+        assert computing(parts)
+        for kernel, body in computing(parts):
             wanted = multiply_adds(kernel)
             # The loop of planes holds branches, for rows that are not written; the one over taps of "own" too.
             parts = {"planes": [body], "own": straight(body)}.get(kind, innermost_loops(body))
@@ -135,30 +149,33 @@ def test_kernels_multiply_vectors_in_their_innermost_loop_and_call_nothing(targe
 
 
 @pytest.mark.parametrize("target", isa.ISAS)
-def test_code_calls_only_itself_and_what_starts_threads(target):
-    for _, text in assembled(target).values():
-        found = functions(text)
-        called = [re.match(r"(?:callq?|blr?)\s+(\S+)", line) for body in found.values() for line in body]
-        outside = [match[1] for match in called if match and match[1] not in found]
-        assert len(outside) == 2  # through a pointer, to pack and to run
-        assert all(re.fullmatch(r"\*.*|x\d+", call) for call in outside)
+def test_code_calls_only_itself_and_through_pointers(target):
+    """To kernels and to what starts threads: the driver, and what packs weights."""
+    for parts in assembled(target).values():
+        for part, text in parts.items():
+            found = functions(text)
+            called = [re.match(r"(?:callq?|blr?)\s+(\S+)", line) for body in found.values() for line in body]
+            outside = [match[1] for match in called if match and match[1] not in found]
+            wanted = {Driver: 4, Fresh: 1}.get(type(part), 0)
+            assert len(outside) == wanted, part
+            assert all(re.fullmatch(r"\*.*|x\d+", call) for call in outside)
 
 
 def test_the_baseline_fuses_nothing_and_has_no_wide_vectors():
-    for _, text in assembled("baseline").values():
+    for text in every_text("baseline"):
         assert not re.search(FUSED, text)
         assert not re.search(r"%[yz]mm", text)
 
 
 def test_avx2_has_no_wider_vectors():
-    for _, text in assembled("avx2").values():
+    for text in every_text("avx2"):
         assert "%zmm" not in text
 
 
 def test_products_are_fused_where_there_is_an_instruction():
     for target in ("avx512", "avx2", "neon"):
         schedule = schedules(isa.ISAS[target], "float32")["pixels"]
-        assert re.search(FUSED, compiler.assembly(schedule.code, isa.ISAS[target]))
+        assert re.search(FUSED, "".join(texts(schedule.code, isa.ISAS[target]).values()))
 
 
 LAYERS = ["dcgan.2", "dcgan.5", "unet.up4", "fsrcnn.x3", "istft", "hifigan.up1", "centernet.dw", "vnet3d.k3"]
@@ -173,8 +190,7 @@ def test_sums_stay_in_registers(name, operation, channels_last):
     sizes = {"batch": layer.batch, "cin": layer.in_channels, "cout": layer.out_channels, "groups": layer.groups}
     problem = problem_of(layer.geometry, **sizes, operation=operation)
     schedule = choose.by_model(problem, channels_last, target)
-    found = functions(compiler.assembly(schedule.code, target))
-    for kernel, body in computing(schedule.code, found):
+    for kernel, body in computing(texts(schedule.code, target)):
         assert count(MULTIPLY_ADDS["avx512"], body) >= multiply_adds(kernel)
         assert count(SPILL, body) == 0
 
@@ -186,5 +202,4 @@ def test_a_spill_would_be_seen():
     schedule = channels_sizes.make(problem, layouts.layout_of(problem, False), target, "channels")
     object.__setattr__(schedule, "pixels", 24)
     object.__setattr__(schedule, "vectors", 3)
-    found = functions(compiler.assembly(schedule.code, target))
-    assert any(count(SPILL, body) for _, body in computing(schedule.code, found))
+    assert any(count(SPILL, body) for _, body in computing(texts(schedule.code, target)))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +12,14 @@ from pathlib import Path
 import pytest
 import tiny_kernel
 
-from tconv.jit import cache, isa
+import tconv
 from tconv.jit import compile as compiler
+from tconv.jit import isa, lines, loader, pixels
 
 HERE = Path(__file__).parent
 
 
-def entry(folder):
-    [path] = folder.iterdir()
-    return path
+PARTS = len(tiny_kernel.PROGRAM.code.parts)
 
 
 def works(machine):
@@ -44,8 +44,8 @@ def process(*, before="", **environment):
 def test_compiled_once_and_then_loaded(folder, compiled):
     assert works(tiny_kernel.fresh())
     assert works(tiny_kernel.fresh())
-    assert len(compiled) == 1
-    assert entry(folder).stat().st_mode & 0o777 == 0o600
+    assert len(compiled) == len(list(folder.iterdir())) == PARTS
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
@@ -79,30 +79,72 @@ def test_eight_processes_at_once(folder):
     with ThreadPoolExecutor(8) as pool:
         results = [future.result() for future in [pool.submit(process) for _ in range(8)]]
     assert all(result["error"] < 1e-5 and result["told"] == [] for result in results)
-    assert cache.read(*tiny_kernel.key()) == compiler._compiled(
-        compiler.ir(tiny_kernel.PROGRAM.code, tiny_kernel.TARGET), tiny_kernel.TARGET
-    )
-    entry(folder)  # one, and nothing unfinished
+    for part, data in tiny_kernel.kept().items():
+        assert data == compiler._compiled(compiler.ir(part, tiny_kernel.TARGET), tiny_kernel.TARGET)
+    assert len(list(folder.iterdir())) == PARTS  # nothing unfinished
 
 
 def test_a_truncated_kernel_is_compiled_again(folder, compiled):
     tiny_kernel.fresh()
-    path = entry(folder)
-    good = path.read_bytes()
-    path.write_bytes(good[: len(good) // 2])
-    assert works(tiny_kernel.fresh())
-    assert len(compiled) == 2
-    assert path.read_bytes() == good
+    for path in folder.iterdir():
+        good = path.read_bytes()
+        path.write_bytes(good[: len(good) // 2])
+        compiled.clear()
+        assert works(tiny_kernel.fresh())
+        assert len(compiled) == 1  # the others are as they were
+        assert path.read_bytes() == good
 
 
 def test_the_folder_may_disappear(folder, compiled):
     tiny_kernel.fresh()
-    entry(folder).unlink()
-    folder.rmdir()
-    folder.parent.rmdir()
+    shutil.rmtree(folder.parent)
     assert works(tiny_kernel.fresh())
     assert works(tiny_kernel.fresh())
-    assert len(compiled) == 2
+    assert len(compiled) == 2 * PARTS
+
+
+def other_codes():
+    """Of schedules that share kernels with the tiny one and with each other."""
+    shared = []
+    for shape, channels, last in (((8, 8), 8, False), ((8, 40), 4, False), ((8, 8), 4, True), ((9,), 4, False)):
+        geometry = tconv.Geometry.conv_transpose(shape, 3, **tiny_kernel.SHAPE)
+        problem = replace(tiny_kernel.PROBLEM, geometry=geometry, in_channels=channels, out_channels=channels)
+        shared.append(pixels.make(problem, lines.layout_of(problem, last), tiny_kernel.TARGET).code)
+    return shared
+
+
+def test_no_kernel_is_compiled_twice_whichever_schedules_have_it(folder, compiled):
+    codes = [tiny_kernel.PROGRAM.code, *other_codes()]
+    parts = {part for code in codes for part in code.parts}
+    assert len(parts) < sum(len(code.parts) for code in codes) - 5
+    for _ in range(2):
+        tiny_kernel.forget()
+        for code in codes:
+            compiler.machine(code, tiny_kernel.TARGET)
+        assert len(compiled) == len(list(folder.iterdir())) == len(parts)
+        assert works(compiler.machine(codes[0], tiny_kernel.TARGET))
+
+
+def test_a_process_that_can_keep_nothing_compiles_no_kernel_twice(folder, compiled):
+    folder.parent.write_text("not a folder")
+    codes = [tiny_kernel.PROGRAM.code, *other_codes()]
+    tiny_kernel.forget()
+    for code in codes:
+        compiler.machine(code, tiny_kernel.TARGET)
+    assert len(compiled) == len({part for code in codes for part in code.parts})
+
+
+def test_a_kernel_is_loaded_once_and_the_driver_with_each_table(folder, monkeypatch):
+    tables, load = [], loader.load
+    monkeypatch.setattr(loader, "load", lambda data, table: tables.append(list(table)) or load(data, table))
+    tiny_kernel.forget()
+    code = tiny_kernel.PROGRAM.code
+    turned = replace(code, kernels=code.kernels[::-1])
+    compiler.machine(code, tiny_kernel.TARGET)
+    compiler.machine(turned, tiny_kernel.TARGET)
+    first, second = filter(None, tables)
+    assert second == first[::-1]
+    assert len(tables) == len(set(code.kernels)) + 2 + 1
 
 
 def test_one_warning_a_process(folder):

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tconv
-from tconv.jit import cache, isa, layouts, loader, pixels, relocations
 from tconv.jit import compile as compiler
+from tconv.jit import isa, lines, loader, pixels, relocations
 from tconv.jit.relocations import AARCH64, X86_64, Refused
 from tconv.methods.base import Problem
 
@@ -69,6 +69,10 @@ def native(text):
     return compiled(text, isa.available()[-1])
 
 
+def by_llvm(data, table):
+    return compiler._by_llvm(data, isa.ISAS[isa.available()[-1]], ["through"], table)
+
+
 @pytest.fixture(scope="module")
 def varied():
     return native(VARIED)
@@ -96,14 +100,14 @@ def test_code_runs(varied):
 
 
 def test_llvm_loads_what_the_loader_refuses(monkeypatch):
-    def refuse(_):
+    def refuse(*_):
         raise Refused("on purpose")
 
     times, by_llvm = [], compiler._by_llvm
     monkeypatch.setattr(loader, "load", refuse)
     monkeypatch.setattr(compiler, "_by_llvm", lambda *given: times.append(given) or by_llvm(*given))
     assert tiny_kernel.error(tiny_kernel.fresh()) < 1e-5
-    assert len(times) == 1
+    assert len(times) == len(tiny_kernel.PROGRAM.code.parts)
 
 
 @here
@@ -115,7 +119,40 @@ def test_kernels_are_loaded_without_llvm(without_llvm, name, channels, dtype):
     problem = Problem("conv_transpose", geometry, 1, channels, channels, 1, dtype)
     target = isa.ISAS[name]
     code = pixels.make(problem, layouts.layout_of(problem, False), target).code
-    assert compiler.machine.__wrapped__(code, target)
+    tiny_kernel.forget()
+    assert compiler.machine(code, target)
+
+
+#: Calls the function of a number in a table of others.
+THROUGH_A_TABLE = """
+@kernels = external hidden constant [0 x ptr]
+
+define i64 @through(i64 %i) {
+  %p = getelementptr ptr, ptr @kernels, i64 %i
+  %f = load ptr, ptr %p
+  %v = call i64 %f(i64 %i)
+  ret i64 %v
+}
+"""
+
+
+@pytest.mark.parametrize("load", [loader.load, by_llvm], ids=["tconv", "llvm"])
+@here
+def test_code_calls_others_through_its_table(varied, load):
+    """The same code with one table and with another."""
+    look, jump = (loader.load(varied)[name] for name in ("look", "jump"))
+    through = native(THROUGH_A_TABLE)
+    first, second = (NUMBER(load(through, table)["through"]) for table in ([look, jump, jump], [jump, look]))
+    assert [first(i) for i in range(3)] == [7, 15, 95]
+    assert [second(i) for i in range(2)] == [3, 5]
+
+
+@pytest.mark.parametrize("name", isa.ISAS)
+def test_the_table_lies_among_the_constants(name):
+    machine = {"neon": AARCH64}.get(name, X86_64)
+    elf = loader.Object(compiled(THROUGH_A_TABLE, name), machine, [1, 2**64 - 1])
+    image = elf.linked(BASE).image
+    assert image[elf.code :].startswith(struct.pack("<2Q", 1, 2**64 - 1))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux about memory")
@@ -152,9 +189,10 @@ def test_other_systems_are_left_to_llvm(varied, monkeypatch):
             r"section \.tdata of kind 1 and flags 0x403 is unknown",
         ),
         ("declare i64 @h()\ndefine i64 @f() { %v = call i64 @h()\n ret i64 %v }", "the object needs h from elsewhere"),
+        (THROUGH_A_TABLE, "the object needs kernels from elsewhere"),
         ("@g = constant i64 1", "the object has 0 bytes of code and "),
     ],
-    ids=["data", "bss", "thread", "external", "no-code"],
+    ids=["data", "bss", "thread", "external", "no-table", "no-code"],
 )
 def test_unknown_contents_are_refused(text, reason):
     with pytest.raises(Refused, match=reason):
@@ -297,4 +335,4 @@ def test_memory_that_the_system_refuses_is_given_back(varied, monkeypatch):
 def test_the_cache_keeps_what_the_loader_gets(tmp_path, monkeypatch):
     monkeypatch.setenv("TCONV_CACHE_DIR", str(tmp_path / "kernels"))
     tiny_kernel.fresh()
-    assert cache.read(*tiny_kernel.key())[:4] == b"\x7fELF"
+    assert {data[:4] for data in tiny_kernel.kept().values()} == {b"\x7fELF"}

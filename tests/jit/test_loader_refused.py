@@ -124,7 +124,7 @@ def test_threads_that_are_wanted_only_later():
 
 
 def test_llvm_is_not_asked_in_place_of_the_loader(monkeypatch):
-    def refuse(_):
+    def refuse(*_):
         raise Refused("on purpose")
 
     monkeypatch.setattr(loader, "load", refuse)

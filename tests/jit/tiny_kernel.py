@@ -25,12 +25,19 @@ PROGRAM = program_of(pixels.make(PROBLEM, layouts.layout_of(PROBLEM, False), TAR
 
 def fresh():
     """The machine code as a new process gets it: read from disk and loaded, or compiled."""
-    return compiler.machine.__wrapped__(PROGRAM.code, TARGET)
+    forget()
+    return compiler.machine(PROGRAM.code, TARGET)
 
 
-def key():
-    """Under what it is kept."""
-    return compiler._key(repr(PROGRAM.code), TARGET), compiler._compiler()
+def forget():
+    """Have this process look for machine code on disk, as if it had none yet."""
+    for kept in (compiler.machine, compiler._loaded, compiler._object):
+        kept.cache_clear()
+
+
+def kept():
+    """What is found on disk of it, by kernel; None where there is nothing."""
+    return {part: cache.read(compiler._key(repr(part), TARGET), compiler._compiler()) for part in PROGRAM.code.parts}
 
 
 def error(machine) -> float:
@@ -55,11 +62,11 @@ def main() -> None:
     """Run once, as a program of its own."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        kept = cache.read(*key()) is not None
+        found = None not in kept().values()
         machine = fresh()
     llvm = any(name == "llvmlite" or name.startswith("llvmlite.") for name in sys.modules)
     told = [str(warning.message) for warning in caught]
-    print(json.dumps({"error": error(machine), "kept": kept, "llvm": llvm, "told": told}))
+    print(json.dumps({"error": error(machine), "kept": found, "llvm": llvm, "told": told}))
 
 
 if __name__ == "__main__":

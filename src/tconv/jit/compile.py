@@ -1,7 +1,8 @@
 """From kernels to machine code in this process: emit, compile, or take from the cache of an earlier process; load.
 
-What is compiled is an object file. It is kept on disk (`cache.py`) and put into memory without LLVM (`loader.py`), so
-that a process which needs only kernels that are known never loads llvmlite.
+What is compiled is an object file for each kernel, and one for the driver that calls them. They are kept on disk
+(`cache.py`) and put into memory without LLVM (`loader.py`), so that a process which needs only kernels that are known
+never loads llvmlite. No kernel is compiled, or loaded, for one schedule that another one has had.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ctypes
 import hashlib
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
@@ -23,7 +24,9 @@ from tconv.jit import cache as disk
 from tconv.jit import debug, loader
 from tconv.jit.emit import Module
 from tconv.jit.isa import TARGETS, Isa
-from tconv.jit.kernels import Code
+from tconv.jit.kernels import Code, Kernel, Part, exports, module_of
+from tconv.jit.kernels.abi import TABLE
+from tconv.jit.kernels.driver import Driver
 from tconv.jit.relocations import Refused
 
 
@@ -39,13 +42,11 @@ class Machine:
     pack: Any
 
 
-#: The functions that every kernel module exports, with their arguments.
-ENTRIES = {
-    "run": ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 6, ctypes.c_int64, ctypes.c_void_p),
-    "pack": ctypes.CFUNCTYPE(
-        ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_void_p
-    ),
-}
+#: The entry points with their arguments.
+_RUN = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 6, ctypes.c_int64, ctypes.c_void_p)
+_PACK = ctypes.CFUNCTYPE(
+    ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_void_p
+)
 
 
 def available() -> str:
@@ -65,29 +66,40 @@ def _installed() -> bool:
     return _found
 
 
-def ir(code: Code, isa: Isa) -> str:
-    """The LLVM IR of kernels and of their driver."""
-    module = Module(isa)
-    code.emit(module)
-    return str(module)
+def ir(part: Part, isa: Isa) -> str:
+    """The LLVM IR of a kernel, or of the driver."""
+    return str(module_of(part, isa))
 
 
-def assembly(code: Code, isa: Isa) -> str:
+def assembly(part: Part, isa: Isa) -> str:
     """The machine code as text, for any of the processors in `isa.ISAS`."""
-    text = ir(code, isa)
+    text = ir(part, isa)
     with uninterrupted:
         return str(_target(isa).emit_assembly(_parsed(text, isa)))
 
 
 @cache  # what is loaded stays in memory, so forgetting it would only load it twice
 def machine(code: Code, isa: Isa) -> Machine:
-    """The entry points of kernels: loaded from the cache, or compiled and kept in it."""
-    if debug.wants("ir"):
-        print(ir(code, isa), file=sys.stderr)
-    if debug.wants("asm"):
-        print(assembly(code, isa), file=sys.stderr)
-    found = _loaded(repr(code), lambda: ir(code, isa), isa, ENTRIES)
-    return Machine(**{name: kind(found[name]) for name, kind in ENTRIES.items()})
+    """The entry points of kernels: a driver that has their addresses, and what packs their weights."""
+    with uninterrupted:
+        kernels = [_loaded(kernel, isa)["kernel"] for kernel in code.kernels]
+        run = _addresses(_object(Driver(), isa), isa, exports(Driver()), kernels)["run"]
+        return Machine(_RUN(run), _PACK(_loaded(code.packing, isa)["pack"]))
+
+
+@cache  # likewise
+def _loaded(kernel: Kernel, isa: Isa) -> dict[str, int]:
+    """The addresses of what a kernel exports."""
+    return _addresses(_object(kernel, isa), isa, exports(kernel))
+
+
+@cache  # the driver's is loaded with every table; the others are a few KB
+def _object(part: Part, isa: Isa) -> bytes:
+    """The object file of a kernel or of the driver."""
+    for word, text, comment in (("ir", ir, ";"), ("asm", assembly, "#")):
+        if debug.wants(word):
+            print(f"{comment} {part}\n{text(part, isa)}", file=sys.stderr)
+    return _kept(repr(part), lambda: ir(part, isa), isa)
 
 
 def function(module: Module, name: str, arguments: list[Any], returns: Any = None) -> Any:
@@ -98,26 +110,31 @@ def function(module: Module, name: str, arguments: list[Any], returns: Any = Non
 def addresses(module: Module, names: Iterable[str]) -> dict[str, int]:
     """Where functions of a module lie, likewise."""
     text = str(module)
-    return _loaded(text, lambda: text, module.isa, names)
+    with uninterrupted:
+        return _addresses(_kept(text, lambda: text, module.isa), module.isa, names)
 
 
-def _loaded(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) -> dict[str, int]:
-    """The addresses of functions, from a description of their code and its IR; the code is never freed."""
+def _kept(what: str, text: Callable[[], str], isa: Isa) -> bytes:
+    """The object of a module, from a description of it and its IR: found on disk, or compiled and kept there."""
     if isa.triple != _native():
         raise Unavailable(f"kernels for {isa.name} do not run on this processor ({platform.machine()})")
-    with uninterrupted:
-        key, compiler = _key(what, isa), _compiler()
-        data = disk.read(key, compiler)
-        if data is None:
-            data = _compiled(text(), isa)
-            if compiler:
-                disk.write(key, compiler, data)
-        try:
-            return loader.load(data)
-        except Refused:
-            return _by_llvm(data, isa, names)
-        except OSError as error:
-            raise Unavailable(f"kernels cannot be run: {error.strerror}") from None
+    key, compiler = _key(what, isa), _compiler()
+    data = disk.read(key, compiler)
+    if data is None:
+        data = _compiled(text(), isa)
+        if compiler:
+            disk.write(key, compiler, data)
+    return data
+
+
+def _addresses(data: bytes, isa: Isa, names: Iterable[str], table: Sequence[int] = ()) -> dict[str, int]:
+    """Where the functions of an object lie, now that it is loaded, with a table of addresses; it is never freed."""
+    try:
+        return loader.load(data, table)
+    except Refused:
+        return _by_llvm(data, isa, names, table)
+    except OSError as error:
+        raise Unavailable(f"kernels cannot be run: {error.strerror}") from None
 
 
 # ---- what an entry of the cache depends on
@@ -206,12 +223,14 @@ def _compiled(text: str, isa: Isa) -> bytes:
     return bytes(_target(isa).emit_object(_parsed(text, isa)))
 
 
-def _by_llvm(data: bytes, isa: Isa, names: Iterable[str]) -> dict[str, int]:
+def _by_llvm(data: bytes, isa: Isa, names: Iterable[str], table: Sequence[int] = ()) -> dict[str, int]:
     """What `loader.load` does, by LLVM, for the systems and objects that it refuses."""
     if reason := loader.refusal():  # LLVM would go on without executable memory
         raise Unavailable(f"kernels cannot be run: {reason}")
     binding = _binding()
-    engine = binding.create_mcjit_compiler(_parsed("", isa), _target(isa, jit=True))
+    listed = ", ".join(f"ptr inttoptr (i64 {address} to ptr)" for address in table)
+    beside = f"@{TABLE} = constant [{len(table)} x ptr] [{listed}]"
+    engine = binding.create_mcjit_compiler(_parsed(beside, isa), _target(isa, jit=True))
     engine.add_object_file(binding.ObjectFileRef.from_data(data))
     engine.finalize_object()
     # It owns the memory, and is never freed, even as the process ends: threads still run this code then.

@@ -71,6 +71,10 @@ class Module:
         """Declare an intrinsic, once."""
         self.declared[f"declare {text}"] = None
 
+    def table(self, name: str) -> None:
+        """Name a table of addresses that lies beside the code, hidden from others: it is found by its distance."""
+        self.declared[f"@{name} = external hidden constant [0 x ptr]"] = None
+
     def __str__(self) -> str:
         parts = [*self.declared, "", *(str(function) for function in self.functions)]
         return "\n".join(parts) + "\n!0 = !{i32 1}\n"

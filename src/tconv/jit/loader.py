@@ -1,8 +1,9 @@
 """Object files into executable memory, without LLVM, which takes longer to load than the rest of a warm start together.
 
 Read are ELF files for x86-64 and AArch64, on Linux, with what generated kernels consist of: code, constants, addresses
-relative to each other, and no symbol from elsewhere. Anything else, and anything out of bounds, is `Refused`, and the
-loader of LLVM takes over (`compile.py`).
+relative to each other, and no symbol from elsewhere but one: a table of the addresses of other functions, which is put
+beside the constants. Anything else, and anything out of bounds, is `Refused`, and the loader of LLVM takes over
+(`compile.py`).
 
 Memory is written first and then made executable, never both at once. It is not given back: a thread may still be in it
 when the interpreter goes down, and a process compiles each kernel once.
@@ -23,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from tconv.jit.kernels.abi import TABLE
 from tconv.jit.relocations import MACHINES, Refused, relocate
 
 #: More than any kernel has: what claims more is no kernel.
@@ -35,7 +37,10 @@ _RELOCATION = struct.Struct("<QIIq")
 
 _RELOCATABLE, _PROGBITS, _SYMTAB, _STRTAB, _RELA, _REL = 1, 1, 2, 3, 4, 9
 _WRITE, _ALLOC, _EXECUTE, _MERGE, _STRINGS = 0x1, 0x2, 0x4, 0x10, 0x20
-_GLOBAL, _FUNCTION = 1, 2
+_UNDEFINED, _GLOBAL, _FUNCTION = 0, 1, 2
+
+#: The section that is made for the table.
+_TABLE = f".rodata.{TABLE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +97,14 @@ def _page() -> int:
     return _reserve(mmap.PAGESIZE)
 
 
-def load(data: bytes) -> dict[str, int]:
-    """Put an object into executable memory; the addresses of its exported functions. OSError: there is none."""
+def load(data: bytes, table: Sequence[int] = ()) -> dict[str, int]:
+    """Put an object into executable memory, with a table of addresses that its code calls `TABLE`.
+
+    What is returned are the addresses of its exported functions. OSError: there is no such memory.
+    """
     if not machine():
         raise Refused(f"objects are not loaded on {sys.platform} and {platform.machine()}")
-    elf = Object(data, machine())
+    elf = Object(data, machine(), table)
     base = _reserve(elf.size)
     try:
         linked = elf.linked(base)
@@ -113,13 +121,15 @@ def load(data: bytes) -> dict[str, int]:
 class Object:
     """A relocatable object file, checked as far as it is read."""
 
-    def __init__(self, data: bytes, machine: int) -> None:
+    def __init__(self, data: bytes, machine: int, table: Sequence[int] = ()) -> None:
         self.machine = machine
         try:
             self.sections = list(_sections(memoryview(data), machine))
             self.symbols, self.names = self._symbols()
         except (struct.error, IndexError, ValueError) as error:
             raise Refused(f"the object is damaged: {error}") from None
+        if table:
+            self.sections.append(Section(_TABLE, _PROGBITS, _ALLOC, _packed(table), 0, 0, 8))
         self.code, self.size, self.places = self._places()
 
     def _symbols(self) -> tuple[list[tuple[int, ...]], bytes]:
@@ -165,11 +175,17 @@ class Object:
             raise Refused(f"section {section.name} is not in the form of relocations that these processors use")
         place, length = self.places[section.info], len(self.sections[section.info].data)
         for offset, kind, symbol, addend in _RELOCATION.iter_unpack(section.data):
-            _, _, _, within, value, _ = self.symbols[symbol]
-            if within not in self.places:
-                raise Refused(f"the object needs {self._name(self.symbols[symbol]) or 'a symbol'} from elsewhere")
-            target = base + self.places[within] + value + addend
+            target = base + self._place(self.symbols[symbol]) + addend
             relocate(self.machine, kind, image, place + offset, place + length, base, target)
+
+    def _place(self, symbol: Sequence[int]) -> int:
+        """Where a symbol lies; the table is the one that the object does not hold itself."""
+        _, _, _, within, value, _ = symbol
+        if within == _UNDEFINED and self.sections[-1].name == _TABLE and self._name(symbol) == TABLE:
+            within = len(self.sections) - 1
+        if within not in self.places:
+            raise Refused(f"the object needs {self._name(symbol) or 'a symbol'} from elsewhere")
+        return self.places[within] + value
 
     def _functions(self) -> Iterator[tuple[str, int]]:
         for symbol in self.symbols:
@@ -183,6 +199,10 @@ class Object:
 
     def _name(self, symbol: Sequence[int]) -> str:
         return _text(self.names, symbol[0])
+
+
+def _packed(table: Sequence[int]) -> memoryview:
+    return memoryview(struct.pack(f"<{len(table)}Q", *table))
 
 
 def _sections(data: memoryview, machine: int) -> Iterator[Section]:

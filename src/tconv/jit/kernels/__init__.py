@@ -1,4 +1,8 @@
-"""The kernels, one file a kind, and the module of IR that holds those of a schedule."""
+"""The kernels, one file a kind, and the module of IR of each.
+
+Every kernel is a module of its own, and so is the driver that calls them, through a table of addresses. So machine code
+depends on nothing beside it: what one schedule compiled serves all others that have the same kernel.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tconv.jit.emit import Module, Vector
+from tconv.jit.emit import Function, Module
+from tconv.jit.isa import Isa
 from tconv.jit.kernels import (
     at_once,
     cells,
@@ -22,12 +27,12 @@ from tconv.jit.kernels import (
     scatter,
     split,
     turn,
-    weights,
 )
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
+from tconv.jit.kernels.driver import Driver
 from tconv.jit.kernels.folded import Folded, Short
 from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
@@ -57,7 +62,9 @@ Kernel: TypeAlias = (
     | Fill
     | Scatter
 )
-_EMIT: dict[type, Callable[[Module, str, Any], object]] = {
+#: What is compiled by itself.
+Part: TypeAlias = Kernel | Driver
+_EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
     Folded: folded.emit,
@@ -80,16 +87,33 @@ _EMIT: dict[type, Callable[[Module, str, Any], object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """All kernels of a schedule, in the order in which ops number them: what machine code depends on."""
+    """All kernels of a schedule, in the order in which ops number them."""
 
     element: str
     lanes: int
     kernels: tuple[Kernel, ...]
 
-    def emit(self, module: Module) -> None:
-        """Write kernels, driver and the packing of weights."""
-        names = [f"kernel{number}" for number in range(len(self.kernels))]
-        for name, kernel in zip(names, self.kernels, strict=True):
-            _EMIT[type(kernel)](module, name, kernel)
-        driver.emit(module, names)
-        weights.emit(module, Vector(self.element, self.lanes))
+    @property
+    def packing(self) -> Fresh:
+        """The kernel whose module also packs weights beforehand."""
+        return Fresh(self.element, self.lanes)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What is compiled for it, each once."""
+        return tuple(dict.fromkeys((*self.kernels, Driver(), self.packing)))
+
+
+def module_of(part: Part, isa: Isa) -> Module:
+    """The IR of a kernel, which exports `kernel`, or of the driver, which exports `run`."""
+    module = Module(isa)
+    if isinstance(part, Driver):
+        driver.emit(module)
+    else:
+        _EMIT[type(part)](module, "kernel", part).exported = True
+    return module
+
+
+def exports(part: Part) -> tuple[str, ...]:
+    """The names of what others call in that module."""
+    return ("run",) if isinstance(part, Driver) else ("kernel", "pack") if isinstance(part, Fresh) else ("kernel",)

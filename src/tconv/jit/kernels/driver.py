@@ -3,19 +3,23 @@
 `run(pool, program, x, packed, y, scratch, threads, start)` is the one way in. Where threads > 1, `start` is called: it
 is `share` of `pool.py`, or GOMP_parallel of an OpenMP runtime, which needs no pool. Which thread does which piece never
 changes a result: every element of y is computed within one run, piece after piece.
+
+Kernels are called through a table of their addresses, in the order in which ops number them. Who loads the driver puts
+it beside its code (`jit/loader.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from tconv.jit.emit import Function, Module
 from tconv.jit.kernels.abi import (
     HEADER_WORDS,
-    PARAMETERS,
     PIECE_BYTES,
     SIZES,
+    TABLE,
     TILE_BYTES,
     Context,
     Header,
@@ -28,25 +32,17 @@ from tconv.jit.kernels.abi import (
 POOL, PROGRAM, X, W, Y, SCRATCH, NEXT_RUN, NEXT_THREAD = range(8)
 
 
-def emit(module: Module, kernels: Sequence[str]) -> None:
-    """Write the driver; `kernels` are the functions that ops call by number."""
-    _step(module, kernels)
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The driver; whatever the kernels."""
+
+
+def emit(module: Module) -> None:
+    """Write the driver."""
+    module.table(TABLE)
     _piece(module)
     _work(module)
     _run(module)
-
-
-def _step(module: Module, kernels: Sequence[str]) -> None:
-    """Do one op for one tile: its kernel in the variant of the tile."""
-    f = module.function("step", PARAMETERS)
-    which = f.add(f.word("%op", Op.KERNEL), f.word("%tile", Tile.VARIANT))
-    labels = [f.label("kernel") for _ in kernels]
-    cases = " ".join(f"i64 {number}, label %{label}" for number, label in enumerate(labels))
-    f.do(f"switch i64 {which}, label %{labels[-1]} [ {cases} ]")
-    for label, name in zip(labels, kernels, strict=True):
-        f.start(label)
-        f.do(f"tail call void @{name}(ptr %context, ptr %op, ptr %tile)")
-        f.ret()
 
 
 def _piece(module: Module) -> None:
@@ -72,7 +68,10 @@ def _piece(module: Module) -> None:
 
 
 def _call(f: Function, op: str, tile: str) -> None:
-    f.do(f"call void @step(ptr %context, ptr {op}, ptr {tile})")
+    """Do one op for one tile: its kernel in the variant of the tile."""
+    which = f.add(f.word(op, Op.KERNEL), f.word(tile, Tile.VARIANT))
+    kernel = f.load("ptr", f"@{TABLE}", f.mul(which, 8))
+    f.do(f"call void {kernel}(ptr %context, ptr {op}, ptr {tile})")
 
 
 def _through_ops(f: Function, ops: str, first: Piece, end: Piece, body: Callable[[str], None]) -> None:

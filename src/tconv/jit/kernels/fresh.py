@@ -3,6 +3,8 @@
 Packed beforehand, large weights are written to memory and read again. Here they go from where they lie into a window
 that stays in the caches, which is taken for one tile and one part of the input channels after the other.
 
+What packs a block is a function that `pack` (`weights.py`) calls too, so both are in one module.
+
 Op: kernel, bytes, offset of a block of weights from the first of the tile; `weights.py` says what a block is.
 """
 
@@ -10,7 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import Function, Module
+from tconv.jit.emit import Function, Module, Vector
+from tconv.jit.kernels import weights
 from tconv.jit.kernels.abi import PARAMETERS, Context, Given, Tile
 
 
@@ -23,7 +26,8 @@ class Fresh:
 
 
 def emit(module: Module, name: str, kernel: Fresh) -> Function:
-    """Write the kernel."""
+    """Write the kernel, and `pack`."""
+    weights.emit(module, Vector(kernel.element, kernel.lanes))
     f = module.function(name, PARAMETERS)
     program, window, given = (f.pointer("%context", word) for word in (Context.PROGRAM, Context.W, Context.GIVEN))
     block = f.at(program, f.add(f.word("%tile", Tile.BLOCKS), f.word("%op", 2)))
