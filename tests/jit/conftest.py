@@ -12,6 +12,7 @@ def folder(tmp_path, monkeypatch):
     """A folder for this test alone, which does not exist yet."""
     monkeypatch.setenv("TCONV_CACHE_DIR", str(tmp_path / "above" / "kernels"))
     monkeypatch.setattr(cache, "_distrusted", {})
+    monkeypatch.setattr(cache, "_room", {})
     return tmp_path / "above" / "kernels"
 
 

@@ -205,12 +205,24 @@ def test_the_least_recently_used_entries_are_dropped(folder, monkeypatch):
     assert left == [keys[0], *keys[5:]]
 
 
-def test_what_killed_processes_left_is_removed_after_a_while(folder):
+def test_the_folder_is_looked_through_more_often_the_fuller_it_is(folder, monkeypatch):
+    looks, shrink = [], cache._shrink
+    monkeypatch.setattr(cache, "_shrink", lambda folder: looks.append(len(list(folder.iterdir()))) or shrink(folder))
+    monkeypatch.setattr(cache, "LIMIT", 64 * 1040)
+    for number in range(64):
+        cache.write(f"{number:064x}", COMPILER, bytes(1000))
+    assert looks[:3] == [1, 9, 16]
+    assert looks[-7:] == [58, 59, 60, 61, 62, 63, 64]
+    assert cache.info().bytes == cache.LIMIT
+
+
+def test_what_killed_processes_left_is_removed_after_a_while(folder, monkeypatch):
     cache.write(KEY, COMPILER, b"content")
     old, new = (folder / f".{digit * 16}.tconv-new" for digit in "ab")
     for path in (old, new):
         path.write_text("half")
     os.utime(old, (0, 0))
+    monkeypatch.setattr(cache, "_room", {})  # as in another process
     cache.write(OTHER, COMPILER, b"content")
     assert not old.exists()
     assert new.exists()

@@ -36,6 +36,11 @@ _READ = os.O_RDONLY | sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NON
 #: Folders that hold something that another user may have written, with the sentence that says what.
 _distrusted: dict[Path, str] = {}
 
+#: By folder, how many bytes this process adds before it looks through it again.
+_room: dict[Path, int] = {}
+#: What part of the bytes that are left that is: other processes add some meanwhile.
+_SHARE = 8
+
 
 class Distrusted(Exception):
     """A file or folder that another user may have written; the text says which, why, and what to do."""
@@ -110,7 +115,9 @@ def write(key: str, compiler: str, content: bytes) -> None:
             folder.mkdir(mode=0o700)
         _check(folder, os.lstat(folder))
         _put(folder, _name(key, compiler), content)
-        _shrink(folder)
+        _room[folder] = _room.get(folder, 0) - _HEAD - len(content)
+        if _room[folder] < 0:
+            _room[folder] = (LIMIT - _shrink(folder)) // _SHARE
     except Distrusted as reason:
         _distrust(folder, str(reason))
     except OSError:
@@ -255,18 +262,22 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     return _files(folder, _ENTRY)
 
 
-def _shrink(folder: Path) -> None:
-    """Drop the least recently used entries where all together are too large, and what killed processes left."""
+def _shrink(folder: Path) -> int:
+    """Drop the least recently used entries where all together are too large, and what killed processes left.
+
+    How many bytes are left. That takes 10 µs an entry, of which there are hundreds: too long for every write.
+    """
     _remove_unfinished(folder, older=_HOUR)
     found = [(state.st_mtime, state.st_size, path) for path, state in _entries(folder)]
     total = sum(size for _, size, _ in found)
     if total <= LIMIT:
-        return
+        return total
     for _, size, path in sorted(found):
         if total <= LIMIT * 3 // 4:
             break
         path.unlink(missing_ok=True)
         total -= size
+    return total
 
 
 def _remove_unfinished(folder: Path, older: int) -> None:

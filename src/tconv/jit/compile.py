@@ -220,7 +220,13 @@ def _parsed(text: str, isa: Isa) -> Any:
 
 def _compiled(text: str, isa: Isa) -> bytes:
     """An object file."""
-    return bytes(_target(isa).emit_object(_parsed(text, isa)))
+    return bytes(_compiling(isa).emit_object(_parsed(text, isa)))
+
+
+@cache
+def _compiling(isa: Isa) -> Any:
+    """The target that all object files come from: LLVM takes a millisecond to begin with a new one."""
+    return _target(isa)
 
 
 def _by_llvm(data: bytes, isa: Isa, names: Iterable[str], table: Sequence[int] = ()) -> dict[str, int]:

@@ -23,6 +23,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from tconv.jit.kernels.abi import TABLE
 from tconv.jit.relocations import MACHINES, Refused, relocate
@@ -43,8 +44,7 @@ _UNDEFINED, _GLOBAL, _FUNCTION = 0, 1, 2
 _TABLE = f".rodata.{TABLE}"
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """One entry of the table of sections."""
 
     name: str
