@@ -235,7 +235,7 @@ def test_damage_anywhere_is_refused_or_harmless(rng: random.Random):
         start, end = rng.choice([(0, 64), (tables, len(data)), (tables, len(data)), (0, len(data))])
         data[rng.randrange(start, end)] = rng.choice([0, 1, 2, 127, 128, 255, rng.randrange(256)])
     try:
-        elf = loader.Object(bytes(data), machine)
+        elf = loader.Object(bytes(data), machine, [1, 2])
         linked = elf.linked(BASE)
     except Refused:
         return
@@ -243,7 +243,9 @@ def test_damage_anywhere_is_refused_or_harmless(rng: random.Random):
     assert all(0 <= offset < linked.code for offset in linked.functions.values())
 
 
-OBJECTS = {X86_64: compiled(VARIED), AARCH64: compiled(VARIED, "neon")}
+OBJECTS = {
+    machine: compiled(VARIED + THROUGH_A_TABLE, name) for machine, name in ((X86_64, "baseline"), (AARCH64, "neon"))
+}
 
 
 # ---- relocations, by hand: the first number is the bytes before, the last the bytes after
@@ -311,8 +313,8 @@ def test_relocations_that_are_refused(machine, kind, before, distance, reason):
 
 
 def test_objects_for_aarch64_are_linked():
-    linked = loader.Object(OBJECTS[AARCH64], AARCH64).linked(BASE)
-    assert linked.functions.keys() == {"look", "jump", "constant"}
+    linked = loader.Object(OBJECTS[AARCH64], AARCH64, [1, 2]).linked(BASE)
+    assert linked.functions.keys() == {"look", "jump", "constant", "through"}
     assert linked.code % mmap.PAGESIZE == 0
     assert len(linked.image) > linked.code
 
