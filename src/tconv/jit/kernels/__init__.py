@@ -83,6 +83,8 @@ _EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     Fill: scatter.emit_fill,
     Scatter: scatter.emit_scatter,
 }
+#: What modules export where that is not `kernel` alone.
+_EXPORTS: dict[type, tuple[str, ...]] = {Driver: ("run",), Fresh: ("kernel", "pack")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class Code:
 
 
 def module_of(part: Part, isa: Isa) -> Module:
-    """The IR of a kernel, which exports `kernel`, or of the driver, which exports `run`."""
+    """The IR of a kernel or of the driver."""
     module = Module(isa)
     if isinstance(part, Driver):
         driver.emit(module)
@@ -115,5 +117,5 @@ def module_of(part: Part, isa: Isa) -> Module:
 
 
 def exports(part: Part) -> tuple[str, ...]:
-    """The names of what others call in that module."""
-    return ("run",) if isinstance(part, Driver) else ("kernel", "pack") if isinstance(part, Fresh) else ("kernel",)
+    """The names of all that is exported there."""
+    return _EXPORTS.get(type(part), ("kernel",))
