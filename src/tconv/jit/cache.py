@@ -265,7 +265,8 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 def _shrink(folder: Path) -> int:
     """Drop the least recently used entries where all together are too large, and what killed processes left.
 
-    How many bytes are left. That takes 10 µs an entry, of which there are hundreds: too long for every write.
+    Returns how many bytes there are then. It takes 10 µs an entry, of which there may be thousands: too long for every
+    write.
     """
     _remove_unfinished(folder, older=_HOUR)
     found = [(state.st_mtime, state.st_size, path) for path, state in _entries(folder)]

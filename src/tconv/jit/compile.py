@@ -89,11 +89,11 @@ def machine(code: Code, isa: Isa) -> Machine:
 
 @cache  # likewise
 def _loaded(kernel: Kernel, isa: Isa) -> dict[str, int]:
-    """The addresses of what a kernel exports."""
+    """Where the functions lie that a kernel exports."""
     return _addresses(_object(kernel, isa), isa, exports(kernel))
 
 
-@cache  # the driver's is loaded with every table; the others are a few KB
+@cache  # the driver's is loaded anew with every table
 def _object(part: Part, isa: Isa) -> bytes:
     """The object file of a kernel or of the driver."""
     for word, text, comment in (("ir", ir, ";"), ("asm", assembly, "#")):
