@@ -86,7 +86,7 @@ class Function:
     def __init__(self, module: Module, name: str, parameters: Sequence[tuple[str, str]], returns: str) -> None:
         self.module, self.name, self.returns = module, name, returns
         self.parameters = ", ".join(f"{kind} %{name}" for kind, name in parameters)
-        self.exported = False
+        self.exported = self.inlined = False
         self.lines: list[str] = []
         self._names = 0
         self.loops: list[Loop] = []
@@ -95,7 +95,8 @@ class Function:
 
     def __str__(self) -> str:
         linkage = "" if self.exported else "internal "
-        attributes = f'"min-legal-vector-width"="{8 * self.module.isa.vector_bytes}" nounwind'
+        inlined = "alwaysinline " if self.inlined else ""
+        attributes = f'{inlined}"min-legal-vector-width"="{8 * self.module.isa.vector_bytes}" nounwind'
         head = f"define {linkage}{self.returns} @{self.name}({self.parameters}) {attributes} {{"
         return "\n".join([head, *self.lines, "}", ""])
 
