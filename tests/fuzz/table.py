@@ -1,18 +1,19 @@
 """The combinations of ways that schedules can take, as a table: for each and each set of instructions a case with it.
 
-    conv  first  pixels  in-place  several-rows  masked     avx512=153 avx2=1027
+    conv  first  pixels  in-place  several-rows  masked     avx512=153:2047 avx2=1027:188
 
-`python -m tests.fuzz --table` writes it anew, which takes some minutes: it draws until what is known has been met often
-enough. `tests/test_fuzz_table.py` keeps it exact.
+Of all cases that were drawn the first with it, and how many have it. `python -m tests.fuzz --table 400000` writes the
+table anew, in half an hour of two cores: so many are needed for the rarest. `tests/test_fuzz_table.py` keeps it exact.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from case import fresh
 from problems import problem
@@ -50,22 +51,32 @@ def _offered(one: Problem, channels_last: bool, target: isa.Isa) -> Iterator[Any
             yield from fresh(schedule)
 
 
-def read() -> dict[Combination, int]:
-    """The table: combinations, each with the number of a case that has it."""
+class Found(NamedTuple):
+    """Of the cases that were drawn the first with a combination, and how many have it."""
+
+    first: int
+    often: int
+
+
+def read() -> dict[Combination, Found]:
+    """The table."""
     found = {}
     for line in PATH.read_text().splitlines():
         *words, cells = line.split(maxsplit=6)
         for cell in cells.split():
-            name, number = cell.split("=")
-            found[*words, name] = int(number)
+            name, numbers = cell.split("=")
+            found[*words, name] = Found(*map(int, numbers.split(":")))
     return found
 
 
-def search(count: int) -> tuple[dict[Combination, int], Counter[Combination]]:
-    """Of so many cases, the first with each combination, and how many cases have it."""
+#: Cases that a process draws at a time.
+AT_A_TIME = 1000
+
+
+def _search(cases: range) -> tuple[dict[Combination, int], Counter[Combination]]:
     first: dict[Combination, int] = {}
     often: Counter[Combination] = Counter()
-    for number in range(count):
+    for number in cases:
         found = reached(number)
         often.update(found)
         for one in found:
@@ -73,23 +84,35 @@ def search(count: int) -> tuple[dict[Combination, int], Counter[Combination]]:
     return first, often
 
 
+def search(count: int) -> dict[Combination, Found]:
+    """The table of so many cases."""
+    first: dict[Combination, int] = {}
+    often: Counter[Combination] = Counter()
+    parts = [range(start, min(start + AT_A_TIME, count)) for start in range(0, count, AT_A_TIME)]
+    with ProcessPoolExecutor() as pool:
+        for of_part, counted in pool.map(_search, parts):
+            first = of_part | first
+            often += counted
+    return {one: Found(number, often[one]) for one, number in first.items()}
+
+
 def renew(count: int) -> None:
     """Write the table from so many cases, and say which combinations are in fewer of them than is enough."""
-    first, often = search(count)
-    write(first)
-    rare = {one: number for one, number in often.items() if number < ENOUGH}
+    table = search(count)
+    write(table)
+    rare = {one: found.often for one, found in table.items() if found.often < ENOUGH}
     for one, number in sorted(rare.items()):
         print(f"{' '.join(one)}: in {number} cases only")
-    print(f"{len(often)} combinations in {count} cases, {len(rare)} of them in fewer than {ENOUGH}")
+    print(f"{len(table)} combinations in {count} cases, {len(rare)} of them in fewer than {ENOUGH}")
 
 
-def write(table: dict[Combination, int]) -> None:
+def write(table: dict[Combination, Found]) -> None:
     """Put a table in its place."""
-    rows: dict[Combination, dict[str, int]] = {}
-    for (*words, name), number in table.items():
-        rows.setdefault(tuple(words), {})[name] = number
+    rows: dict[Combination, dict[str, Found]] = {}
+    for (*words, name), found in table.items():
+        rows.setdefault(tuple(words), {})[name] = found
     lines = []
-    for words, numbers in sorted(rows.items()):
-        cells = " ".join(f"{name}={numbers[name]}" for name in isa.ISAS if name in numbers)
+    for words, by_name in sorted(rows.items()):
+        cells = " ".join(f"{name}={by_name[name].first}:{by_name[name].often}" for name in isa.ISAS if name in by_name)
         lines.append(f"{' '.join(words)}  {cells}\n")
     PATH.write_text("".join(lines))
