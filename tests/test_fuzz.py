@@ -33,8 +33,8 @@ SHOWN_BY = {
     "cells that exist, of one row only": 73,
     "chunks at the high border like the others": 189,
     "chunks that lack a phase like the others": 58,
-    "rows that some taps miss like the others": 5,
-    "the last of several tiles that are alike": 7,
+    "rows that some taps miss like the others": 4,
+    "the last of several tiles that are alike": 51,
     "the first phase of another origin": 210,
 }
 

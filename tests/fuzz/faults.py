@@ -8,27 +8,30 @@ anew for what stands there now.
 from __future__ import annotations
 
 import inspect
+import linecache
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from textwrap import dedent
 from typing import Any
 
 from tconv.jit import channels as channels_schedule
-from tconv.jit import (
-    channels_reads,
-    channels_sizes,
-    channels_tables,
-    choose,
-    depthwise_tables,
-    gradient_tables,
-    packing,
-    pixels,
-    pixels_tables,
-    tables,
-    templates,
+from tconv.jit import channels_sizes, choose, packing, pixels, pixels_tables, tables
+from tconv.jit.native import (
+    arrays,
+    channels_block,
+    channels_taps,
+    channels_tiles,
+    chunks,
+    copies,
+    machine,
+    pixels_panel,
+    pixels_reads,
+    planes,
 )
+from tconv.jit.native.language import Native
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,20 @@ class Fault:
     def planted(self) -> Iterator[None]:
         """Within it the fault is there."""
         before = inspect.getattr_static(self.owner, self.name)
-        function = next((getattr(before, name) for name in ("fget", "_function") if hasattr(before, name)), before)
-        module = sys.modules[function.__module__]
+        function = next((getattr(before, n) for n in ("fget", "_function", "function") if hasattr(before, n)), before)
+        module, file = sys.modules[function.__module__], f"<{self.name} with a fault>"
         source = dedent(inspect.getsource(function))
         if source.count(self.right) != 1:
             raise LookupError(f"{self.owner.__name__}.{self.name} has no single {self.right!r} to plant a fault in")
-        made: dict[str, Any] = {}
-        exec(compile(source.replace(self.right, self.wrong), module.__file__ or "", "exec"), vars(module), made)
-        _put(self.owner, self.name, made[self.name])
+        source, made = source.replace(self.right, self.wrong), dict[str, Any]()
+        linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
+        exec(compile(source, file, "exec"), vars(module), made)
+        put = _put_native if isinstance(before, Native) else _put
+        put(self.owner, self.name, made[self.name])
         try:
             yield
         finally:
-            _put(self.owner, self.name, before)
+            put(self.owner, self.name, before)
 
 
 def _put(owner: Any, name: str, what: Any) -> None:
@@ -65,9 +70,30 @@ def _put(owner: Any, name: str, what: Any) -> None:
         what.__set_name__(owner, name)
     choose.choose.cache_clear()
     packing._kept.clear()
+    arrays._kept.clear()
 
 
-_Pixels, _Channels, _Planes = pixels_tables.PixelTables, channels_tables.ChannelTables, depthwise_tables.PlaneTables
+def _put_native(owner: Any, name: str, what: Native) -> None:
+    """Put a loop in the place of another, wherever that was imported; machine code is made anew, from what it says."""
+    before = getattr(owner, name)
+    for module in [m for n, m in sys.modules.items() if n.startswith("tconv.jit.native.")]:
+        for attribute in [n for n, value in vars(module).items() if value is before]:
+            setattr(module, attribute, what)
+    said = inspect.getsource(what.function)
+    machine._sources.cache_clear()
+    machine._sources = _of_text(said) if what.function.__code__.co_filename.startswith("<") else _sources
+    machine._code.cache_clear()
+
+
+def _of_text(text: str) -> Any:
+    @lru_cache
+    def sources() -> str:
+        return text
+
+    return sources
+
+
+_sources = machine._sources
 
 FAULTS = {
     # Both of these were real.
@@ -76,7 +102,7 @@ FAULTS = {
     "outer axes cropped, cells at once": Fault(
         channels_sizes, "_few_weights", "line.stays", "line.kernel == line.stride == 1"),
     "a cell less at the high border": Fault(
-        channels_tables, "rows_of_x", "min(s.last.read, reach.stop)", "min(s.last.read, reach.stop - 1)"),
+        copies, "list_rows", "min(axes[last + Axis.READ], high)", "min(axes[last + Axis.READ], high - 1)"),
     "no zeros between rows that a tile spans": Fault(
         pixels.PixelSchedule, "flat_pitch", "max(self.before, self.columns + self.behind - cells)", "0"),
     "lanes of the last vector": Fault(
@@ -84,25 +110,26 @@ FAULTS = {
     "where the weights of a group begin": Fault(
         tables.Tables, "first_weight", "g * p.cin * p.cout * p.taps", "g * p.cin * p.taps"),
     "from image to image of y": Fault(
-        tables.Tables, "_chunks", "along * y", "along * x"),
+        chunks, "spread", "offset(axes, count, Axis.PIXEL_STEP)", "offset(axes, count, Axis.READ_STEP)"),
     "the last row, of some phases": Fault(
-        _Planes, "_alike", "if whole.stop < rows.stop", "if False"),
+        planes, "planes", "if whole < line_end", "if whole < 0"),
     "copies as if cells were not apart": Fault(
-        _Pixels, "_of_strand", "range(start * s.last.apart + residue, stop", "range(start + residue, stop"),
+        pixels_panel, "row_of_strand", "start * apart, 1", "start, 1"),
     "the bias of the second tile of channels": Fault(
-        _Pixels, "weights", "bias - start + first * self.size", "bias - start"),
+        pixels_tables.PixelTables, "weights", "bias - start + first * self.size", "bias - start"),
     "strides of two axes swapped": Fault(
-        channels_reads.Rows, "_targets", "in self.lines]", "in (*self.lines[:1], *self.lines[:0:-1])]"),
+        channels_taps, "row_offset", "axes[n * AXIS + Axis.PIXEL_STEP]",
+        "axes[(s[C.AXES] - 1 - n if n else 0) * AXIS + Axis.PIXEL_STEP]"),
     "cells that exist, of one row only": Fault(
-        _Pixels, "_exist", "(rows - 1) * line.read + high", "high"),
+        pixels_reads, "put_cells", "(rows - 1) * read + high", "high"),
     "chunks at the high border like the others": Fault(
-        gradient_tables, "meets", "max(0, high)", "0"),
+        chunks, "beside_high", "max(0, last * axis[Axis.APART] - axis[Axis.READ])", "0"),
     "chunks that lack a phase like the others": Fault(
-        tables, "meets", "q.stop == whole.stop and", "False and"),
+        chunks, "alike", "(a == last) != (b == last)", "a != a"),
     "rows that some taps miss like the others": Fault(
-        pixels_tables, "reaching", "if a in span", "if True"),
+        channels_taps, "list_bounds", "-(shift // axis[Axis.APART])", "q"),
     "the last of several tiles that are alike": Fault(
-        templates.Template, "along", "np.arange(count)", "(np.arange(count) // 2)"),
+        channels_tiles, "tiles_of_rows", "at += pixels", "at += pixels - (part > 1)"),
     "the first phase of another origin": Fault(
-        _Channels, "_moves", "low, high = max(0, -start) * elements", "low, high = 0"),
+        channels_block, "moves", "max(0, -start) * s[C.ELEMENTS]", "0"),
 }  # fmt: skip

@@ -6,13 +6,13 @@ Channels are those of x and y, as everywhere: (lanes, broadcast). Sizes are thos
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from math import prod
 
 from case import Case
 
 from tconv import Geometry
-from tconv.jit.gradient_tables import Cells, GradientTables
-from tconv.jit.lines import residues
+from tconv.jit.lines import phase_taps, residues
 from tconv.jit.program import spans
 
 _case = partial(Case, operation="weight_gradient")
@@ -92,17 +92,23 @@ GRADIENT_EXPECTED = {
 }  # fmt: skip
 
 
+def _reached(s, box, taps) -> tuple[tuple[int, ...], ...]:
+    """The rows of cells of a chunk that meet the fine grid through taps of the outer axes."""
+    along = [
+        [q for q in span if 0 <= q * line.apart + shift < line.read]
+        for span, line, (_, shift) in zip(box, s.outer, taps, strict=True)
+    ]
+    return tuple(product(*along))
+
+
 def of_gradient(s) -> dict[str, bool]:
     """What a schedule takes."""
-    units = len(list(GradientTables(s, 1)._units(s.outputs)))
+    outer = list(product(*(phase_taps(line)[0] for line in s.outer)))
+    units = len(outer) * (s.last.kernel if s.by_channel else s.outputs)
     columns = spans(s.spans[-1], s.box[-1])
     cells = [len(q) for q in s.spans]
     boxes = [spans(span, n) for span, n in zip(s.spans, s.box, strict=True)]
-    reach = [
-        {tuple(Cells(s, (*(cut[i] for cut in boxes[:-1]), columns[0])).reached(unit.outer).tolist())
-         for unit in GradientTables(s, 1)._units(1)}
-        for i in (0, -1)
-    ]  # fmt: skip
+    reach = [{_reached(s, [cut[i] for cut in boxes[:-1]], taps) for taps in outer} for i in (0, -1)]
     return {
         "several rows": s.rows > 1,
         "rows left over": s.rows > 1 and units % s.rows > 0,

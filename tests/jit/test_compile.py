@@ -14,7 +14,7 @@ import tiny_kernel
 
 import tconv
 from tconv.jit import compile as compiler
-from tconv.jit import isa, lines, loader, pixels
+from tconv.jit import isa, layouts, loader, pixels
 
 HERE = Path(__file__).parent
 
@@ -109,7 +109,7 @@ def other_codes():
     for shape, channels, last in (((8, 8), 8, False), ((8, 40), 4, False), ((8, 8), 4, True), ((9,), 4, False)):
         geometry = tconv.Geometry.conv_transpose(shape, 3, **tiny_kernel.SHAPE)
         problem = replace(tiny_kernel.PROBLEM, geometry=geometry, in_channels=channels, out_channels=channels)
-        shared.append(pixels.make(problem, lines.layout_of(problem, last), tiny_kernel.TARGET).code)
+        shared.append(pixels.make(problem, layouts.layout_of(problem, last), tiny_kernel.TARGET).code)
     return shared
 
 

@@ -60,20 +60,6 @@ def test_strands_hold_every_shift_once(axis, operation):
     assert (min(of_strands), max(of_strands) + 1) == (moves(line).start, moves(line).stop)
 
 
-@given(axes(), operations, st.integers(0, 5), st.integers(1, 4))
-def test_cells_of_a_chunk_are_all_that_its_taps_read(axis, operation, start, count):
-    line = line_of(axis, operation)
-    span = range(start, start + count)
-    cells = line.cells(span)
-    assert len(set(cells)) == len(cells)
-    assert [line.number(cell, span) for cell in cells] == list(range(len(cells)))
-    assert {q * line.apart + shift for q in span for shift in by_shift(line)} <= set(cells)
-    for q in span[1:]:  # what neighbouring q read lies side by side
-        for shift in by_shift(line):
-            here, before = (line.number(p * line.apart + shift, span) for p in (q, q - 1))
-            assert here == before + 1
-
-
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_taps_do_is_kept_for_a_layer_at_every_size(operation):
     one, other = (line_of(tconv.Axis(n, 4, 2, (1, 2)), operation) for n in (7, 90))

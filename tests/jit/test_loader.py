@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import tconv
 from tconv.jit import compile as compiler
-from tconv.jit import isa, lines, loader, pixels, relocations
+from tconv.jit import isa, layouts, loader, pixels, relocations
 from tconv.jit.relocations import AARCH64, X86_64, Refused
 from tconv.methods.base import Problem
 

@@ -10,9 +10,10 @@ from tconv.cached import cached_property
 from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.kernels.abi import Context, Header, Tile
 from tconv.jit.lines import by_shift, phase_taps
+from tconv.jit.native.arrays import Collector
+from tconv.jit.native.pixels_words import S
 from tconv.jit.pixels_tables import PixelTables
-from tconv.jit.program import dot, flat
-from tconv.jit.templates import READ, WRITTEN, Draft, Template, Word, places
+from tconv.jit.program import flat
 
 
 class PlaneTables(PixelTables):
@@ -91,43 +92,17 @@ class PlaneTables(PixelTables):
                     Tile.COUNT: 1,
                 }, y=channel, target=0 if s.through_block else channel)  # fmt: skip
 
-    # ---- ops
+    # ---- chunks
 
-    def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
-        """For each phase and q of the axes before the last two, one op for all rows of the chunk."""
-        before = self.s.outer[:-1]
-        for number, phase in enumerate(self._phases_before()):
-            valid = [line.of_phase(b, q) for q, line, b in zip(box, before, phase, strict=False)]
-            x = places(valid, self.row_steps[:-1], [q.start for q in box[:-2]])
-            y = places(valid, [line.pixel_step for line in before], [q.start for q in box[:-2]])
-            for rows in self._alike(box[-2]) if len(x) else ():
-                self.writer.repeated(self._op(box, phase, rows, number * self.per_phase).at(x, y))
+    def words(self) -> dict[S, int]:
+        """Also the kernel that writes what was put together."""
+        return {**super().words(), S.THROUGH_BLOCK: len(self.s.repeats) if self.s.through_block else 0}
 
-    def _alike(self, rows: range) -> Iterator[range]:
-        """The rows, cut before the last one if not all of its phases exist."""
-        line = self.s.outer[-1]
-        whole = range(rows.start, min(rows.stop, line.written // line.stride)) if self.s.rows > 1 else rows
-        if whole:
-            yield whole
-        if whole.stop < rows.stop:
-            yield range(max(whole.stop, rows.start), rows.stop)
-
-    def _op(self, box: tuple[range, ...], phase: tuple[int, ...], rows: range, weights: int) -> Template:
-        """The op of some rows, for the first q of a chunk along the axes before."""
-        s, draft = self.s, Draft()
-        line, taps = s.outer[-1], [phase_taps(axis)[b] for axis, b in zip(s.outer[:-1], phase, strict=True)]
-        sources: list[Word] = []
-        for before in product(*taps):
-            cells = [q.start * axis.apart + shift for q, axis, (_, shift) in zip(box, s.outer, before, strict=False)]
-            for shift, strand in product(by_shift(line), range(len(s.strands))):
-                sources.append((self.where([*cells, rows.start * line.apart + shift], box, strand), READ))
-        y = dot(phase, [axis.y_step for axis in s.outer[:-1]]) + (rows.start - box[-2].start) * line.pixel_step
-        start = box[-1].start * s.last.stride
-        elements = min(s.last.written, box[-1].stop * s.last.stride) - start
-        phases = min(s.rows, line.written - rows.start * line.stride) if s.rows > 1 else 1
-        target: Word = 0 if s.through_block else (y, WRITTEN)
-        draft.op(s.repeats.index(prod(map(len, taps))), target, weights, len(rows), phases, elements, *sources)
-        if s.through_block:
-            written = (len(rows) - 1) * line.stride + phases if s.rows > 1 else len(rows)
-            draft.op(len(s.repeats), 0, (y, WRITTEN), written * elements)
-        return draft.template()
+    def lists(self, collector: Collector) -> dict[S, int]:
+        """Also the kernel of each phase of the axes before the last two, and bytes of the weights of each."""
+        s, before = self.s, self.s.outer[:-1]
+        taps = (
+            prod(len(phase_taps(line)[b]) for line, b in zip(before, a, strict=True)) for a in self._phases_before()
+        )
+        kernels = collector.add([s.repeats.index(n) for n in taps])
+        return {**super().lists(collector), S.PLANES: kernels, S.PER_PHASE: self.per_phase}

@@ -18,9 +18,8 @@ reads, its x is dense as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache, wraps
-from itertools import pairwise
 from typing import NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T", covariant=True)
@@ -76,17 +75,6 @@ class Line(NamedTuple):
     def of_phase(self, b: int, span: range, origin: int = 0) -> range:
         """The q of phase b within a range of them."""
         return range(max(span.start, self.first(b, origin)), min(span.stop, self.end(b, origin)))
-
-    def cells(self, span: range) -> list[int]:
-        """The cells that taps of a range of q read, strand by strand, those beside x among them."""
-        moved = moves(self)
-        reach = range(span.start + moved.start, span.stop + moved.stop - 1)
-        return [m * self.apart + r for r in residues(self) for m in reach]
-
-    def number(self, cell: int, span: range) -> int:
-        """Where a cell is among them."""
-        moved, (m, r) = moves(self), divmod(cell, self.apart)
-        return residues(self).index(r) * (len(span) + len(moved) - 1) + m - span.start - moved.start
 
     def span(self, origin: int = 0) -> range:
         """The q of all phases together."""
@@ -185,13 +173,6 @@ def meets(line: Line, q: range, origin: int = 0) -> tuple[int, ...]:
     first = q.start == whole.start and origin % line.stride > 0
     last = q.stop == whole.stop and (origin + line.written) % line.stride > 0
     return len(q), min(0, low), max(0, high), first, last
-
-
-def reaching(line: Line, shifts: Iterable[int], q: range) -> list[tuple[range, frozenset[int]]]:
-    """A range of q, cut where a tap comes upon x or leaves it, and the shifts of the taps that read x there."""
-    spans = {shift: line.reads(shift) for shift in shifts}
-    cuts = sorted({q.start, q.stop, *(end for span in spans.values() for end in (span.start, span.stop) if end in q)})
-    return [(range(a, b), frozenset(n for n, span in spans.items() if a in span)) for a, b in pairwise(cuts)]
 
 
 @lru_cache(maxsize=4096)

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tconv.jit.kernels.abi import Tile
+from tconv.cached import cached_property
+from tconv.jit.kernels.abi import HEADER_WORDS, TILE_BYTES, Tile
 from tconv.jit.kernels.weights import Block
-from tconv.jit.templates import Ints
+from tconv.jit.native.language import Ints
 
+#: Words of a program before those of its layer: a tile of zeros follows the header.
+FIRST = HEADER_WORDS + TILE_BYTES // 8
 LINE = 64  #: bytes of a cache line, to which parts of scratch and of the packed weights are aligned
 
 
@@ -35,20 +38,26 @@ class Packing:
     window: int  #: bytes of scratch for weights that are packed on the way
     order: Hashable  #: equal for those that want the weights in the same order
 
-    def placed_tiles(self, masks: int, blocks: int, channel: int) -> Ints:
-        """The tiles, in a program with masks and blocks there, and so many bytes from one channel to the next."""
-        tiles = self.tiles.copy()
-        tiles[:, Tile.MASK] = masks + tiles[:, Tile.MASK] * self.itemsize
-        tiles[:, Tile.BLOCKS] = blocks + tiles[:, Tile.BLOCKS] * 8 * len(Block)
-        tiles[:, [Tile.Y, Tile.TARGET]] += self.channels * channel
-        return tiles
-
-    def placed_blocks(self, lists: int) -> Ints:
-        """The blocks, in a program with the lists there."""
-        blocks = self.blocks.copy()
+    @cached_property
+    def placed(self) -> Placed:
+        """All of it as it stands in every program of the layer, right behind the header."""
+        lists_at = FIRST + self.masks.size
+        blocks_at = lists_at + self.lists.size
+        tiles, blocks = self.tiles.copy(), self.blocks.copy()
+        tiles[:, Tile.MASK] = 8 * FIRST + tiles[:, Tile.MASK] * self.itemsize
+        tiles[:, Tile.BLOCKS] = 8 * blocks_at + tiles[:, Tile.BLOCKS] * 8 * len(Block)
         listed = blocks[:, Block.INDICES] > 0
-        blocks[listed, Block.INDICES] = lists + 8 * (blocks[listed, Block.INDICES] - 1)
-        return blocks
+        blocks[listed, Block.INDICES] = 8 * (lists_at + blocks[listed, Block.INDICES] - 1)
+        words = np.concatenate([self.masks, self.lists, blocks.reshape(-1), tiles.reshape(-1)])
+        return Placed(words, blocks_at, blocks_at + blocks.size)
+
+
+class Placed(NamedTuple):
+    """Words of a program behind its header, and the numbers of the words with which blocks and tiles begin."""
+
+    words: Ints
+    blocks: int
+    tiles: int
 
 
 class Packer:

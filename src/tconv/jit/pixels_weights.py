@@ -15,7 +15,7 @@ from tconv.jit.tables import Tables
 
 
 class PixelWeights(Tables):
-    """Writes the tiles and their weights; `pixels_panel.py` what is copied, `pixels_tables.py` the rest."""
+    """Writes the tiles and their weights; `pixels_tables.py` the rest."""
 
     s: PixelSchedule
 

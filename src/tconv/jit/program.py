@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import NamedTuple
@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv.jit.address import address
-from tconv.jit.copies import evenly, joined
 from tconv.jit.kernels import Code
-from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Piece
-from tconv.jit.packing import LINE, Packing
+from tconv.jit.kernels.abi import SIZES, Context, Header, Piece, Tile
+from tconv.jit.native.language import Ints
+from tconv.jit.packing import FIRST, LINE, Packing
 
 
 @dataclass(frozen=True)
@@ -41,92 +41,36 @@ class Program:
         return bool(self.words[Header.FRESH])
 
 
-@dataclass
-class Writer:
-    """Collects what a program has to do at one shape, and puts it together with how weights are packed."""
-
-    itemsize: int
-    channel: int  #: bytes from one channel of what is written to the next
-    ops: list[NDArray[np.int64]] = field(default_factory=list)
-    pieces: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    added: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=list)
-    _words: int = 0  # of all ops but the last few
-    _last: list[int] = field(default_factory=list)  # the words of those
-
-    @property
-    def here(self) -> int:
-        """Where the next op will lie, from the start of the ops."""
-        return 8 * (self._words + len(self._last))
-
-    def op(self, kernel: int, *words: int) -> None:
-        """Append an op."""
-        self._last += (kernel, 8 * (len(words) + 2), *words)
-
-    def repeated(self, ops: NDArray[np.int64]) -> None:
-        """Append the words of many ops."""
-        if self._last:
-            last, self._last = np.array(self._last, np.int64), []
-            self.repeated(last)
-        self.ops.append(ops.reshape(-1))
-        self._words += ops.size
-
-    def add(self, places: NDArray[np.int64], values: NDArray[np.int64]) -> None:
-        """Add to words of the ops, counted from the first of all, when they are finished."""
-        self.added.append((places, values))
-
-    def copies(self, kernel: int, rows: NDArray[np.int64], cell: int = 0) -> None:
-        """Append ops that copy rows (see `copies.py`), one for each run of rows that are alike and evenly spaced.
-
-        Given how many bytes from a cell to the next in the panel, rows that follow each other, there too, are one.
-        """
-        rows = joined(rows, self.itemsize, cell) if cell else rows
-        for first, number, step in evenly(rows[:, :2], rows[:, 2:]):
-            source, target, *rest = rows[first].tolist()
-            self.op(kernel, source, target, number, *step, *rest)
-
-    def pixels(self, kernel: int, rows: NDArray[np.int64], step: int, cell: int, count: int) -> None:
-        """Append ops that copy `count` elements of each pixel of rows, `step` bytes apart, and zeros on both sides."""
-        for source, row_target, length, before, behind in rows.tolist():
-            end = row_target + length * cell
-            for target, number in ((row_target - before * cell, before), (end, behind)):
-                if number:
-                    self.op(kernel, 0, target, 1, 0, 0, 0, 0, number * cell // self.itemsize)
-            if length:
-                self.op(kernel, source, row_target, length, step, cell, count, 0, 0)
-
-    def finish(
-        self, code: Code, header: dict[Header, int], sizes: dict[Context, int], packing: Packing, scratch: Scratch
-    ) -> Program:
-        """Put everything into one array."""
-        parts: list[NDArray[np.int64]] = [np.zeros(HEADER_WORDS + TILE_BYTES // 8, np.int64)]
-        where = parts[0].size
-
-        def append(words: NDArray[np.int64]) -> int:
-            nonlocal where
-            parts.append(words.reshape(-1))
-            where += words.size
-            return 8 * (where - words.size)
-
-        head = {Header.RUN: 1, **header, Header.SCRATCH: scratch.whole}
-        head[Header.BLOCK], head[Header.WINDOW] = scratch.panel, scratch.panel + scratch.block
-        head[Header.PIECES] = append(self.pieces)
-        head[Header.NUMBER_OF_RUNS] = self.pieces.size // len(Piece) // head[Header.RUN]
-        self.repeated(np.empty(0, np.int64))
-        ops = np.concatenate(self.ops)
-        for places, values in self.added:
-            ops[places] += values
-        head[Header.OPS] = append(ops)
-        masks, lists = append(packing.masks), append(packing.lists)
-        blocks = append(packing.placed_blocks(lists)) // 8
-        head[Header.TILES] = append(packing.placed_tiles(masks, 8 * blocks, self.channel))
-        for word, value in head.items():
-            parts[0][word] = value
-        for number, size in enumerate(SIZES):
-            parts[0][Header.SIZES + number] = sizes.get(size, 0)
-        table = np.concatenate(parts)
-        table.flags.writeable = False
-        of_blocks = (blocks, len(packing.blocks))
-        return Program(code, table, head[Header.NUMBER_OF_RUNS], of_blocks, packing.size, scratch.whole, packing.order)
+def program(
+    code: Code, header: dict[Header, int], sizes: dict[Context, int], packing: Packing, scratch: Scratch,
+    pieces: Ints, ops: Ints, channel: int = 0,
+) -> Program:  # fmt: skip
+    """Everything in one array. `channel`: bytes from one channel of what is written to the next."""
+    placed, pieces = packing.placed, pieces.reshape(-1)
+    pieces_at = FIRST + placed.words.size
+    head = {
+        Header.RUN: 1,
+        **header,
+        Header.SCRATCH: scratch.whole,
+        Header.BLOCK: scratch.panel,
+        Header.WINDOW: scratch.panel + scratch.block,
+        Header.TILES: 8 * placed.tiles,
+        Header.PIECES: 8 * pieces_at,
+        Header.OPS: 8 * (pieces_at + pieces.size),
+    }
+    runs = head[Header.NUMBER_OF_RUNS] = pieces.size // len(Piece) // head[Header.RUN]
+    words = [0] * FIRST
+    for word, value in head.items():
+        words[word] = value
+    for size, value in sizes.items():
+        words[Header.SIZES + size - SIZES[0]] = value
+    table = np.concatenate([np.array(words, np.int64), placed.words, pieces, ops])
+    tiles = table[placed.tiles : pieces_at].reshape(-1, len(Tile))
+    tiles[:, Tile.Y] += packing.channels[:, 0] * channel
+    tiles[:, Tile.TARGET] += packing.channels[:, 1] * channel
+    table.flags.writeable = False
+    of_blocks = (placed.blocks, len(packing.blocks))
+    return Program(code, table, runs, of_blocks, packing.size, scratch.whole, packing.order)
 
 
 class Scratch(NamedTuple):
@@ -203,11 +147,6 @@ def finer(box: tuple[int, ...], lengths: Sequence[int], groups: int, tiles: int,
         axis = max(range(len(box) - 1), key=lambda number: box[number])
         box = (*box[:axis], -(-box[axis] // 2), *box[axis + 1 :])
     return box
-
-
-def dot(a: Sequence[int], b: Sequence[int]) -> int:
-    """The sum of products."""
-    return sum(x * y for x, y in zip(a, b, strict=True))
 
 
 def flat(index: list[int] | tuple[int, ...], shape: list[int] | tuple[int, ...]) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import fields
 
 from tconv.cached import cached_property
 from tconv.jit.layouts import Channels, Layout, channels_of
 from tconv.jit.lines import Line, moves, residues
-from tconv.jit.program import flat
 from tconv.problem import Problem
 
 #: The types of LLVM that dtypes are computed in.
@@ -103,8 +102,3 @@ class Chunked:
         return tuple(
             len(residues(line)) * (n + len(moves(line)) - 1) for n, line in zip(self.box, self.outer, strict=False)
         )
-
-    def slot(self, cells: Sequence[int], box: Sequence[range]) -> int:
-        """The number of a row of x among those of a chunk."""
-        index = [line.number(cell, q) for cell, line, q in zip(cells, self.outer, box, strict=False)]
-        return flat(index, self.slots)

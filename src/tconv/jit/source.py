@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 
-import numpy as np
-
 from tconv.cached import cached_property
-from tconv.jit.copies import Cells, rows_of
 from tconv.jit.lines import shifts
 from tconv.jit.packing import LINE
 from tconv.jit.schedule import Chunked
-from tconv.jit.templates import Ints
 
 
 class Source(Chunked):
@@ -91,21 +86,3 @@ class Source(Chunked):
     def panel(self) -> int:
         """Bytes of the panel."""
         return 0 if self.in_place else prod(self.slots) * self.row + LINE
-
-
-def rows_of_x(s: Source, box: Sequence[range], base: int) -> Ints:
-    """The rows of x of a chunk that exist, from `base` on, and where they go in the panel (see `copies.py`).
-
-    Of all channels where they lie side by side and all are copied, in elements; else of the first.
-    """
-    columns, size = box[-1], s.problem.itemsize
-    wide = s.last.x_step // size if s.layout.last and not s.picked else 1
-    reach = range(columns.start * s.last.apart - s.before, (columns.stop - 1) * s.last.apart + 1 + s.behind)
-    inside = range(max(0, reach.start), min(s.last.read, reach.stop))
-    cells = Cells(s.outer, box, s.slots)
-    target = s.row * cells.slot[cells.exist]
-    if len(inside) == 0:
-        return rows_of(np.zeros_like(target), target, 0, 0, len(reach) * wide)
-    before, behind = inside.start - reach.start, reach.stop - inside.stop
-    source = cells.source[cells.exist] + inside.start * s.last.x_step - base
-    return rows_of(source, target + before * s.cell, len(inside) * wide, before * wide, behind * wide)

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby, product
-from typing import NamedTuple
+from itertools import groupby
 
 import numpy as np
 
-from tconv.jit.copies import rows_of
-from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.program import balanced, dot, flat
+from tconv.jit.kernels.abi import Context, Header, Piece, Tile
+from tconv.jit.native import machine
+from tconv.jit.native.arrays import array, axes_of, lists_of, no_lists, words_of, written
+from tconv.jit.native.language import Ints
+from tconv.jit.native.taps import RUN, T, chunks_of_taps
+from tconv.jit.native.words import AXIS, Axis
 from tconv.jit.tables import Tables
 from tconv.jit.taps import TapSchedule
-
-
-class Along(NamedTuple):
-    """Runs of the last axis that an op adds: how many cells, from which tap and cell on, and where in a row of y."""
-
-    cell: int
-    cells: int
-    tap: int
-    length: int
-    start: int
 
 
 class TapTables(Tables):
@@ -51,11 +42,6 @@ class TapTables(Tables):
             Context.Y_CHANNEL: s.layout.y_channel,
             Context.TARGET_PIXEL: s.pitch * self.size,
         }
-
-    def copies(self, box: tuple[range, ...]) -> None:
-        """All cells of every channel, side by side."""
-        start = np.zeros(1, np.int64)
-        self.writer.copies(self.copy, rows_of(start, start, len(box[-1]), 0, 0))
 
     # ---- weights
 
@@ -87,79 +73,39 @@ class TapTables(Tables):
                     Tile.COUNT: len(channels),
                 }, y=channels.start)  # fmt: skip
 
-    # ---- ops
+    # ---- chunks
 
-    def ops(self, box: tuple[range, ...], later: tuple[range, ...] | None, moved: int) -> None:
-        """The bias, the product, and what is added."""
+    def chunks(self) -> tuple[Ints, Ints]:
+        """Likewise; `native/taps.py` writes them."""
+        s, last = self.s, self.s.axes[-1]
+        images, parts = axes_of(s, lists_of(self.layer, s, no_lists), None)
+        grid, low = np.zeros((len(s.axes), AXIS), np.int64), np.array([(n.dilation, n.low) for n in s.axes], np.int64)
+        grid[:, : Axis.PARTS] = [words_of(line, 0, line.span()) for line in s.axes]
+        given = array(T, self.words())
+        runs, found = np.empty((last.read + last.kernel + 1, RUN), np.int64), np.empty((parts[0], Piece.TILE), np.int64)
+        arrays = given, images, grid, low, np.empty(2 * sum(parts), np.int64), runs, found
+        count, ops = written(lambda out: machine.run(chunks_of_taps, *arrays, out))
+        return found[:count], ops
+
+    def words(self) -> dict[T, int]:
+        """The schedule, for the loops."""
         s = self.s
-        self.writer.op(self.fill, s.layout.y_channel // self.size, self.zeros, 0, 1, 0)
-        for part, vectors in enumerate(s.parts):
-            self._product(part, vectors)
-        self._scatters()
-
-    def _product(self, part: int, vectors: int) -> None:
-        """One part of the lanes for all cells: sums of so many terms each."""
-        s, cell = self.s, 0
-        lane = sum(s.parts[:part]) * s.lanes
-        for pixels in balanced(s.box[-1], s.pixels):
-            kernel = s.widths.index(pixels) * len(s.sizes) + s.sizes.index(vectors)
-            first, target = 0, (cell * s.pitch + lane) * self.size
-            for number in balanced(s.read, s.terms):
-                x = cell * self.size + first * s.source_channel
-                self.writer.op(kernel, 1, 0, int(first > 0), number, first, target, part, 0, x)
-                first += number
-            cell += pixels
-
-    def _scatters(self) -> None:
-        """The block into y: rows of cells, each for the rows of taps that land in y."""
-        s = self.s
-        *outer, last = s.axes
-        kernel, along = [line.kernel for line in s.axes], list(self._along())
-        for cells in product(*(range(line.read) for line in outer)):
-            first = flat([*cells, 0], [line.read for line in s.axes])
-            for taps, o, rows, step in self._rows(cells):
-                for run in along:
-                    block = (first + run.cell) * s.pitch + flat([*taps, run.tap], kernel)
-                    y = dot(o, [line.y_step for line in outer]) + run.start * last.y_step
-                    of_cells = run.length, run.cells, last.stride * last.y_step
-                    of_rows = rows, last.kernel * self.size, step
-                    self.writer.op(self.scatter, block * self.size, y, *of_cells, *of_rows, s.taps * self.size)
-
-    def _rows(self, cells: tuple[int, ...]) -> Iterator[tuple[list[int], list[int], int, int]]:
-        """For a row of cells: first taps of the outer axes, where they land, how many rows follow, and their step."""
-        outer = self.s.axes[:-1]
-        if not outer:
-            yield [], [], 1, 0
-            return
-        *before, line = outer
-        start = cells[-1] * line.stride - line.low
-        rows = [t for t in range(line.kernel) if 0 <= start + t * line.dilation < line.written]
-        for taps in product(*(range(axis.kernel) for axis in before)):
-            o = [
-                c * axis.stride - axis.low + t * axis.dilation for c, t, axis in zip(cells, taps, before, strict=False)
-            ]
-            if rows and all(0 <= i < axis.written for i, axis in zip(o, before, strict=True)):
-                yield [*taps, rows[0]], [*o, start + rows[0] * line.dilation], len(rows), line.dilation * line.y_step
-
-    def _along(self) -> Iterator[Along]:
-        """What is added along the last axis: all taps of many cells, or those that land; or tap by tap."""
-        line = self.s.axes[-1]
-        if line.dilation != 1:
-            yield from self._tap_by_tap()
-            return
-        starts = [cell * line.stride - line.low for cell in range(line.read)]
-        whole = [cell for cell, o in enumerate(starts) if o >= 0 and o + line.kernel <= line.written]
-        if whole:
-            yield Along(whole[0], len(whole), 0, line.kernel, starts[whole[0]])
-        for cell, o in enumerate(starts):
-            tap, end = max(0, -o), min(line.kernel, line.written - o)
-            if cell not in whole and tap < end:
-                yield Along(cell, 1, tap, end - tap, o + tap)
-
-    def _tap_by_tap(self) -> Iterator[Along]:
-        line = self.s.axes[-1]
-        for tap in range(line.kernel):
-            at = tap * line.dilation - line.low
-            cells = [cell for cell in range(line.read) if 0 <= cell * line.stride + at < line.written]
-            if cells:
-                yield Along(cells[0], len(cells), tap, 1, cells[0] * line.stride + at)
+        return {
+            T.SIZE: self.size,
+            T.AXES: len(s.axes),
+            T.CELLS: s.box[-1],
+            T.READ: s.read,
+            T.TERMS: s.terms,
+            T.PIXELS: s.pixels,
+            T.LANES: s.lanes,
+            T.TILE: sum(s.parts),
+            T.VECTORS: s.vectors,
+            T.TAPS: s.taps,
+            T.SOURCE_CHANNEL: s.source_channel,
+            T.FILL: self.fill,
+            T.FILLED: s.layout.y_channel // self.size,
+            T.ZEROS: self.zeros,
+            T.SIZES: len(s.sizes),
+            T.SCATTER: self.scatter,
+            T.COPY: self.copy,
+        }

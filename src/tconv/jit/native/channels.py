@@ -1,0 +1,121 @@
+"""The chunks of schedules with channels in lanes (`kernels/channels.py` says what their ops are)."""
+
+from __future__ import annotations
+
+from tconv.jit.kernels.abi import Piece
+from tconv.jit.native.channels_block import moves
+from tconv.jit.native.channels_copies import copies
+from tconv.jit.native.channels_rows import phase
+from tconv.jit.native.channels_taps import segment_end
+from tconv.jit.native.channels_words import C
+from tconv.jit.native.chunks import advance, begin, classify, end, put, select, spread
+from tconv.jit.native.language import Ints, native
+from tconv.jit.native.rows import next_phase, of_phase, rows_between
+from tconv.jit.native.words import AXIS, PIECE, Axis, Out
+
+
+@native
+def chunks_of_channels(
+    s: Ints, axes: Ints, lists: Ints, shapes: Ints, classes: Ints, rows: Ints, met: Ints, taps: Ints, chosen: Ints,
+    begun: Ints, chunks: Ints, out: Ints,
+) -> int:  # fmt: skip
+    """Write the copies and ops of chunks; returns how many chunks have something to compute."""
+    count, more = s[C.AXES], 1
+    classify(axes, count, classes)
+    while more:
+        chunk = select(axes, count, classes) * PIECE
+        start = out[Out.USED]
+        if not s[C.IN_PLACE]:
+            copies(s, axes, lists, rows, out)
+        middle = out[Out.USED]
+        ops(s, axes, lists, shapes, met, taps, chosen, begun, out)
+        chunks[chunk + Piece.COPIES], chunks[chunk + Piece.COPIES_END] = 8 * start, 8 * middle
+        chunks[chunk + Piece.OPS], chunks[chunk + Piece.OPS_END] = 8 * middle, 8 * out[Out.USED]
+        more = advance(axes, count)
+    return spread(axes, count, classes, chunks)
+
+
+@native
+def ops(
+    s: Ints, axes: Ints, lists: Ints, shapes: Ints, met: Ints, taps: Ints, chosen: Ints, begun: Ints, out: Ints
+) -> None:  # fmt: skip
+    """The tiles of a chunk, for one part of the input channels after the other, then the block into y."""
+    if s[C.PACK]:
+        pack(s, 0, out)  # the bias
+    number = 1
+    for first in range(0, s[C.READ], s[C.PART]):
+        if s[C.PACK]:
+            pack(s, number, out)
+        compute(s, axes, lists, shapes, met, taps, chosen, begun, first, out)
+        number += 1
+    if not s[C.DIRECT]:
+        moves(s, axes, out)
+
+
+@native
+def pack(s: Ints, number: int, out: Ints) -> None:
+    """Pack a block of weights on the way."""
+    op = begin(out, s[C.PACK])
+    put(out, number * s[C.BLOCK])
+    end(out, op)
+
+
+@native
+def compute(
+    s: Ints, axes: Ints, lists: Ints, shapes: Ints, met: Ints, taps: Ints, chosen: Ints, begun: Ints, first: int,
+    out: Ints,
+) -> None:  # fmt: skip
+    """The tiles of a chunk, for a part of the input channels."""
+    count = s[C.AXES] - 1
+    last = count * AXIS
+    if s[C.AT_ONCE]:
+        at_once(s, axes, lists, out)
+    for n in range(count):
+        axes[n * AXIS + Axis.PHASE] = 0
+    more = 1
+    while more:
+        for n in range(count):
+            of_phase(axes[n * AXIS :])
+        if rows_between(axes, count):
+            for b in range(1 if s[C.PHASES] else axes[last + Axis.STRIDE]):
+                axes[last + Axis.PHASE] = b
+                low, high = axes[last + Axis.Q], axes[last + Axis.Q_END]
+                if not s[C.PHASES]:
+                    of_phase(axes[last:])
+                    low, high = axes[last + Axis.FROM], axes[last + Axis.TO]
+                while low < high:
+                    stop = segment_end(s, axes[last:], lists, low, high) if s[C.IN_PLACE] else high
+                    phase(s, axes, lists, shapes, met, taps, chosen, begun, first, low, stop, out)
+                    low = stop
+        more = next_phase(axes, count)
+
+
+@native
+def at_once(s: Ints, axes: Ints, lists: Ints, out: Ints) -> None:
+    """All phases of the cells within, row by row."""
+    count = s[C.AXES] - 1
+    before, last = (count - 1) * AXIS, count * AXIS
+    low = max(axes[last + Axis.Q], s[C.COLUMNS])
+    columns = min(axes[last + Axis.Q_END], s[C.COLUMNS_END]) - low
+    for n in range(count):
+        axes[n * AXIS + Axis.FROM], axes[n * AXIS + Axis.TO] = axes[n * AXIS + Axis.Q], axes[n * AXIS + Axis.Q_END]
+    axes[before + Axis.FROM] = max(axes[before + Axis.Q], s[C.WITHIN])
+    axes[before + Axis.TO] = min(axes[before + Axis.Q_END], s[C.WITHIN_END])
+    if columns <= 0:
+        return
+    at, shifts = low - axes[last + Axis.Q], axes[before + Axis.SHIFTS_AT]
+    for number in range(rows_between(axes, count)):
+        x, y, rest = at * axes[last + Axis.X_STEP], at * axes[last + Axis.PIXEL_STEP], number
+        for reverse in range(count):
+            axis = (count - 1 - reverse) * AXIS
+            n = axes[axis + Axis.TO] - axes[axis + Axis.FROM]
+            further = axes[axis + Axis.FROM] + rest % n - axes[axis + Axis.Q]
+            rest = rest // n
+            x += further * axes[axis + Axis.X_STEP]
+            y += further * axes[axis + Axis.PIXEL_STEP]
+        op = begin(out, s[C.AT_ONCE])
+        put(out, columns)
+        put(out, y)
+        for n in range(lists[shifts]):
+            put(out, x + lists[shifts + 1 + 2 * n] * axes[before + Axis.X_STEP])
+        end(out, op)

@@ -1,0 +1,127 @@
+"""The taps of a tile with channels in lanes, and rows that the same of them reach."""
+
+from __future__ import annotations
+
+from tconv.jit.native.channels_block import positions
+from tconv.jit.native.channels_words import TAP, C, Tap
+from tconv.jit.native.language import Ints, native
+from tconv.jit.native.rows import combination, is_read
+from tconv.jit.native.words import AXIS, MET, Axis, Met
+
+
+@native
+def sooner(low: int, high: int, at: int) -> int:
+    """The end, or a place before it."""
+    return at if low < at < high else high
+
+
+@native
+def segment_end(s: Ints, axis: Ints, lists: Ints, low: int, high: int) -> int:
+    """Where a segment of a row ends that is read in place: where a tap comes upon x, or leaves it."""
+    found = high
+    if not s[C.PHASES]:
+        taps = lists[axis[Axis.TAPS_AT] + axis[Axis.PHASE]]
+        for number in range(lists[taps]):
+            shift = lists[taps + 1 + 3 * number + 1]
+            found = sooner(low, found, -(shift // axis[Axis.APART]))
+            found = sooner(low, found, -((shift - axis[Axis.READ]) // axis[Axis.APART]))
+    if s[C.AT_ONCE]:
+        found = sooner(low, found, s[C.COLUMNS])
+        found = sooner(low, found, s[C.COLUMNS_END])
+    return found
+
+
+@native
+def list_bounds(axis: Ints, lists: Ints, bounds: Ints, at: int) -> int:
+    """List the q of the phase at hand at which a tap comes upon x or leaves it, and both ends; how many they are."""
+    taps, found, q = lists[axis[Axis.TAPS_AT] + axis[Axis.PHASE]], 1, axis[Axis.FROM]
+    bounds[at] = q
+    while q < axis[Axis.TO]:
+        high = axis[Axis.TO]
+        for number in range(lists[taps]):
+            shift = lists[taps + 1 + 3 * number + 1]
+            high = sooner(q, high, -(shift // axis[Axis.APART]))
+            high = sooner(q, high, -((shift - axis[Axis.READ]) // axis[Axis.APART]))
+        bounds[at + found] = high
+        found += 1
+        q = high
+    axis[Axis.BOUNDS_AT], axis[Axis.BOUNDS], axis[Axis.BOUND] = at, found - 1, 0
+    return found
+
+
+@native
+def next_bounds(axes: Ints, count: int) -> int:
+    """Go on to the next part of the rows; whether there is one."""
+    for reverse in range(count):
+        axis = (count - 1 - reverse) * AXIS
+        axes[axis + Axis.BOUND] += 1
+        if axes[axis + Axis.BOUND] < axes[axis + Axis.BOUNDS]:
+            return 1
+        axes[axis + Axis.BOUND] = 0
+    return 0
+
+
+@native
+def list_all(s: Ints, axes: Ints, count: int, lists: Ints, met: Ints, combinations: int, taps: Ints) -> int:
+    """List all taps for combinations of those of the outer axes, those without a mask first; how many they are."""
+    found = 0
+    for masked in range(2):
+        for number in range(combinations):
+            combination(axes, count, met, number)
+            found = list_inner(s, axes, lists, met, taps, found, masked)
+    return found
+
+
+@native
+def list_inner(s: Ints, axes: Ints, lists: Ints, met: Ints, taps: Ints, found: int, masked: int) -> int:
+    """List the taps of the last axis for the combination at hand, with or without a mask, behind others; how many."""
+    phase_at = 0 if s[C.PHASES] else axes[(s[C.AXES] - 1) * AXIS + Axis.PHASE]
+    inner = lists[s[C.INNER_AT] + phase_at]
+    reads = met[Met.READS] + (0 if s[C.IN_PLACE] else s[C.BEFORE] * s[C.CELL])
+    for n in range(lists[inner]):
+        tap = inner + 1 + 3 * n
+        if (lists[tap + 2] >= 0) == masked:
+            taps[TAP * found + Tap.NUMBER] = met[Met.TAP] * s[C.INNER] + lists[tap]
+            taps[TAP * found + Tap.SHIFT] = lists[tap + 1]
+            taps[TAP * found + Tap.MASK] = lists[tap + 2]
+            taps[TAP * found + Tap.READS] = reads + lists[tap + 1] * s[C.CELL]
+            found += 1
+    return found
+
+
+@native
+def has(axes: Ints, count: int, met: Ints, number: int) -> int:
+    """Whether the row at hand reads x through a combination of taps."""
+    for reverse in range(count):
+        axis = (count - 1 - reverse) * AXIS
+        at = axes[axis + Axis.MET_AT] + MET * (number % axes[axis + Axis.MET])
+        number = number // axes[axis + Axis.MET]
+        if not is_read(axes[axis:], met[at + Met.SHIFT], axes[axis + Axis.AT]):
+            return 0
+    return 1
+
+
+@native
+def row_in_turn(s: Ints, axes: Ints, number: int) -> None:
+    """Let AT be the row of a number from FROM to TO: images are innermost."""
+    count = s[C.AXES] - 1
+    for reverse in range(count):
+        axis = (0 if reverse == 0 else count - reverse) * AXIS
+        n = axes[axis + Axis.TO] - axes[axis + Axis.FROM]
+        axes[axis + Axis.AT] = axes[axis + Axis.FROM] + number % n
+        number = number // n
+
+
+@native
+def row_offset(s: Ints, axes: Ints, word: int) -> int:
+    """How much further the row at hand is read (READ) or written (WRITTEN) than one at the chunk's first q would be."""
+    offset = 0
+    for n in range(s[C.AXES] - 1):
+        further = axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]
+        if word == Axis.READ:
+            offset += further * axes[n * AXIS + Axis.ROW_STEP]
+        elif s[C.DIRECT]:
+            offset += further * axes[n * AXIS + Axis.PIXEL_STEP]
+        else:
+            offset += further * axes[n * AXIS + Axis.STRIDE] * positions(s, axes, n)
+    return offset

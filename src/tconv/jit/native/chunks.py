@@ -1,0 +1,196 @@
+"""Chunks: which are alike, where each lies, and what is written for them."""
+
+from __future__ import annotations
+
+from tconv.jit.kernels.abi import Piece
+from tconv.jit.native.language import Ints, inlined, native
+from tconv.jit.native.words import AXIS, PIECE, Axis, Out
+
+# ---- what is written
+
+
+@inlined
+def put(out: Ints, word: int) -> None:
+    """Append a word; where there is no room for it, it counts all the same, so that room can be made."""
+    at = out[Out.USED]
+    if at < out[Out.ROOM]:
+        out[Out.FIRST + at] = word
+    out[Out.USED] = at + 1
+
+
+@native
+def begin(out: Ints, kernel: int) -> int:
+    """Begin an op; returns its number of words, for `end`."""
+    start = out[Out.USED]
+    put(out, kernel)
+    put(out, 0)
+    return start
+
+
+@native
+def end(out: Ints, start: int) -> None:
+    """End an op: its length is known."""
+    if start + 1 < out[Out.ROOM]:
+        out[Out.FIRST + start + 1] = 8 * (out[Out.USED] - start)
+
+
+# ---- chunks
+
+
+@native
+def part_start(axis: Ints, part: int) -> int:
+    """The first q of a part of an axis: parts differ by at most 1, the larger first."""
+    size = (axis[Axis.STOP] - axis[Axis.START]) // axis[Axis.PARTS]
+    larger = (axis[Axis.STOP] - axis[Axis.START]) % axis[Axis.PARTS]
+    return axis[Axis.START] + part * size + min(part, larger)
+
+
+@native
+def beside_low(axis: Ints, part: int) -> int:
+    """How far what a part reads lies before x."""
+    return min(0, (part_start(axis, part) + min(0, axis[Axis.FIRST_MOVE])) * axis[Axis.APART])
+
+
+@native
+def beside_high(axis: Ints, part: int) -> int:
+    """How far it lies behind x."""
+    last = part_start(axis, part + 1) - 1 + max(1, axis[Axis.FIRST_MOVE] + axis[Axis.MOVES])
+    return max(0, last * axis[Axis.APART] - axis[Axis.READ])
+
+
+@native
+def alike(axis: Ints, a: int, b: int) -> int:
+    """Whether two parts have to do with the ends of the axis in the same way (see `lines.meets`)."""
+    if part_start(axis, a + 1) - part_start(axis, a) != part_start(axis, b + 1) - part_start(axis, b):
+        return 0
+    if beside_low(axis, a) != beside_low(axis, b) or beside_high(axis, a) != beside_high(axis, b):
+        return 0
+    if axis[Axis.ORIGIN] % axis[Axis.STRIDE] > 0 and (a == 0) != (b == 0):
+        return 0
+    last = axis[Axis.PARTS] - 1
+    if (axis[Axis.ORIGIN] + axis[Axis.WRITTEN]) % axis[Axis.STRIDE] > 0 and (a == last) != (b == last):
+        return 0
+    return 1
+
+
+@native
+def classify(axes: Ints, count: int, classes: Ints) -> None:
+    """For each part of each axis the first that is alike, and those."""
+    at = 0
+    for n in range(count):
+        axis = n * AXIS
+        parts = axes[axis + Axis.PARTS]
+        axes[axis + Axis.CLASS_AT] = at
+        found = 0
+        for part in range(parts):
+            first = part
+            for number in range(found):
+                other = classes[at + parts + number]
+                if alike(axes[axis:], other, part):
+                    first = other
+                    break
+            if first == part:
+                classes[at + parts + found] = part
+                found += 1
+            classes[at + part] = first
+        axes[axis + Axis.CLASSES] = found
+        axes[axis + Axis.CLASS] = 0
+        at += 2 * parts
+
+
+@native
+def select(axes: Ints, count: int, classes: Ints) -> int:
+    """The chunk of the classes at hand: its box; returns its number."""
+    number = 0
+    for n in range(count):
+        axis = n * AXIS
+        parts = axes[axis + Axis.PARTS]
+        part = classes[axes[axis + Axis.CLASS_AT] + parts + axes[axis + Axis.CLASS]]
+        axes[axis + Axis.Q] = part_start(axes[axis:], part)
+        axes[axis + Axis.Q_END] = part_start(axes[axis:], part + 1)
+        number = number * parts + part
+    return number
+
+
+@native
+def select_later(axes: Ints, count: int, number: int) -> int:
+    """The box of the chunk of a number; whether there is one."""
+    for reverse in range(count):
+        axis = (count - 1 - reverse) * AXIS
+        parts = axes[axis + Axis.PARTS]
+        axes[axis + Axis.LATER] = part_start(axes[axis:], number % parts)
+        axes[axis + Axis.LATER_END] = part_start(axes[axis:], number % parts + 1)
+        number = number // parts
+    return number == 0
+
+
+@native
+def stay(axes: Ints, count: int) -> None:
+    """The later chunk is the one at hand, of another group."""
+    for n in range(count):
+        axes[n * AXIS + Axis.LATER] = axes[n * AXIS + Axis.Q]
+        axes[n * AXIS + Axis.LATER_END] = axes[n * AXIS + Axis.Q_END]
+
+
+@native
+def advance(axes: Ints, count: int) -> int:
+    """Go on to the next classes, the last axis innermost; whether there are any."""
+    for reverse in range(count):
+        axis = (count - 1 - reverse) * AXIS
+        axes[axis + Axis.CLASS] += 1
+        if axes[axis + Axis.CLASS] < axes[axis + Axis.CLASSES]:
+            return 1
+        axes[axis + Axis.CLASS] = 0
+    return 0
+
+
+@native
+def locate(axes: Ints, count: int, classes: Ints, number: int) -> int:
+    """Let AT be where the chunk of a number begins; returns the number of the first that is alike."""
+    first, scale = 0, 1
+    for reverse in range(count):
+        axis = (count - 1 - reverse) * AXIS
+        parts = axes[axis + Axis.PARTS]
+        axes[axis + Axis.AT] = part_start(axes[axis:], number % parts)
+        first += classes[axes[axis + Axis.CLASS_AT] + number % parts] * scale
+        scale *= parts
+        number = number // parts
+    return first
+
+
+@native
+def offset(axes: Ints, count: int, step: int) -> int:
+    """Bytes to AT, given which word of an axis says how many lie from a q to the next."""
+    found = 0
+    for n in range(count):
+        found += axes[n * AXIS + Axis.AT] * axes[n * AXIS + step]
+    return found
+
+
+@native
+def share(chunks: Ints, first: int, number: int) -> None:
+    """Let a chunk have the copies and ops of another."""
+    for word in range(Piece.COPIES, PIECE):
+        chunks[number * PIECE + word] = chunks[first * PIECE + word]
+
+
+@native
+def spread(axes: Ints, count: int, classes: Ints, chunks: Ints) -> int:
+    """Every chunk: where it begins, and what the first that is alike has; returns how many have something to compute.
+
+    Those come first, in their order.
+    """
+    total, kept, origin = 1, 0, axes[(count - 1) * AXIS + Axis.ORIGIN] * axes[(count - 1) * AXIS + Axis.Y_STEP]
+    for n in range(count):
+        total *= axes[n * AXIS + Axis.PARTS]
+    for number in range(total):
+        # The first that is alike lies before, or is this one.
+        share(chunks, locate(axes, count, classes, number), number)
+        chunks[number * PIECE + Piece.X] = offset(axes, count, Axis.READ_STEP)
+        chunks[number * PIECE + Piece.Y] = offset(axes, count, Axis.PIXEL_STEP) - origin
+    for number in range(total):
+        if chunks[number * PIECE + Piece.OPS_END] > chunks[number * PIECE + Piece.OPS]:
+            for word in range(PIECE):
+                chunks[kept * PIECE + word] = chunks[number * PIECE + word]
+            kept += 1
+    return kept

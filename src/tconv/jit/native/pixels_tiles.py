@@ -1,0 +1,133 @@
+"""Tiles with pixels in lanes: of one row after the other, or spanning rows."""
+
+from __future__ import annotations
+
+from tconv.jit.native.chunks import begin, end, put
+from tconv.jit.native.gaps import gaps
+from tconv.jit.native.language import Ints, native
+from tconv.jit.native.pixels_reads import list_taps_of_rows, put_cells, put_rows
+from tconv.jit.native.pixels_words import S
+from tconv.jit.native.rows import list_taps, next_phase, of_phase, row, rows_between
+from tconv.jit.native.words import AXIS, Axis
+
+
+@native
+def tiles(s: Ints, axes: Ints, lists: Ints, rows: Ints, lines: Ints, met: Ints, out: Ints) -> None:
+    """The tiles of the chunk at hand, for every phase of the outer axes."""
+    outer = s[S.AXES] - 1
+    phased = outer - (s[S.ROWS] > 1)  # axes whose phases are computed one by one
+    if s[S.GAPS]:
+        gaps(s, axes, lists, rows, out)
+    for n in range(outer):
+        axes[n * AXIS + Axis.PHASE] = 0
+    more = 1
+    while more:
+        reached = 1
+        for n in range(outer):
+            of_phase(axes[n * AXIS :])
+            reached *= lists[lists[axes[n * AXIS + Axis.TAPS_AT] + axes[n * AXIS + Axis.PHASE]]]
+        if s[S.ROWS] > 1:
+            axes[phased * AXIS + Axis.FROM] = axes[phased * AXIS + Axis.Q]
+            axes[phased * AXIS + Axis.TO] = axes[phased * AXIS + Axis.Q_END]
+        if (reached or not s[S.GAPS]) and rows_between(axes, outer):
+            # Tiles that span rows take all of the axis before the last.
+            by = outer - s[S.FLAT]
+            for number in range(rows_between(axes, by)):
+                row(axes, by, number)
+                x, y = 0, 0
+                for n in range(by):
+                    further = axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]
+                    x += further * axes[n * AXIS + Axis.ROW_STEP]
+                    y += further * axes[n * AXIS + Axis.PIXEL_STEP]
+                for n in range(outer):
+                    y += axes[n * AXIS + Axis.PHASE] * axes[n * AXIS + Axis.Y_STEP]
+                if s[S.FLAT]:
+                    tiles_of_rows(s, axes, lists, lines, met, x, y, out)
+                else:
+                    tiles_of_row(s, axes, lists, lines, met, x, y, out)
+        more = next_phase(axes, phased)
+
+
+@native
+def tiles_of_row(s: Ints, axes: Ints, lists: Ints, lines: Ints, met: Ints, x: int, y: int, out: Ints) -> None:
+    """The tiles of one row."""
+    outer = s[S.AXES] - 1
+    last, before = outer * AXIS, (outer - 1) * AXIS
+    combinations = list_taps(axes, outer - (s[S.ROWS] > 1), lists, met, s[S.IN_PLACE], 0)
+    q = axes[before + Axis.AT]
+    phases = min(s[S.ROWS], axes[before + Axis.WRITTEN] - q * axes[before + Axis.STRIDE] - axes[before + Axis.PHASE])
+    inner = s[S.WRITTEN] if s[S.LAST] else 1
+    elements = axes[last + Axis.STRIDE] * inner  # of y, for each q
+    ends = min(axes[last + Axis.WRITTEN] * inner, axes[last + Axis.Q_END] * elements) - axes[last + Axis.Q] * elements
+    columns = axes[last + Axis.Q_END] - axes[last + Axis.Q]
+    vectors = -(-columns // s[S.LANES])
+    parts = -(-vectors // s[S.VECTORS])
+    at = 0
+    for part in range(parts):
+        width = vectors // parts + (part < vectors % parts)
+        high = min(width * s[S.LANES] * elements, ends - at * elements)
+        if high > 0:
+            op = begin(out, (s[S.VECTORS] - width) * s[S.SIZES])
+            put(out, 1)
+            if s[S.IN_PLACE]:
+                put_cells(s, axes, at, 1, lists, out)
+            put_rows(s, axes, lists, lines, met, combinations, q, q, x + at * s[S.SIZE], out)
+            put(out, y + at * axes[last + Axis.PIXEL_STEP])
+            put(out, 0)
+            put(out, high)
+            put(out, phases)
+            end(out, op)
+        at += width * s[S.LANES]
+
+
+@native
+def tiles_of_rows(s: Ints, axes: Ints, lists: Ints, lines: Ints, met: Ints, x: int, y: int, out: Ints) -> None:
+    """The tiles of all rows of the axis before the last, which they span."""
+    outer = s[S.AXES] - 1
+    last, before = outer * AXIS, (outer - 1) * AXIS
+    start = axes[before + Axis.FROM]
+    rows, pitch = axes[before + Axis.TO] - start, s[S.PITCH]
+    x += (start - axes[before + Axis.Q]) * axes[before + Axis.ROW_STEP]
+    cells_of_rows = axes[last + Axis.Q_END] - axes[last + Axis.Q] + (rows - 1) * pitch
+    vectors = -(-cells_of_rows // s[S.LANES])
+    parts = -(-vectors // s[S.VECTORS])
+    at = 0
+    for part in range(parts):
+        width = vectors // parts + (part < vectors % parts)
+        low = at // pitch
+        high = min((at + width * s[S.LANES] - 1) // pitch, rows - 1)
+        segments = 0
+        for number in range(low, high + 1):
+            segments += segment(s, axes, at, width, number, 0, 0, out)
+        if segments:
+            combinations = list_taps_of_rows(s, axes, lists, met, start + low, start + high)
+            op = begin(out, (s[S.VECTORS] - width) * s[S.SIZES])
+            put(out, segments)
+            if s[S.IN_PLACE]:
+                put_cells(s, axes, at - low * pitch, high - low + 1, lists, out)
+            put_rows(s, axes, lists, lines, met, combinations, start + low, start + high, x + at * s[S.SIZE], out)
+            for number in range(low, high + 1):
+                segment(s, axes, at, width, number, y, 1, out)
+            end(out, op)
+        at += width * s[S.LANES]
+
+
+@native
+def segment(s: Ints, axes: Ints, at: int, width: int, number: int, y: int, write: int, out: Ints) -> int:
+    """The part of a row of y that a tile reaches; whether there is any."""
+    last, before = (s[S.AXES] - 1) * AXIS, (s[S.AXES] - 2) * AXIS
+    inner = s[S.WRITTEN] if s[S.LAST] else 1
+    elements = axes[last + Axis.STRIDE] * inner
+    column = at - number * s[S.PITCH]
+    low = max(0, -column * elements)
+    ends = min(axes[last + Axis.WRITTEN] * inner, axes[last + Axis.Q_END] * elements)
+    high = min(width * s[S.LANES] * elements, ends - (axes[last + Axis.Q] + column) * elements)
+    if write and low < high:
+        q = axes[before + Axis.FROM] + number
+        y += column * axes[last + Axis.PIXEL_STEP] + (q - axes[before + Axis.Q]) * axes[before + Axis.PIXEL_STEP]
+        put(out, y)
+        put(out, low)
+        put(out, high)
+        written = axes[before + Axis.WRITTEN] - q * axes[before + Axis.STRIDE] - axes[before + Axis.PHASE]
+        put(out, min(s[S.ROWS], written))
+    return low < high

@@ -1,0 +1,214 @@
+"""The chunks of schedules with taps in lanes: an image each, its copy, its products, and where they are added."""
+
+from __future__ import annotations
+
+from enum import auto
+
+from tconv.jit.kernels.abi import Piece
+from tconv.jit.native.chunks import begin, classify, end, put, spread
+from tconv.jit.native.language import Ints, native
+from tconv.jit.native.rows import row, rows_between
+from tconv.jit.native.words import AXIS, Axis, Out, Words
+
+
+class T(Words):
+    """Words of a schedule."""
+
+    SIZE = auto()  #: bytes of an element
+    AXES = auto()  #: of the grids
+    CELLS = auto()
+    READ = auto()
+    TERMS = auto()
+    PIXELS = auto()
+    LANES = auto()
+    TILE = auto()  #: vectors of a tile
+    VECTORS = auto()  #: of a part of it, at most
+    TAPS = auto()
+    SOURCE_CHANNEL = auto()
+    FILL = auto()  #: the kernel that begins with the bias, elements of a channel of y, and where zeros lie
+    FILLED = auto()
+    ZEROS = auto()
+    SIZES = auto()  #: sizes that parts come in
+    SCATTER = auto()
+    COPY = auto()
+
+
+class Run(Words):
+    """Runs of the last axis that an op adds: how many cells, from which tap and cell on, and where in a row of y."""
+
+    CELL = auto()
+    CELLS = auto()
+    TAP = auto()
+    LENGTH = auto()
+    START = auto()
+
+
+RUN = len(Run)
+
+
+@native
+def chunks_of_taps(
+    s: Ints, axes: Ints, grid: Ints, low: Ints, classes: Ints, runs: Ints, chunks: Ints, out: Ints
+) -> int:
+    """Write the copies and ops of an image, which all share; returns how many chunks there are.
+
+    `axes` are the images and the cells of one, `grid` the axes of the grids, of which `low` says dilation and crop.
+    """
+    classify(axes, 2, classes)
+    op = begin(out, s[T.COPY])
+    put(out, 0)
+    put(out, 0)
+    put(out, 1)
+    put(out, 0)
+    put(out, 0)
+    put(out, s[T.CELLS])
+    put(out, 0)
+    put(out, 0)
+    end(out, op)
+    middle = out[Out.USED]
+    op = begin(out, s[T.FILL])
+    put(out, s[T.FILLED])
+    put(out, s[T.ZEROS])
+    put(out, 0)
+    put(out, 1)
+    put(out, 0)
+    end(out, op)
+    products(s, out)
+    scatters(s, grid, low, runs, out)
+    chunks[Piece.COPIES], chunks[Piece.COPIES_END] = 0, 8 * middle
+    chunks[Piece.OPS], chunks[Piece.OPS_END] = 8 * middle, 8 * out[Out.USED]
+    return spread(axes, 2, classes, chunks)
+
+
+@native
+def products(s: Ints, out: Ints) -> None:
+    """The products of all cells, a part of the lanes after the other: sums of so many terms each."""
+    parts, lane = -(-s[T.TILE] // s[T.VECTORS]), 0
+    tiles, sums = -(-s[T.CELLS] // s[T.PIXELS]), -(-s[T.READ] // s[T.TERMS])
+    for part in range(parts):
+        smaller = part >= s[T.TILE] % parts and s[T.TILE] % parts > 0
+        vectors, cell = s[T.TILE] // parts + (part < s[T.TILE] % parts), 0
+        for tile in range(tiles):
+            fewer = tile >= s[T.CELLS] % tiles and s[T.CELLS] % tiles > 0
+            pixels, first = s[T.CELLS] // tiles + (tile < s[T.CELLS] % tiles), 0
+            for number in range(sums):
+                terms = s[T.READ] // sums + (number < s[T.READ] % sums)
+                # Of two sizes the larger kernel comes first.
+                op = begin(out, fewer * s[T.SIZES] + smaller)
+                put(out, 1)
+                put(out, 0)
+                put(out, first > 0)
+                put(out, terms)
+                put(out, first)
+                put(out, (cell * s[T.TILE] * s[T.LANES] + lane) * s[T.SIZE])
+                put(out, part)
+                put(out, 0)
+                put(out, cell * s[T.SIZE] + first * s[T.SOURCE_CHANNEL])
+                end(out, op)
+                first += terms
+            cell += pixels
+        lane += vectors * s[T.LANES]
+
+
+@native
+def lands(grid: Ints, low: Ints, cell: int, tap: int) -> int:
+    """Where a tap of a cell lands along an axis; -1: not in y."""
+    at = cell * grid[Axis.STRIDE] + tap * low[0] - low[1]
+    return at if 0 <= at < grid[Axis.WRITTEN] else -1
+
+
+@native
+def scatters(s: Ints, grid: Ints, low: Ints, runs: Ints, out: Ints) -> None:
+    """The block into y: rows of cells, each for the rows of taps that land in y."""
+    outer = s[T.AXES] - 1
+    count = list_runs(grid[outer * AXIS :], low[2 * outer :], runs)
+    for n in range(outer):
+        grid[n * AXIS + Axis.FROM], grid[n * AXIS + Axis.TO] = 0, grid[n * AXIS + Axis.READ]
+    before, combinations = outer - 1, 1
+    for n in range(before):
+        combinations *= grid[n * AXIS + Axis.KERNEL]
+    for cells in range(rows_between(grid, outer)):
+        row(grid, outer, cells)
+        for combination in range(combinations):
+            rows_of_taps(s, grid, low, runs, count, cells, combination, out)
+
+
+@native
+def rows_of_taps(
+    s: Ints, grid: Ints, low: Ints, runs: Ints, count: int, cells: int, combination: int, out: Ints
+) -> None:  # fmt: skip
+    """What a row of cells adds, for taps of the axes before the last two: those of the next one follow each other."""
+    outer = s[T.AXES] - 1
+    last, y, tap, scale, rest = outer * AXIS, 0, 0, 1, combination
+    rows, step = 1, 0
+    if outer:
+        # The taps of the axis before the last that land.
+        axis, first = (outer - 1) * AXIS, 0
+        rows = 0
+        for n in range(grid[axis + Axis.KERNEL]):
+            if lands(grid[axis:], low[2 * (outer - 1) :], grid[axis + Axis.AT], n) >= 0:
+                if rows == 0:
+                    first = n
+                rows += 1
+        if rows == 0:
+            return
+        y = lands(grid[axis:], low[2 * (outer - 1) :], grid[axis + Axis.AT], first) * grid[axis + Axis.Y_STEP]
+        tap, scale, step = first, grid[axis + Axis.KERNEL], low[2 * (outer - 1)] * grid[axis + Axis.Y_STEP]
+        for reverse in range(outer - 1):
+            number = outer - 2 - reverse
+            axis = number * AXIS
+            n = rest % grid[axis + Axis.KERNEL]
+            rest = rest // grid[axis + Axis.KERNEL]
+            at = lands(grid[axis:], low[2 * number :], grid[axis + Axis.AT], n)
+            if at < 0:
+                return
+            y += at * grid[axis + Axis.Y_STEP]
+            tap += n * scale
+            scale *= grid[axis + Axis.KERNEL]
+    for number in range(count):
+        run = number * RUN
+        block = (cells * grid[last + Axis.READ] + runs[run + Run.CELL]) * s[T.TILE] * s[T.LANES]
+        op = begin(out, s[T.SCATTER])
+        put(out, (block + tap * grid[last + Axis.KERNEL] + runs[run + Run.TAP]) * s[T.SIZE])
+        put(out, y + runs[run + Run.START] * grid[last + Axis.Y_STEP])
+        put(out, runs[run + Run.LENGTH])
+        put(out, runs[run + Run.CELLS])
+        put(out, grid[last + Axis.STRIDE] * grid[last + Axis.Y_STEP])
+        put(out, rows)
+        put(out, grid[last + Axis.KERNEL] * s[T.SIZE])
+        put(out, step)
+        put(out, s[T.TAPS] * s[T.SIZE])
+        end(out, op)
+
+
+@native
+def put_run(runs: Ints, count: int, cell: int, cells: int, tap: int, length: int, start: int) -> int:
+    """List a run behind others; how many they are."""
+    run = count * RUN
+    runs[run + Run.CELL], runs[run + Run.CELLS], runs[run + Run.TAP] = cell, cells, tap
+    runs[run + Run.LENGTH], runs[run + Run.START] = length, start
+    return count + 1
+
+
+@native
+def list_runs(last: Ints, low: Ints, runs: Ints) -> int:
+    """List what is added along the last axis: all taps of many cells, or those that land; or tap by tap."""
+    count, kernel, stride = 0, last[Axis.KERNEL], last[Axis.STRIDE]
+    if low[0] != 1:
+        for tap in range(kernel):
+            at = tap * low[0] - low[1]
+            first = max(0, -(at // stride))
+            stop = min(last[Axis.READ], -((at - last[Axis.WRITTEN]) // stride))
+            if first < stop:
+                count = put_run(runs, count, first, stop - first, tap, 1, first * stride + at)
+        return count
+    first = max(0, -((-low[1]) // stride))
+    stop = min(last[Axis.READ], (last[Axis.WRITTEN] - kernel + low[1]) // stride + 1)
+    if first < stop:
+        count = put_run(runs, count, first, stop - first, 0, kernel, first * stride - low[1])
+    for cell in range(last[Axis.READ]):
+        start = cell * stride - low[1]
+        tap, ends = max(0, -start), min(kernel, last[Axis.WRITTEN] - start)
+        if not (first <= cell < stop) and tap < ends:
+            count = put_run(runs, count, cell, 1, tap, ends - tap, start + tap)
+    return count
