@@ -48,7 +48,7 @@ class Fault:
         """Within it the fault is there."""
         before = inspect.getattr_static(self.owner, self.name)
         function = next((getattr(before, n) for n in ("fget", "_function", "function") if hasattr(before, n)), before)
-        module, file = sys.modules[function.__module__], f"<{self.name} with a fault>"
+        module, file = sys.modules[function.__module__], f"<{self.name} with {self.wrong!r}>"
         source = dedent(inspect.getsource(function))
         if source.count(self.right) != 1:
             raise LookupError(f"{self.owner.__name__}.{self.name} has no single {self.right!r} to plant a fault in")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from enum import IntEnum
 
@@ -15,6 +14,7 @@ from registry import needs_kernels
 from tconv.jit import compile as compiler
 from tconv.jit import isa
 from tconv.jit.emit import Module
+from tconv.jit.native import emit as emitting
 from tconv.jit.native import machine
 from tconv.jit.native.emit import Unsupported, emit
 from tconv.jit.native.language import Ints, native
@@ -122,13 +122,13 @@ def nothing_loaded(monkeypatch, tmp_path):
     machine._code.cache_clear()
 
 
-def no_sources(what):
-    raise OSError("could not get source code")
+def no_sources(file):
+    raise OSError("cannot be read")
 
 
 @pytest.mark.parametrize(
     ("owner", "name", "value"),
-    [(isa, "available", lambda: ()), (compiler, "_native", lambda: None), (inspect, "getsource", no_sources)],
+    [(isa, "available", lambda: ()), (compiler, "_native", lambda: None), (emitting, "_functions", no_sources)],
     ids=["no instructions", "another processor", "no sources"],
 )
 def test_without_machine_code_it_is_python(owner, name, value, monkeypatch, nothing_loaded):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
+import linecache
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from tconv.jit.emit import Function, Module
@@ -33,15 +33,18 @@ def _emit(what: Native, module: Module, emitted: dict[Native, Function]) -> None
     body.write()
 
 
-def source(what: Native) -> str:
-    """The text of a function."""
-    return textwrap.dedent(inspect.getsource(what.function))
-
-
 def _tree(what: Native) -> ast.FunctionDef:
-    [tree] = ast.parse(source(what)).body
-    assert isinstance(tree, ast.FunctionDef)
-    return tree
+    """What a function says. OSError: it was installed without its source."""
+    return _functions(what.function.__code__.co_filename)[what.name]
+
+
+@lru_cache(maxsize=64)
+def _functions(file: str) -> dict[str, ast.FunctionDef]:
+    """Those of a file, which is read once: taking one after the other out of it takes three times as long."""
+    text = "".join(linecache.getlines(file))
+    if not text:
+        raise OSError(f"{file} cannot be read")
+    return {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
 
 
 class _Body:
@@ -58,12 +61,11 @@ class _Body:
         """All of it."""
         f, tree = self.f, _tree(self.what)
         given = {name for kind, name in self.what.parameters if kind == "i64"}
-        assigned = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-        for name in sorted(given | assigned):
+        self.names = {name for name in self.what.function.__code__.co_varnames if name not in self.pointers}
+        for name in sorted(self.names):
             f.do(f"%{name}.at = alloca i64")
         for name in sorted(given):
             f.do(f"store i64 %{name}, ptr %{name}.at")
-        self.names = given | assigned
         self.block(tree.body)
         if self.what.returns == "void":
             f.ret()
