@@ -6,7 +6,7 @@ from tests.fuzz import table
 
 #: Cases drawn to see whether something appears that is not in the table.
 COUNT = 400
-#: Combinations in fewer than 20 of 400,000 cases: weight gradients of single cells, channels last, all but five.
+#: Combinations in fewer than 20 of 400,000 cases: all but six are weight gradients of single cells.
 RARE = 41
 AGAIN = "python -m tests.fuzz --table 400000 writes the table anew"
 
