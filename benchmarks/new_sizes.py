@@ -17,7 +17,6 @@ from typing import NamedTuple
 import numpy as np
 
 import tconv
-from tconv.plan import planned
 
 #: Sizes of each layer that are timed.
 SIZES = 20
@@ -58,12 +57,19 @@ def times(layer: Layer) -> list[tuple[float, float]]:
         size = (side,) * ndim
         shape = (1, *size, layer.w[0]) if "layout" in layer.keywords else (1, layer.w[0], *size)
         x = rng.normal(size=shape).astype("float32")
-        y = np.ones(op.plan(x).result_shape, "float32")
-        planned.cache_clear()  # what said the size of the result is found anew
+        y = np.ones(_result(layer, size), "float32")
         of_calls = [_seconds(op, x, y) for _ in range(4)]
         if number >= len(warm):
             found.append((of_calls[0], min(of_calls[1:])))
     return found
+
+
+def _result(layer: Layer, size: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the result, without a plan: nothing of what is timed may be known before."""
+    keywords = {name: value for name, value in layer.keywords.items() if name not in ("layout", "groups")}
+    fine = tconv.Geometry.conv_transpose(size, layer.w[2:], **keywords).fine  # type: ignore[arg-type]
+    channels = layer.w[1] * layer.keywords.get("groups", 1)  # type: ignore[operator]
+    return (1, *fine, channels) if "layout" in layer.keywords else (1, channels, *fine)
 
 
 def _seconds(op: tconv.ConvTranspose, x: np.ndarray, y: np.ndarray) -> float:
