@@ -13,14 +13,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from textwrap import dedent
 from typing import Any
 
 from tconv.jit import channels as channels_schedule
-from tconv.jit import channels_sizes, choose, packing, pixels, pixels_tables, tables
+from tconv.jit import channels_sizes, choose, pixels, pixels_tables, tables
 from tconv.jit.native import (
-    arrays,
     channels_block,
     channels_taps,
     channels_tiles,
@@ -30,8 +28,11 @@ from tconv.jit.native import (
     pixels_panel,
     pixels_reads,
     planes,
+    rows,
 )
+from tconv.jit.native.arrays import LISTS
 from tconv.jit.native.language import Native
+from tconv.jit.packing import PACKINGS
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,8 @@ def _put(owner: Any, name: str, what: Any) -> None:
     if hasattr(what, "__set_name__"):
         what.__set_name__(owner, name)
     choose.choose.cache_clear()
-    packing._kept.clear()
-    arrays._kept.clear()
+    PACKINGS.clear()
+    LISTS.clear()
 
 
 def _put_native(owner: Any, name: str, what: Native) -> None:
@@ -79,18 +80,11 @@ def _put_native(owner: Any, name: str, what: Native) -> None:
     for module in [m for n, m in sys.modules.items() if n.startswith("tconv.jit.native.")]:
         for attribute in [n for n, value in vars(module).items() if value is before]:
             setattr(module, attribute, what)
-    said = inspect.getsource(what.function)
-    machine._sources.cache_clear()
-    machine._sources = _of_text(said) if what.function.__code__.co_filename.startswith("<") else _sources
+    planted = what.function.__code__.co_filename.startswith("<")
+    # Of the code that is kept, none may be taken for what a fault makes, nor for what other loops made with it.
+    said = f"{_sources()} {inspect.getsource(what.function)}" if planted else _sources()
+    machine._sources = lambda: said
     machine._code.cache_clear()
-
-
-def _of_text(text: str) -> Any:
-    @lru_cache
-    def sources() -> str:
-        return text
-
-    return sources
 
 
 _sources = machine._sources
@@ -118,8 +112,7 @@ FAULTS = {
     "the bias of the second tile of channels": Fault(
         pixels_tables.PixelTables, "weights", "bias - start + first * self.size", "bias - start"),
     "strides of two axes swapped": Fault(
-        channels_taps, "row_offset", "axes[n * AXIS + Axis.PIXEL_STEP]",
-        "axes[(s[C.AXES] - 1 - n if n else 0) * AXIS + Axis.PIXEL_STEP]"),
+        rows, "further", "axes[n * AXIS + step]", "axes[(count - n if n else 0) * AXIS + step]"),
     "cells that exist, of one row only": Fault(
         pixels_reads, "put_cells", "(rows - 1) * read + high", "high"),
     "chunks at the high border like the others": Fault(

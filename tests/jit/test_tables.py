@@ -13,10 +13,12 @@ from problems import family
 from registry import needs_kernels
 
 from tconv import Geometry
-from tconv.jit import choose, isa, packing, tables
+from tconv.jit import choose, isa, tables
 from tconv.jit.kernels.abi import PIECE_BYTES, Header, Piece
 from tconv.jit.kernels.pixels import ROW, Pixels
 from tconv.jit.native import chunks
+from tconv.jit.native.arrays import LISTS
+from tconv.jit.packing import PACKINGS
 from tconv.jit.programs import program_of
 from tconv.problem import Problem
 from tests.fuzz.faults import Fault
@@ -33,13 +35,19 @@ def schedules(seed, target=AVX512):
             yield from (kind.make() for kind in choose.offered(problem, channels_last, target))
 
 
+def forget():
+    """Whatever is kept of layers."""
+    PACKINGS.clear()
+    LISTS.clear()
+
+
 @pytest.mark.parametrize("seed", range(12))
-def test_a_layer_that_was_seen_at_other_sizes_gets_the_same_tables(seed, monkeypatch):
-    monkeypatch.setattr(packing, "_kept", {})
+def test_a_layer_that_was_seen_at_other_sizes_gets_the_same_tables(seed):
+    forget()
     made = [(s, threads) for s in schedules(seed) for threads in (1, 2)]
     with_kept = [program_of(*each) for each in made]
     for (s, threads), found in zip(made, with_kept, strict=True):
-        packing._kept.clear()
+        forget()
         alone = program_of(s, threads)
         np.testing.assert_array_equal(alone.words, found.words, err_msg=str(s.layer))
         assert (alone.packed, alone.scratch, alone.packing) == (found.packed, found.scratch, found.packing)
@@ -56,8 +64,8 @@ CHANNELS = [(9, 7, 1), (9, 8, 1), (10, 7, 1), (4, 6, 2), (6, 6, 2), (5, 5, 5)]
 
 @pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_no_layer_takes_what_is_kept_of_another(operation, dtype, monkeypatch):
-    monkeypatch.setattr(packing, "_kept", {})
+def test_no_layer_takes_what_is_kept_of_another(operation, dtype):
+    forget()
     made = []
     for other, (cin, cout, groups) in product(OTHERS, CHANNELS):
         keywords = {**WINDOW, **other}
@@ -67,7 +75,7 @@ def test_no_layer_takes_what_is_kept_of_another(operation, dtype, monkeypatch):
             made += [kind.make() for kind in choose.offered(problem, channels_last, AVX512)]
     with_kept = [program_of(s, 1) for s in made]
     for s, found in zip(made, with_kept, strict=True):
-        packing._kept.clear()
+        forget()
         np.testing.assert_array_equal(program_of(s, 1).words, found.words, err_msg=str(s.layer))
 
 

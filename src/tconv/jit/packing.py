@@ -1,12 +1,12 @@
 """How the weights of a layer are packed, and its tiles: what of a program is the same at every size of the grids.
 
-Made once a layer and kept (`kept`), since it may be as long as the kernel has weights, while everything else of a
+Made once a layer and kept (`PACKINGS`), since it may be as long as the kernel has weights, while everything else of a
 program is made anew for every shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv.cached import cached_property
+from tconv.jit.kept import Kept
 from tconv.jit.kernels.abi import HEADER_WORDS, TILE_BYTES, Tile
 from tconv.jit.kernels.weights import Block
 from tconv.jit.native.language import Ints
@@ -157,17 +158,5 @@ def _as_words(values: NDArray[Any]) -> Ints:
     return np.frombuffer(raw + bytes(-len(raw) % 8), np.int64)
 
 
-#: Layers whose packing is kept.
-MOST_KEPT = 128
-_kept: dict[Hashable, Packing] = {}
-
-
-def kept(layer: Hashable, make: Callable[[], Packing]) -> Packing:
-    """The packing of a layer, made when it is first asked for; `layer` is all that it depends on."""
-    found = _kept.get(layer)
-    if found is None:
-        found = make()
-        if len(_kept) >= MOST_KEPT:
-            _kept.clear()
-        _kept[layer] = found
-    return found
+#: Those of layers.
+PACKINGS: Kept[Packing] = Kept()

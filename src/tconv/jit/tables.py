@@ -10,7 +10,7 @@ import numpy as np
 
 from tconv.jit.kernels.abi import Context, Header, Piece
 from tconv.jit.native.language import Ints
-from tconv.jit.packing import Packer, Packing, kept
+from tconv.jit.packing import PACKINGS, Packer, Packing
 from tconv.jit.program import PIECES, Program, Scratch, finer, program, shares
 
 
@@ -71,7 +71,7 @@ class Tables(ABC):
     def write(self) -> Program:
         """The program."""
         s, groups = self.s, self.s.problem.groups
-        packing = kept(self.layer, self._packing)
+        packing = PACKINGS.of(self.layer, self._packing)
         chunks, ops = self.chunks()
         parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * groups))
         tiles = shares(range(self.number_of_tiles), parts)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tconv.jit.kept import Kept
 from tconv.jit.lines import Line, by_shift, moves, phase_taps, residues
 from tconv.jit.native.language import Ints
 from tconv.jit.native.words import AXIS, Axis, Out, Words
@@ -56,22 +57,20 @@ def no_lists(collector: Collector) -> dict[Any, int]:
     return {}
 
 
-_MOST_KEPT = 128
-_kept: dict[Hashable, Lists] = {}
+#: Those of layers.
+LISTS: Kept[Lists] = Kept()
 
 
 def lists_of(layer: Hashable, s: Chunked, more: Callable[[Collector], dict[Any, int]]) -> Lists:
-    """The lists of the layer of a schedule, made once; `more` adds those of its kind."""
-    found = _kept.get(layer)
-    if found is None:
+    """The lists of the layer of a schedule; `more` adds those of its kind."""
+
+    def made() -> Lists:
         collector = Collector()
         axes = [collector.axis(line, origin) for line, origin in zip(s.layout.lines, s.origins, strict=True)]
         places = more(collector)
-        found = Lists(np.array(collector.values, np.int64), np.array(axes, np.int64), places)
-        if len(_kept) >= _MOST_KEPT:
-            _kept.clear()
-        _kept[layer] = found
-    return found
+        return Lists(np.array(collector.values, np.int64), np.array(axes, np.int64), places)
+
+    return LISTS.of(layer, made)
 
 
 def array(words: type[Words], values: dict[Any, int]) -> Ints:
@@ -126,7 +125,8 @@ def written(write: Callable[[Ints], Any]) -> tuple[Any, Ints]:
     while True:
         out[: Out.FIRST] = 0, len(out) - Out.FIRST, 0
         result = write(out)
-        assert not out[Out.WRONG], "a tile has no kernel"
+        if out[Out.WRONG]:  # a fault of ours: a kernel of a number that does not exist must never be called
+            raise RuntimeError("a tile has no kernel")
         used = int(out[Out.USED])
         if used <= len(out) - Out.FIRST:
             return result, out[Out.FIRST : Out.FIRST + used]

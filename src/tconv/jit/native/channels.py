@@ -10,7 +10,7 @@ from tconv.jit.native.channels_taps import segment_end
 from tconv.jit.native.channels_words import C
 from tconv.jit.native.chunks import advance, begin, classify, end, put, select, spread
 from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import next_phase, of_phase, rows_between
+from tconv.jit.native.rows import first_phase, next_phase, of_phase, rows_between
 from tconv.jit.native.words import AXIS, PIECE, Axis, Out
 
 
@@ -70,9 +70,7 @@ def compute(
     last = count * AXIS
     if s[C.AT_ONCE]:
         at_once(s, axes, lists, out)
-    for n in range(count):
-        axes[n * AXIS + Axis.PHASE] = 0
-    more = 1
+    more = first_phase(axes, count)
     while more:
         for n in range(count):
             of_phase(axes[n * AXIS :])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.channels_taps import has, list_all, list_bounds, list_inner, next_bounds, row_in_turn, row_offset
+from tconv.jit.native.channels_taps import choose_row, has, list_all, list_bounds, list_inner, next_bounds, row_in_turn
 from tconv.jit.native.channels_tiles import tiles
 from tconv.jit.native.channels_words import C
 from tconv.jit.native.language import Ints, native
@@ -37,9 +37,7 @@ def phase(
         for each in range(rows_between(axes, count)):
             row_in_turn(s, axes, each)
             if not (done and s[C.WITHIN] <= axes[before + Axis.AT] < s[C.WITHIN_END]):
-                chosen[2 * some] = row_offset(s, axes, Axis.READ)
-                chosen[2 * some + 1] = row_offset(s, axes, Axis.WRITTEN)
-                some += 1
+                some = choose_row(s, axes, chosen, some)
         tiles(s, axes, shapes, taps, number, chosen, some, first, low, high, first > 0, out)
         more = next_bounds(axes, count)
     for n in range(count):
@@ -68,9 +66,7 @@ def outer_first(
                 if begun[each] == adds:
                     row_in_turn(s, axes, each)
                     if has(axes, count, met, number):
-                        chosen[2 * some] = row_offset(s, axes, Axis.READ)
-                        chosen[2 * some + 1] = row_offset(s, axes, Axis.WRITTEN)
-                        some += 1
+                        some = choose_row(s, axes, chosen, some)
                         if adds == 0:
                             begun[each] = 2
             tiles(s, axes, shapes, taps, listed, chosen, some, first, low, high, adds, out)
@@ -80,7 +76,5 @@ def outer_first(
     for each in range(rows):
         if begun[each] == 0:
             row_in_turn(s, axes, each)
-            chosen[2 * some] = row_offset(s, axes, Axis.READ)
-            chosen[2 * some + 1] = row_offset(s, axes, Axis.WRITTEN)
-            some += 1
+            some = choose_row(s, axes, chosen, some)
     tiles(s, axes, shapes, taps, 0, chosen, some, first, low, high, 0, out)

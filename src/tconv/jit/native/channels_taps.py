@@ -5,7 +5,7 @@ from __future__ import annotations
 from tconv.jit.native.channels_block import positions
 from tconv.jit.native.channels_words import TAP, C, Tap
 from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import combination, is_read
+from tconv.jit.native.rows import combination, further, is_read
 from tconv.jit.native.words import AXIS, MET, Axis, Met
 
 
@@ -113,15 +113,14 @@ def row_in_turn(s: Ints, axes: Ints, number: int) -> None:
 
 
 @native
-def row_offset(s: Ints, axes: Ints, word: int) -> int:
-    """How much further the row at hand is read (READ) or written (WRITTEN) than one at the chunk's first q would be."""
-    offset = 0
-    for n in range(s[C.AXES] - 1):
-        further = axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]
-        if word == Axis.READ:
-            offset += further * axes[n * AXIS + Axis.ROW_STEP]
-        elif s[C.DIRECT]:
-            offset += further * axes[n * AXIS + Axis.PIXEL_STEP]
-        else:
-            offset += further * axes[n * AXIS + Axis.STRIDE] * positions(s, axes, n)
-    return offset
+def choose_row(s: Ints, axes: Ints, chosen: Ints, number: int) -> int:
+    """Append how much further the row at hand is read and written than the chunk's first q; how many rows there are."""
+    count, written = s[C.AXES] - 1, 0
+    if s[C.DIRECT]:
+        written = further(axes, count, Axis.PIXEL_STEP)
+    else:
+        for n in range(count):
+            q = axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]
+            written += q * axes[n * AXIS + Axis.STRIDE] * positions(s, axes, n)
+    chosen[2 * number], chosen[2 * number + 1] = further(axes, count, Axis.ROW_STEP), written
+    return number + 1

@@ -17,7 +17,6 @@ class C(Words):
     PHASES = auto()  #: phases of the last axis are in lanes
     OUTER_FIRST = auto()
     OWN = auto()
-    LAST = auto()  #: channels are the innermost axis of y
     READ = auto()  #: channels of a group
     PART = auto()  #: of them, taken at a time
     TERMS = auto()

@@ -6,7 +6,7 @@ from tconv.jit.native.chunks import begin, end, put
 from tconv.jit.native.copies import copy, list_rows
 from tconv.jit.native.gradient_words import UNIT, G, Unit
 from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import combination, list_taps, row, rows_between
+from tconv.jit.native.rows import combination, first_phase, further, list_taps, row, rows_between
 from tconv.jit.native.words import AXIS, MET, Axis, Met, Out
 
 
@@ -21,8 +21,7 @@ def sums_of_chunk(
     if s[G.TURNED]:
         found = list_rows(axes, s[G.AXES], lists, rows, s[G.BEFORE], s[G.BEHIND], s[G.WIDE], s[G.CELL])
         copy(out, s[G.COPY], rows, found)
-    for n in range(count):
-        axes[n * AXIS + Axis.PHASE] = 0
+    first_phase(axes, count)
     combinations = list_taps(axes, count, lists, met, s[G.IN_PLACE], 1)
     for number in range(combinations):
         alike = 0
@@ -55,7 +54,7 @@ def gather(s: Ints, axes: Ints, out: Ints) -> None:
     first, before, cells, step = 0, 0, 0, 0
     for number in range(rows_between(axes, count)):
         row(axes, count, number)
-        source = beside(axes, count)
+        source = further(axes, count, Axis.Y_STEP)
         if cells and columns == wide:
             # Single cells may be any step apart, unless squares of them are turned.
             if cells == 1 and not s[G.SIDE_BY_SIDE]:
@@ -78,15 +77,6 @@ def put_cells(s: Ints, first: int, before: int, cells: int, step: int, out: Ints
     put(out, cells)
     put(out, step)
     end(out, op)
-
-
-@native
-def beside(axes: Ints, count: int) -> int:
-    """Bytes of the coarse grid from the first cell of the chunk to the row at hand."""
-    found = 0
-    for n in range(count):
-        found += (axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]) * axes[n * AXIS + Axis.Y_STEP]
-    return found
 
 
 # ---- which rows of cells meet the fine grid
@@ -222,14 +212,14 @@ def sums(
 @native
 def put_row(s: Ints, axes: Ints, units: Ints, rows: int, number: int, moved: int, at: int, out: Ints) -> None:
     """Of a row of cells: which it is in scratch, or where it lies; and where each unit reads what it meets."""
-    count, inside, reads = s[G.AXES] - 1, 0, 0
+    count, which = s[G.AXES] - 1, 0
     row(axes, count, number)
     for n in range(count):
         axis = n * AXIS
-        further = axes[axis + Axis.AT] - axes[axis + Axis.Q]
-        inside = inside * (axes[axis + Axis.Q_END] - axes[axis + Axis.Q]) + further
-        reads += further * axes[axis + Axis.ROW_STEP]
-    put(out, inside if s[G.GATHERED] else beside(axes, count) + at * axes[count * AXIS + Axis.Y_STEP])
+        which = which * (axes[axis + Axis.Q_END] - axes[axis + Axis.Q]) + axes[axis + Axis.AT] - axes[axis + Axis.Q]
+    beside = further(axes, count, Axis.Y_STEP) + at * axes[count * AXIS + Axis.Y_STEP]
+    put(out, which if s[G.GATHERED] else beside)
     put(out, 0)  # no mask
+    reads = further(axes, count, Axis.ROW_STEP)
     for unit in range(rows):
         put(out, reads + units[UNIT * unit + Unit.READS] + moved + at * s[G.SOURCE_PIXEL])

@@ -114,7 +114,7 @@ def put_cells(s: Ints, axes: Ints, column: int, rows: int, lists: Ints, out: Int
 @native
 def list_taps_of_rows(s: Ints, axes: Ints, lists: Ints, met: Ints, low: int, high: int) -> int:
     """Like `list_taps`; of the axis before the last the taps that read x for any q from low to high."""
-    before, at = (s[S.AXES] - 2) * AXIS, Met.FIRST + 0
+    before, at = (s[S.AXES] - 2) * AXIS, Met.FIRST
     total = list_taps(axes, s[S.AXES] - 2, lists, met, s[S.IN_PLACE], 0)
     if s[S.ROWS] > 1:
         return total

@@ -7,7 +7,7 @@ from tconv.jit.native.gaps import gaps
 from tconv.jit.native.language import Ints, native
 from tconv.jit.native.pixels_reads import list_taps_of_rows, put_cells, put_rows
 from tconv.jit.native.pixels_words import S
-from tconv.jit.native.rows import list_taps, next_phase, of_phase, row, rows_between
+from tconv.jit.native.rows import first_phase, further, list_taps, next_phase, of_phase, row, rows_between
 from tconv.jit.native.words import AXIS, Axis
 
 
@@ -18,9 +18,7 @@ def tiles(s: Ints, axes: Ints, lists: Ints, rows: Ints, lines: Ints, met: Ints, 
     phased = outer - (s[S.ROWS] > 1)  # axes whose phases are computed one by one
     if s[S.GAPS]:
         gaps(s, axes, lists, rows, out)
-    for n in range(outer):
-        axes[n * AXIS + Axis.PHASE] = 0
-    more = 1
+    more = first_phase(axes, outer)
     while more:
         reached = 1
         for n in range(outer):
@@ -34,11 +32,7 @@ def tiles(s: Ints, axes: Ints, lists: Ints, rows: Ints, lines: Ints, met: Ints, 
             by = outer - s[S.FLAT]
             for number in range(rows_between(axes, by)):
                 row(axes, by, number)
-                x, y = 0, 0
-                for n in range(by):
-                    further = axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]
-                    x += further * axes[n * AXIS + Axis.ROW_STEP]
-                    y += further * axes[n * AXIS + Axis.PIXEL_STEP]
+                x, y = further(axes, by, Axis.ROW_STEP), further(axes, by, Axis.PIXEL_STEP)
                 for n in range(outer):
                     y += axes[n * AXIS + Axis.PHASE] * axes[n * AXIS + Axis.Y_STEP]
                 if s[S.FLAT]:

@@ -6,7 +6,7 @@ from tconv.jit.native.chunks import begin, end, put
 from tconv.jit.native.language import Ints, native
 from tconv.jit.native.pixels_reads import column_reads
 from tconv.jit.native.pixels_words import S
-from tconv.jit.native.rows import next_phase, of_phase, row, rows_between, tap_reads
+from tconv.jit.native.rows import first_phase, further, next_phase, of_phase, row, rows_between, tap_reads
 from tconv.jit.native.words import AXIS, Axis
 
 
@@ -19,9 +19,7 @@ def planes(s: Ints, axes: Ints, lists: Ints, out: Ints) -> None:
     whole = line_end
     if s[S.ROWS] > 1:  # the last row may lack some of the phases
         whole = max(line, min(line_end, axes[before + Axis.WRITTEN] // axes[before + Axis.STRIDE]))
-    for n in range(count):
-        axes[n * AXIS + Axis.PHASE] = 0
-    more = 1
+    more = first_phase(axes, count)
     while more:
         for n in range(count):
             of_phase(axes[n * AXIS :])
@@ -41,14 +39,12 @@ def plane(s: Ints, axes: Ints, lists: Ints, number: int, start: int, stop: int, 
     count = s[S.AXES] - 2
     before, last = count * AXIS, (count + 1) * AXIS
     stride = axes[before + Axis.STRIDE]
-    x, y, combinations = 0, (start - axes[before + Axis.Q]) * axes[before + Axis.PIXEL_STEP], 1
+    axes[before + Axis.AT], combinations = start, 1
+    x, y = further(axes, count + 1, Axis.ROW_STEP), further(axes, count + 1, Axis.PIXEL_STEP)
     for n in range(count):
         axis = n * AXIS
-        further = axes[axis + Axis.AT] - axes[axis + Axis.Q]
-        x += further * axes[axis + Axis.ROW_STEP]
-        y += further * axes[axis + Axis.PIXEL_STEP] + axes[axis + Axis.PHASE] * axes[axis + Axis.Y_STEP]
+        y += axes[axis + Axis.PHASE] * axes[axis + Axis.Y_STEP]
         combinations *= lists[lists[axes[axis + Axis.TAPS_AT] + axes[axis + Axis.PHASE]]]
-    x += (start - axes[before + Axis.Q]) * axes[before + Axis.ROW_STEP]
     first = axes[last + Axis.Q] * axes[last + Axis.STRIDE]
     elements = min(axes[last + Axis.WRITTEN], axes[last + Axis.Q_END] * axes[last + Axis.STRIDE]) - first
     phases = min(s[S.ROWS], axes[before + Axis.WRITTEN] - start * stride) if s[S.ROWS] > 1 else 1

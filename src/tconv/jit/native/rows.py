@@ -26,6 +26,23 @@ def row(axes: Ints, count: int, number: int) -> None:
 
 
 @native
+def further(axes: Ints, count: int, step: int) -> int:
+    """Bytes from the chunk's first q to AT, given which word of an axis says how many lie from a q to the next."""
+    found = 0
+    for n in range(count):
+        found += (axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]) * axes[n * AXIS + step]
+    return found
+
+
+@native
+def first_phase(axes: Ints, count: int) -> int:
+    """Begin with the first phases of so many axes; there always are some."""
+    for n in range(count):
+        axes[n * AXIS + Axis.PHASE] = 0
+    return 1
+
+
+@native
 def next_phase(axes: Ints, count: int) -> int:
     """Go on to the next phases of so many axes, the last innermost; whether there are any."""
     for reverse in range(count):
@@ -103,7 +120,7 @@ def tap_reads(axis: Ints, shift: int, residue: int, in_place: int) -> int:
 @native
 def list_taps(axes: Ints, count: int, lists: Ints, met: Ints, in_place: int, every: int) -> int:
     """List for each axis the taps of its phase that read x at the q at hand, or every one; how many combinations."""
-    total, at = 1, Met.FIRST + 0
+    total, at = 1, Met.FIRST
     for n in range(count):
         at = list_taps_of(axes[n * AXIS :], lists, met, at, axes[n * AXIS + Axis.AT], in_place, every)
         total *= axes[n * AXIS + Axis.MET]

@@ -1,0 +1,32 @@
+"""What is the same for a layer at every size, kept from one size to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+#: Layers that are kept.
+MOST = 128
+
+
+class Kept(Generic[T]):
+    """By layer, which says all that it depends on (`Chunked.layer`)."""
+
+    def __init__(self) -> None:
+        self._found: dict[Hashable, T] = {}
+
+    def of(self, layer: Hashable, make: Callable[[], T]) -> T:
+        """That of a layer, made when it is first asked for."""
+        found = self._found.get(layer)
+        if found is None:
+            found = make()
+            if len(self._found) >= MOST:
+                self._found.clear()
+            self._found[layer] = found
+        return found
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._found.clear()
