@@ -33,7 +33,7 @@ class Plan:
     batched: bool  #: False where x and y come without a batch axis
     method: str
     why: str
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...]  #: all methods that were considered
 
     @property
     def geometry(self) -> Geometry:
@@ -44,10 +44,6 @@ class Plan:
     def cost(self) -> Cost:
         """The expected time and the scratch memory of the method that was picked."""
         return next(candidate.cost for candidate in self.candidates if candidate.method == self.method)
-
-    def able(self, method: str) -> bool:
-        """Whether a method can compute this, whatever it takes."""
-        return any(candidate.method == method and not candidate.excluded for candidate in self.candidates)
 
     @property
     def x_shape(self) -> tuple[int, ...]:
@@ -132,13 +128,18 @@ def make_plan(
     window: Window,
     layout: Layout,
     method: str,
+    packed: bool = False,
 ) -> Plan:
-    """The plan of a call from the shapes of its operands; raises `checks.Rejected`."""
+    """The plan of a call from the shapes of its operands; raises `checks.Rejected`.
+
+    `packed`: the engine has its weights packed already, which costs it most in small calls. "auto" is the engine then
+    wherever it can compute, and considers nothing else.
+    """
     with uninterrupted:
         from tconv.jit import engine
 
     # What the engine is expected to take depends on what is set: threads, instructions.
-    return planned(operation, first, second, kernel_size, dtype, window, layout, method, engine.state())
+    return planned(operation, first, second, kernel_size, dtype, window, layout, method, packed, engine.state())
 
 
 @lru_cache(maxsize=4096)
@@ -151,11 +152,16 @@ def planned(
     window: Window,
     layout: Layout,
     method: str,
+    packed: bool,
     state: object,
 ) -> Plan:
     """Likewise, kept as long as the `state` of the engine is the same."""
     problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
     with uninterrupted:  # the engine is imported for the first of them
+        if packed and method == "auto":
+            packs = _candidate("jit", problem, *_memory(problem, dtype))
+            if not packs.excluded:
+                return Plan(problem, dtype, layout, batched, "jit", "weights are packed once", (packs,))
         candidates = _candidates(problem, dtype)
     if method == "auto":
         able = [candidate for candidate in candidates if not candidate.excluded]
@@ -176,23 +182,27 @@ _NEEDS = "needs"
 
 
 def _candidates(problem: Problem, dtype: str) -> tuple[Candidate, ...]:
+    memory = _memory(problem, dtype)
+    return tuple(_candidate(name, problem, *memory) for name in METHODS)
+
+
+def _memory(problem: Problem, dtype: str) -> tuple[int, int]:
+    """Bytes that the result leaves, and those of copies: arrays of another dtype than that of the computation."""
     result_bytes = prod(problem.written_shape) * problem.itemsize
     checks.fits_memory("the result", result_bytes)
-    room = checks.physical_memory() - result_bytes
-    # Arrays of another dtype than that of the computation are copied into it.
-    copies = problem.itemsize * sum(map(prod, (problem.x_shape, problem.w_shape, problem.y_shape)))
-    copies = copies if dtype != problem.dtype else 0
-    candidates = []
-    for name, method in METHODS.items():
-        excluded = method.limit(problem)
-        cost = Cost(inf, 0) if excluded else method.cost(problem)
-        cost = cost._replace(scratch=cost.scratch + copies)
-        if not excluded and cost.scratch > room:
-            excluded = (
-                f"{_NEEDS} {checks.memory(cost.scratch)} of scratch memory; the result leaves {checks.memory(room)}"
-            )
-        candidates.append(Candidate(name, cost, excluded))
-    return tuple(candidates)
+    if dtype == problem.dtype:
+        return checks.physical_memory() - result_bytes, 0
+    copied = sum(map(prod, (problem.x_shape, problem.w_shape, problem.y_shape)))
+    return checks.physical_memory() - result_bytes, problem.itemsize * copied
+
+
+def _candidate(name: str, problem: Problem, room: int, copies: int) -> Candidate:
+    excluded = METHODS[name].limit(problem)
+    cost = Cost(inf, 0) if excluded else METHODS[name].cost(problem)
+    cost = cost._replace(scratch=cost.scratch + copies)
+    if not excluded and cost.scratch > room:
+        excluded = f"{_NEEDS} {checks.memory(cost.scratch)} of scratch memory; the result leaves {checks.memory(room)}"
+    return Candidate(name, cost, excluded)
 
 
 def plan(

@@ -90,7 +90,7 @@ class ConvTranspose:
         """How a call with x of this shape would run; see `tconv.plan`."""
         with checks.explained("ConvTranspose.plan"):
             shape = checks.shape("x_shape", getattr(x_shape, "shape", x_shape))
-            return self._plan(shape)
+            return replace(self._plan(shape), candidates=self._plan(shape, packed=False).candidates)
 
     def __repr__(self) -> str:
         given = {name: value for name, value in self._window._asdict().items() if value not in (None, 0, 1)}
@@ -104,13 +104,9 @@ class ConvTranspose:
         state = dict(self.__dict__)
         return {**state, "_ready": {}, "_packed": {}}
 
-    def _plan(self, shape: tuple[int, ...]) -> Plan:
+    def _plan(self, shape: tuple[int, ...], *, packed: bool = True) -> Plan:
         dtype, w = self.dtype.name, self._w.shape
-        plan = make_plan("conv_transpose", shape, w, None, dtype, self._window, self.layout, self.method)
-        # What "auto" weighs includes the packing of weights, which is done once here.
-        if self.method == "auto" and plan.method != "jit" and plan.able("jit"):
-            plan = replace(plan, method="jit", why="weights are packed once")
-        return plan
+        return make_plan("conv_transpose", shape, w, None, dtype, self._window, self.layout, self.method, packed)
 
     def _check_out(self, plan: Plan, x: Array, out: Any) -> None:
         with checks.explained("ConvTranspose", lambda: f"x={arrays.summary(x)}, out={arrays.summary(out)}"):

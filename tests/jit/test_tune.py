@@ -321,14 +321,14 @@ def test_what_is_wrong_or_foreign_is_not_used(content):
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]
     assert choices.from_json(content, given, last, target) is None
-    cache.write(choices._key(given, last, target), choices._sources(), content)
+    choices._keep(choices._key(given, last, target), content)
     assert choose.choose(given, last, target) == choose.by_model(given, last, target)
 
 
 def test_the_same_content_is_used_where_it_is_right():
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]
-    cache.write(choices._key(given, last, target), choices._sources(), changed(box=[1, 2, 40], flat=False))
+    choices._keep(choices._key(given, last, target), changed(box=[1, 2, 40], flat=False))
     assert choose.choose(given, last, target).box == (1, 2, 40)
 
 

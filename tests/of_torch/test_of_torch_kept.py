@@ -1,7 +1,6 @@
 """Packed weights are kept as long as the weights are what they were, by whatever means they are edited."""
 
 import gc
-import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +8,7 @@ import pytest
 import torch
 from torch_pairs import close, grid, pair
 
-from tconv.torch import engine, functional, kept
+from tconv.torch import functional, kept
 from tconv.torch.kept import Kept
 
 ARGUMENTS = {"kernel_size": 4, "stride": 2, "padding": 1}
@@ -177,30 +176,6 @@ def test_what_others_write_before_weights_are_packed_is_not_kept(monkeypatch, wh
             close(layer(x), theirs(x))
             written.add_(1)
             layer(x)
-
-
-def test_orders_of_packing_have_numbers_of_their_own(monkeypatch):
-    """Two threads meet where a number is being handed out."""
-    together = threading.Barrier(2)
-
-    class Meeting(dict):
-        """Where threads meet between looking at the orders that there are and adding one."""
-
-        def __len__(self):
-            size = super().__len__()
-            together.wait(10)
-            return size
-
-        def setdefault(self, packing, number):
-            together.wait(10)
-            return super().setdefault(packing, number)
-
-    monkeypatch.setattr(engine, "_numbers", Meeting())
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(engine._number, ["an order", "another"])
-    assert first != second
-    with ThreadPoolExecutor(2) as pool:
-        assert {*pool.map(engine._number, ["an order"] * 2)} == {first}
 
 
 def test_memory_lives_as_long_as_a_call_that_reads_it(monkeypatch):

@@ -61,27 +61,30 @@ class Info:
         return not self.reason
 
 
+#: What the folder depends on, beside the system.
+_SAID = "TCONV_CACHE_DIR", "XDG_CACHE_HOME", "LOCALAPPDATA", "HOME", "USERPROFILE"
+
+
 def place() -> Path | None:
     """The folder, whether it exists or not; None where there is no place for one."""
-    given = os.environ.get("TCONV_CACHE_DIR")
-    if given:
-        return _path(given) if os.path.isabs(given) else Path(given).absolute()
-    home = os.path.expanduser("~")
-    if sys.platform == "win32":
-        caches = os.environ.get("LOCALAPPDATA") or os.path.join(home, "AppData", "Local")
-    elif sys.platform == "darwin":
-        caches = os.path.join(home, "Library", "Caches")
-    else:
-        caches = os.environ.get("XDG_CACHE_HOME", "")
-        if not os.path.isabs(caches):  # unset, or to be ignored, as its specification says
-            caches = os.path.join(home, ".cache")
-    return _path(caches, "tconv") if os.path.isabs(caches) else None
+    found = _place(sys.platform, *map(os.environ.get, _SAID))
+    # A relative one is another where the process has changed its folder.
+    return found if found is None or found.is_absolute() else found.absolute()
 
 
 @lru_cache(maxsize=8)
-def _path(*parts: str) -> Path:
-    """Making a path takes longer than looking whether it exists, and each new size of a layer looks for a choice."""
-    return Path(*parts)
+def _place(system: str, given: str | None, xdg: str | None, local: str | None, *_: str | None) -> Path | None:
+    """Kept by all that it depends on: making a path takes long, and the folder is asked for at each new size."""
+    if given:
+        return Path(given)
+    home = os.path.expanduser("~")
+    if system == "win32":
+        caches = local or os.path.join(home, "AppData", "Local")
+    elif system == "darwin":
+        caches = os.path.join(home, "Library", "Caches")
+    else:
+        caches = xdg if xdg and os.path.isabs(xdg) else os.path.join(home, ".cache")  # as its specification says
+    return Path(caches, "tconv") if os.path.isabs(caches) else None
 
 
 def read(key: str, compiler: str | None) -> bytes | None:

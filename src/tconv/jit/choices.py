@@ -32,7 +32,7 @@ def remembered(problem: Problem, channels_last: bool, isa: Isa) -> Schedule | No
     """The schedule that was found best, in this process or an earlier one; None where nothing was measured."""
     channels_last = innermost(problem, channels_last)
     found = _here.get((problem, channels_last, isa))
-    if found is None:
+    if found is None and _anything(disk.place()):
         content = disk.read(_key(problem, channels_last, isa), _sources())
         found = None if content is None else from_json(content, problem, channels_last, isa)
     return found
@@ -43,8 +43,26 @@ def remember(problem: Problem, channels_last: bool, isa: Isa, schedule: Schedule
     channels_last = innermost(problem, channels_last)
     _here[problem, channels_last, isa] = schedule
     key, content = _key(problem, channels_last, isa), to_json(schedule)
-    disk.write(key, _sources(), content)
+    _keep(key, content)
     return disk.read(key, _sources()) == content
+
+
+def _keep(key: str, content: bytes) -> None:
+    disk.write(key, _sources(), content)
+    disk.write(_ANYTHING, _sources(), b"")
+    _anything.cache_clear()
+
+
+#: The entry that says that there are others.
+_ANYTHING = hashlib.sha256(b"something was measured").hexdigest()
+
+
+@lru_cache(maxsize=8)
+def _anything(folder: Path | None) -> bool:
+    """Whether anything was measured on this machine. A process asks once: to look on disk for each new size of a layer
+    takes as long as half of what else is to be chosen. What another process finds meanwhile is for those after it.
+    """
+    return disk.read(_ANYTHING, _sources()) is not None
 
 
 def to_json(schedule: Schedule) -> bytes:

@@ -79,22 +79,31 @@ def choose(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1, ge
 
 def by_model(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule:
     """The schedule of the kind with the largest share, of those whose copies fit, if any do."""
-    by_share = sorted(_serving(problem, channels_last, isa, threads), key=lambda kind: -kind.share)
-    made = (kind.make() for kind in by_share)
-    return next(filter(_fits, made), None) or by_share[0].make()
+    found: list[Kind] = []
+    for kind in _serving(problem, channels_last, isa, threads):
+        # The kinds for depthwise layers alone come first. All others have a share of the peak, and no more than 1.
+        if kind.share <= 1.0 and (best := _best([kind for kind in found if kind.share > 1.0])):
+            return best
+        found.append(kind)
+    return _best(found) or max(found, key=lambda kind: kind.share).make()
+
+
+def _best(found: list[Kind]) -> Schedule | None:
+    made = (kind.make() for kind in sorted(found, key=lambda kind: -kind.share))
+    return next(filter(_fits, made), None)
 
 
 def offered(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> list[Kind]:
     """All kinds that can serve a problem in one of the layouts."""
-    found = _serving(problem, channels_last, isa, threads)
+    found = list(_serving(problem, channels_last, isa, threads))
     return [kind for kind in found if _fits(kind.make())] or found
 
 
-def _serving(problem: Problem, channels_last: bool, isa: Isa, threads: int) -> list[Kind]:
+def _serving(problem: Problem, channels_last: bool, isa: Isa, threads: int) -> Iterator[Kind]:
     layout = layout_of(problem, channels_last)
     if layout.joined and problem.groups > 1 and (layout.last or problem.operation != "conv_transpose"):
         layout = spread_out(problem, channels_last)
-    return list(kinds(problem, layout, isa, threads))
+    return kinds(problem, layout, isa, threads)
 
 
 def _fits(made: Schedule) -> bool:

@@ -56,6 +56,11 @@ class Line(NamedTuple):
         return -(-self.read // self.apart)
 
     @property
+    def sizeless(self) -> Line:
+        """What taps do along the axis, whatever its size."""
+        return Line(0, 0, *self[2:6], 0, 0, apart=self.apart)
+
+    @property
     def stays(self) -> bool:
         """Whether every position that is written reads the cell of its own number, and there are as many of both."""
         return self.kernel == self.stride == self.apart == 1 and self.low == 0 and self.read == self.written

@@ -6,9 +6,10 @@ program is made anew for every shape.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from hashlib import sha256
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ class Packing:
     itemsize: int
     size: int  #: bytes of the packed weights
     window: int  #: bytes of scratch for weights that are packed on the way
-    order: Hashable  #: equal for those that want the weights in the same order
+    order: int  #: a number, equal for those that want the weights in the same order
 
     @cached_property
     def placed(self) -> Placed:
@@ -147,9 +148,20 @@ class Packer:
         masks = _as_words(np.array(list(chain.from_iterable(self.masks)), f"f{self.itemsize}"))
         tiles = np.array(self.tiles, np.int64).reshape(-1, len(Tile))
         channels = np.array(self.channels, np.int64).reshape(-1, 2)
-        order = tuple((*words.values(), indices) for words, indices in self.blocks)
+        listed = np.concatenate(lists)
+        order = sha256(blocks.tobytes() + listed.tobytes() + bytes([self.itemsize])).digest()
         sizes = (self.itemsize, self.packed, self.window)
-        return Packing(tiles, channels, masks, blocks, np.concatenate(lists), *sizes, order)
+        return Packing(tiles, channels, masks, blocks, listed, *sizes, _number(order))
+
+
+#: Orders of packing by number: calls look for the weights that they have packed already.
+_numbers: dict[bytes, int] = {}
+_next_number = count(1).__next__
+
+
+def _number(order: bytes) -> int:
+    """The number of an order. No two get one, whatever threads do; some numbers are nobody's."""
+    return _numbers.setdefault(order, _next_number())
 
 
 def _as_words(values: NDArray[Any]) -> Ints:

@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import prod
+from typing import TypeAlias
 
 from tconv.cached import cached_property
 from tconv.jit.isa import Isa
+from tconv.jit.kept import Kept
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.pixels import Pixels, Stage
@@ -24,7 +27,7 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill
 from tconv.jit.kernels.split import Split
 from tconv.jit.layouts import Layout, channels_of
-from tconv.jit.lines import Strand, by_shift, moves, phase_taps, residues, strands
+from tconv.jit.lines import Line, Strand, by_shift, moves, phase_taps, residues, strands
 from tconv.jit.packing import LINE
 from tconv.jit.program import balanced
 from tconv.jit.schedule import ELEMENTS, TERMS, Chunked
@@ -143,15 +146,9 @@ class PixelSchedule(Chunked):
         return list(range(self.vectors, 0, -1))
 
     @cached_property
-    def stages(self) -> list[tuple[Stage, tuple[tuple[int, ...], ...]]]:
+    def stages(self) -> Stages:
         """The stages of a tile, and for each of them, by shift of the row, the tap of each of its phases."""
-        if self.rows == 1:
-            return [(stage, ()) for stage in dict.fromkeys(feeds((0,), strand) for strand in self.strands)]
-        [strand] = self.strands
-        found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
-        for shift, tap_of in by_shift(self.outer[-1]).items():
-            found.setdefault(tuple(tap_of), []).append((shift, *tap_of.values()))
-        return [(feeds(phases, strand), tuple(rows)) for phases, rows in found.items()]
+        return _stages(self.rows == 1, self.outer[-1].sizeless, self.last.sizeless)
 
     @cached_property
     def most_taps(self) -> list[int]:
@@ -174,6 +171,9 @@ class PixelSchedule(Chunked):
     @cached_property
     def code(self) -> Code:
         """The kernels: for each width one a size of tile, then the copy."""
+        return CODES.of(self.layer, self._code)
+
+    def _code(self) -> Code:
         element = ELEMENTS[self.problem.dtype]
         stages, last = tuple(stage for stage, _ in self.stages), self.layout.last
         kernels = [
@@ -211,6 +211,25 @@ class PixelSchedule(Chunked):
         if self.last.apart == 1:
             return Rows(element, self.lanes)
         return Comb(element, self.lanes, self.last.apart, residues(self.last))
+
+
+#: The stages of a tile, and the taps of each: see `PixelSchedule.stages`.
+Stages: TypeAlias = list[tuple[Stage, tuple[tuple[int, ...], ...]]]
+
+#: The code of layers: kernels of pixels depend on no size.
+CODES: Kept[Code] = Kept()
+
+
+@lru_cache(maxsize=1024)
+def _stages(alone: bool, before: Line, last: Line) -> Stages:
+    """`alone`: each phase of the axis before the last is computed by itself."""
+    if alone:
+        return [(stage, ()) for stage in dict.fromkeys(feeds((0,), strand) for strand in strands(last))]
+    [strand] = strands(last)
+    found: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for shift, tap_of in by_shift(before).items():
+        found.setdefault(tuple(tap_of), []).append((shift, *tap_of.values()))
+    return [(feeds(phases, strand), tuple(rows)) for phases, rows in found.items()]
 
 
 def feeds(phases: Iterable[int], strand: Strand) -> Stage:

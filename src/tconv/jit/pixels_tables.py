@@ -15,6 +15,7 @@ from tconv.jit.native.pixels import chunks_of_pixels
 from tconv.jit.native.pixels_words import S
 from tconv.jit.native.words import COPIED, MET, Met
 from tconv.jit.packing import LINE
+from tconv.jit.pixels import feeds
 from tconv.jit.pixels_weights import PixelWeights
 
 #: Lines of x that the tiles of a chunk ask for, at most.
@@ -101,9 +102,11 @@ class PixelTables(PixelWeights):
     def lists(self, collector: Collector) -> dict[S, int]:
         """The lists of a layer, for the loops, beside those of its axes."""
         s = self.s
-        stage_of = self.stage_of_strand or [0] * len(s.strands)
-        strands = [
-            n for strand, stage in zip(s.strands, stage_of, strict=True) for n in (strand.residue, strand.first, stage)
-        ]
+        stages_of = [stage for stage, _ in self.stages]
+        strands: list[int] = []
+        for strand in s.strands:
+            # Of which stage its rows are, where each phase of the axis before is computed by itself.
+            stage = stages_of.index(feeds((0,), strand)) if s.rows == 1 else 0
+            strands += strand.residue, strand.first, stage
         stages = [collector.add([len(rows), *(shift for shift, *_ in rows)]) for _, rows in self.stages]
         return {S.STRANDS_AT: collector.add(strands), S.STAGES_AT: collector.add(stages)}

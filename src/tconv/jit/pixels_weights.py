@@ -9,7 +9,7 @@ from math import prod
 from tconv.cached import cached_property
 from tconv.jit.kernels.abi import Tile
 from tconv.jit.packing import LINE
-from tconv.jit.pixels import PixelSchedule, feeds
+from tconv.jit.pixels import PixelSchedule
 from tconv.jit.program import balanced, flat
 from tconv.jit.tables import Tables
 
@@ -22,9 +22,6 @@ class PixelWeights(Tables):
     def __init__(self, schedule: PixelSchedule, threads: int) -> None:
         super().__init__(schedule, threads, len(balanced(schedule.written, schedule.channels)))
         self.stages = schedule.stages
-        stages = [stage for stage, _ in self.stages]
-        #: Of which stage the rows of a strand are, where each phase of the axis before is computed by itself.
-        self.stage_of_strand = [stages.index(feeds((0,), s)) for s in schedule.strands] if schedule.rows == 1 else []
         self.parts = balanced(schedule.read, schedule.part)
 
     def weights(self, g: int) -> None:

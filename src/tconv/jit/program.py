@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -28,7 +28,7 @@ class Program:
     blocks: tuple[int, int]  #: where the blocks of weights begin in words, and how many there are
     packed: int  #: bytes of the packed weights
     scratch: int  #: bytes of scratch a thread
-    packing: Hashable  #: equal for programs that want the weights in the same order
+    packing: int  #: a number, equal for programs that want the weights in the same order
 
     @property
     def address(self) -> int:

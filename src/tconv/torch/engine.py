@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
 from math import prod
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -170,7 +169,7 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     order = formats.of(x, w) if last is None else formats.Format(last)
     ready, once, why = prepared(problem, order)
     strides = formats.strides(shape, order)
-    number = 0 if ready is None else _number(ready.program.packing)
+    number = 0 if ready is None else ready.program.packing
     size = x.element_size()
     small, said = _small(operation, x, w, window, problem)
     weights = formats.Weights.of(w, by_engine=ready is not None)
@@ -245,13 +244,3 @@ def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, En
     # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
     kept, once = (engine.ready(problem, order.last, once=once, most=most, openmp=True) for once in (False, True))
     return kept, once, ""
-
-
-#: Orders of packing by number: they are long, and slow to compare.
-_numbers: dict[Hashable, int] = {}
-_next_number = count().__next__
-
-
-def _number(packing: Hashable) -> int:
-    """The number of an order. No two get one, whatever threads do; some numbers are nobody's."""
-    return _numbers.setdefault(packing, _next_number())
