@@ -9,7 +9,7 @@ import pytest
 from registry import computes, every_method, needs_kernels
 
 import tconv
-from tconv.jit import isa, loader
+from tconv.jit import expected, isa, loader
 from tconv.methods import METHODS
 from tconv.plan import Plan, planned
 
@@ -90,6 +90,18 @@ def test_what_is_set_anew_makes_another_plan(monkeypatch):
         assert (seconds() == alone) == (len(isa.available()) == 1)
     finally:
         tconv.set_num_threads(None)
+
+
+@needs_kernels
+def test_what_a_new_size_costs_counts_and_is_said(monkeypatch):
+    plan = tconv.plan(*SHAPES, stride=2)
+    assert any("the first one of a size 1." in line for line in str(plan).splitlines())
+    assert plan.method == "jit"
+    monkeypatch.setattr(expected, "NEW_SIZE", 1.0 * expected.CALLS)
+    planned.cache_clear()
+    again = tconv.plan(*SHAPES, stride=2)
+    assert again.method != "jit"
+    assert {c.method: c.cost.seconds for c in again.candidates}["jit"] == pytest.approx(1 + plan.cost.seconds, 1e-3)
 
 
 def test_a_float_does_not_find_the_plan_of_the_integer_it_equals():

@@ -9,7 +9,7 @@ from strategies import GEOMETRIES
 
 import tconv
 from tconv import Geometry
-from tconv.jit import choose, engine, isa, kernels
+from tconv.jit import choose, engine, expected, isa, kernels
 from tconv.jit.count import PRODUCTS, count, counted
 from tconv.jit.describe import assumed, describe, of_problem
 from tconv.jit.description import Ceiling
@@ -141,6 +141,7 @@ def test_a_description_says_what_the_program_needs(schedule, target):
     assert 0 < said.tile.sums <= said.tile.registers == target.registers
     assert 0 < said.share <= 1
     work = problem_of(schedule).work
+    assert said.first == expected.first(program.words.nbytes) >= 1e-3
     assert (said.bytes, said.intensity) == (work.bytes, work.flops / work.bytes)
 
 

@@ -42,6 +42,19 @@ def test_small_calls_are_pytorchs(size, without, recorded):
         assert bool(ours._kept) == (without == "tconv")
 
 
+def test_small_calls_make_no_engine(monkeypatch):
+    """What PyTorch computes costs no tables."""
+    made = []
+    monkeypatch.setattr(engine.engine, "ready", lambda *given, **named: made.append(given))
+    theirs, ours = pair(2, {"kernel_size": 3, "stride": 2, "padding": 1})
+    x = torch.randn(1, 4, 2, 2)
+    with torch.no_grad():
+        close(ours(x), theirs(x))
+    close(ours(x), theirs(x))
+    assert by(ours, x) == "torch"
+    assert not made
+
+
 @pytest.mark.parametrize("padding", [1, ((0, 1), (1, 0))])
 def test_small_calls_and_their_derivatives(padding):
     layer = tconv.torch.nn.ConvTranspose2d(4, 6, 3, stride=2, padding=padding)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tconv import checks
 from tconv.geometry import Work
+from tconv.jit import expected
 from tconv.jit import isa as isas
 from tconv.jit.channels import ChannelSchedule
 from tconv.jit.choose import Schedule, choose, kinds
@@ -103,6 +104,7 @@ def describe(
         counts.packed,
         counts.scratch,
         counts.tables,
+        expected.first(counts.tables),
         work.flops,
         executed,
         work.bytes,

@@ -69,6 +69,7 @@ class Description:
     packed: int  #: bytes of the packed weights
     scratch: int  #: bytes of panel, block and cells, rounded up, of a thread
     tables: int  #: bytes of the program
+    first: float  #: seconds that the first call of a size is expected to take longer
     flops: int  #: of use
     executed: int  #: really done
     bytes: int  #: x, y and the weights, each once
@@ -114,8 +115,11 @@ class Description:
             ("roofline", _said_roofline(self)),
         ]
         if self.share is not None:
-            said.append(("expected", f"{self.share:.0%} of the roofline; a call adds microseconds"))
+            said.append(("expected", f"{self.share:.0%} of the roofline; {self._beyond()}"))
         return said
+
+    def _beyond(self) -> str:
+        return f"a call adds microseconds, the first one of a size {self.first * 1e3:.2g} ms"
 
     def title(self) -> str:
         """What the lines are about."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tconv import checks
 from tconv.forks import uninterrupted
 from tconv.jit import compile as compiler
-from tconv.jit import debug, fresh, isa, launch
+from tconv.jit import debug, expected, fresh, isa, launch
 from tconv.jit.address import address
 from tconv.jit.choose import Schedule, choose
 from tconv.jit.environment import forced_isa
@@ -64,7 +64,7 @@ class Engine:
         """The same, given addresses; that of no bias is 0."""
         first, count = self.program.blocks
         blocks = self.address + 8 * first
-        threads = launch.useful(self.program.packed / PACKING, count) if self.threads > 1 else 1
+        threads = launch.useful(self.program.packed / expected.PACKING, count) if self.threads > 1 else 1
         return launch.pack(self.machine, self.address, blocks, count, w, bias, packed, threads, openmp=self.openmp)
 
     def once(self, x: int, w: Array, bias: Array | None, y: int) -> bool:
@@ -162,13 +162,13 @@ def build(schedule: Schedule, problem: Problem, target: Isa, threads: int, openm
     program = program_of(schedule, threads)
     threads = threads_for(problem, target, threads, program.runs)
     machine = compiler.machine(program.code, target)
-    brief = expected_seconds(problem, target, 1) < launch.BRIEF
+    brief = expected.seconds(problem, target, 1) < launch.BRIEF
     return Engine(schedule, program, machine, threads, program.address, program.scratch * threads, brief, openmp)
 
 
 def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int:
     """How many threads are worth starting, at most so many, for work in so many pieces."""
-    return launch.useful(expected_seconds(problem, target, 1), min(threads, pieces))
+    return launch.useful(expected.seconds(problem, target, 1), min(threads, pieces))
 
 
 #: How often engines were forgotten: who keeps one asks whether it is still the one to use. It is looked up before the
@@ -194,40 +194,6 @@ def forget() -> None:
         generation += 1
     choose.cache_clear()
     _ready.cache_clear()
-
-
-#: Share of the peak that kernels reach, and turns of the clock a second: for expectations only.
-EFFICIENCY, CLOCK = 0.75, 4e9
-#: Bytes a second at which weights are packed, and seconds to begin with it: 5 to 4000 KB take 4 to 195 us (AMD Zen 5).
-PACKING, PACK = 12e9, 2e-6
-#: Bytes a second at which x is read and y written: what a copy in memory reaches (`roofline.py`). The gradient by the
-#: weights, which turns what it reads, reaches half of it.
-MOVING = 16e9
-#: Bytes a second of large weights that are packed on the way (`fresh.py`): with 33 MB a call takes 1.5 to 2 ms longer.
-ON_THE_WAY = 16e9
-#: Seconds of a call beyond its arithmetic.
-CALL = 8e-6
-
-
-def expected_seconds(problem: Problem, target: Isa, threads: int) -> float:
-    """What the engine is expected to take, weights packed."""
-    rate = 2 * target.lanes(problem.itemsize) * CLOCK * EFFICIENCY * threads
-    moved = problem.itemsize * (prod(problem.x_shape) + prod(problem.y_shape))
-    if problem.operation == "weight_gradient":
-        moved *= 2
-        # Lanes are the channels of the coarse grid, or the groups of a depthwise layer.
-        lanes, depthwise = target.lanes(problem.itemsize), problem.cin == problem.cout == 1
-        channels = problem.groups if depthwise else problem.cin
-        rate *= channels / (-(-channels // lanes) * lanes)
-    return problem.multiplications / rate + moved / MOVING + CALL
-
-
-def packing_seconds(problem: Problem) -> float:
-    """What a call is expected to take longer because its weights come, or a gradient by them goes, in another order."""
-    size = prod(problem.w_shape) * problem.itemsize
-    if problem.operation == "weight_gradient":
-        return size / MOVING  # only written, a run of elements at a time
-    return size / ON_THE_WAY if problem.groups == 1 and size >= fresh.LARGE else PACK + size / PACKING
 
 
 class _Workspace:

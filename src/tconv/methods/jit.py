@@ -22,13 +22,17 @@ class Jit(Method):
     summary = "kernels generated for the shape and the processor at hand, through LLVM (llvmlite)"
 
     def cost(self, problem: Problem) -> Cost:
-        """The arithmetic at most of the peak, the arrays once through memory, and the weights packed."""
-        from tconv.jit import engine, isa, launch
+        """The arithmetic at most of the peak, the arrays once through memory, the weights packed, a share of tables.
+
+        What is weighed is a call of a size that comes again and again.
+        """
+        from tconv.jit import expected, isa, launch
 
         threads = launch.setting()
-        seconds = engine.expected_seconds(problem, isa.current(), threads)
+        seconds = expected.seconds(problem, isa.current(), threads)
         weights = prod(problem.w_shape) * problem.itemsize
-        return Cost(seconds + engine.packing_seconds(problem), 2 * weights + SCRATCH * threads)
+        seconds += expected.packing(problem) + expected.first() / expected.CALLS
+        return Cost(seconds, 2 * weights + SCRATCH * threads)
 
     def limit(self, problem: Problem) -> str:
         """Only floating point, and only where code can be generated."""

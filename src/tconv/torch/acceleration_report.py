@@ -78,6 +78,7 @@ class Report:
     measured: bool  #: whether there were inputs to measure with
     trains: bool  #: whether forward and backward were measured, or forward alone
     threads: int
+    new_sizes: bool = False  #: whether every run was measured as the first one of a size
     whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
 
     @property
@@ -119,7 +120,8 @@ class Report:
     def conditions(self) -> str:
         """How it was measured."""
         what = "forward and backward" if self.trains else "forward"
-        return f"{what}, {checks.count(self.threads, 'thread')}" if self.measured else "nothing was run"
+        sizes = ", every size as a new one" if self.new_sizes else ""
+        return f"{what}, {checks.count(self.threads, 'thread')}{sizes}" if self.measured else "nothing was run"
 
     def rows(self) -> list[list[str]]:
         """The cells of the table, as `COLUMNS` names them: a row for each layer, or for those of which all is alike."""
@@ -130,7 +132,7 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
-        names = ("measured", "trains", "threads", "changed", "before", "after", "verdict")
+        names = ("measured", "trains", "threads", "new_sizes", "changed", "before", "after", "verdict")
         fields = ("name", "kind", "shapes", "before", "after", "kept", "reason", "gain", "outcome")
         layers = [{field: getattr(layer, field) for field in fields} for layer in self.layers]
         whole = None if self.whole is None else dataclasses.asdict(self.whole)

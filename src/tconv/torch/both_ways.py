@@ -7,8 +7,8 @@ change from one to the next, as an optimizer changes them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,10 +17,13 @@ from torch.nn import Parameter
 from tconv import checks
 from tconv.bench.contest import ORIGINAL, Contest, in_turns
 from tconv.bench.rounds import Effort, Run, timed
+from tconv.jit import engine
 from tconv.torch.accelerated import LAYERS, CallsReplaced
 from tconv.torch.comparing import disagreement
 from tconv.torch.messages import name_of
 from tconv.torch.watching import Call
+
+T = TypeVar("T")
 
 OURS = "tconv"
 #: What may be handed to the engine.
@@ -33,6 +36,7 @@ class Manner(NamedTuple):
     layer: type | None  #: of torch.nn; None where it calls a function
     stored: bool  #: the same tensor has the weights in every call
     trains: bool  #: forward is followed by backward
+    new_sizes: bool  #: no call has the size of one before
 
 
 def refusal(call: Call) -> str:
@@ -103,7 +107,18 @@ def _runs(call: Call, manner: Manner) -> dict[str, Run]:
         forms = {ORIGINAL: _Form(call, manner), OURS: _Replaced(call, manner)}
     else:
         forms = {ORIGINAL: _Layer(call, manner, manner.layer), OURS: _Layer(call, manner, LAYERS[manner.layer])}
-    return {name: form.trained if manner.trains else form.computed for name, form in forms.items()}
+    runs = {name: form.trained if manner.trains else form.computed for name, form in forms.items()}
+    return {**runs, OURS: anew(runs[OURS])} if manner.new_sizes else runs
+
+
+def anew(run: Callable[[], T]) -> Callable[[], T]:
+    """A run that finds nothing of what the engine keeps of sizes, as if it had not met them."""
+
+    def after_forgetting() -> T:
+        engine.forget()
+        return run()
+
+    return after_forgetting
 
 
 class _Form:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tconv import checks
+from tconv.cached import cached_property
 from tconv.jit import engine, fingerprint, launch
 from tconv.jit.call import Prepared
 from tconv.jit.engine import Engine
@@ -37,6 +38,27 @@ class Window(NamedTuple):
     groups: int
 
 
+class Engines:
+    """Those of a problem. Each is made when a call first needs it: what PyTorch computes costs no tables."""
+
+    def __init__(self, problem: Problem, channels_last: bool, most: int) -> None:
+        self._problem, self._channels_last, self._most = problem, channels_last, most
+
+    @cached_property
+    def kept(self) -> Engine:
+        """For weights that are kept."""
+        return self._ready(once=False)
+
+    @cached_property
+    def once(self) -> Engine:
+        """For weights that serve one call."""
+        return self._ready(once=True)
+
+    def _ready(self, *, once: bool) -> Engine:
+        # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
+        return engine.ready(self._problem, self._channels_last, once=once, most=self._most, openmp=True)
+
+
 @dataclass(slots=True)
 class Call(Prepared):
     """One operation on tensors of given shapes and strides."""
@@ -50,10 +72,8 @@ class Call(Prepared):
     bias_bytes: int
     weight_bytes: int
     strides_of_w: int  #: and its shape, hashed: the same memory may be read in another order
-    ready: Engine | None  #: for weights that are kept; None: PyTorch computes
-    once: Engine | None  #: for weights that serve one call
+    engines: Engines | None  #: None: PyTorch computes
     why: str  #: it does so
-    order: int  #: a number for the order in which weights are packed
     order_of_x: formats.Format | None  #: into which x has to be copied first
     weights: formats.Weights
     tiny: bool  #: PyTorch is faster where no derivative is recorded
@@ -70,7 +90,8 @@ class Call(Prepared):
 
     def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: Kept | None) -> Tensor:
         """Compute, without a record for derivatives; `kept` None: weights serve this call only."""
-        if self.ready is None or self.once is None:
+        engines = self.engines
+        if engines is None:
             return self._by_torch(x, w, bias)
         if self.order_of_x is not None:
             x = formats.copied(x, self.order_of_x)
@@ -81,12 +102,12 @@ class Call(Prepared):
         source, b = x.data_ptr(), 0 if bias is None else (bias := bias.contiguous()).data_ptr()
         if not source or not w.data_ptr():  # elements that take no memory, such as zeros that autograd makes
             return self._by_torch(x, w, bias)
-        packed = None if kept is None else self._kept(self.ready, w, b, kept)
+        packed = None if kept is None else self._kept(engines.kept, w, b, kept)
         if packed is not None:
-            self.ready.run(source, packed.address, result.data_ptr())
+            engines.kept.run(source, packed.address, result.data_ptr())
             return result
         w = self.weights.contiguous(w)
-        if self.once.once_at(source, w.data_ptr(), b, result.data_ptr()):
+        if engines.once.once_at(source, w.data_ptr(), b, result.data_ptr()):
             return result
         return self._by_torch(x, w, bias)  # kernels have multiplied the zeros around x by a NaN or an Inf
 
@@ -95,14 +116,14 @@ class Call(Prepared):
         w = w if self.weights.dense else w.contiguous()
         memory = w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0
         seen = _fingerprint()(*memory) ^ self.strides_of_w
-        known = kept.found(self.order, seen)
+        known = kept.found(ready.program.packing, seen)
         return self._packed(ready, w, memory, seen, kept) if known is None else known
 
     def _packed(self, ready: Engine, w: Tensor, memory: Integers, seen: int, kept: Kept) -> Pack | None:
         """The weights packed for keeps, if they come again, and stay what they are meanwhile."""
         source = self.weights.contiguous(w)
         return kept.packed(
-            ready, self.order, seen, source.data_ptr(), memory[2],
+            ready, ready.program.packing, seen, source.data_ptr(), memory[2],
             lambda: _fingerprint()(*memory) ^ self.strides_of_w == seen,
         )  # fmt: skip
 
@@ -167,15 +188,14 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     written = problem.out_channels if operation == "conv_transpose" else problem.in_channels
     shape = (x.shape[0], written, *window.size)
     order = formats.of(x, w) if last is None else formats.Format(last)
-    ready, once, why = prepared(problem, order)
+    engines, why = _engines(problem, order)
     strides = formats.strides(shape, order)
-    number = 0 if ready is None else ready.program.packing
     size = x.element_size()
     small, said = _small(operation, x, w, window, problem)
-    weights = formats.Weights.of(w, by_engine=ready is not None)
+    weights = formats.Weights.of(w, by_engine=engines is not None)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * size,
-        hash((w.shape, w.stride())), ready, once, why, number, None if formats.lies(x, order) else order,
+        hash((w.shape, w.stride())), engines, why, None if formats.lies(x, order) else order,
         weights, small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
         now,
     )  # fmt: skip
@@ -234,13 +254,9 @@ def problem_of(operation: Operation, x: Tensor, w: Tensor, window: Window) -> Pr
     return Problem(operation, found, x.shape[0], w.shape[0], w.shape[1] * groups, groups, DTYPES[x.dtype])
 
 
-def prepared(problem: Problem, order: formats.Format) -> tuple[Engine | None, Engine | None, str]:
-    """The engine for weights that are kept, and for such that serve one call; or why PyTorch computes."""
+def _engines(problem: Problem, order: formats.Format) -> tuple[Engines | None, str]:
+    """The engines of a problem; or why PyTorch computes."""
     if problem.batch == 0:
-        return None, None, "there is nothing to compute"
+        return None, "there is nothing to compute"
     why, most = engine.limit(problem), threads()
-    if why:
-        return None, None, f"the engine {why}"
-    # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
-    kept, once = (engine.ready(problem, order.last, once=once, most=most, openmp=True) for once in (False, True))
-    return kept, once, ""
+    return (None, f"the engine {why}") if why else (Engines(problem, order.last, most), "")

@@ -33,8 +33,8 @@ class Called(NamedTuple):
 class Measuring:
     """Measures the calls of a run as they come, those that are alike once."""
 
-    def __init__(self, model: Module, effort: Effort) -> None:
-        self.model, self.effort = model, effort
+    def __init__(self, model: Module, effort: Effort, *, new_sizes: bool) -> None:
+        self.model, self.effort, self.new_sizes = model, effort, new_sizes
         self.calls: dict[Module, list[Called]] = {}
         self.trained = False
         self._contests: dict[Hashable, Contest] = {}
@@ -50,7 +50,7 @@ class Measuring:
         kind = plain_class(module)
         trains = module.training and call.result.requires_grad
         self.trained |= trains
-        manner = Manner(kind if kind in LAYERS else None, self._is_stored(call.w, module), trains)
+        manner = Manner(kind if kind in LAYERS else None, self._is_stored(call.w, module), trains, self.new_sizes)
         key = both_ways.key(call, manner)
         known = self._contests.get(key)
         if known is None:

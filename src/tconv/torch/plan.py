@@ -57,7 +57,7 @@ def plan(
         return Plan("torch", why, None)
     x = input.unsqueeze(0) if input.dim() == ndim + 1 else input
     call = calls.prepared(ndim, x, weight, bias, given)
-    if call.ready is None:
+    if call.engines is None:
         return Plan("torch", call.why, None)
     if call.short if needs_graph(x, weight, bias) else call.tiny:
         return Plan("torch", "it is done before a call of the engine would be", None)

@@ -17,7 +17,7 @@ from tconv.bench.contest import ORIGINAL
 from tconv.bench.rounds import timed
 from tconv.torch import watching
 from tconv.torch.accelerated import LAYERS, class_after, plain_class
-from tconv.torch.both_ways import OURS
+from tconv.torch.both_ways import OURS, anew
 from tconv.torch.kept import Kept
 from tconv.torch.undone import undone
 
@@ -28,6 +28,7 @@ class Example(NamedTuple):
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     trains: bool  #: it is forward and backward
+    new_sizes: bool  #: no run has the sizes of one before
 
 
 class Results(NamedTuple):
@@ -72,6 +73,7 @@ class Form:
     run: Run
     kinds: Mapping[Module, type]
     put_back: Callable[[], None]
+    compute: Callable[[], Results]
 
     def take_shape(self) -> None:
         """Make the model this one, in the state of the beginning."""
@@ -81,7 +83,7 @@ class Form:
 
     def __call__(self) -> Results:
         """A run, as the model is now."""
-        return self.run.results()
+        return self.compute()
 
     def results(self) -> list[Tensor]:
         """Copies of the outputs, and behind them all gradients in one tensor.
@@ -106,9 +108,11 @@ def both_forms(model: Module, example: Example, names: Sequence[str]) -> Iterato
     changed = [found[name] for name in names]
     with _packed(changed), watching.eagerly(), undone(model, (example.args, example.kwargs)) as put_back:
         run = Run(model, example)
-        original = Form(run, {module: type(module) for module in changed}, put_back)
+        original = Form(run, {module: type(module) for module in changed}, put_back, run.results)
+        compute = anew(run.results) if example.new_sizes else run.results
+        ours = Form(run, {module: class_after(module) for module in changed}, put_back, compute)
         try:
-            yield {ORIGINAL: original, OURS: Form(run, {module: class_after(module) for module in changed}, put_back)}
+            yield {ORIGINAL: original, OURS: ours}
         finally:
             original.take_shape()
 
