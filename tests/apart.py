@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
+
+#: Some hundred megabytes each: torch, JAX, what the examples read digits with, ...
+FRAMEWORKS = {"torch", "jax", "sklearn", "openvino", "tensorflow"}
+#: Under this key a worker keeps which of them were loaded as it collected its tests.
+LOADED = pytest.StashKey[set[str]]()
 
 #: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute.
 GROUPS = {

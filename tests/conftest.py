@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from apart import LEFT
+from apart import FRAMEWORKS, LEFT, LOADED
 from hypothesis import settings
 
 try:
@@ -73,6 +73,11 @@ def pytest_collection_modifyitems(config, items):
         return
     for number, item in enumerate(apart):
         items.insert(number * len(items) // (2 * len(apart)), item)
+
+
+def pytest_collection_finish(session):
+    """Keep which frameworks are loaded by now: in a worker there is to be none (`test_apart.py`)."""
+    session.config.stash[LOADED] = FRAMEWORKS & set(sys.modules)
 
 
 def pytest_sessionfinish(session):

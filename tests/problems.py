@@ -137,6 +137,8 @@ MOST_WORK, MOST_CELLS = 100_000, 6_000
 LEFT = 4
 #: How the channels of the two grids go together.
 CHANNELS = ("one group", "one group", "groups", "depthwise", "depthwise", "multiplied", "one channel")
+#: Of single cells, whose weight gradients (`OPERATIONS` ends with them) are the rarest of all ways that schedules take.
+OF_SINGLE = ("one group",) * 5 + CHANNELS[2:]
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ class Family:
         batch = pick((1, 2, 2, 3, 5, 17))
         work = MOST_WORK // (self.cin * self.cout * self.groups * prod(w.kernel for w in self.windows))
         room = max(1, min(MOST_CELLS // (self.cin * self.groups), MOST_CELLS // (self.cout * self.groups), work))
-        batch = min(batch, max(1, room // 8))
+        batch = min(batch, max(1, room if self.single else room // 8))
         room = max(1, room // batch)
         axes = [Axis(1, w.kernel, w.stride) for w in self.windows] if self.single else self._axes(pick, max(8, room))
         sizes = (batch, self.cin * self.groups, self.cout * self.groups, self.groups)
@@ -175,14 +177,15 @@ class Family:
 def family(pick: Pick, operations: Sequence[str] = OPERATIONS, dtypes: Sequence[str] = ("float32",) * 3 + ("float64",)):
     """Windows, channels and dtype."""
     ndim = pick((1, 2, 2, 2, 3, 3, 4))
-    cin, cout, groups = _channels(pick)
-    single = pick((False,) * 6 + (True,))
-    return Family(pick(operations), pick(dtypes), windows(pick, WIDE[ndim], ndim), single, cin, cout, groups)
+    single = pick((False,) * 5 + (True,))
+    cin, cout, groups = _channels(pick, OF_SINGLE if single else CHANNELS)
+    operation = pick((*operations, operations[-1]) if single else operations)
+    return Family(operation, pick(dtypes), windows(pick, WIDE[ndim], ndim), single, cin, cout, groups)
 
 
-def _channels(pick: Pick) -> tuple[int, int, int]:
+def _channels(pick: Pick, ways: Sequence[str]) -> tuple[int, int, int]:
     """Of a group, and how many groups."""
-    how = pick(CHANNELS)
+    how = pick(ways)
     if how == "one channel":
         return 1, 1, 1
     if how in ("depthwise", "multiplied"):

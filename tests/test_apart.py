@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 
 import pytest
-from apart import FILES, GROUPS, HERE, LEFT, files
+from apart import FILES, GROUPS, HERE, LEFT, LOADED, files
 
 
 def quick(group):
@@ -36,14 +36,6 @@ def test_every_file_is_in_one_group():
     assert {HERE / folder for folder in ("of_jax", "of_torch", "examples")} == LEFT - FILES
 
 
-def test_no_other_file_loads_a_framework_as_it_is_collected():
-    """Torch, JAX, and what the examples read digits with: some hundred megabytes in each worker."""
-    left = [f"--ignore={path}" for path in LEFT]
-    script = (
-        "import sys, pytest\n"
-        f"code = pytest.main(['-qq', '--collect-only', '-p', 'no:cacheprovider', *{left}])\n"
-        "loaded = {'torch', 'jax', 'sklearn', 'openvino', 'tensorflow'} & set(sys.modules)\n"
-        "sys.exit(str(loaded) if loaded else code)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=HERE.parent, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+@pytest.mark.apart
+def test_no_other_file_loads_a_framework_as_it_is_collected(request):
+    assert request.config.stash[LOADED] == set()
