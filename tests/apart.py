@@ -21,21 +21,28 @@ LOADED = pytest.StashKey[set[str]]()
 #: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute.
 GROUPS = {
     "jax, variants": ("of_jax/test_of_jax_variants.py",),
-    "jax": ("of_jax/test_of_jax_[!v]*.py",),
-    "torch, accelerated": ("of_torch/test_of_torch_accelerate*.py", "of_torch/test_of_torch_closing.py"),
+    "jax": ("of_jax/test_of_jax_[!v]*.py", "conventions/test_conventions_jax.py"),
+    "torch, accelerated": (
+        "of_torch/test_of_torch_accelerate*.py",
+        "of_torch/test_of_torch_closing.py",
+        "jit/test_engine_accuracy.py",
+        "onnx_graphs/test_onnx_exported.py",
+    ),
     "torch": (
         "of_torch/test_of_torch_[!ac]*.py",
         "of_torch/test_of_torch_adjoints.py",
         "of_torch/test_of_torch_c[!l]*.py",
     ),
-    "torch beside the engine": ("jit/test_engine_accuracy.py", "onnx_graphs/test_onnx_exported.py"),
     "examples, generate": ("examples/test_examples_generate.py", "examples/test_examples_modules.py"),
     "examples, segment": ("examples/test_examples_[!gm]*.py",),
-    "conventions": (
-        "conventions/test_conventions_jax.py",
+    "torch beside NumPy": (
         "conventions/test_conventions_torch.py",
+        "conventions/test_convert_weights.py",
         "conventions/test_round_trip.py",
         "cli/test_cli_convert.py",
+        "test_columns.py",
+        "test_demo.py",
+        "test_upsample.py",
     ),
     "peers": ("bench/test_bench_peers.py", "cli/test_cli_bench.py"),
     "documents": ("test_docs.py",),

@@ -43,6 +43,16 @@ def kernels_of_tests(request, tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="module")
+def lightly_compiled():
+    """XLA's optimizations take most of the time of small tests; results differ by rounding only."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node):
     """Tell a worker whether all tests are run, or all quick ones, rather than those of names that were given."""
@@ -81,26 +91,29 @@ def pytest_collection_finish(session):
 
 
 def pytest_sessionfinish(session):
-    """A worker says how many bytes it took at most, and the largest process that it started."""
+    """A worker says how many bytes it took at most, and the largest process that it started; and what it loaded."""
     if resource and hasattr(session.config, "workeroutput"):
         kilobyte = 1 if sys.platform == "darwin" else 1024
         peaks = [
             resource.getrusage(who).ru_maxrss * kilobyte for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         ]
-        session.config.workeroutput["peaks"] = peaks
+        session.config.workeroutput["told"] = [*peaks, sorted(FRAMEWORKS & set(sys.modules))]
 
 
-_peaks = []
+_told = []
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
     """Keep what a worker says."""
-    _peaks.append(getattr(node, "workeroutput", {}).get("peaks", (0, 0)))
+    _told.append(getattr(node, "workeroutput", {}).get("told", (0, 0, ())))
 
 
 def pytest_terminal_summary(terminalreporter):
     """What all workers said."""
-    if _peaks:
-        own, started = (", ".join(f"{peak / 1e6:.0f}" for peak in peaks) for peaks in zip(*_peaks, strict=True))
+    if _told:
+        *peaks, loaded = zip(*_told, strict=True)
+        own, started = (", ".join(f"{peak / 1e6:.0f}" for peak in each) for each in peaks)
         terminalreporter.write_line(f"peak memory of the workers in MB: {own}; of what they started: {started}")
+        if names := sorted(set().union(*loaded)):
+            terminalreporter.write_line(f"workers loaded {', '.join(names)}: such tests belong to a group of apart.py")

@@ -5,6 +5,8 @@ Methods that generate kernels are skipped where none can be had, and only there.
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 import tconv
@@ -14,6 +16,9 @@ from tconv.methods import METHODS, OPERATIONS, Problem
 #: Why there are no kernels on this machine, "" if there are.
 NO_KERNELS = compiler.available()
 needs_kernels = pytest.mark.skipif(bool(NO_KERNELS), reason=NO_KERNELS or "there are kernels")
+
+#: For tests whose processes load PyTorch: the test itself does not.
+needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 
 #: Methods that compile something for most geometries: random tests give them fewer examples.
 COMPILED = ("jit",)

@@ -14,6 +14,8 @@ from tconv.conventions import DIALECTS, Layer, weight_from_tconv
 jax = pytest.importorskip("jax", exc_type=ModuleNotFoundError)
 JAX = DIALECTS["jax"]
 
+pytestmark = pytest.mark.usefixtures("lightly_compiled")
+
 
 def check_code(layer):
     x, w, b = arrays(layer)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from registry import needs_torch
 from small_program import has_openmp
 
 from tconv.jit import isa
@@ -127,8 +128,8 @@ for method in ("fork", "spawn"):
 
 @openmp
 @linux
+@needs_torch
 def test_pytorch_brings_the_runtime_that_its_calls_use():
-    pytest.importorskip("torch")
     script = """
 import os, tconv
 from pathlib import Path
@@ -196,12 +197,15 @@ IN_TORCH = {
 
 @forks
 @pytest.mark.parametrize(
-    ("how", "times"), [(FUNCTION, 2), (PREPARED, 1), (IN_TORCH, 1)], ids=["function", "prepared", "torch"]
+    ("how", "times"),
+    [
+        pytest.param(FUNCTION, 2, id="function"),
+        pytest.param(PREPARED, 1, id="prepared"),
+        pytest.param(IN_TORCH, 1, id="torch", marks=needs_torch),
+    ],
 )
 def test_children_forked_while_another_thread_makes_its_first_call_compute(how, times, tmp_path):
     """In the middle of imports, of LLVM, of packing; kernels are compiled, and the second time come from the cache."""
-    if how is IN_TORCH:
-        pytest.importorskip("torch")
     for _ in range(times):
         done = printed(FIRST_CALLS.format(**how), TCONV_CACHE_DIR=str(tmp_path / "kernels"))
         assert done == f"{[0] * 12}\nTrue"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tiny_kernel
+from registry import needs_torch
 
 from tconv.jit import compile as compiler
 from tconv.jit import loader
@@ -79,9 +80,9 @@ def test_the_command_line_says_it():
     assert f'method "jit" {REASON}' in found
 
 
+@needs_torch
 def test_pytorch_computes():
     """Without oneDNN, which makes code too, and without which PyTorch's own layers raise an error there."""
-    pytest.importorskip("torch")
     found = printed(
         GIVE_UP + "import torch, tconv.torch\n"
         "torch.backends.mkldnn.set_flags(False)\n"

@@ -12,14 +12,6 @@ def double():
         yield
 
 
-@pytest.fixture(scope="module")
-def lightly_compiled():
-    """XLA's optimizations take most of the time of small tests; results differ by rounding only."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def nothing_kept():
     """What XLA compiled for the tests of a file is some hundred megabytes."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from typing import Any, TypeAlias
 
@@ -160,9 +161,7 @@ def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) 
 def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     """sums[p, lane] = bias[lane], or what is in the target, + sum over taps and input channels of x * w."""
     _, _, plain, masked, adds, number, first, *targets = op[: CHANNELS_HEAD + kernel.rows]
-    lanes, size = kernel.weights, BYTES[kernel.element]
-    lane_of = {start + i: n * kernel.lanes + i for n, start in enumerate(kernel.starts) for i in range(kernel.lanes)}
-    lane = [lane_of[element] for element in range(kernel.written)]  # of those that hold an element, one
+    lanes, size, lane = kernel.weights, BYTES[kernel.element], _lanes(kernel)
     begin = np.zeros(len(lane))
     if not kernel.cells:
         bias = thread.to(Context.WEIGHTS, tile[Tile.BIAS]).read((lanes, size))[lane]
@@ -175,17 +174,24 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
             weights = w.read((number, thread.sizes[Context.W_TERM]), (kernel.written, size))
         else:
             weights = w.read((number, lanes * size), (lanes, size))[:, lane]
-        reached = np.ones(len(lane), bool)
+        reached: Array | None = None
         if which >= plain:
             reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size))[lane] != 0
         for row, offset in enumerate(x):
             here = thread.to(Context.SOURCE, offset, tile[Tile.X] if kernel.own else 0)
             added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_TERM], weights)
-            sums[row] += np.where(reached, added, 0)
+            sums[row] += added if reached is None else np.where(reached, added, 0)
     grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (kernel.written, size)
     for row, at in zip(sums, targets, strict=True):
         target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
         target.write(target.read(*grid) + row if adds else row, *grid)
+
+
+@lru_cache(maxsize=64)
+def _lanes(kernel: Channels) -> Array:
+    """For each element of a row of the result a lane that holds it."""
+    lane_of = {start + i: n * kernel.lanes + i for n, start in enumerate(kernel.starts) for i in range(kernel.lanes)}
+    return np.array([lane_of[element] for element in range(kernel.written)])
 
 
 def _channels_tap(kernel: Channels, x: Pointer, per_term: int, w: Array) -> Array:

@@ -47,12 +47,11 @@ class Memory(NamedTuple):
     name: str
     elements: Array
 
-    def indices(self, start: int, offsets: Offsets, verb: str) -> Array:
-        """Which elements lie there; all of them have to exist."""
+    def check(self, start: int, offsets: Offsets, verb: str) -> None:
+        """All elements that lie there have to exist."""
         size, low, high = self.elements.itemsize, start + offsets.low, start + offsets.high
         if offsets.elements.size and (low < 0 or high + size > self.elements.nbytes or start % size):
             raise OutOfBounds(f"{verb} {self.name} from byte {low} to {high + size} of {self.elements.nbytes}")
-        return start // size + offsets.elements
 
 
 class Pointer(NamedTuple):
@@ -72,17 +71,23 @@ class Pointer(NamedTuple):
 
     def read(self, *axes: Axis) -> Array:
         """The elements from here along each of the axes, as an array; one element without axes."""
-        return self._read(along(axes, self.size))
+        elements, offsets = self.memory.elements, along(axes, self.size)
+        self.memory.check(self.offset, offsets, "reads")
+        counts, steps = tuple(zip(*axes, strict=True)) or ((), ())
+        start = self.offset if offsets.elements.size else 0
+        # A copy of what lies so: making the numbers of all elements takes three times as long.
+        return np.ndarray(counts, elements.dtype, elements, start, steps).copy()
 
     def gather(self, offsets: Array) -> Array:
         """The elements so many bytes further on."""
-        return self._read(apart(offsets, self.size))
+        further = apart(offsets, self.size)
+        self.memory.check(self.offset, further, "reads")
+        found: Array = self.memory.elements[self.offset // self.size + further.elements]
+        return found
 
     def write(self, values: Array, *axes: Axis) -> None:
         """Write an array likewise, its last axis first: what is written twice holds what came last."""
-        where = self.memory.indices(self.offset, along(axes, self.size), "writes")
+        offsets = along(axes, self.size)
+        self.memory.check(self.offset, offsets, "writes")
+        where = self.offset // self.size + offsets.elements
         self.memory.elements[where.ravel()] = values.ravel()
-
-    def _read(self, offsets: Offsets) -> Array:
-        found: Array = self.memory.elements[self.memory.indices(self.offset, offsets, "reads")]
-        return found
