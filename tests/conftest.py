@@ -30,6 +30,11 @@ settings.register_profile("thorough", deadline=None, max_examples=1000)  # pytes
 settings.load_profile("same")
 
 
+def pytest_addoption(parser):
+    """For `jit/test_golden.py`."""
+    parser.addoption("--update-golden", action="store_true", help="write down anew what code is generated")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def kernels_of_tests(request, tmp_path_factory):
     """The folder of compiled kernels for all tests, all workers, and the processes that they start.
