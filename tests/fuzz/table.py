@@ -3,7 +3,8 @@
     conv  first  pixels  in-place  several-rows  masked     avx512=153:2047 avx2=1027:188
 
 Of all cases that were drawn the first with it, and how many have it. `python -m tests.fuzz --table 400000` writes the
-table anew, in half an hour of two cores: so many are needed for the rarest. `tests/test_fuzz_table.py` keeps it exact.
+table anew, in a quarter of an hour of two cores: so many are needed for the rarest. `tests/test_fuzz_table.py` keeps it
+exact.
 """
 
 from __future__ import annotations
