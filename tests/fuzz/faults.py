@@ -17,7 +17,7 @@ from textwrap import dedent
 from typing import Any
 
 from tconv.jit import channels as channels_schedule
-from tconv.jit import channels_sizes, choose, pixels, pixels_tables, tables
+from tconv.jit import channels_sizes, choose, kept, pixels, pixels_tables, tables
 from tconv.jit.native import (
     channels_block,
     channels_taps,
@@ -30,9 +30,7 @@ from tconv.jit.native import (
     planes,
     rows,
 )
-from tconv.jit.native.arrays import LISTS
 from tconv.jit.native.language import Native
-from tconv.jit.packing import PACKINGS
 
 
 @dataclass(frozen=True)
@@ -70,8 +68,7 @@ def _put(owner: Any, name: str, what: Any) -> None:
     if hasattr(what, "__set_name__"):
         what.__set_name__(owner, name)
     choose.choose.cache_clear()
-    PACKINGS.clear()
-    LISTS.clear()
+    kept.forget()
 
 
 def _put_native(owner: Any, name: str, what: Native) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -16,6 +16,7 @@ class Kept(Generic[T]):
 
     def __init__(self) -> None:
         self._found: dict[Hashable, T] = {}
+        _all.append(self._found)
 
     def of(self, layer: Hashable, make: Callable[[], T]) -> T:
         """That of a layer, made when it is first asked for."""
@@ -27,6 +28,12 @@ class Kept(Generic[T]):
             self._found[layer] = found
         return found
 
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._found.clear()
+
+#: What is kept of all kinds.
+_all: list[dict[Hashable, Any]] = []
+
+
+def forget() -> None:
+    """Forget it: it is made anew when it is next asked for."""
+    for found in _all:
+        found.clear()
