@@ -17,10 +17,12 @@ import os
 import sys
 from collections import Counter
 from math import prod
+from random import Random
 from typing import Any
 
 import numpy as np
 from case import fresh
+from problems import problem as drawn
 from running import Truth, arrays, in_layout, is_gradient, out_of_layout, problem_of, written
 from running import given as words_of_weights
 from schedules import CASES
@@ -65,41 +67,6 @@ def placed(a: np.ndarray, end: str) -> np.ndarray:
 def aligned(size: int) -> np.ndarray:
     """What stands in for `engine.aligned`: its end is against an inaccessible page, its start on a cache line."""
     return guarded(-(-size // 64) * 64, "high")[:size]
-
-
-def drawn(rng: np.random.Generator) -> Problem:
-    """A small problem; few windows, so that kernels are met again."""
-    while True:
-        ndim = int(rng.choice([1, 2, 3], p=[0.3, 0.5, 0.2]))
-        window = [_window(rng) for _ in range(ndim)]
-        kernel, stride, padding, output_padding, dilation = zip(*window, strict=True)
-        coarse = [int(rng.integers(1, (40, 12, 6)[ndim - 1])) for _ in range(ndim)]
-        sizes = {"padding": padding, "output_padding": output_padding, "dilation": dilation, "stride": stride}
-        if any(
-            (c - 1) * s - sum(p) + d * (k - 1) + 1 + a < 1
-            for c, k, s, p, a, d in zip(coarse, kernel, stride, padding, output_padding, dilation, strict=True)
-        ):
-            continue
-        groups = int(rng.choice([1, 1, 2, 3]))
-        cin, cout = (groups * int(rng.choice([1, 2, 3, 5, 16, 33], p=p)) for p in (_FEW, _MANY))
-        if rng.random() < 0.35:
-            groups = cin = int(rng.choice([2, 5, 16, 21]))
-            cout = cin * int(rng.choice([1, 1, 2]))
-        batch, dtype = int(rng.choice([1, 2, 5])), str(rng.choice(["float32", "float64"], p=[0.8, 0.2]))
-        geometry = tconv.Geometry.conv_transpose(coarse, kernel, **sizes)
-        operation = str(rng.choice(["conv_transpose", "conv", "weight_gradient"]))
-        return problem_of(geometry, dtype, batch=batch, cin=cin, cout=cout, groups=groups, operation=operation)
-
-
-_FEW, _MANY = (0.25, 0.25, 0.2, 0.2, 0.05, 0.05), (0.15, 0.15, 0.2, 0.1, 0.25, 0.15)
-
-
-def _window(rng: np.random.Generator) -> tuple[Any, ...]:
-    stride = int(rng.choice([1, 2, 3, 8], p=[0.25, 0.5, 0.15, 0.1]))
-    kernel = int(rng.choice([1, 2, 3, 4, 2 * stride]))
-    dilation = int(rng.choice([1, 2], p=[0.85, 0.15]))
-    padding = tuple(int(n) for n in rng.integers(-1, dilation * (kernel - 1) // 2 + 2, 2))
-    return kernel, stride, padding, int(rng.integers(0, max(stride, dilation))), dilation
 
 
 class Drawn:
@@ -163,9 +130,9 @@ def every(name: str, part: int, parts: int) -> None:
     done = Counter[str]()
     for case, schedule in [end for ends in ends_of_ways(name, "float32").values() for end in ends][part::parts]:
         check(CASES[case].problem("float32"), schedule.layout.last, [schedule], name, done)
-    rng = np.random.default_rng([list(isa.ISAS).index(name), part])
+    pick = Random(f"{name} {part}").choice
     for number in range(RANDOM):
-        problem, channels_last = drawn(rng), number % 2 == 1
+        problem, channels_last = drawn(pick), number % 2 == 1
         layout = layouts.spread_out(problem, channels_last)
         schedules = [kind.make() for kind in choose.kinds(problem, layout, isa.ISAS[name])]
         schedules += [each for schedule in schedules for each in fresh(schedule)]
@@ -188,7 +155,7 @@ def main(name: str, part: str, parts: str, trip: str = "") -> None:
     """What the arguments of the program say."""
     faulthandler.enable()
     os.environ["TCONV_ISA"] = name
-    engine.aligned = aligned
+    engine.aligned, engine.SPARE = aligned, 0.0
     tconv.set_num_threads(3)
     if parts == "trip":
         geometry = tconv.Geometry.conv_transpose((5, 64), 4, stride=2, padding=1)

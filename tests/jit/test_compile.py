@@ -167,21 +167,6 @@ def test_the_key_covers_all_that_machine_code_depends_on(monkeypatch):
     assert len(keys) == 7
 
 
-def test_the_digest_of_the_generator_covers_its_files(tmp_path, monkeypatch):
-    here = Path(compiler.__file__).parent
-    (tmp_path / "kernels").mkdir()
-    for path in (*here.glob("*.py"), *here.glob("kernels/*.py")):
-        (tmp_path / path.relative_to(here)).write_bytes(path.read_bytes())
-    monkeypatch.setattr(compiler, "__file__", str(tmp_path / "compile.py"))
-    digest = compiler._generator.__wrapped__
-    seen = {digest()}
-    for name in ("emit.py", "isa.py", "compile.py", "kernels/driver.py", "kernels/abi.py"):
-        with open(tmp_path / name, "a") as file:
-            file.write("#")
-        seen.add(digest())
-    assert len(seen) == 6
-
-
 def test_a_library_that_does_not_load_is_an_error_that_says_so(folder, monkeypatch):
     class Broken:
         def find_spec(self, name, *_):

@@ -167,15 +167,15 @@ def test_weight_gradient_is_tuned_too(last):
 
 @needs_kernels
 def test_another_schedule_computes_the_same(few, monkeypatch):
-    """The slowest is remembered, so that what follows is not the model's choice."""
+    """Another one than the model's choice is remembered, however the times came out."""
     x, w = np.random.default_rng(0).random((2, 1, 3, 4, 5)).astype("float32")[0], np.ones(SHAPES[1], np.float32)
     before = tconv.conv_transpose(x, w, stride=STRIDE, method="jit")
-    worst = quick().candidates[-1].schedule
     given = problem()
-    assert worst != choose.by_model(given, False, isa.current())
-    choices.remember(given, False, isa.current(), worst)
+    model = choose.by_model(given, False, isa.current())
+    other = next(c.schedule for c in quick().candidates if c.schedule != model)
+    choices.remember(given, False, isa.current(), other)
     engine.forget()
-    assert engine.ready(given, False).schedule == worst
+    assert engine.ready(given, False).schedule == other
     after = tconv.conv_transpose(x, w, stride=STRIDE, method="jit")
     np.testing.assert_allclose(after, before, rtol=1e-6)
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import tconv
 from tconv.jit import cache as disk
-from tconv.jit import compile as compiler
 from tconv.jit.choose import Schedule, offered
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import FREE, free, kind_of
 from tconv.jit.layouts import innermost
+from tconv.jit.sources import HERE, digest
 from tconv.jit.variations import allowed
 from tconv.problem import Problem
 
@@ -49,12 +49,12 @@ def remember(problem: Problem, channels_last: bool, isa: Isa, schedule: Schedule
 
 def _keep(key: str, content: bytes) -> None:
     disk.write(key, _sources(), content)
-    disk.write(_ANYTHING, _sources(), b"")
+    disk.write(_ANYTHING, _BY_ANY, b"")
     _anything.cache_clear()
 
 
-#: The entry that says that there are others.
-_ANYTHING = hashlib.sha256(b"something was measured").hexdigest()
+#: The entry that says that there are others, whatever they come from: so nobody else has to read all sources.
+_ANYTHING, _BY_ANY = hashlib.sha256(b"something was measured").hexdigest(), "0" * 16
 
 
 @lru_cache(maxsize=8)
@@ -62,7 +62,7 @@ def _anything(folder: Path | None) -> bool:
     """Whether anything was measured on this machine. A process asks once: to look on disk for each new size of a layer
     takes as long as half of what else is to be chosen. What another process finds meanwhile is for those after it.
     """
-    return disk.read(_ANYTHING, _sources()) is not None
+    return disk.read(_ANYTHING, _BY_ANY) is not None
 
 
 def to_json(schedule: Schedule) -> bytes:
@@ -107,11 +107,5 @@ def _key(problem: Problem, channels_last: bool, isa: Isa) -> str:
 
 @lru_cache(maxsize=1)
 def _sources() -> str:
-    """A digest of the code that schedules and kernels come from: what was best before it changed is not used after."""
-    digest = hashlib.sha256(f"{tconv.__version__} {compiler._generator()}".encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        try:
-            digest.update(path.read_bytes())
-        except OSError:  # installed without sources: nobody edits them
-            digest.update(path.name.encode())
-    return digest.hexdigest()[:16]
+    """A digest of all of the engine: what was best before it changed is not used after."""
+    return digest(tconv.__version__, sorted(HERE.rglob("*.py")))[:16]

@@ -28,6 +28,7 @@ from tconv.jit.kernels import Code, Kernel, Part, exports, module_of
 from tconv.jit.kernels.abi import TABLE
 from tconv.jit.kernels.driver import Driver
 from tconv.jit.relocations import Refused
+from tconv.jit.sources import HERE, digest
 
 
 class Unavailable(RuntimeError):
@@ -157,17 +158,9 @@ def _key(what: str, isa: Isa) -> str:
 
 @lru_cache(maxsize=1)
 def _generator() -> str:
-    """A digest of the sources that machine code comes from: who edits a kernel never runs what it was before.
-
-    The version alone would not tell, as it stays for months. Reading the files takes less than a millisecond.
-    """
-    here, digest = Path(__file__).parent, hashlib.sha256()
-    for path in (here / "compile.py", here / "emit.py", here / "isa.py", *sorted(here.glob("kernels/*.py"))):
-        try:
-            digest.update(path.read_bytes())
-        except OSError:  # installed without sources: nobody edits them
-            digest.update(path.name.encode())
-    return digest.hexdigest()
+    """A digest of the sources that machine code comes from."""
+    files = (HERE / name for name in ("compile.py", "emit.py", "isa.py"))
+    return digest("", (*files, *sorted(HERE.glob("kernels/*.py"))))
 
 
 @lru_cache(maxsize=1)
@@ -181,14 +174,14 @@ def _compiler() -> str | None:
     if spec is None or spec.origin is None:
         return None
     here = Path(spec.origin).parent
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     try:
-        digest.update((here / "_version.py").read_bytes())
+        found.update((here / "_version.py").read_bytes())
         for library in sorted(here.glob("binding/*llvmlite.*")):
-            digest.update(f"{library.name} {library.stat().st_size}".encode())
+            found.update(f"{library.name} {library.stat().st_size}".encode())
     except OSError:
         pass
-    return digest.hexdigest()[:16]
+    return found.hexdigest()[:16]
 
 
 # ---- LLVM

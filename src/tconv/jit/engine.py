@@ -196,6 +196,10 @@ def forget() -> None:
     _ready.cache_clear()
 
 
+#: Room that is kept beyond what a call needs, in parts of it: untouched it costs nothing, and sizes grow by little.
+SPARE = 0.5
+
+
 class _Workspace:
     """Memory that is kept from call to call; its contents are anything."""
 
@@ -207,9 +211,8 @@ class _Workspace:
     def of(self, size: int) -> int:
         """Where there is room for so many bytes."""
         if self.size < size:
-            # And for half as many more, which cost nothing before they are used: sizes grow by little.
-            self.memory = aligned(size + size // 2)
-            self.address, self.size = address(self.memory), size + size // 2
+            self.memory = aligned(size + int(SPARE * size))
+            self.address, self.size = address(self.memory), len(self.memory)
         return self.address
 
 

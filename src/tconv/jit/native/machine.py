@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import hashlib
 from collections.abc import Callable
 from functools import cache, lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from tconv.jit import isa
 from tconv.jit.address import address
 from tconv.jit.emit import Module
 from tconv.jit.native.language import Native
+from tconv.jit.sources import HERE, digest
 
 
 def run(what: Native, *arguments: Any) -> Any:
@@ -50,11 +49,5 @@ def _code(what: Native) -> Callable[..., Any] | None:
 
 @lru_cache(maxsize=1)
 def _sources() -> str:
-    """A digest of what this machine code comes from: who edits a loop never runs what it was before."""
-    here, digest = Path(__file__).parent, hashlib.sha256()
-    for path in (here.parent / "kernels" / "abi.py", *sorted(here.glob("*.py"))):
-        try:
-            digest.update(path.read_bytes())
-        except OSError:  # installed without sources: nobody edits them
-            digest.update(path.name.encode())
-    return digest.hexdigest()
+    """A digest of what this machine code comes from, beside what all comes from (`compile.py`)."""
+    return digest("", (HERE / "kernels" / "abi.py", *sorted(HERE.glob("native/*.py"))))
