@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.methods import check_agreement
 from tconv.bench import cores, drawn, machine
 from tconv.bench.layers import Layer, public
-from tconv.bench.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, in_turns, with_result
 
 #: XLA has plain loops for depthwise layers, for grouped ones of three axes, and for three axes with stride. They do so
 #: many multiplications a second, and for the gradient by the weights so many; who would take longer than --limit by

@@ -22,7 +22,7 @@ from benchmarks.jax_layers import by_lax, chosen, flipped, wait
 from benchmarks.methods import check_agreement
 from tconv.bench import cores, machine
 from tconv.bench.layers import Layer, public
-from tconv.bench.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, in_turns, with_result
 
 EFFORT = Effort(rounds=5, turn=0.02)
 

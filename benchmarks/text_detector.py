@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from tconv.bench import cores
-from tconv.bench.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, in_turns, with_result
 
 PICTURES = ("page", "text")
 

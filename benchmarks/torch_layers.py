@@ -24,7 +24,7 @@ import tconv.torch
 from benchmarks.methods import check_agreement
 from tconv.bench import cores, drawn, machine
 from tconv.bench.layers import Layer, public
-from tconv.bench.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, in_turns, with_result
 
 MODES, FORMATS = ("forward", "training"), ("contiguous", "channels_last")
 #: A ratio below this is a target missed.

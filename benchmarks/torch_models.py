@@ -27,8 +27,8 @@ from torch import Tensor
 import tconv.torch
 from benchmarks.zoo import ENTRIES, Entry
 from tconv.bench import cores, machine
-from tconv.bench.contest import ORIGINAL, difference, in_turns
-from tconv.bench.rounds import Effort, timed
+from tconv.measuring.contest import ORIGINAL, difference, in_turns
+from tconv.measuring.rounds import Effort, timed
 from tconv.tables import aligned
 
 #: Results that differ by more are a failure.

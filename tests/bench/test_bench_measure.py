@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from bench_layers import small_layer
 
-from tconv.bench import machine, rounds
+from tconv.bench import machine
 from tconv.bench.measure import measure
 from tconv.bench.peers import OURS, Call, Case, LeftOut
 from tconv.bench.peers.base import Peer
-from tconv.bench.rounds import Effort
+from tconv.measuring import rounds
+from tconv.measuring.rounds import Effort
 
 ONCE = Effort(rounds=1, turn=0.0)
 

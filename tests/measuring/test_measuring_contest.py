@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tconv.bench.contest import ORIGINAL, Contest, difference, disagreement, in_turns
-from tconv.bench.rounds import Effort
+from tconv.measuring.contest import ORIGINAL, Contest, difference, disagreement, in_turns
+from tconv.measuring.rounds import Effort
+
+pytestmark = pytest.mark.quick
 
 
 def contest(**turns):
@@ -78,7 +80,7 @@ def test_how_results_are_compared():
 
 
 def test_results_in_several_parts(monkeypatch):
-    monkeypatch.setattr("tconv.bench.contest.PART", 3)
+    monkeypatch.setattr("tconv.measuring.contest.PART", 3)
     wanted = np.arange(-2.0, 6.0, dtype=np.float32).reshape(2, 4)
     assert difference([wanted + np.float32(0.5) * (wanted == 5)], [wanted]) == pytest.approx(0.1)
     assert difference([wanted], [wanted]) == 0

@@ -32,7 +32,7 @@ def by_engine():
 @pytest.fixture
 def all_win(monkeypatch):
     """For `accelerate`, every layer and every model is twice as fast, and nothing is timed."""
-    from tconv.bench.contest import ORIGINAL
+    from tconv.measuring.contest import ORIGINAL
     from tconv.torch import both_ways, closing
 
     def in_turns(runs, first, effort, timer=None):

@@ -12,8 +12,8 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import tconv.torch  # noqa: E402
-from tconv.bench.contest import ORIGINAL  # noqa: E402
 from tconv.jit import engine  # noqa: E402
+from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.torch import accelerate, accelerated, both_ways, closing, comparing, restore  # noqa: E402
 
 LAYERS = tuple(accelerated.LAYERS.values())

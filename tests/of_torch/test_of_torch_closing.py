@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
 from torch import nn  # noqa: E402
 
-from tconv.bench.contest import ORIGINAL  # noqa: E402
+from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.torch import accelerate, accelerated, both_ways, closing, restore  # noqa: E402
 from tconv.torch.both_ways import OURS  # noqa: E402
 

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
 
-from tconv.bench.contest import difference  # noqa: E402
+from tconv.measuring.contest import difference  # noqa: E402
 from tconv.torch import accelerate, restore  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("all_win")

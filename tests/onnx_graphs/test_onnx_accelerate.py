@@ -12,7 +12,7 @@ pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
 from graph_models import model, node, one_layer, operators, run, up, value, whole  # noqa: E402
 from test_onnx_rewrite import normalized  # noqa: E402
 
-from tconv.bench.contest import ORIGINAL  # noqa: E402
+from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.onnx import accelerate, acceleration, contest  # noqa: E402
 
 

@@ -9,7 +9,7 @@ onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
 from graph_models import BOOL, branch, growing_loop, model, node, run, same_results, up, value, whole  # noqa: E402
 
-from tconv.bench.contest import ORIGINAL  # noqa: E402
+from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.onnx import accelerate, contest  # noqa: E402
 from tconv.onnx.extracting import inputs_of  # noqa: E402
 from tconv.onnx.nodes import conv_transposes  # noqa: E402

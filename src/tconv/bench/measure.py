@@ -15,7 +15,7 @@ from tconv.bench.machine import Ceilings, ceilings
 from tconv.bench.peers.base import Call, Case, LeftOut, Peer
 from tconv.bench.peers.textbook import costs
 from tconv.bench.record import Measured, Timing
-from tconv.bench.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, in_turns, with_result
 from tconv.problem import Array, Operation
 
 #: A result may differ so much from the reference, at the reference's largest value: float32 sums of any order do not,

@@ -13,7 +13,7 @@ from tconv.bench.layers import Layer
 from tconv.bench.measure import measure
 from tconv.bench.peers import OURS, PEERS, Peer
 from tconv.bench.record import Record
-from tconv.bench.rounds import Effort
+from tconv.measuring.rounds import Effort
 from tconv.problem import Operation
 
 #: Seconds before a turn where there is more than one thread. Threads wait busily for a while after their work, on the

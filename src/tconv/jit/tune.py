@@ -12,7 +12,6 @@ import numpy as np
 
 from tconv import arguments, arrays, checks
 from tconv.arguments import Layout
-from tconv.bench.rounds import shuffled, timed
 from tconv.jit import cache, choices, engine, launch, roofline
 from tconv.jit import isa as isas
 from tconv.jit.address import address
@@ -21,6 +20,7 @@ from tconv.jit.engine import Engine
 from tconv.jit.isa import Isa
 from tconv.jit.kinds import kind_of, sizes
 from tconv.jit.variations import variations
+from tconv.measuring.rounds import shuffled, timed
 from tconv.plan import Plan, make_plan, shape_of
 from tconv.problem import OPERATIONS, Array, Operation
 from tconv.resolve import Ints, PaddingLike

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tconv.bench.rounds import HOPELESS, Effort, Timer, probe, shuffled, timed, turn
+from tconv.measuring.rounds import HOPELESS, Effort, Timer, probe, shuffled, timed, turn
 from tconv.problem import Array
 
 #: How results may differ, at the largest value of the original's result: by sums in another order, and no more.

@@ -12,8 +12,8 @@ from onnx import ModelProto
 
 from tconv import checks
 from tconv.bench import cores
-from tconv.bench.contest import ORIGINAL, Contest
-from tconv.bench.rounds import Effort
+from tconv.measuring.contest import ORIGINAL, Contest
+from tconv.measuring.rounds import Effort
 from tconv.onnx.contest import contest
 from tconv.onnx.convolutions import VARIANTS, Variant
 from tconv.onnx.extracting import alone, inputs_of

@@ -8,8 +8,8 @@ from typing import Any
 from onnx import ModelProto
 
 from tconv import checks
-from tconv.bench.contest import ORIGINAL, Contest, difference, disagreement, in_turns
-from tconv.bench.rounds import Effort
+from tconv.measuring.contest import ORIGINAL, Contest, difference, disagreement, in_turns
+from tconv.measuring.rounds import Effort
 from tconv.onnx.runtimes import Feeds, Run, Runtime, first_run
 
 

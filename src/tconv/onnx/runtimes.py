@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from tconv import checks
-from tconv.bench.rounds import with_result
+from tconv.measuring.rounds import with_result
 
 Array: TypeAlias = NDArray[Any]
 Feeds: TypeAlias = Mapping[str, Array]

@@ -12,7 +12,7 @@ import torch
 from torch.nn import Module
 
 from tconv import checks
-from tconv.bench.rounds import Effort
+from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways, nn, watching
 from tconv.torch.accelerated import LAYERS, class_after, class_before, is_accelerated, plain_class
 from tconv.torch.acceleration_report import Measured, Report

@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from tconv import checks
-from tconv.bench.contest import ORIGINAL, Contest, in_turns
-from tconv.bench.rounds import Effort, Run, timed
 from tconv.jit import engine
+from tconv.measuring.contest import ORIGINAL, Contest, in_turns
+from tconv.measuring.rounds import Effort, Run, timed
 from tconv.torch.accelerated import LAYERS, CallsReplaced
 from tconv.torch.comparing import disagreement
 from tconv.torch.messages import name_of

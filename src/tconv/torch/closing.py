@@ -15,8 +15,8 @@ from typing import Any
 from torch.nn import Module
 
 from tconv import checks
-from tconv.bench.contest import ORIGINAL, Contest, in_turns
-from tconv.bench.rounds import Effort
+from tconv.measuring.contest import ORIGINAL, Contest, in_turns
+from tconv.measuring.rounds import Effort
 from tconv.torch.acceleration_report import Measured, Report, Whole
 from tconv.torch.both_ways import OURS
 from tconv.torch.comparing import difference, disagreement

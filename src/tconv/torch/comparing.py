@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tconv.bench import contest
-from tconv.bench.contest import LIMITS
+from tconv.measuring import contest
+from tconv.measuring.contest import LIMITS
 from tconv.problem import Array
 from tconv.torch.messages import name_of
 

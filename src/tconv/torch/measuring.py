@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Module
 
-from tconv.bench.contest import ORIGINAL, Contest
-from tconv.bench.rounds import Effort
+from tconv.measuring.contest import ORIGINAL, Contest
+from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
 from tconv.torch.accelerated import LAYERS, plain_class
 from tconv.torch.acceleration_report import Measured

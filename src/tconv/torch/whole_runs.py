@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import Module
 from torch.utils._pytree import tree_leaves
 
-from tconv.bench.contest import ORIGINAL
-from tconv.bench.rounds import timed
+from tconv.measuring.contest import ORIGINAL
+from tconv.measuring.rounds import timed
 from tconv.torch import watching
 from tconv.torch.accelerated import LAYERS, class_after, plain_class
 from tconv.torch.both_ways import OURS, anew
