@@ -138,6 +138,7 @@ def make_plan(
     with uninterrupted:
         from tconv.jit import engine
 
+    packed = packed and method == "auto"
     # What the engine is expected to take depends on what is set: threads, instructions.
     return planned(operation, first, second, kernel_size, dtype, window, layout, method, packed, engine.state())
 
@@ -158,7 +159,7 @@ def planned(
     """Likewise, kept as long as the `state` of the engine is the same."""
     problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
     with uninterrupted:  # the engine is imported for the first of them
-        if packed and method == "auto":
+        if packed:
             packs = _candidate("jit", problem, *_memory(problem, dtype))
             if not packs.excluded:
                 return Plan(problem, dtype, layout, batched, "jit", "weights are packed once", (packs,))

@@ -109,7 +109,7 @@ class Drawn:
 
     def call(self, end: str, trip: str = "") -> None:
         """By the public function; `trip` names an array to be moved by one element, out of its place."""
-        engine._local.packed, engine._local.scratch = engine._Workspace(), engine._Workspace()
+        engine._local.packed, engine._local.scratch = engine._Workspace(), engine._Workspace()  # with nothing to spare
         given = self.place(end)
         if trip:
             moved = given[trip]
@@ -155,7 +155,7 @@ def main(name: str, part: str, parts: str, trip: str = "") -> None:
     """What the arguments of the program say."""
     faulthandler.enable()
     os.environ["TCONV_ISA"] = name
-    engine.aligned, engine.SPARE = aligned, 0.0
+    engine.aligned = aligned
     tconv.set_num_threads(3)
     if parts == "trip":
         geometry = tconv.Geometry.conv_transpose((5, 64), 4, stride=2, padding=1)

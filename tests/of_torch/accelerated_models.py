@@ -59,6 +59,12 @@ class Everything(nn.Module):
 NAMES = ["first", "normed", "functional", "cropped", "again"]
 
 
+def decoder():
+    """Two layers, one after the other."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.ConvTranspose2d(6, 4, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(4, 3, 2, 2)).eval()
+
+
 def everything():
     return Everything().eval(), torch.randn(2, 4, 5)
 

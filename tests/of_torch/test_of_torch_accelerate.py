@@ -7,12 +7,11 @@ import json
 import pytest
 
 torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
-from registry import needs_kernels  # noqa: E402
+from accelerated_models import decoder  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
 import tconv.torch  # noqa: E402
-from tconv.jit import engine  # noqa: E402
 from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.torch import accelerate, accelerated, both_ways, closing, comparing, restore  # noqa: E402
 
@@ -45,11 +44,6 @@ def clocks(monkeypatch):
     return set_to
 
 
-def decoder():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.ConvTranspose2d(6, 4, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(4, 3, 2, 2)).eval()
-
-
 def kept(model):
     return [name for name, module in model.named_modules() if accelerated.is_accelerated(module)]
 
@@ -75,24 +69,6 @@ def test_what_wins_is_kept_and_what_does_not_is_left_alone(clocks):
         "2      2x4x10x14 -> 2x3x20x28      1e+03       980  left alone"
     )
     assert json.loads(json.dumps(report.as_dict()))["layers"][0]["outcome"] == "2.00 times as fast"
-
-
-@needs_kernels
-def test_sizes_that_never_come_again_are_measured_with_their_tables(monkeypatch):
-    written, program_of = [], engine.program_of
-    monkeypatch.setattr(engine, "program_of", lambda *given: written.append(given) or program_of(*given))
-    x = torch.randn(1, 6, 32, 32)
-    with torch.no_grad():
-        _, again = accelerate(decoder(), x, rounds=3)
-        first = len(written)
-        _, anew = accelerate(decoder(), x, rounds=3, new_sizes=True)
-    assert first <= 2
-    assert len(written) >= 2 * 3
-    assert not again.new_sizes
-    assert anew.new_sizes
-    assert anew.conditions == f"{again.conditions}, every size as a new one"
-    with pytest.raises(TypeError, match=r"^accelerate: new_sizes must be True or False; got 1\n"):
-        accelerate(decoder(), x, new_sizes=1)
 
 
 def test_a_model_in_which_nothing_wins_is_left_alone(clocks):

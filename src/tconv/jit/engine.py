@@ -196,22 +196,22 @@ def forget() -> None:
     _ready.cache_clear()
 
 
-#: Room that is kept beyond what a call needs, in parts of it: untouched it costs nothing, and sizes grow by little.
+#: Room for scratch beyond what a call needs, in parts of it: untouched it costs nothing, and sizes grow by little.
 SPARE = 0.5
 
 
 class _Workspace:
     """Memory that is kept from call to call; its contents are anything."""
 
-    __slots__ = ("address", "memory", "size")
+    __slots__ = ("address", "memory", "size", "spare")
 
-    def __init__(self) -> None:
-        self.memory, self.address, self.size = np.empty(0, np.uint8), 0, 0
+    def __init__(self, spare: float = 0.0) -> None:
+        self.memory, self.address, self.size, self.spare = np.empty(0, np.uint8), 0, 0, spare
 
     def of(self, size: int) -> int:
         """Where there is room for so many bytes."""
         if self.size < size:
-            self.memory = aligned(size + int(SPARE * size))
+            self.memory = aligned(size + int(self.spare * size))
             self.address, self.size = address(self.memory), len(self.memory)
         return self.address
 
@@ -225,7 +225,7 @@ class _Workspaces(threading.local):
     """
 
     def __init__(self) -> None:
-        self.packed, self.scratch = _Workspace(), _Workspace()
+        self.packed, self.scratch = _Workspace(), _Workspace(SPARE)
 
 
 _local = _Workspaces()
