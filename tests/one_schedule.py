@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 import tconv
-from tconv import Geometry
-from tconv.jit import choices, describe, engine, isa, tune
-from tconv.jit.choose import by_model
-from tconv.jit.variations import variations
+from tconv import Geometry, tuning
+from tconv.jit import engine
+from tconv.jit.choice import tuned
+from tconv.jit.choice.model import by_model
+from tconv.jit.choice.search import variations
+from tconv.jit.description import describe
+from tconv.jit.machine import isa
 from tconv.problem import Problem
 
 #: (Cin, Cout, groups), coarse size, kernel and window: with several channels or one, and several cells or one.
@@ -63,9 +66,9 @@ def arrays(name, layout, operation="conv_transpose"):
 @contextmanager
 def one_thread(monkeypatch):
     """No choice of an earlier test is remembered, here or on disk. Threads share in what a schedule is."""
-    monkeypatch.setattr(choices, "_here", {})
+    monkeypatch.setattr(tuned, "_here", {})
     of_this_test = uuid4().hex
-    monkeypatch.setattr(choices, "_sources", lambda: of_this_test)
+    monkeypatch.setattr(tuned, "_sources", lambda: of_this_test)
     engine.forget()
     tconv.set_num_threads(1)
     yield
@@ -83,9 +86,9 @@ def chosen(name, layout, operation, monkeypatch):
 
     with monkeypatch.context() as patch:
         # Two candidates: compiling is what takes the time of these tests.
-        patch.setattr(tune, "offered", lambda *given: [])
-        patch.setattr(tune, "variations", lambda schedule, target: variations(schedule, target)[:1])
-        patch.setattr(tune._Tuning, "race", race)
+        patch.setattr(tuning, "offered", lambda *given: [])
+        patch.setattr(tuning, "variations", lambda schedule, target: variations(schedule, target)[:1])
+        patch.setattr(tuning._Tuning, "race", race)
         first = arrays(name, layout, operation)[0]
         w = arrays(name, layout)[1]
         tuned = tconv.tune(first, w, operation=operation, threads=1, **keywords(name, layout))

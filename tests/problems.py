@@ -18,7 +18,7 @@ from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 from tconv import Axis, Geometry
-from tconv.jit.isa import ISAS
+from tconv.jit.machine.isa import ISAS
 from tconv.problem import OPERATIONS, Problem
 
 #: Takes one of the options; the first ones are the simplest.

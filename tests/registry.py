@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 
 import tconv
-from tconv.jit import compile as compiler
+from tconv.jit.machine import compile as compiler
 from tconv.methods import METHODS, OPERATIONS, Problem
 
 #: Why there are no kernels on this machine, "" if there are.

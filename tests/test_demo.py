@@ -74,7 +74,9 @@ def test_the_way_down_is_shown_for_the_methods_that_compute_it(demo):
 
 
 def test_a_machine_without_kernels_shows_the_other_methods(monkeypatch):
-    monkeypatch.setattr("tconv.jit.compile.available", lambda: "llvmlite is not installed: pip install llvmlite")
+    monkeypatch.setattr(
+        "tconv.jit.machine.compile.available", lambda: "llvmlite is not installed: pip install llvmlite"
+    )
     planned.cache_clear()
     assert tconv.demo._able() == [name for name in METHODS if name != "jit"]
     planned.cache_clear()

@@ -7,7 +7,7 @@ import signal
 import pytest
 from registry import needs_kernels
 
-from tconv.jit.isa import ISAS
+from tconv.jit.machine.isa import ISAS
 from tconv.problem import OPERATIONS
 from tests.fuzz import __main__ as program
 from tests.fuzz.cases import Options, schedules

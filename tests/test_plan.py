@@ -9,7 +9,8 @@ import pytest
 from registry import computes, every_method, needs_kernels
 
 import tconv
-from tconv.jit import expected, isa, loader
+from tconv.jit.choice import expected
+from tconv.jit.machine import isa, loader
 from tconv.methods import METHODS
 from tconv.plan import Plan, planned
 
@@ -128,10 +129,10 @@ def test_a_plan_prints_what_was_picked_and_why():
 
 @needs_kernels
 def test_a_plan_of_the_engine_prints_what_the_engine_does(monkeypatch):
-    from tconv.jit import describe
+    from tconv.jit import engine
 
     plan = tconv.plan(*SHAPES, stride=2, padding=1, method="jit")
-    said = str(describe.of_problem(plan.problem, False)).splitlines()
+    said = str(engine.described(plan.problem, False)).splitlines()
     shown = str(plan).splitlines()[5 + len(METHODS) :]
     assert shown[0] == f"  the engine: {said[0]}"
     assert shown[1] == (
@@ -155,7 +156,9 @@ def test_a_plan_of_the_engine_prints_where_there_is_none(monkeypatch):
     plan = tconv.plan(*SHAPES, stride=2, padding=1, method="jit")
     monkeypatch.setenv("TCONV_ISA", "sse9")
     assert "  the engine: TCONV_ISA must be one of " in str(plan)
-    monkeypatch.setattr("tconv.jit.compile.available", lambda: "llvmlite is not installed: pip install llvmlite")
+    monkeypatch.setattr(
+        "tconv.jit.machine.compile.available", lambda: "llvmlite is not installed: pip install llvmlite"
+    )
     shown = str(plan).splitlines()[5 + len(METHODS) :]
     assert shown[0] == "  the engine: cannot generate kernels: llvmlite is not installed: pip install llvmlite"
     assert len(shown) == 2

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tconv._version import __version__ as __version__
 from tconv.axis import Axis
 from tconv.dot import dot_test
 from tconv.forks import uninterrupted
@@ -16,12 +17,11 @@ from tconv.plan import plan
 if TYPE_CHECKING:
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
     from tconv.conventions.weight_conversion import convert_weights
-    from tconv.jit.launch import get_num_threads, set_num_threads
-    from tconv.jit.tune import tune
+    from tconv.jit.machine.launch import get_num_threads, set_num_threads
     from tconv.prepared import ConvTranspose
     from tconv.solving import solve
+    from tconv.tuning import tune
 
-__version__ = "0.1.0"
 __all__ = [
     "conv_transpose",
     "ConvTranspose",
@@ -50,11 +50,11 @@ __all__ = [
 #: Names that are imported when they are first used: who only computes does not wait for them.
 _LATER = {
     "ConvTranspose": "tconv.prepared",
-    "tune": "tconv.jit.tune",
+    "tune": "tconv.tuning",
     "solve": "tconv.solving",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),
     "convert_weights": "tconv.conventions.weight_conversion",
-    **dict.fromkeys(("set_num_threads", "get_num_threads"), "tconv.jit.launch"),
+    **dict.fromkeys(("set_num_threads", "get_num_threads"), "tconv.jit.machine.launch"),
 }
 
 

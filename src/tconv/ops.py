@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from tconv import arguments, arrays, checks, methods
+from tconv import arguments, arrays, checks, methods, repeated
 from tconv.arguments import Layout, Window
 from tconv.forks import uninterrupted
-from tconv.jit import repeated
 from tconv.methods import METHODS, Operation
 from tconv.plan import Plan, check_words, make_plan
 from tconv.problem import Array

@@ -91,11 +91,11 @@ class Plan:
         if self.method != "jit" or self.problem.batch == 0:
             return []
         with uninterrupted:
-            from tconv.jit import describe
+            from tconv.jit import engine
 
         try:
             limit = METHODS["jit"].limit(self.problem)
-            said = [limit] if limit else describe.of_problem(self.problem, self.layout == "channels_last").lines()
+            said = [limit] if limit else engine.described(self.problem, self.layout == "channels_last").lines()
         except checks.Rejected as rejected:  # such as a wrong TCONV_ISA
             said = [str(rejected)]
         return [f"  the engine: {said[0]}", f"    {'arrays':<10}{self._arrays()}", *(f"  {line}" for line in said[1:])]

@@ -10,7 +10,7 @@ import numpy as np
 from tconv import arguments, arrays, checks, ops, resolve
 from tconv.arguments import Layout
 from tconv.forks import uninterrupted
-from tconv.jit.address import address
+from tconv.jit.machine.address import address
 from tconv.plan import Plan, check_words, make_plan
 from tconv.problem import Array
 from tconv.resolve import Ints, PaddingLike
@@ -140,7 +140,7 @@ class ConvTranspose:
             with uninterrupted:
                 from tconv.jit.call import Packed
 
-            made = Packed(plan, self._pack)
+            made = Packed(plan.problem, plan.layout == "channels_last", plan.result_shape, plan.dtype, self._pack)
             # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.
             ready = made if made.finite else None
         with uninterrupted:

@@ -45,7 +45,7 @@ def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: An
 
     if len(_known) >= MOST:
         _known.clear()
-    _known[key] = Once(plan)
+    _known[key] = Once(problem, plan.layout == "channels_last", plan.result_shape, plan.dtype)
 
 
 def _key(operation: str, first: Any, w: Any, window: tuple[Any, ...], layout: Any, method: Any) -> Any:

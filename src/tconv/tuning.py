@@ -12,14 +12,17 @@ import numpy as np
 
 from tconv import arguments, arrays, checks
 from tconv.arguments import Layout
-from tconv.jit import cache, choices, engine, launch, roofline
-from tconv.jit import isa as isas
-from tconv.jit.address import address
-from tconv.jit.choose import Schedule, by_model, offered
+from tconv.jit import engine
+from tconv.jit.choice import tuned
+from tconv.jit.choice.model import by_model, offered
+from tconv.jit.choice.search import variations
 from tconv.jit.engine import Engine
-from tconv.jit.isa import Isa
-from tconv.jit.kinds import kind_of, sizes
-from tconv.jit.variations import variations
+from tconv.jit.machine import cache, launch, roofline
+from tconv.jit.machine import isa as isas
+from tconv.jit.machine.address import address
+from tconv.jit.machine.isa import Isa
+from tconv.jit.schedules.base import Schedule
+from tconv.jit.schedules.registry import sizes
 from tconv.measuring.rounds import shuffled, timed
 from tconv.plan import Plan, make_plan, shape_of
 from tconv.problem import OPERATIONS, Array, Operation
@@ -266,7 +269,7 @@ class _Tuning:
         measured = {s: Candidate(s, t, work / t / most) for s, t in times.items()}
         best = min(measured.values(), key=lambda candidate: candidate.seconds)
         chosen = best if best.seconds < BETTER * measured[model].seconds else measured[model]
-        on_disk = choices.remember(self.problem, self.channels_last, self.isa, chosen.schedule)
+        on_disk = tuned.remember(self.problem, self.channels_last, self.isa, chosen.schedule)
         engine.forget()
         ranked = tuple(sorted(measured.values(), key=lambda candidate: candidate.seconds))
         kept = str(cache.place()) if on_disk else ""
@@ -282,4 +285,4 @@ def _whole_numbers(shape: tuple[int, ...], dtype: str) -> Array:
 
 
 def _said(schedule: Schedule) -> str:
-    return f"{kind_of(schedule)}: {sizes(schedule)}"
+    return f"{schedule.kind}: {sizes(schedule)}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tconv.jit import cache
+from tconv.jit.machine import cache
 
 
 @pytest.fixture

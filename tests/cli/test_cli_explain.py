@@ -146,12 +146,13 @@ def wide(monkeypatch):
 
 @needs_kernels
 def test_the_plan_of_the_engine(run, wide):
-    from tconv.jit import describe
 
     code, out, err = run(f"{LAYER} --plan --batch 3 --layout channels_last --threads 2")
     assert (code, err) == (0, "")
+    from tconv.jit import engine
+
     problem = tconv.plan((3, 16, 32, 64), (64, 32, 4, 4), stride=2, padding=1, layout="channels_last").problem
-    said = describe.of_problem(problem, True, threads=2)
+    said = engine.described(problem, True, threads=2)
     call, kernels, *rest = section(out, "The engine's plan")
     assert call == "call      batch 3, float32, channels_last"
     assert kernels == f"kernels   {said.title()}"
@@ -189,7 +190,7 @@ def test_peak_and_bandwidth_are_measured_where_that_is_asked_for(run, run_json, 
 
 @needs_kernels
 def test_the_set_of_instructions_is_the_one_that_is_forced(run, monkeypatch):
-    from tconv.jit import isa
+    from tconv.jit.machine import isa
 
     for name in isa.available():
         monkeypatch.setenv("TCONV_ISA", name)

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections import Counter
 
-from tconv.jit import isa
+from tconv.jit.machine import isa
 from tconv.problem import OPERATIONS
 from tests.fuzz import table
 from tests.fuzz.cases import Options

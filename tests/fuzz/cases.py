@@ -11,9 +11,9 @@ from case import fresh
 from lowered import runs_natively
 from problems import family
 
-from tconv.jit import choose
-from tconv.jit.kinds import free, kind_of
-from tconv.jit.variations import variations
+from tconv.jit.choice import model
+from tconv.jit.choice.search import variations
+from tconv.jit.schedules.registry import free
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial
 
@@ -51,7 +51,7 @@ def schedules(trial: Trial, seed: int = 0) -> Iterator[Any]:
 
 def _schedules(trial: Trial, pick: Random) -> Iterator[Any]:
     p = trial.problem
-    for kind in choose.offered(p, trial.channels_last, trial.target, trial.threads):
+    for kind in model.offered(p, trial.channels_last, trial.target, trial.threads):
         made = kind.make()
         near = variations(made, trial.target)
         others = [one for one in near if _ways(one) != _ways(made)]
@@ -78,9 +78,7 @@ def text(trial: Trial, what: Any = "") -> str:
         *(["small caches"] if trial.small else []),
         f"in ({p.batch}, {p.in_channels}), out {p.out_channels}, groups {p.groups}",
     ]
-    return (
-        ", ".join([*words, *([what if isinstance(what, str) else kind_of(what)] if what else [])]) + f": {p.geometry!r}"
-    )
+    return ", ".join([*words, *([what if isinstance(what, str) else what.kind] if what else [])]) + f": {p.geometry!r}"
 
 
 def code(trial: Trial, what: Any, how: str) -> str:
@@ -93,8 +91,8 @@ def _of_schedule(trial: Trial, schedule: Any, how: str) -> str:
     return "\n".join([
         "import tests.fuzz",
         "from tconv import Geometry",
-        "from tconv.jit.layouts import Layout",
-        "from tconv.jit.lines import Line",
+        "from tconv.jit.schedules.layouts import Layout",
+        "from tconv.jit.schedules.axes import Line",
         "from tconv.problem import Problem",
         f"from {own.__module__} import {own.__name__}",
         "from tests.fuzz.trial import Trial",

@@ -16,21 +16,21 @@ from dataclasses import dataclass
 from textwrap import dedent
 from typing import Any
 
-from tconv.jit import channels as channels_schedule
-from tconv.jit import channels_sizes, choose, kept, pixels, pixels_tables, tables
-from tconv.jit.native import (
-    channels_block,
-    channels_taps,
-    channels_tiles,
-    chunks,
-    copies,
-    machine,
-    pixels_panel,
-    pixels_reads,
-    planes,
-    rows,
-)
-from tconv.jit.native.language import Native
+from tconv.jit.choice import choose
+from tconv.jit.machine.native import compiled
+from tconv.jit.machine.native.language import Native
+from tconv.jit.programs import kept, tables
+from tconv.jit.programs.loops import chunks, copies, rows
+from tconv.jit.schedules.channels import schedule as channels_schedule
+from tconv.jit.schedules.channels import sizes as channels_sizes
+from tconv.jit.schedules.channels.loops import block as channels_block
+from tconv.jit.schedules.channels.loops import taps as channels_taps
+from tconv.jit.schedules.channels.loops import tiles as channels_tiles
+from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import tables as pixels_tables
+from tconv.jit.schedules.pixels.loops import panel as pixels_panel
+from tconv.jit.schedules.pixels.loops import planes
+from tconv.jit.schedules.pixels.loops import reads as pixels_reads
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,17 @@ def _put(owner: Any, name: str, what: Any) -> None:
 def _put_native(owner: Any, name: str, what: Native) -> None:
     """Put a loop in the place of another, wherever that was imported; machine code is made anew, from what it says."""
     before = getattr(owner, name)
-    for module in [m for n, m in sys.modules.items() if n.startswith("tconv.jit.native.")]:
+    for module in [m for n, m in sys.modules.items() if n.startswith("tconv.jit.") and ".loops." in n]:
         for attribute in [n for n, value in vars(module).items() if value is before]:
             setattr(module, attribute, what)
     planted = what.function.__code__.co_filename.startswith("<")
     # Of the code that is kept, none may be taken for what a fault makes, nor for what other loops made with it.
-    said = f"{_sources()} {inspect.getsource(what.function)}" if planted else _sources()
-    machine._sources = lambda: said
-    machine._code.cache_clear()
+    said = inspect.getsource(what.function) if planted else ""
+    compiled._sources = lambda loop: f"{_sources(loop)} {said}"
+    compiled._code.cache_clear()
 
 
-_sources = machine._sources
+_sources = compiled._sources
 
 FAULTS = {
     # Both of these were real.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tconv.jit.isa import Isa
-from tconv.jit.kinds import kind_of
+from tconv.jit.machine.isa import Isa
 
-#: Kinds whose tiles are columns of a row, in the words of `kinds.FREE`.
+#: Kinds whose tiles are columns of a row, by name.
 _OF_PIXELS = ("pixels", "planes")
 
 
@@ -35,19 +34,19 @@ def _kind(s: Any) -> str:
         "by-channel": getattr(s, "by_channel", False),
         "gathered": getattr(s, "gathered", False),
     }
-    return "+".join([kind_of(s).replace(" ", "-"), *(word for word, holds in words.items() if holds)])
+    return "+".join([s.kind.replace(" ", "-"), *(word for word, holds in words.items() if holds)])
 
 
 def _spans_rows(s: Any) -> bool:
     """Whether a tile has pixels of several rows."""
-    if kind_of(s) == "planes":
+    if s.kind == "planes":
         return bool(s.fold > 1)
-    return bool(s.flat if kind_of(s) == "pixels" else getattr(s, "rows", 1) > 1)
+    return bool(s.flat if s.kind == "pixels" else getattr(s, "rows", 1) > 1)
 
 
 def _in_part(s: Any) -> bool:
     """Whether some vectors have lanes that stand for nothing."""
-    kind = kind_of(s)
+    kind = s.kind
     if kind in _OF_PIXELS:
         lanes = s.box[-1]
     elif kind == "taps":

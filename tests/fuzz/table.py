@@ -19,8 +19,9 @@ from typing import Any, NamedTuple, TypeAlias
 from case import fresh
 from problems import problem
 
-from tconv.jit import choose, isa
-from tconv.jit.variations import variations
+from tconv.jit.choice import model
+from tconv.jit.choice.search import variations
+from tconv.jit.machine import isa
 from tconv.problem import Problem
 from tests.fuzz.reach import combination
 
@@ -45,7 +46,7 @@ def reached(number: int) -> set[Combination]:
 
 
 def _offered(one: Problem, channels_last: bool, target: isa.Isa) -> Iterator[Any]:
-    for kind in choose.offered(one, channels_last, target):
+    for kind in model.offered(one, channels_last, target):
         made = kind.make()
         for schedule in (made, *variations(made, target)):
             yield schedule

@@ -16,11 +16,11 @@ from guarded import aligned, guarded, placed
 from lowered import target
 from running import given, in_layout, is_gradient, out_of_layout, shapes, written
 
-from tconv.jit import compile as compiler
-from tconv.jit import launch
-from tconv.jit.interpret import interpret
-from tconv.jit.program import Program
-from tconv.jit.programs import program_of
+from tconv.jit.kernels import linking
+from tconv.jit.machine import launch
+from tconv.jit.programs.program import Program
+from tconv.jit.reference.interpret import interpret
+from tconv.jit.schedules.registry import program_of
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Problem
 from tests.fuzz.caches import caches
@@ -108,7 +108,7 @@ class Trial:
         """As machine code, every array against an inaccessible page at one of its ends."""
         p, (x, w, bias) = self.problem, self.arrays
         program = self._program(schedule)
-        machine, words = compiler.machine(program.code, self.target), placed(program.words, "high")
+        machine, words = linking.linked(program.code, self.target), placed(program.words, "high")
         scratch, address = aligned(program.scratch * self.threads), words.ctypes.data
         w = placed(in_layout(w, self.channels_last) if is_gradient(p) else w, end)
         bias = None if bias is None else placed(bias, end)

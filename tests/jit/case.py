@@ -9,10 +9,10 @@ from typing import Any
 from running import problem_of
 
 from tconv import Geometry
-from tconv.jit import choose, isa
-from tconv.jit.channels import ChannelSchedule
-from tconv.jit.kinds import kind_of
-from tconv.jit.layouts import layout_of, spread_out
+from tconv.jit.choice import model
+from tconv.jit.machine import isa
+from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.layouts import layout_of, spread_out
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Case:
         for layout in {layout_of(problem, channels_last): 0, spread_out(problem, channels_last): 0}:
             if layout.joined and self.groups > 1 and (channels_last or self.operation != "conv_transpose"):
                 continue  # as `choose` knows
-            for kind in choose.kinds(problem, layout, target):
+            for kind in model.offers(problem, layout, target):
                 made = kind.make()
                 yield made
                 yield from fresh(made) if self.fresh else ()
-                if not layout.joined and kind_of(made) in self.forced:
-                    forced = replace(made, **self.forced[kind_of(made)])
-                    if kind_of(made) == "pixels" and forced.in_place and not forced.readable:
+                if not layout.joined and made.kind in self.forced:
+                    forced = replace(made, **self.forced[made.kind])
+                    if made.kind == "pixels" and forced.in_place and not forced.readable:
                         continue
                     yield forced
                     yield from fresh(forced) if self.fresh else ()

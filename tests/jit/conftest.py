@@ -3,8 +3,8 @@
 import pytest
 
 import tconv
-from tconv.jit import cache
-from tconv.jit import compile as compiler
+from tconv.jit.machine import cache
+from tconv.jit.machine import compile as compiler
 
 
 @pytest.fixture

@@ -18,16 +18,15 @@ from pathlib import Path
 
 from schedules import CASES, EVERY_CASE
 
-from tconv.jit import compile as compiler
-from tconv.jit import isa
-from tconv.jit.emit import Module
-from tconv.jit.kernels import Part
-from tconv.jit.native.channels import chunks_of_channels
-from tconv.jit.native.emit import emit
-from tconv.jit.native.gradient import chunks_of_gradient
-from tconv.jit.native.pixels import chunks_of_pixels
-from tconv.jit.native.taps import chunks_of_taps
-from tconv.jit.programs import program_of
+from tconv.jit.kernels import Part, linking
+from tconv.jit.machine import isa
+from tconv.jit.machine.ir import Module
+from tconv.jit.machine.native.translate import emit
+from tconv.jit.schedules.channels.loops.chunks import chunks_of_channels
+from tconv.jit.schedules.gradient.loops.chunks import chunks_of_gradient
+from tconv.jit.schedules.pixels.loops.chunks import chunks_of_pixels
+from tconv.jit.schedules.registry import program_of
+from tconv.jit.schedules.taps.loops.chunks import chunks_of_taps
 
 PATH = Path(__file__).with_name("golden.txt")
 #: Threads that share the programs of a dtype.
@@ -69,7 +68,7 @@ def _of_kernels(case: str, last: bool, target: isa.Isa) -> str:
 
 @cache
 def _ir(part: Part, target: isa.Isa) -> str:
-    return hashlib.sha256(compiler.ir(part, target).encode()).hexdigest()
+    return hashlib.sha256(linking.ir(part, target).encode()).hexdigest()
 
 
 def _of_programs(case: str, last: bool, target: isa.Isa) -> str:

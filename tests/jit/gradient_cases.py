@@ -12,8 +12,8 @@ from math import prod
 from case import Case
 
 from tconv import Geometry
-from tconv.jit.lines import phase_taps, residues
-from tconv.jit.program import spans
+from tconv.jit.programs.program import spans
+from tconv.jit.schedules.axes import phase_taps, residues
 
 _case = partial(Case, operation="weight_gradient")
 _up = Geometry.conv_transpose

@@ -29,10 +29,12 @@ from schedules import CASES
 from ways import ends_of_ways
 
 import tconv
-from tconv.jit import choose, engine, isa, launch, layouts
-from tconv.jit import compile as compiler
-from tconv.jit.kinds import kind_of
-from tconv.jit.programs import program_of
+from tconv.jit import engine
+from tconv.jit.choice import model
+from tconv.jit.kernels import linking
+from tconv.jit.machine import isa, launch
+from tconv.jit.schedules import layouts
+from tconv.jit.schedules.registry import program_of
 from tconv.problem import Problem
 
 #: Random problems of a part.
@@ -93,7 +95,7 @@ class Drawn:
     def run(self, schedule: Any, target: isa.Isa, end: str, threads: int) -> None:
         """By one schedule, whose tables lie against a page too."""
         program, given = program_of(schedule, threads), self.place(end)
-        machine, words = compiler.machine(program.code, target), placed(program.words, "high")
+        machine, words = linking.linked(program.code, target), placed(program.words, "high")
         packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
         (first, count), address = program.blocks, words.ctypes.data
         if is_gradient(self.problem):
@@ -134,7 +136,7 @@ def every(name: str, part: int, parts: int) -> None:
     for number in range(RANDOM):
         problem, channels_last = drawn(pick), number % 2 == 1
         layout = layouts.spread_out(problem, channels_last)
-        schedules = [kind.make() for kind in choose.kinds(problem, layout, isa.ISAS[name])]
+        schedules = [kind.make() for kind in model.offers(problem, layout, isa.ISAS[name])]
         schedules += [each for schedule in schedules for each in fresh(schedule)]
         check(problem, channels_last, schedules, name, done)
     print(json.dumps(done))
@@ -144,7 +146,7 @@ def check(problem: Problem, channels_last: bool, schedules: list[Any], name: str
     """Run schedules of a problem, and the one that is chosen."""
     print(f"{problem}, channels_last={channels_last}", flush=True)
     one, threads = Drawn(problem, channels_last), 1 + sum(done.values()) % 3
-    done.update(f"{problem.operation}, {kind_of(schedule)}" for schedule in schedules)
+    done.update(f"{problem.operation}, {schedule.kind}" for schedule in schedules)
     for end in ("low", "high"):
         for schedule in schedules:
             one.run(schedule, isa.ISAS[name], end, threads)

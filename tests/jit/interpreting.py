@@ -6,8 +6,8 @@ import numpy as np
 from oracle import expected
 from running import arrays, in_layout, is_gradient, out_of_layout, shapes, written
 
-from tconv.jit.interpret import interpret
-from tconv.jit.programs import program_of
+from tconv.jit.reference.interpret import interpret
+from tconv.jit.schedules.registry import program_of
 
 #: Sums of a few hundred terms near 1, in float64.
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}

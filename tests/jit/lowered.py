@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import tconv
-from tconv.jit import engine, isa
-from tconv.jit.isa import Isa
+from tconv.jit import engine
+from tconv.jit.machine import isa
+from tconv.jit.machine.isa import Isa
 
 
 def runs_natively(name: str) -> bool:

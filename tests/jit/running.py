@@ -9,11 +9,11 @@ import pytest
 from definition import links
 
 import tconv
-from tconv.jit import compile as compiler
-from tconv.jit import isa, launch
+from tconv.jit.kernels import linking
 from tconv.jit.kernels.abi import Given
-from tconv.jit.layouts import channels_of
-from tconv.jit.programs import program_of
+from tconv.jit.machine import isa, launch
+from tconv.jit.schedules.layouts import channels_of
+from tconv.jit.schedules.registry import program_of
 from tconv.problem import Problem
 
 #: Sets of instructions of this kind of processor, by name; tests of those that it lacks are skipped.
@@ -111,7 +111,7 @@ class Ready:
     def __init__(self, problem: Problem, schedule, target, w, bias=None, *, threads: int = 1) -> None:
         self.problem, self.last, self.threads = problem, schedule.layout.last, threads
         self.program = program_of(schedule, threads)
-        self.machine = compiler.machine(self.program.code, target)
+        self.machine = linking.linked(self.program.code, target)
         self.weights = np.ascontiguousarray(w), bias  # which are read in each call where they are packed on the way
         self.pack()
 

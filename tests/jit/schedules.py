@@ -10,9 +10,8 @@ from conv_cases import CONV, CONV_EXPECTED
 from gradient_cases import GRADIENT, GRADIENT_EXPECTED, of_gradient
 
 from tconv import Geometry
-from tconv.jit.kinds import kind_of
-from tconv.jit.lines import Line, phase_taps, strands
-from tconv.jit.program import spans
+from tconv.jit.programs.program import spans
+from tconv.jit.schedules.axes import Line, phase_taps, strands
 
 _up = Geometry.conv_transpose
 
@@ -166,7 +165,7 @@ EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
 
 def taken(s) -> set[str]:
     """Which ways a schedule takes, in the words of `EXPECTED`."""
-    kind, lines = kind_of(s), s.layout.lines
+    kind, lines = s.kind, s.layout.lines
     cut = [n < len(line.span()) for n, line in zip(s.box, lines, strict=True)]
     ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.box[0] > 1}
     ways |= {"strands": s.last.apart > 1, "strands that no tap reads": len(strands(s.last)) < s.last.apart}

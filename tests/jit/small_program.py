@@ -7,9 +7,11 @@ import ctypes
 import numpy as np
 
 import tconv
-from tconv.jit import compile as compiler
-from tconv.jit import isa, launch, layouts, pixels
-from tconv.jit.programs import program_of
+from tconv.jit.kernels import linking
+from tconv.jit.machine import isa, launch
+from tconv.jit.schedules import layouts
+from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.registry import program_of
 from tconv.methods.base import Problem
 
 #: The most threads that the scratch of a call has room for.
@@ -40,7 +42,7 @@ class SmallProgram:
         problem = Problem("conv_transpose", geometry, batch, 16, 8, 1, "float32")
         schedule = pixels.make(problem, layouts.layout_of(problem, False), isa.current())
         self.program = program_of(schedule, THREADS)
-        self.machine = compiler.machine(schedule.code, isa.current())
+        self.machine = linking.linked(schedule.code, isa.current())
         rng = np.random.default_rng(stride)
         self.x = rng.standard_normal((batch, 16, 32, 32), np.float32)
         w = rng.standard_normal((16, 8, 3, 3), np.float32)

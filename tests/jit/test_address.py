@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tconv.jit import address
+from tconv.jit.machine import address
 
 WHOLE = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 READ_ONLY = np.frombuffer(b"0123456789abcdef", np.float32)

@@ -10,13 +10,19 @@ from running import problem_of
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit import channels_sizes, choose, depthwise, isa, layouts, pixels, taps
-from tconv.jit import compile as compiler
+from tconv.jit.choice import model
+from tconv.jit.kernels import linking
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.driver import Driver
 from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
+from tconv.jit.machine import isa
+from tconv.jit.schedules import layouts
+from tconv.jit.schedules.channels import sizes as channels_sizes
+from tconv.jit.schedules.pixels import planes as depthwise
+from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.taps import schedule as taps
 from tconv.problem import OPERATIONS
 
 pytestmark = needs_kernels
@@ -33,7 +39,7 @@ FUSED = r"(vfn?m(add|sub)|fml[as]|fn?madd|fn?msub)"
 SPILL = r"vmov\w+\t%zmm\d+, -?\d*\(%rsp\)"
 
 
-assembly = lru_cache(maxsize=None)(compiler.assembly)
+assembly = lru_cache(maxsize=None)(linking.assembly)
 
 
 @lru_cache(maxsize=8)
@@ -189,7 +195,7 @@ def test_sums_stay_in_registers(name, operation, channels_last):
     layer, target = public()[name], isa.ISAS["avx512"]
     sizes = {"batch": layer.batch, "cin": layer.in_channels, "cout": layer.out_channels, "groups": layer.groups}
     problem = problem_of(layer.geometry, **sizes, operation=operation)
-    schedule = choose.by_model(problem, channels_last, target)
+    schedule = model.by_model(problem, channels_last, target)
     for kernel, body in computing(texts(schedule.code, target)):
         assert count(MULTIPLY_ADDS["avx512"], body) >= multiply_adds(kernel)
         assert count(SPILL, body) == 0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import tiny_kernel
 
-from tconv.jit import cache
+from tconv.jit.machine import cache
 
 KEY, OTHER, COMPILER = "0" * 64, "1" * 64, "c" * 16
 

@@ -5,7 +5,7 @@ import os
 import pytest
 import tiny_kernel
 
-from tconv.jit import cache
+from tconv.jit.machine import cache
 
 KEY, OTHER, COMPILER = "0" * 64, "1" * 64, "c" * 16
 

@@ -6,7 +6,8 @@ from registry import needs_kernels
 
 import tconv
 from tconv import ops, prepared
-from tconv.jit import engine, isa
+from tconv.jit import engine
+from tconv.jit.machine import isa
 
 pytestmark = needs_kernels
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 import problems
 import pytest
 
-from tconv.jit import channels_sizes
-from tconv.jit.channels_sizes import _grown, _with_part, _with_tile
-from tconv.jit.isa import ISAS
-from tconv.jit.layouts import spread_out
-from tconv.jit.program import balanced
+from tconv.jit.machine.isa import ISAS
+from tconv.jit.programs.program import balanced
+from tconv.jit.schedules.channels import sizes as channels_sizes
+from tconv.jit.schedules.channels.sizes import _grown, _with_part, _with_tile
+from tconv.jit.schedules.layouts import spread_out
 
 pytestmark = pytest.mark.quick
 

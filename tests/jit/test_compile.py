@@ -13,8 +13,11 @@ import pytest
 import tiny_kernel
 
 import tconv
-from tconv.jit import compile as compiler
-from tconv.jit import isa, layouts, loader, pixels
+from tconv.jit.kernels import linking
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa, loader
+from tconv.jit.schedules import layouts
+from tconv.jit.schedules.pixels import schedule as pixels
 
 HERE = Path(__file__).parent
 
@@ -63,7 +66,7 @@ def test_without_llvm_and_without_an_entry_the_error_says_what_to_install(folder
 import sys
 sys.modules["llvmlite"] = None
 import tiny_kernel
-from tconv.jit import compile
+from tconv.jit.machine import compile
 try:
     tiny_kernel.fresh()
 except compile.Unavailable as error:
@@ -80,7 +83,7 @@ def test_eight_processes_at_once(folder):
         results = [future.result() for future in [pool.submit(process) for _ in range(8)]]
     assert all(result["error"] < 1e-5 and result["told"] == [] for result in results)
     for part, data in tiny_kernel.kept().items():
-        assert data == compiler._compiled(compiler.ir(part, tiny_kernel.TARGET), tiny_kernel.TARGET)
+        assert data == compiler._compiled(linking.ir(part, tiny_kernel.TARGET), tiny_kernel.TARGET)
     assert len(list(folder.iterdir())) == PARTS  # nothing unfinished
 
 
@@ -120,9 +123,9 @@ def test_no_kernel_is_compiled_twice_whichever_schedules_have_it(folder, compile
     for _ in range(2):
         tiny_kernel.forget()
         for code in codes:
-            compiler.machine(code, tiny_kernel.TARGET)
+            linking.linked(code, tiny_kernel.TARGET)
         assert len(compiled) == len(list(folder.iterdir())) == len(parts)
-        assert works(compiler.machine(codes[0], tiny_kernel.TARGET))
+        assert works(linking.linked(codes[0], tiny_kernel.TARGET))
 
 
 def test_a_process_that_can_keep_nothing_compiles_no_kernel_twice(folder, compiled):
@@ -130,7 +133,7 @@ def test_a_process_that_can_keep_nothing_compiles_no_kernel_twice(folder, compil
     codes = [tiny_kernel.PROGRAM.code, *other_codes()]
     tiny_kernel.forget()
     for code in codes:
-        compiler.machine(code, tiny_kernel.TARGET)
+        linking.linked(code, tiny_kernel.TARGET)
     assert len(compiled) == len({part for code in codes for part in code.parts})
 
 
@@ -140,8 +143,8 @@ def test_a_kernel_is_loaded_once_and_the_driver_with_each_table(folder, monkeypa
     tiny_kernel.forget()
     code = tiny_kernel.PROGRAM.code
     turned = replace(code, kernels=code.kernels[::-1])
-    compiler.machine(code, tiny_kernel.TARGET)
-    compiler.machine(turned, tiny_kernel.TARGET)
+    linking.linked(code, tiny_kernel.TARGET)
+    linking.linked(turned, tiny_kernel.TARGET)
     first, second = filter(None, tables)
     assert second == first[::-1]
     assert len(tables) == len(set(code.kernels)) + 2 + 1
@@ -160,7 +163,7 @@ def test_the_key_covers_all_that_machine_code_depends_on(monkeypatch):
     keys = {base, compiler._key("other", tiny_kernel.TARGET)}
     for field, value in (("features", "+avx"), ("vector_bytes", 128), ("fma", not tiny_kernel.TARGET.fma)):
         keys.add(compiler._key("code", replace(tiny_kernel.TARGET, **{field: value})))
-    monkeypatch.setattr("tconv.__version__", "0")
+    monkeypatch.setattr(compiler, "__version__", "0")
     keys.add(compiler._key("code", tiny_kernel.TARGET))
     monkeypatch.setattr(compiler, "_generator", lambda: "edited")
     keys.add(compiler._key("code", tiny_kernel.TARGET))
@@ -184,7 +187,7 @@ def test_a_library_that_does_not_load_is_an_error_that_says_so(folder, monkeypat
 def test_kernels_for_another_processor_are_not_run(folder):
     foreign = isa.ISAS["baseline" if isa.current().name == "neon" else "neon"]
     with pytest.raises(compiler.Unavailable, match=f"kernels for {foreign.name} do not run on this processor"):
-        compiler.machine(tiny_kernel.PROGRAM.code, foreign)
+        linking.linked(tiny_kernel.PROGRAM.code, foreign)
     assert not folder.exists()
 
 

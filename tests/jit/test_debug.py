@@ -7,7 +7,8 @@ from registry import needs_kernels
 
 import tconv
 from tconv import checks
-from tconv.jit import debug, engine
+from tconv.jit import engine
+from tconv.jit.machine import debug
 
 
 @pytest.mark.parametrize(

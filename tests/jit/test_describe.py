@@ -9,15 +9,16 @@ from strategies import GEOMETRIES
 
 import tconv
 from tconv import Geometry
-from tconv.jit import choose, engine, expected, isa, kernels
-from tconv.jit.count import PRODUCTS, count, counted
-from tconv.jit.describe import assumed, describe, of_problem
-from tconv.jit.description import Ceiling
-from tconv.jit.emit import Module
-from tconv.jit.kinds import FREE, kind_of, problem_of
-from tconv.jit.layouts import layout_of
-from tconv.jit.pixels import PixelSchedule
-from tconv.jit.programs import program_of
+from tconv.jit import engine, kernels
+from tconv.jit.choice import choose, expected, model
+from tconv.jit.description.describe import assumed, counted, describe, text
+from tconv.jit.description.description import Ceiling
+from tconv.jit.machine import isa
+from tconv.jit.machine.ir import Module
+from tconv.jit.programs.count import PRODUCTS, count
+from tconv.jit.schedules.layouts import layout_of
+from tconv.jit.schedules.pixels.schedule import PixelSchedule
+from tconv.jit.schedules.registry import KINDS, program_of
 from tconv.problem import Problem
 
 AVX512, AVX2 = isa.ISAS["avx512"], isa.ISAS["avx2"]
@@ -30,8 +31,8 @@ def problem(geometry, cin=8, cout=16, groups=1, batch=2, dtype="float32", operat
 
 def offered(given, channels_last, target=AVX512):
     """The schedule of each kind that can serve a problem."""
-    made = [kind.make() for kind in choose.offered(given, channels_last, target)]
-    return {kind_of(schedule): schedule for schedule in made}
+    made = [kind.make() for kind in model.offered(given, channels_last, target)]
+    return {schedule.kind: schedule for schedule in made}
 
 
 SQUARE = problem(up((16, 32), 2, stride=2))
@@ -54,7 +55,7 @@ every_schedule = pytest.mark.parametrize(("schedule", "target"), EVERY)
 
 
 def test_every_kind_is_among_them():
-    assert {kind_of(case.values[0]) for case in EVERY} == set(FREE)
+    assert {case.values[0].kind for case in EVERY} == set(KINDS)
 
 
 # ---- counting
@@ -103,7 +104,7 @@ def test_parts_of_the_input_channels_are_all_counted():
 @every_schedule
 def test_what_is_executed_holds_what_is_of_use(schedule, target):
     said = describe(schedule, target)
-    assert said.flops == problem_of(schedule).work.flops
+    assert said.flops == schedule.posed.work.flops
     assert said.flops <= said.executed
     assert said.executed % (2 * schedule.lanes) == 0
 
@@ -112,7 +113,7 @@ def test_what_is_executed_holds_what_is_of_use(schedule, target):
 def test_the_count_does_not_depend_on_how_work_is_split(schedule, target):
     alone, shared = counted(schedule, 1).products, count(program_of(schedule, 3)).products
     if getattr(schedule, "flat", False):  # smaller chunks for several threads end their last tiles elsewhere
-        assert 2 * shared * schedule.lanes >= problem_of(schedule).work.flops
+        assert 2 * shared * schedule.lanes >= schedule.posed.work.flops
     else:
         assert shared == alone
 
@@ -140,7 +141,7 @@ def test_a_description_says_what_the_program_needs(schedule, target):
     assert said.direct == (said.block == 0)
     assert 0 < said.tile.sums <= said.tile.registers == target.registers
     assert 0 < said.share <= 1
-    work = problem_of(schedule).work
+    work = schedule.posed.work
     assert said.first == expected.first(program.words.nbytes) >= 1e-3
     assert (said.bytes, said.intensity) == (work.bytes, work.flops / work.bytes)
 
@@ -149,7 +150,7 @@ def test_a_description_says_what_the_program_needs(schedule, target):
 def test_a_description_is_text_and_json(schedule, target):
     said = describe(schedule, target)
     names = [line.split()[0] for line in str(said).splitlines()[1:]]
-    arrays = {"conv_transpose": "xy", "conv": "yx", "weight_gradient": "yxw"}[problem_of(schedule).operation]
+    arrays = {"conv_transpose": "xy", "conv": "yx", "weight_gradient": "yxw"}[schedule.posed.operation]
     rest = ["memory", "flops", "bytes", "roofline", "expected"]
     assert names == ["lanes", "tile", "chunk", "loops", *arrays, *rest]
     assert (said.read, said.written) == (arrays[0], arrays[-1])
@@ -203,33 +204,33 @@ def test_what_is_assumed_grows_with_threads_and_lanes():
     assert not one.measured
 
 
-def test_schedules_print_themselves(monkeypatch):
+def test_the_text_of_a_schedule_is_for_the_processor_in_use(monkeypatch):
     for name in isa.available():
         target = isa.ISAS[name]
         monkeypatch.setenv("TCONV_ISA", name)
         for schedule in offered(PADDED, False, target).values():
-            assert str(schedule) == str(describe(schedule, target))
+            assert text(schedule) == str(describe(schedule, target))
 
 
 def test_of_an_unknown_processor_nothing_is_said_about_registers_and_speed(monkeypatch):
     schedule = offered(SQUARE, False)["pixels"]
     monkeypatch.setenv("TCONV_ISA", "no such thing")
-    text = str(schedule)
-    assert text.startswith("pixels in lanes, vectors of 16, 1 thread\n")
-    assert "registers\n" in text
-    assert "of 32 registers" not in text
-    assert "expected" not in text
+    said = text(schedule)
+    assert said.startswith("pixels in lanes, vectors of 16, 1 thread\n")
+    assert "registers\n" in said
+    assert "of 32 registers" not in said
+    assert "expected" not in said
 
 
 @pytest.mark.skipif(not isa.available(), reason="no kernels are generated for this processor")
 def test_of_a_problem_as_the_engine_would_compute_it():
     large = problem(up((64, 64), 4, stride=2, padding=1), 64, 64)
-    said = of_problem(large, False, threads=1)
+    said = engine.described(large, False, threads=1)
     assert said == describe(choose.choose(large, False, isa.current()), isa.current())
-    assert of_problem(large, False, threads=2).threads == 2
+    assert engine.described(large, False, threads=2).threads == 2
     tconv.set_num_threads(3)
     try:
-        assert of_problem(large, True).threads == engine.ready(large, True).threads
+        assert engine.described(large, True).threads == engine.ready(large, True).threads
     finally:
         tconv.set_num_threads(None)
 

@@ -21,7 +21,8 @@ from running import BEST, DTYPES, ISAS, OTHERS, Ready, arrays, problem_of
 from schedules import CASES, EVERY_CASE
 from strategies import GEOMETRIES
 
-from tconv.jit import choose, isa
+from tconv.jit.choice import model
+from tconv.jit.machine import isa
 from tconv.problem import OPERATIONS
 
 pytestmark = pytest.mark.usefixtures("three_threads")
@@ -53,7 +54,7 @@ def test_equals_the_definition_elsewhere(number, target, dtype):
 def equals_the_definition(geometry, operation, channels_last, dtype, target):
     """As the model would choose."""
     target, problem = isa.ISAS[target], problem_of(geometry, dtype, operation=operation)
-    check_numbers(problem, [choose.by_model(problem, channels_last, target)], target)
+    check_numbers(problem, [model.by_model(problem, channels_last, target)], target)
 
 
 def of_case(case, channels_last, target):

@@ -11,7 +11,8 @@ from running import BEST, ISAS, Truth, arrays, compute, is_gradient, out_of_layo
 from strategies import GEOMETRIES
 
 import tconv
-from tconv.jit import engine, isa
+from tconv.jit import engine
+from tconv.jit.machine import isa
 from tconv.problem import OPERATIONS
 
 pytestmark = pytest.mark.quick
@@ -164,7 +165,7 @@ def test_workspaces_live_as_long_as_the_kernels_that_use_them():
         engine._local.packed, engine._local.scratch = engine._Workspace(), engine._Workspace()
         alive.extend(kept() is not None for kept in memory)
 
-    made = replace(made, machine=SimpleNamespace(run=run, pack=lambda *_: 0), threads=1)
+    made = replace(made, code=SimpleNamespace(run=run, pack=lambda *_: 0), threads=1)
     assert made.once_at(0, 0, 0, 0)
     assert alive == [True, True]
 

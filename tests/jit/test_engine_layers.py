@@ -8,8 +8,11 @@ from running import arrays, compute, in_layout, is_gradient, problem_of, written
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit import choose, engine, fresh, isa, launch
-from tconv.jit.schedule import TERMS
+from tconv.jit import engine
+from tconv.jit.choice import model
+from tconv.jit.machine import isa, launch
+from tconv.jit.schedules.base import TERMS
+from tconv.jit.schedules.channels import unpacked
 from tconv.methods import METHODS
 from tconv.problem import OPERATIONS
 
@@ -35,7 +38,7 @@ def test_large_results_of_depthwise_layers_go_past_the_caches():
         ("centernet.dw", 1, True), ("centernet.dw", 2, False), ("fcn.bilinear.dw", 1, False)
     ):  # fmt: skip
         given = problem(public()[name], "conv_transpose")
-        schedule = choose.by_model(given, False, isa.current(), threads)
+        schedule = model.by_model(given, False, isa.current(), threads)
         assert (schedule.streaming, schedule.terms) == (past, TERMS)
 
 
@@ -48,7 +51,7 @@ def test_scratch_memory_is_bounded_and_the_plan_says_how_much(name, layout, oper
     tconv.set_num_threads(2)
     for once in (False, True):
         ready = engine.ready(given, layout == "channels_last", once=once)
-        assert ready.program.scratch <= (fresh.MOST if ready.program.fresh else MOST_SCRATCH)
+        assert ready.program.scratch <= (unpacked.MOST if ready.program.fresh else MOST_SCRATCH)
         assert ready.scratch == ready.threads * ready.program.scratch
         assert ready.program.packed + ready.scratch <= METHODS["jit"].cost(given).scratch
 
@@ -58,7 +61,7 @@ def test_scratch_memory_is_bounded_and_the_plan_says_how_much(name, layout, oper
 @every_layout
 @every_layer
 def test_scratch_memory_is_bounded_for_every_set_of_instructions(name, layout, operation, target):
-    schedule = choose.by_model(problem(public()[name], operation), layout == "channels_last", isa.ISAS[target])
+    schedule = model.by_model(problem(public()[name], operation), layout == "channels_last", isa.ISAS[target])
     # What rounding to lines may add is left.
     assert schedule.panel + schedule.block + schedule.cells <= MOST_SCRATCH - 4096
 
@@ -83,7 +86,7 @@ def test_scratch_memory_is_bounded_where_much_would_be_copied(name, layout, oper
     geometry, written, read, groups = FAR_APART[name]
     cin, cout = (read, written) if operation == "conv_transpose" else (written, read)
     given = problem_of(geometry, cin=cin, cout=cout, groups=groups, operation=operation)
-    for kind in choose.offered(given, layout == "channels_last", isa.ISAS[target]):
+    for kind in model.offered(given, layout == "channels_last", isa.ISAS[target]):
         schedule = kind.make()
         assert schedule.panel + schedule.block + schedule.cells <= MOST_SCRATCH - 4096
 

@@ -8,7 +8,7 @@ from running import OTHERS
 from schedules import CASES, EVERY_CASE, EXPECTED, taken
 from ways import SORTS, ends_of_ways
 
-from tconv.jit import isa
+from tconv.jit.machine import isa
 
 #: What differs in float64 are the lanes of a vector, as between sets of instructions in float32: one set is enough.
 ELSEWHERE = [each for each in OTHERS if "float32" in each.values or each.values[0] in isa.available()[:1]]

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tconv.jit.environment import forced_isa
+from tconv.jit.machine.environment import forced_isa
 
 
 @pytest.mark.parametrize("kept_elsewhere", [False, True])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tconv.jit import fingerprint, isa
+from tconv.jit.machine import fingerprint, isa
 
 FACTOR, TURN, MASK = fingerprint.FACTOR, fingerprint.TURN, (1 << 64) - 1
 

@@ -8,7 +8,11 @@ from running import arrays, problem_of, shapes
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit import choose, engine, fresh, isa
+from tconv.jit import engine
+from tconv.jit.choice import model
+from tconv.jit.machine import isa
+from tconv.jit.schedules.channels import unpacked
+from tconv.jit.schedules.registry import kind_of
 
 every_operation = pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
 every_layout = pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
@@ -21,11 +25,11 @@ HEAVY = ("dcgan.2", "pix2pix.d2", "pose.deconv1")
 @every_layout
 @pytest.mark.parametrize("name", HEAVY)
 def test_heavy_weights_are_packed_on_the_way(name, layout, operation):
-    schedule = choose.by_model(problem(public()[name], operation), layout == "channels_last", isa.ISAS["avx512"])
-    made = fresh.fresh_of(schedule)
+    schedule = model.by_model(problem(public()[name], operation), layout == "channels_last", isa.ISAS["avx512"])
+    made = unpacked.fresh_of(schedule)
     assert made.fresh
     assert made.box == tuple(map(len, made.spans))
-    assert fresh.fresh_of(made) == made
+    assert unpacked.fresh_of(made) == made
 
 
 @every_operation
@@ -42,9 +46,9 @@ def test_others_are_packed_before(cin, cout, groups, size, why, operation):
     geometry = tconv.Geometry.conv_transpose(size, 4, stride=2, padding=1)
     given = problem_of(geometry, batch=16, cin=cin, cout=cout, groups=groups, operation=operation)
     for last in (False, True):
-        for kind in choose.offered(given, last, isa.ISAS["avx512"]):
+        for kind in model.offered(given, last, isa.ISAS["avx512"]):
             schedule = kind.make()
-            assert fresh.fresh_of(schedule) is schedule, why
+            assert kind_of(schedule).once(schedule) is schedule, why
 
 
 @needs_kernels
@@ -67,8 +71,8 @@ def test_a_prepared_operator_gives_the_same_bits(layout, threads):
 @pytest.fixture
 def always(monkeypatch):
     """Every schedule that can packs weights on the way."""
-    monkeypatch.setattr(fresh, "LARGE", 0)
-    monkeypatch.setattr(fresh, "SHARE", 0)
+    monkeypatch.setattr(unpacked, "LARGE", 0)
+    monkeypatch.setattr(unpacked, "SHARE", 0)
     engine.forget()
     yield
     engine.forget()

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 from problems import problem
 
-from tconv.jit import choose, isa
+from tconv.jit.choice import model
+from tconv.jit.machine import isa
 from tests.fuzz.caches import SMALL, caches
 
 #: Problems that are drawn until one of them shows it.
@@ -15,7 +16,7 @@ MOST = 1000
 def done(number):
     """What is decided for a problem by the limits."""
     target = list(isa.ISAS.values())[number % len(isa.ISAS)]
-    made = [kind.make() for kind in choose.offered(problem(Random(number).choice), number // 4 % 2 == 1, target)]
+    made = [kind.make() for kind in model.offered(problem(Random(number).choice), number // 4 % 2 == 1, target)]
     return [(one, getattr(one, "heavy", False), getattr(one, "streaming", False)) for one in made]
 
 

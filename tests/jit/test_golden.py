@@ -3,7 +3,7 @@
 import golden
 import pytest
 
-from tconv.jit import isa
+from tconv.jit.machine import isa
 
 
 @pytest.fixture(scope="module")

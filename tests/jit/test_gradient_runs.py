@@ -8,8 +8,10 @@ import pytest
 from running import problem_of
 
 import tconv
-from tconv.jit import choose, gradient_runs, isa
-from tconv.jit.gradient_runs import finer, turns
+from tconv.jit.choice import model
+from tconv.jit.machine import isa
+from tconv.jit.schedules.gradient import sharing
+from tconv.jit.schedules.gradient.sharing import finer, turns
 
 pytestmark = pytest.mark.quick
 
@@ -20,7 +22,7 @@ def schedule(cin: int, cout: int, channels_last: bool = False, **window):
     """That of a layer on a grid of 16 x 32 cells; kernel 4, stride 2 unless said otherwise."""
     geometry = tconv.Geometry.conv_transpose((16, 32), **{"kernel": 4, "stride": 2, "padding": 1, **window})
     problem = problem_of(geometry, cin=cin, cout=cout, operation="weight_gradient")
-    return choose.by_model(problem, channels_last, AVX512)
+    return model.by_model(problem, channels_last, AVX512)
 
 
 def test_one_thread_leaves_everything_as_it_is():
@@ -57,8 +59,8 @@ def test_channels_last_lines_of_the_fine_grid_stay_whole_where_lanes_can_be_cut(
 
 def test_runs_of_one_size_are_priced_once(monkeypatch):
     """A layer of many channels is thousands of runs, which are counted for each of many ways to cut it."""
-    priced, original = [], gradient_runs._of_run
-    monkeypatch.setattr(gradient_runs, "_of_run", lambda s, *size: priced.append(size) or original(s, *size))
+    priced, original = [], sharing._of_run
+    monkeypatch.setattr(sharing, "_of_run", lambda s, *size: priced.append(size) or original(s, *size))
     made = replace(schedule(512, 1024), outputs=3, together=1)
     assert made.runs > 1000
     turns(made, 2)

@@ -5,9 +5,9 @@ import pytest
 from lowered import in_use, target
 
 import tconv
-from tconv.jit import choose, isa
-from tconv.jit.kinds import kind_of
-from tconv.jit.variations import variations
+from tconv.jit.choice import model
+from tconv.jit.choice.search import variations
+from tconv.jit.machine import isa
 from tconv.problem import Problem
 from tests.fuzz.trial import VALUES, Trial
 
@@ -47,8 +47,8 @@ def test_what_tune_would_try_is_right_too(case, name):
     geometry, groups = tconv.Geometry.conv(of_y[2:], of_w[2:], stride=stride), of_y[1] // of_w[1]
     sizes = {"batch": of_y[0], "in_channels": of_w[0], "out_channels": of_y[1], "groups": groups}
     trial = Trial(Problem("conv", geometry, **sizes, dtype="float32"), False, name)
-    for kind in choose.offered(trial.problem, False, target(name)):
+    for kind in model.offered(trial.problem, False, target(name)):
         made = kind.make()
-        near = variations(made, target(name)) if kind_of(made) == "pixels" else ()
+        near = variations(made, target(name)) if made.kind == "pixels" else ()
         for schedule in (made, *near):
             trial.interpreted(schedule)

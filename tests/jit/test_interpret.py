@@ -14,14 +14,18 @@ from schedules import CASES, EVERY_CASE
 from strategies import GEOMETRIES, engine_problems
 
 import tconv
-from tconv.jit import channels, channels_sizes, choose, gradient, isa, pixels
-from tconv.jit import compile as compiler
-from tconv.jit.interpret import pack
+from tconv.jit.choice import model
+from tconv.jit.choice.search import allowed, variations
 from tconv.jit.kernels import Kernel
-from tconv.jit.kinds import kind_of
-from tconv.jit.meaning import MEANINGS
-from tconv.jit.programs import program_of
-from tconv.jit.variations import allowed, variations
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa
+from tconv.jit.reference.interpret import pack
+from tconv.jit.reference.meaning import MEANINGS
+from tconv.jit.schedules.channels import schedule as channels
+from tconv.jit.schedules.channels import sizes as channels_sizes
+from tconv.jit.schedules.gradient import schedule as gradient
+from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.registry import program_of
 from tconv.problem import OPERATIONS
 
 #: No processor is needed for any of them.
@@ -47,7 +51,7 @@ def test_equals_the_definition(number, target):
     channels = {"cin": cin, "cout": cout, "groups": groups}
     for place, operation in enumerate(OPERATIONS, turn // len(CHANNELS) + TARGETS.index(target)):
         problem = problem_of(geometry, "float64", **channels, operation=operation)
-        for kind in choose.offered(problem, place % 2 == 1, isa.ISAS[target]):
+        for kind in model.offered(problem, place % 2 == 1, isa.ISAS[target]):
             check(problem, kind.make())
 
 
@@ -68,7 +72,7 @@ def test_sizes_around_whole_vectors(target, groups):
     for size in (lanes - 1, lanes, lanes + 1, 2 * lanes + 1):
         of_x_and_y = {"cin": 2, "cout": size if groups == 1 else 2, "groups": groups}
         problem = problem_of(tconv.Geometry.conv_transpose((2, size), 2, stride=(2, 1)), "float64", **of_x_and_y)
-        for schedule in (kind.make() for kind in choose.offered(problem, False, target)):
+        for schedule in (kind.make() for kind in model.offered(problem, False, target)):
             for vectors in (1, schedule.vectors, 4):
                 other = replace(schedule, vectors=vectors)
                 if allowed(other, target):
@@ -85,7 +89,7 @@ def test_small_caches_cut_chunks(target, monkeypatch):
         monkeypatch.setattr(module, name, size)
     problem = problem_of(tconv.Geometry.conv_transpose((3, 19), 3, stride=2, padding=1), "float64", cin=7, cout=5)
     for channels_last in (False, True):
-        schedules = [kind.make() for kind in choose.offered(problem, channels_last, isa.ISAS[target])]
+        schedules = [kind.make() for kind in model.offered(problem, channels_last, isa.ISAS[target])]
         assert any(schedule.box[-1] < 19 for schedule in schedules)
         for schedule in schedules:
             check(problem, schedule)
@@ -97,8 +101,8 @@ def test_weights_that_do_not_stay_near_take_one_tap_of_the_outer_axes_after_the_
     geometry = tconv.Geometry.conv((9, 19), 3, padding=1)
     for groups in (1, 2):
         problem = problem_of(geometry, "float64", cin=10, cout=6, groups=groups, operation="conv")
-        made = [kind.make() for kind in choose.offered(problem, True, isa.ISAS[target])]
-        [schedule] = [schedule for schedule in made if kind_of(schedule) == "channels"]
+        made = [kind.make() for kind in model.offered(problem, True, isa.ISAS[target])]
+        [schedule] = [schedule for schedule in made if schedule.kind == "channels"]
         assert schedule.heavy
         check(problem, schedule)
         check(problem, replace(schedule, terms=7))
@@ -111,7 +115,7 @@ def test_small_caches_cut_chunks_of_a_weight_gradient(target, monkeypatch):
     geometry = tconv.Geometry.conv_transpose((3, 19), 3, stride=2, padding=1)
     problem = problem_of(geometry, "float64", cin=67, cout=7, operation="weight_gradient")
     for channels_last in (False, True):
-        schedule = choose.by_model(problem, channels_last, isa.ISAS[target])
+        schedule = model.by_model(problem, channels_last, isa.ISAS[target])
         assert (schedule.box[-1] < 19, schedule.outputs < 7, schedule.together < len(schedule.tiles)) == (True,) * 3
         check(problem, schedule)
 
@@ -122,10 +126,10 @@ def test_chunks_that_meet_no_cell_of_x(target):
     geometry = tconv.Geometry.conv_transpose((2, 3), 2, padding=((0, -3), (0, -5)))
     problem = problem_of(geometry, "float64", cin=2, cout=3)
     for channels_last in (False, True):
-        for schedule in (kind.make() for kind in choose.offered(problem, channels_last, isa.ISAS[target])):
-            rows = {"flat": False} if kind_of(schedule) == "pixels" else {}
+        for schedule in (kind.make() for kind in model.offered(problem, channels_last, isa.ISAS[target])):
+            rows = {"flat": False} if schedule.kind == "pixels" else {}
             # A chunk of taps in lanes is an image.
-            box = schedule.box if kind_of(schedule) == "taps" else (1, 1, 1)
+            box = schedule.box if schedule.kind == "taps" else (1, 1, 1)
             check(problem, replace(schedule, box=box, **rows))
 
 
@@ -134,7 +138,7 @@ def test_chunks_that_meet_no_cell_of_x(target):
 def test_equals_the_definition_at_random(data):
     """Also where sizes are not those that the model chooses."""
     problem, target = data.draw(engine_problems(dtypes=["float64"])), isa.ISAS[data.draw(st.sampled_from(TARGETS))]
-    for kind in choose.offered(problem, data.draw(st.booleans()), target):
+    for kind in model.offered(problem, data.draw(st.booleans()), target):
         schedule = kind.make()
         check(problem, schedule)
         others = variations(schedule, target)
@@ -146,7 +150,7 @@ def test_float32_is_computed_in_float32():
     problem = problem_of(tconv.Geometry.conv_transpose((5, 9), 3, stride=2), "float32")
     x, w, bias = arrays(problem)
     wanted = posed(replace(problem, dtype="float64"))[3]
-    y = interpreted(problem, program_of(choose.by_model(problem, False, isa.ISAS["neon"]), 1), False, x, w, bias)
+    y = interpreted(problem, program_of(model.by_model(problem, False, isa.ISAS["neon"]), 1), False, x, w, bias)
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
     assert not np.allclose(y, wanted, rtol=1e-12, atol=1e-12)
@@ -190,7 +194,7 @@ def kernels_of(schedule):
 def sort_of(schedule):
     """What may take another way through generated code."""
     flags = (bool(getattr(schedule, name, False)) for name in ("streaming", "fresh", "at_once", "in_place", "fold"))
-    return kind_of(schedule), schedule.layout.last, *flags, schedule.last.apart > 1
+    return schedule.kind, schedule.layout.last, *flags, schedule.last.apart > 1
 
 
 needs_kernels = pytest.mark.skipif(bool(compiler.available()), reason=compiler.available() or "there are kernels")

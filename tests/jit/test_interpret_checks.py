@@ -11,12 +11,12 @@ from running import problem_of
 from schedules import CASES
 
 import tconv
-from tconv.jit import choose, isa
-from tconv.jit.interpret import interpret, pack
+from tconv.jit.choice import model
 from tconv.jit.kernels.abi import SIZES, Context, Header, Op, Piece, Tile
-from tconv.jit.kinds import kind_of
-from tconv.jit.memory import OutOfBounds
-from tconv.jit.programs import program_of
+from tconv.jit.machine import isa
+from tconv.jit.reference.interpret import interpret, pack
+from tconv.jit.reference.memory import OutOfBounds
+from tconv.jit.schedules.registry import program_of
 
 
 def table(words, at, count, width):
@@ -66,8 +66,8 @@ PROBLEM = problem_of(tconv.Geometry.conv_transpose((6, 7), 5, stride=3, padding=
 @lru_cache(maxsize=8)
 def right(kind):
     """A program of `PROBLEM` that is right; kinds as in `schedules.py`."""
-    offered = [offer.make() for offer in choose.offered(PROBLEM, False, isa.ISAS["avx2"])]
-    [schedule] = [schedule for schedule in offered if kind_of(schedule) == kind]
+    offered = [offer.make() for offer in model.offered(PROBLEM, False, isa.ISAS["avx2"])]
+    [schedule] = [schedule for schedule in offered if schedule.kind == kind]
     return program_of(schedule, 1)
 
 

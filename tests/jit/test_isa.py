@@ -15,8 +15,8 @@ from registry import ARRAY_METHODS, needs_kernels
 
 import tconv
 from tconv.checks import Rejected
-from tconv.jit import compile as compiler
-from tconv.jit import isa
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa
 from tconv.methods import METHODS
 from tconv.plan import planned
 
@@ -165,7 +165,7 @@ def test_what_numpy_is_told_to_leave_alone_is_left_alone():
     off = {"avx512": "AVX512F AVX512_SKX X86_V4", "avx2": "AVX2 FMA3 AVX512F X86_V3 X86_V4"}.get(isa.available()[0])
     if off is None or set(off.split()) & set(_multiarray_umath.__cpu_baseline__):
         pytest.skip("this processor has nothing beyond what NumPy itself needs")
-    code = "from tconv.jit import isa; print(*isa.available())"
+    code = "from tconv.jit.machine import isa; print(*isa.available())"
     environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": off}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == list(isa.available()[1:])

@@ -14,7 +14,7 @@ import pytest
 from small_program import SmallProgram, has_openmp
 
 import tconv
-from tconv.jit import isa, launch
+from tconv.jit.machine import isa, launch
 
 openmp = pytest.mark.skipif(not has_openmp(), reason="the system has no libgomp.so.1")
 #: How `launch.run` is told what starts threads.

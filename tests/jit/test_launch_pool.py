@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tconv.jit import launch
-from tconv.jit.kernels.pool import FREE, Pool
+from tconv.jit.machine import launch
+from tconv.jit.machine.pool import FREE, Pool
 
 WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 START = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)

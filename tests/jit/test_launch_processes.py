@@ -11,7 +11,7 @@ import pytest
 from registry import needs_torch
 from small_program import has_openmp
 
-from tconv.jit import isa
+from tconv.jit.machine import isa
 
 openmp = pytest.mark.skipif(not has_openmp(), reason="the system has no libgomp.so.1")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
@@ -54,7 +54,7 @@ print(tconv.get_num_threads())
 FORK = """
 import ctypes, os, tconv
 from small_program import SmallProgram
-from tconv.jit import launch
+from tconv.jit.machine import launch
 small, how = SmallProgram(), {how}
 tconv.set_num_threads(4)
 if how:
@@ -134,7 +134,7 @@ def test_pytorch_brings_the_runtime_that_its_calls_use():
 import os, tconv
 from pathlib import Path
 from small_program import SmallProgram
-from tconv.jit import launch
+from tconv.jit.machine import launch
 small = SmallProgram()
 tconv.set_num_threads(2)
 small.check(2, openmp=True)
@@ -240,7 +240,7 @@ def test_a_program_ends_while_daemon_threads_compute():
 EXIT = """
 import atexit, ctypes, sys, threading, tconv
 from small_program import SmallProgram
-from tconv.jit import launch
+from tconv.jit.machine import launch
 small, how = SmallProgram(), {how}
 tconv.set_num_threads(3)
 if how:

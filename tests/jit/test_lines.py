@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from strategies import axes
 
 import tconv
-from tconv.jit.layouts import layout_of, spread_out
-from tconv.jit.lines import by_shift, inside, moves, phase_taps, residues, shifts, strands
+from tconv.jit.schedules.axes import by_shift, inside, moves, phase_taps, residues, shifts, strands
+from tconv.jit.schedules.layouts import layout_of, spread_out
 from tconv.problem import OPERATIONS, Problem
 
 pytestmark = pytest.mark.quick

@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tconv
-from tconv.jit import compile as compiler
-from tconv.jit import isa, layouts, loader, pixels, relocations
-from tconv.jit.relocations import AARCH64, X86_64, Refused
+from tconv.jit.kernels import linking
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa, loader, relocations
+from tconv.jit.machine.relocations import AARCH64, X86_64, Refused
+from tconv.jit.schedules import layouts
+from tconv.jit.schedules.pixels import schedule as pixels
 from tconv.methods.base import Problem
 
 here = pytest.mark.skipif(not loader.machine(), reason="objects are loaded by LLVM here")
@@ -120,7 +123,7 @@ def test_kernels_are_loaded_without_llvm(without_llvm, name, channels, dtype):
     target = isa.ISAS[name]
     code = pixels.make(problem, layouts.layout_of(problem, False), target).code
     tiny_kernel.forget()
-    assert compiler.machine(code, target)
+    assert linking.linked(code, target)
 
 
 #: Calls the function of a number in a table of others.

@@ -9,9 +9,9 @@ import pytest
 import tiny_kernel
 from registry import needs_torch
 
-from tconv.jit import compile as compiler
-from tconv.jit import loader
-from tconv.jit.relocations import Refused
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import loader
+from tconv.jit.machine.relocations import Refused
 
 #: The process gives up the right to make memory executable, as systemd's MemoryDenyWriteExecute does for a service.
 GIVE_UP = """
@@ -118,7 +118,7 @@ def test_threads_that_are_wanted_only_later():
         "import tconv\nfrom small_program import SmallProgram\nsmall = SmallProgram()\n"
         + GIVE_UP
         + "for _ in range(2): small.check(3)\n"
-        "from tconv.jit import launch\n"
+        "from tconv.jit.machine import launch\n"
         "print(launch._here.pool.size)"
     )
     assert found == ["0"]

@@ -7,8 +7,7 @@ from lowered import in_use, runs_natively, target
 from registry import needs_kernels
 from schedules import CASES, EVERY_CASE
 
-from tconv.jit import isa
-from tconv.jit.kinds import kind_of
+from tconv.jit.machine import isa
 from tests.fuzz.trial import Trial
 
 pytestmark = needs_kernels
@@ -26,7 +25,7 @@ def one_of_each():
         for case, channels_last in EVERY_CASE:
             problem = CASES[case].problem("float64")
             for schedule in CASES[case].schedules("float64", channels_last, target(name)):
-                found.setdefault((name, problem.operation, channels_last, kind_of(schedule)), (problem, schedule))
+                found.setdefault((name, problem.operation, channels_last, schedule.kind), (problem, schedule))
     return found
 
 

@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tconv.geometry import Geometry
-from tconv.jit import choose, isa, packing
-from tconv.jit.programs import program_of
+from tconv.jit.choice import model
+from tconv.jit.machine import isa
+from tconv.jit.programs import packing
+from tconv.jit.schedules.registry import program_of
 from tconv.problem import Problem
 
 pytestmark = pytest.mark.quick
@@ -17,7 +19,7 @@ def order(size=(9, 9), dtype="float32", kernel=(3, 3), padding=1):
     """The number of the order that a layer at this size wants its weights in."""
     axes = Geometry.conv_transpose(size, kernel, stride=2, padding=padding)
     problem = Problem("conv_transpose", axes, 1, 16, 16, 1, dtype)
-    return program_of(choose.by_model(problem, False, isa.ISAS["avx2"]), 1).packing
+    return program_of(model.by_model(problem, False, isa.ISAS["avx2"]), 1).packing
 
 
 def test_an_order_has_one_number_at_every_size_and_another_for_other_weights():

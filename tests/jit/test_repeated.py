@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import tconv
-from tconv import ops
-from tconv.jit import choices, engine, repeated
+from tconv import ops, repeated
+from tconv.jit import engine
+from tconv.jit.choice import tuned
 
 pytestmark = pytest.mark.quick
 
@@ -152,7 +153,7 @@ def test_what_is_set_while_a_call_is_made_counts(monkeypatch):
 @pytest.mark.parametrize("step", ["remembered", "build"])
 def test_an_engine_made_while_a_choice_is_found_is_not_used_after_it(step, monkeypatch):
     """Whether that happens before a schedule is chosen, or before the engine is kept."""
-    module, times = {"remembered": choices, "build": engine}[step], []
+    module, times = {"remembered": tuned, "build": engine}[step], []
     original = getattr(module, step)
 
     def disturbed(*given):

@@ -1,21 +1,37 @@
 """What is kept on disk is known by all the sources that it comes from: a change of any of them makes it another."""
 
+import inspect
 import shutil
+from enum import IntEnum
+from pathlib import Path
 
 import pytest
 
-from tconv.jit import choices, sources
-from tconv.jit import compile as compiler
-from tconv.jit.native import machine
+from tconv.jit.choice import tuned
+from tconv.jit.kernels import linking
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import sources
+from tconv.jit.machine.native import compiled
+from tconv.jit.machine.native.language import Native, native
+from tconv.jit.programs.loops import rows
+from tconv.jit.schedules.channels.loops.chunks import chunks_of_channels
+from tconv.jit.schedules.gradient.loops.chunks import chunks_of_gradient
+from tconv.jit.schedules.pixels.loops.chunks import chunks_of_pixels
+from tconv.jit.schedules.taps.loops.chunks import chunks_of_taps
 
 pytestmark = pytest.mark.quick
 
-#: Of everything that is kept: what asks for the digest, and the files that it comes from.
+#: Of everything that is kept by files: what asks for the digest, and the files that it comes from.
 KEPT = {
-    "kernels": (compiler, "_generator", ("compile.py", "emit.py", "isa.py", "kernels/*.py")),
-    "loops": (machine, "_sources", ("kernels/abi.py", "native/*.py")),
-    "choices": (choices, "_sources", ("**/*.py",)),
+    "all machine code": (
+        compiler,
+        "_generator",
+        [f"machine/{name}.py" for name in ("compile", "ir", "isa", "shuffles")],
+    ),
+    "kernels": (linking, "_sources", ["kernels/*.py"]),
+    "choices": (tuned, "_sources", ["**/*.py"]),
 }
+LOOPS = (chunks_of_channels, chunks_of_gradient, chunks_of_pixels, chunks_of_taps)
 
 
 @pytest.fixture
@@ -34,6 +50,7 @@ def test_an_edit_of_any_file_changes_the_digest_and_nothing_else_does(here, modu
     before = ask()
     assert ask() == before
     files = {path for pattern in patterns for path in here.glob(pattern)}
+    assert files
     for path in sorted(here.rglob("*.py")):
         text = path.read_text("utf-8")
         path.write_text(text + "#", "utf-8")
@@ -49,3 +66,57 @@ def test_without_sources_there_is_a_digest_of_their_names(here, module, name, pa
         path.unlink()
         path.mkdir()
     assert ask() == ask() != before
+
+
+@pytest.fixture
+def digested(monkeypatch):
+    """What digests of loops are taken of: what is said, and files."""
+    taken = []
+    monkeypatch.setattr(compiled, "digest", lambda said, paths: taken.append((said, set(paths))))
+
+    def of(loop):
+        compiled._sources(loop)
+        return taken[-1]
+
+    return of
+
+
+@pytest.mark.parametrize("loop", LOOPS, ids=lambda loop: loop.name)
+def test_a_loop_is_known_by_the_files_of_all_that_it_calls_and_by_the_words_that_they_name(digested, loop):
+    said, files = digested(loop)
+    folder, shared = Path(inspect.getfile(loop.function)).parent, sources.HERE / "programs" / "loops"
+    own = {path for path in folder.glob("*.py") if "@native" in path.read_text("utf-8")}
+    assert own | {shared / "chunks.py", shared / "rows.py"} <= files
+    assert {path.name for path in files - own - set(shared.glob("*.py"))} == {"language.py", "translate.py"}
+    assert "Axis [('READ', 0)" in said
+    assert "Piece [('X', " in said
+
+
+#: What a loop may name.
+FACTOR = 3
+
+
+class Word(IntEnum):
+    """A word."""
+
+    FIRST = 1
+
+
+@native
+def inner(a: int) -> int:
+    """Named by `outer`."""
+    return a * FACTOR + Word.FIRST
+
+
+@native
+def outer(a: int) -> int:
+    """Calls another."""
+    return inner(a) + 1
+
+
+def test_a_constant_a_word_and_a_call_change_what_a_loop_is_known_by(digested, monkeypatch):
+    found = [digested(outer)]
+    for name, value in (("FACTOR", 4), ("Word", IntEnum("Word", {"FIRST": 2})), ("inner", Native(rows.row.function))):
+        monkeypatch.setitem(globals(), name, value)
+        found.append(digested(outer))
+    assert len({(said, frozenset(files)) for said, files in found}) == 4

@@ -13,12 +13,14 @@ from problems import family
 from registry import needs_kernels
 
 from tconv import Geometry
-from tconv.jit import choose, isa, tables
-from tconv.jit.kept import forget
+from tconv.jit.choice import model
 from tconv.jit.kernels.abi import PIECE_BYTES, Header, Piece
 from tconv.jit.kernels.pixels import ROW, Pixels
-from tconv.jit.native import chunks
-from tconv.jit.programs import program_of
+from tconv.jit.machine import isa
+from tconv.jit.programs import tables
+from tconv.jit.programs.kept import forget
+from tconv.jit.programs.loops import chunks
+from tconv.jit.schedules.registry import program_of
 from tconv.problem import Problem
 from tests.fuzz.faults import Fault
 
@@ -31,7 +33,7 @@ def schedules(seed, target=AVX512):
     for size in range(3):
         problem = drawn.problem(Random(f"{seed} {size}").choice)
         for channels_last in (False, True):
-            yield from (kind.make() for kind in choose.offered(problem, channels_last, target))
+            yield from (kind.make() for kind in model.offered(problem, channels_last, target))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -66,7 +68,7 @@ def test_no_layer_takes_what_is_kept_of_another(operation, dtype):
         geometry = Geometry.conv_transpose((5, 6), keywords.pop("kernel_size"), **keywords)
         problem = Problem(operation, geometry, 2, cin, cout, groups, dtype)
         for channels_last in (False, True):
-            made += [kind.make() for kind in choose.offered(problem, channels_last, AVX512)]
+            made += [kind.make() for kind in model.offered(problem, channels_last, AVX512)]
     with_kept = [program_of(replace(s), 1) for s in made]
     for s, found in zip(made, with_kept, strict=True):
         forget()
@@ -83,7 +85,7 @@ def layer(side: int, cin: int = 8, cout: int = 8, operation: str = "conv_transpo
 
 def written(problem, channels_last) -> tuple[int, int]:
     """How many functions of Python are called to write a program, and how many bytes it has beside its pieces."""
-    s = choose.by_model(problem, channels_last, AVX512)
+    s = model.by_model(problem, channels_last, AVX512)
     program_of(s, 1)  # of a layer that is known
     calls, before = 0, sys.getprofile()
 
@@ -93,7 +95,7 @@ def written(problem, channels_last) -> tuple[int, int]:
 
     sys.setprofile(count)
     try:
-        made = program_of(choose.by_model(problem, channels_last, AVX512), 1)
+        made = program_of(model.by_model(problem, channels_last, AVX512), 1)
     finally:
         sys.setprofile(before)
     return calls, made.words.nbytes - made.runs * PIECE_BYTES

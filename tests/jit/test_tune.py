@@ -10,10 +10,12 @@ import problems
 import pytest
 
 import tconv
-from tconv import Geometry
-from tconv.jit import cache, choices, choose, engine, isa, tune
-from tconv.jit.kinds import FREE, free, kind_of
-from tconv.jit.variations import MOST_SCRATCH, allowed, variations
+from tconv import Geometry, tuning
+from tconv.jit import engine
+from tconv.jit.choice import choose, model, tuned
+from tconv.jit.choice.search import MOST_SCRATCH, allowed, variations
+from tconv.jit.machine import cache, isa
+from tconv.jit.schedules.registry import KINDS, free
 from tconv.problem import Problem
 
 up = Geometry.conv_transpose
@@ -24,7 +26,7 @@ SHAPES, STRIDE = ((1, 3, 4, 5), (3, 4, 2, 2)), 2
 @pytest.fixture(autouse=True)
 def nothing_remembered(folder, monkeypatch):
     """No choice of an earlier test, in this process or on disk."""
-    monkeypatch.setattr(choices, "_here", {})
+    monkeypatch.setattr(tuned, "_here", {})
     engine.forget()
     yield
     engine.forget()
@@ -33,7 +35,7 @@ def nothing_remembered(folder, monkeypatch):
 @pytest.fixture
 def few(monkeypatch):
     """One variation of each kind: compiling takes most of the time."""
-    monkeypatch.setattr(tune, "variations", lambda schedule, target: variations(schedule, target)[:1])
+    monkeypatch.setattr(tuning, "variations", lambda schedule, target: variations(schedule, target)[:1])
 
 
 def problem(dtype="float32", channels=(3, 4), groups=1, batch=1, geometry=None):
@@ -61,8 +63,8 @@ every_target = pytest.mark.parametrize("target", isa.ISAS.values(), ids=isa.ISAS
 
 def scheduled(kind, target):
     given, last = CASES[kind]
-    made = (offered.make() for offered in choose.offered(given, last, target))
-    return next(schedule for schedule in made if kind_of(schedule) == kind)
+    made = (offered.make() for offered in model.offered(given, last, target))
+    return next(schedule for schedule in made if schedule.kind == kind)
 
 
 @every_case
@@ -73,10 +75,10 @@ def test_variations_are_other_schedules_of_the_kind_within_its_limits(kind, targ
     assert len(found) == len(set(found)) > 2
     assert schedule not in found
     for other in found:
-        assert (kind_of(other), other.problem, other.layout) == (kind, schedule.problem, schedule.layout)
+        assert (other.kind, other.problem, other.layout) == (kind, schedule.problem, schedule.layout)
         assert allowed(other, target)
         assert other.panel + other.block <= MOST_SCRATCH
-        fixed = {name: value for name, value in free(schedule).items() if name in FREE[kind]}
+        fixed = {name: value for name, value in free(schedule).items() if name in KINDS[kind].free}
         assert replace(other, **fixed) == schedule
 
 
@@ -103,8 +105,8 @@ def test_all_channels_of_cells_at_once_are_in_one_tile(target):
     """Of fewer vectors there would be several, and no kernel that makes all phases of a cell."""
     channels = 2 * target.lanes(4)
     given = problem(channels=(channels, channels), groups=channels, geometry=up((5, 20), 2, stride=2))
-    made = (kind.make() for kind in choose.offered(given, True, target))
-    schedule = next(one for one in made if kind_of(one) == "own")
+    made = (kind.make() for kind in model.offered(given, True, target))
+    schedule = next(one for one in made if one.kind == "own")
     assert schedule.at_once
     assert all(len(other.tiles) == 1 for other in variations(schedule, target))
     assert not allowed(replace(schedule, vectors=1), target)
@@ -139,7 +141,7 @@ def test_conv_is_tuned_too(few, last):
     assert found.plan.result_shape == ((1, 4, 5, 3) if last else (1, 3, 4, 5))
     assert str(found).startswith(f"conv, y {shapes[0]}, w (3, 4, 2, 2), float32, {layout}; ")
     assert choose.choose(found.plan.problem, last, isa.current()) == found.chosen.schedule
-    assert choices.remembered(problem(), last, isa.current()) is None  # of conv_transpose nothing was said
+    assert tuned.remembered(problem(), last, isa.current()) is None  # of conv_transpose nothing was said
 
 
 @needs_kernels
@@ -155,12 +157,12 @@ def test_weight_gradient_is_tuned_too(last):
     assert found.plan.y_shape == y_shape
     assert str(found).startswith(f"weight_gradient, x {x_shape}, w (18, 7, 5, 4), float32, {layout}; ")
     of_call = tconv.plan(x_shape, y_shape, operation="weight_gradient", kernel_size=(5, 4), **keywords).problem
-    assert choices.remembered(of_call, last, isa.current()) == found.chosen.schedule
+    assert tuned.remembered(of_call, last, isa.current()) == found.chosen.schedule
     worst = found.candidates[-1].schedule
     x, y = (np.random.default_rng(0).integers(-3, 4, shape).astype(np.float32) for shape in (x_shape, y_shape))
     expected = tconv.weight_gradient(x, y, (5, 4), method="phases", **keywords)
     for schedule in (found.chosen.schedule, worst):
-        choices.remember(of_call, last, isa.current(), schedule)
+        tuned.remember(of_call, last, isa.current(), schedule)
         engine.forget()
         np.testing.assert_array_equal(tconv.weight_gradient(x, y, (5, 4), method="jit", **keywords), expected)
 
@@ -171,9 +173,9 @@ def test_another_schedule_computes_the_same(few, monkeypatch):
     x, w = np.random.default_rng(0).random((2, 1, 3, 4, 5)).astype("float32")[0], np.ones(SHAPES[1], np.float32)
     before = tconv.conv_transpose(x, w, stride=STRIDE, method="jit")
     given = problem()
-    model = choose.by_model(given, False, isa.current())
-    other = next(c.schedule for c in quick().candidates if c.schedule != model)
-    choices.remember(given, False, isa.current(), other)
+    expected = model.by_model(given, False, isa.current())
+    other = next(c.schedule for c in quick().candidates if c.schedule != expected)
+    tuned.remember(given, False, isa.current(), other)
     engine.forget()
     assert engine.ready(given, False).schedule == other
     after = tconv.conv_transpose(x, w, stride=STRIDE, method="jit")
@@ -197,7 +199,7 @@ def test_every_variation_agrees(kind):
         "layout": "channels_last" if last else "channels_first",
     }
     found = tconv.tune(*shapes, **keywords, threads=1, seconds=0.01)
-    assert kind in {kind_of(candidate.schedule) for candidate in found.candidates}
+    assert kind in {candidate.schedule.kind for candidate in found.candidates}
     x, w = (np.random.default_rng(0).integers(-3, 4, shape).astype("float32") for shape in shapes)
     results = [tconv.conv_transpose(x, w, **keywords, method=method) for method in ("jit", "phases")]
     np.testing.assert_array_equal(*results)
@@ -205,19 +207,19 @@ def test_every_variation_agrees(kind):
 
 @needs_kernels
 def test_a_candidate_that_is_wrong_is_an_error(few, monkeypatch):
-    original, seen = tune._Tuning.call, []
+    original, seen = tuning._Tuning.call, []
 
     def call(self, made):
         original(self, made)
         seen.append(made.schedule)
         self.y[..., -1] += made.schedule != seen[0]
 
-    monkeypatch.setattr(tune._Tuning, "call", call)
+    monkeypatch.setattr(tuning._Tuning, "call", call)
     with pytest.raises(
         RuntimeError, match=r"^tune: \w+: vectors .* gives another result than \w+: vectors .*, on conv_t"
     ):
         quick()
-    assert not choices._here
+    assert not tuned._here
 
 
 @needs_kernels
@@ -228,7 +230,7 @@ def test_a_small_gain_does_not_count(few, monkeypatch):
         self.peaks.append(1e9)
         return {schedule: 1.0 - 0.001 * number for number, schedule in enumerate(self.engines)}
 
-    monkeypatch.setattr(tune._Tuning, "race", race)
+    monkeypatch.setattr(tuning._Tuning, "race", race)
     found = quick()
     assert found.chosen is found.model is not found.candidates[0]
     assert found.speedup == 1
@@ -243,7 +245,7 @@ def test_the_table(few, folder):
     assert len(rows) == len(found.candidates)
     assert [row for row in rows if "< chosen" in row] == [rows[found.candidates.index(found.chosen)]]
     assert [row for row in rows if row.endswith("the model's choice")] == [rows[found.candidates.index(found.model)]]
-    assert all(kind_of(c.schedule) in row and " box 1x" in row for c, row in zip(found.candidates, rows, strict=True))
+    assert all(c.schedule.kind in row and " box 1x" in row for c, row in zip(found.candidates, rows, strict=True))
     assert (
         last == f"{found.speedup:.2f} times as fast as the model's choice; remembered in this process and in {folder}"
     )
@@ -266,17 +268,17 @@ def test_threads_are_as_they_were(few):
 def test_a_new_process_reads_what_was_chosen(few, monkeypatch):
     found = quick()
     other = found.candidates[-1].schedule
-    assert choices.remember(problem(), False, isa.current(), other)
-    monkeypatch.setattr(choices, "_here", {})
-    assert choices.remembered(problem(), False, isa.current()) == other
+    assert tuned.remember(problem(), False, isa.current(), other)
+    monkeypatch.setattr(tuned, "_here", {})
+    assert tuned.remembered(problem(), False, isa.current()) == other
     choose.choose.cache_clear()
     assert choose.choose(problem(), False, isa.current()) == other
     for unlike in (problem("float64"), problem(batch=2), problem(channels=(3, 5))):
-        assert choices.remembered(unlike, False, isa.current()) is None
-    assert choices.remembered(problem(), True, isa.current()) is None
-    assert choices.remembered(problem(), False, isa.ISAS["neon"]) is None
+        assert tuned.remembered(unlike, False, isa.current()) is None
+    assert tuned.remembered(problem(), True, isa.current()) is None
+    assert tuned.remembered(problem(), False, isa.ISAS["neon"]) is None
     cache.clear()
-    assert choices.remembered(problem(), False, isa.current()) is None
+    assert tuned.remembered(problem(), False, isa.current()) is None
 
 
 @every_case
@@ -284,11 +286,11 @@ def test_a_new_process_reads_what_was_chosen(few, monkeypatch):
 def test_json_and_back(kind, target):
     given, last = CASES[kind]
     for schedule in (scheduled(kind, target), *variations(scheduled(kind, target), target)):
-        assert choices.from_json(choices.to_json(schedule), given, last, target) == schedule
+        assert tuned.from_json(tuned.to_json(schedule), given, last, target) == schedule
 
 
 def changed(**values):
-    said = json.loads(choices.to_json(scheduled("pixels", isa.ISAS["avx512"])))
+    said = json.loads(tuned.to_json(scheduled("pixels", isa.ISAS["avx512"])))
     return json.dumps({**said, **values}).encode()
 
 
@@ -320,26 +322,26 @@ def changed(**values):
 def test_what_is_wrong_or_foreign_is_not_used(content):
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]
-    assert choices.from_json(content, given, last, target) is None
-    choices._keep(choices._key(given, last, target), content)
-    assert choose.choose(given, last, target) == choose.by_model(given, last, target)
+    assert tuned.from_json(content, given, last, target) is None
+    tuned._keep(tuned._key(given, last, target), content)
+    assert choose.choose(given, last, target) == model.by_model(given, last, target)
 
 
 def test_the_same_content_is_used_where_it_is_right():
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]
-    choices._keep(choices._key(given, last, target), changed(box=[1, 2, 40], flat=False))
+    tuned._keep(tuned._key(given, last, target), changed(box=[1, 2, 40], flat=False))
     assert choose.choose(given, last, target).box == (1, 2, 40)
 
 
 def test_what_others_may_have_written_is_not_used(folder):
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]
-    assert choices.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
-    choices._here.clear()
+    assert tuned.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
+    tuned._here.clear()
     folder.chmod(0o777)
     with pytest.warns(RuntimeWarning, match="^tconv does not use its cache of compiled kernels: "):
-        assert choices.remembered(given, last, target) is None
+        assert tuned.remembered(given, last, target) is None
 
 
 @needs_kernels
@@ -356,10 +358,10 @@ def test_where_nothing_can_be_kept_the_choice_holds_in_this_process(few, folder)
 def test_choices_of_other_sources_are_not_used(monkeypatch):
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]
-    assert choices.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
-    choices._here.clear()
-    monkeypatch.setattr(choices, "_sources", lambda: "e" * 16)
-    assert choices.remembered(given, last, target) is None
+    assert tuned.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
+    tuned._here.clear()
+    monkeypatch.setattr(tuned, "_sources", lambda: "e" * 16)
+    assert tuned.remembered(given, last, target) is None
 
 
 # ---- errors
@@ -415,4 +417,4 @@ def test_keys_differ_where_problems_do():
     }
     changed |= {replace(p, batch=p.batch + 1) for p in drawn}
     asked = [(p, last, target) for p in drawn | changed for last in (False, True) for target in isa.ISAS.values()]
-    assert len({choices._key(*each) for each in asked}) == len(asked)
+    assert len({tuned._key(*each) for each in asked}) == len(asked)

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from tconv.jit import isa, turned
+from tconv.jit.machine import isa, transposing
 
 
 @pytest.mark.parametrize("name", isa.available())
 @pytest.mark.parametrize("element", ["float", "double"])
-@pytest.mark.parametrize("rows", range(1, turned.MOST_ROWS + 1))
+@pytest.mark.parametrize("rows", range(1, transposing.MOST_ROWS + 1))
 def test_rows_become_columns(name, element, rows):
     dtype = {"float": np.float32, "double": np.float64}[element]
-    turn = turned._function(isa.ISAS[name], element, rows)
+    turn = transposing._function(isa.ISAS[name], element, rows)
     for matrices, columns in ((0, 3), (1, 1), (3, 5), (2, 16), (4, 35)):
         source = np.arange(matrices * rows * columns, dtype=dtype).reshape(matrices, rows, columns)
         target = np.full(source.size + 8, -1, dtype)

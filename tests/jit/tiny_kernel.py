@@ -13,34 +13,40 @@ from unittest.mock import patch
 import numpy as np
 
 import tconv
-from tconv.jit import cache, isa, layouts, pixels
-from tconv.jit import compile as compiler
-from tconv.jit.native import machine
-from tconv.jit.programs import program_of
+from tconv.jit.kernels import linking
+from tconv.jit.machine import cache, isa
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine.native import compiled
+from tconv.jit.schedules import layouts
+from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.registry import program_of
 from tconv.methods.base import Problem
 
 TARGET = isa.ISAS["baseline"] if "baseline" in isa.available() else isa.current()
 SHAPE = {"stride": 2, "padding": 1}
 PROBLEM = Problem("conv_transpose", tconv.Geometry.conv_transpose((8, 8), (3, 3), **SHAPE), 1, 4, 4, 1, "float32")
-with patch.object(machine, "_code", lambda loop: None):  # loops as Python: nothing but kernels is compiled
+with patch.object(compiled, "_code", lambda loop: None):  # loops as Python: nothing but kernels is compiled
     PROGRAM = program_of(pixels.make(PROBLEM, layouts.layout_of(PROBLEM, False), TARGET), 1)
 
 
 def fresh():
     """The machine code as a new process gets it: read from disk and loaded, or compiled."""
     forget()
-    return compiler.machine(PROGRAM.code, TARGET)
+    return linking.linked(PROGRAM.code, TARGET)
 
 
 def forget():
     """Have this process look for machine code on disk, as if it had none yet."""
-    for kept in (compiler.machine, compiler._loaded, compiler._object):
+    for kept in (linking.linked, linking._loaded, linking._object):
         kept.cache_clear()
 
 
 def kept():
     """What is found on disk of it, by kernel; None where there is nothing."""
-    return {part: cache.read(compiler._key(repr(part), TARGET), compiler._compiler()) for part in PROGRAM.code.parts}
+    return {
+        part: cache.read(compiler._key(f"{linking._sources()} {part!r}", TARGET), compiler._compiler())
+        for part in PROGRAM.code.parts
+    }
 
 
 def error(machine) -> float:

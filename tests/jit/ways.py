@@ -7,8 +7,7 @@ from typing import Any
 
 from schedules import CASES, EVERY_CASE, EXPECTED, taken
 
-from tconv.jit import isa
-from tconv.jit.kinds import kind_of
+from tconv.jit.machine import isa
 
 #: Kinds of schedules, those of conv by themselves: ways of different sorts are different code.
 SORTS = sorted({way.split(": ")[0] for way in EXPECTED} - {"first", "last", "conv, first", "conv, last"})
@@ -16,7 +15,7 @@ SORTS = sorted({way.split(": ")[0] for way in EXPECTED} - {"first", "last", "con
 
 def sort(schedule) -> str:
     """A schedule's."""
-    return f"conv, {kind_of(schedule)}" if schedule.problem.operation == "conv" else kind_of(schedule)
+    return f"conv, {schedule.kind}" if schedule.problem.operation == "conv" else schedule.kind
 
 
 @lru_cache(maxsize=8)

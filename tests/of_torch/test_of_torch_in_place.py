@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import tconv
-from tconv.jit import isa
+from tconv.jit.machine import isa
 from tconv.torch.nn import ConvTranspose2d
 from tests.jit.lowered import in_use
 

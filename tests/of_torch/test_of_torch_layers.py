@@ -15,7 +15,7 @@ from strategies import geometries
 from torch_pairs import LAYERS, ORDERS, close, grid, pair
 
 import tconv.torch
-from tconv.jit import launch
+from tconv.jit.machine import launch
 from tconv.torch import functional, native
 
 FORMATS = [

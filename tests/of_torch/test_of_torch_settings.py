@@ -6,7 +6,8 @@ from registry import needs_kernels
 
 import tconv
 import tconv.torch
-from tconv.jit import engine, isa
+from tconv.jit import engine
+from tconv.jit.machine import isa
 from tconv.torch import choice
 from tconv.torch import engine as of_tensors
 

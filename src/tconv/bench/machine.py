@@ -63,7 +63,7 @@ def _versions() -> dict[str, str]:
 def _instructions() -> str:
     forced = os.environ.get("TCONV_ISA")
     try:
-        from tconv.jit import isa
+        from tconv.jit.machine import isa
 
         return isa.current().name + (" (TCONV_ISA)" if forced else "")
     except (ImportError, Rejected):
@@ -73,8 +73,8 @@ def _instructions() -> str:
 def no_ceilings() -> str:
     """Why peak and bandwidth cannot be measured here; "" where they can."""
     try:
-        from tconv.jit import compile as compiler
-        from tconv.jit import isa, roofline  # noqa: F401 - whether it loads
+        from tconv.jit.machine import compile as compiler
+        from tconv.jit.machine import isa, roofline  # noqa: F401 - whether it loads
 
         isa.current()
         return compiler.available()
@@ -87,7 +87,7 @@ def ceilings(threads: int, footprint: int) -> Ceilings:
 
     A layer whose arrays fit into a cache is compared with copies that do.
     """
-    from tconv.jit import isa, roofline
+    from tconv.jit.machine import isa, roofline
 
     kind = isa.current()
     size = min(max(footprint // (2 * threads), LEAST_COPIED), MOST_COPIED)

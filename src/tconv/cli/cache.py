@@ -9,7 +9,7 @@ import typer
 from tconv import checks
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError
-from tconv.jit import cache as kept
+from tconv.jit.machine import cache as kept
 
 
 def cache(

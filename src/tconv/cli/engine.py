@@ -13,11 +13,11 @@ from tconv.arguments import LAYOUTS, Layout
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.geometry import Geometry
-from tconv.jit import isa
+from tconv.jit.machine import isa
 from tconv.plan import Plan
 
 if TYPE_CHECKING:
-    from tconv.jit.description import Ceiling, Description
+    from tconv.jit.description.description import Ceiling, Description
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +101,22 @@ class Wanted:
             return str(refusal)
 
     def _describe(self, plan: Plan) -> Description:
-        from tconv.jit import describe
+        from tconv.jit import engine
 
         last = plan.layout == "channels_last"
         with usage_errors():
-            found = describe.of_problem(plan.problem, last, threads=self.threads)
+            found = engine.described(plan.problem, last, threads=self.threads)
             if not self.measure:
                 return found
             ceiling = self._ceiling(found.threads, plan)
-            return describe.of_problem(plan.problem, last, threads=self.threads, ceiling=ceiling)
+            return engine.described(plan.problem, last, threads=self.threads, ceiling=ceiling)
 
     def _ceiling(self, threads: int, plan: Plan) -> Ceiling:
         """The medians of a few measurements on so many cores, with copies of as many bytes as the layer moves."""
         from statistics import median
 
         from tconv.bench.machine import ceilings
-        from tconv.jit.description import Ceiling
+        from tconv.jit.description.description import Ceiling
 
         found = [ceilings(threads, plan.problem.work.bytes) for _ in range(5)]
         return Ceiling(median(c.peak for c in found), median(c.bandwidth for c in found), measured=True)

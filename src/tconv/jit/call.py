@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from tconv.jit import engine
-from tconv.jit.address import address
 from tconv.jit.engine import Engine
-from tconv.problem import Array
-
-if TYPE_CHECKING:
-    from tconv.plan import Plan
+from tconv.jit.machine.address import address
+from tconv.problem import Array, Problem
 
 
 class Prepared:
@@ -38,14 +35,14 @@ class Prepared:
 
 
 class _OnArrays(Prepared):
-    """A call on contiguous arrays: its engine, and what its result is."""
+    """A call on contiguous arrays: its engine, and the shape and dtype of its result."""
 
     __slots__ = ("dtype", "empty", "engine", "shape")
 
-    def __init__(self, plan: Plan, once: bool) -> None:
+    def __init__(self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str, once: bool) -> None:
         super().__init__()
-        self.engine = engine.ready(plan.problem, plan.layout == "channels_last", once=once)
-        self.shape, self.dtype = plan.result_shape, np.dtype(plan.dtype)
+        self.engine = engine.ready(problem, channels_last, once=once)
+        self.shape, self.dtype = shape, np.dtype(dtype)
         self.empty = engine.empty if prod(self.shape) >= engine.ALIGN_FROM else np.empty
 
     def reads(self, a: Array) -> bool:
@@ -58,9 +55,8 @@ class Once(_OnArrays):
 
     __slots__ = ("bias",)
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan, once=True)
-        problem = plan.problem
+    def __init__(self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str) -> None:
+        super().__init__(problem, channels_last, shape, dtype, once=True)
         self.bias = (problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels,)
 
     def serves(self, first: Array, w: Array, bias: Any) -> bool:
@@ -84,8 +80,11 @@ class Packed(_OnArrays):
 
     __slots__ = ("finite", "packed", "run", "weights")
 
-    def __init__(self, plan: Plan, pack: Callable[[Engine], tuple[Array, bool]]) -> None:
-        super().__init__(plan, once=False)
+    def __init__(
+        self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str,
+        pack: Callable[[Engine], tuple[Array, bool]],
+    ) -> None:  # fmt: skip
+        super().__init__(problem, channels_last, shape, dtype, once=False)
         self.packed, self.finite = pack(self.engine)
         self.weights, self.run = address(self.packed), self.engine.run
 

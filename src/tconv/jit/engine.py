@@ -6,27 +6,32 @@ import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tconv import checks
 from tconv.forks import uninterrupted
-from tconv.jit import compile as compiler
-from tconv.jit import debug, expected, fresh, isa, launch
-from tconv.jit.address import address
-from tconv.jit.choose import Schedule, choose
-from tconv.jit.environment import forced_isa
-from tconv.jit.gradient import GradientSchedule
-from tconv.jit.isa import Isa
+from tconv.jit.choice import expected
+from tconv.jit.choice.choose import choose
 from tconv.jit.kernels.abi import Given
-from tconv.jit.layouts import innermost
-from tconv.jit.lines import inside
-from tconv.jit.packing import LINE
-from tconv.jit.program import Program
-from tconv.jit.programs import program_of
+from tconv.jit.kernels.linking import linked
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import debug, isa, launch
+from tconv.jit.machine.address import address
+from tconv.jit.machine.entry_points import EntryPoints
+from tconv.jit.machine.environment import forced_isa
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.packing import LINE
+from tconv.jit.programs.program import Program
+from tconv.jit.schedules.base import Schedule
+from tconv.jit.schedules.layouts import innermost
+from tconv.jit.schedules.registry import kind_of, program_of
 from tconv.problem import Array, Problem
+
+if TYPE_CHECKING:
+    from tconv.jit.description.description import Ceiling, Description
 
 #: Rows of a grid, at most: tables have an entry for each chunk of rows, and take up to 15 MB and half a second here.
 MOST_ROWS = 1 << 24
@@ -43,7 +48,7 @@ class Engine:
 
     schedule: Schedule
     program: Program
-    machine: compiler.Machine
+    code: EntryPoints
     threads: int
     address: int  #: of the program
     scratch: int  #: bytes that all threads need together
@@ -53,8 +58,7 @@ class Engine:
     @property
     def spreads(self) -> bool:
         """Of a weight gradient, whether cells of x meet zeros beside y: a NaN or an Inf would reach untied weights."""
-        s = self.schedule
-        return isinstance(s, GradientSchedule) and not s.in_place and not inside(s.last)
+        return self.schedule.spreads
 
     def pack(self, w: Array, bias: Array | None, packed: NDArray[np.uint8]) -> bool:
         """Bring contiguous weights into the order of the kernels; returns whether all of them are finite."""
@@ -65,7 +69,7 @@ class Engine:
         first, count = self.program.blocks
         blocks = self.address + 8 * first
         threads = launch.useful(self.program.packed / expected.PACKING, count) if self.threads > 1 else 1
-        return launch.pack(self.machine, self.address, blocks, count, w, bias, packed, threads, openmp=self.openmp)
+        return launch.pack(self.code, self.address, blocks, count, w, bias, packed, threads, openmp=self.openmp)
 
     def once(self, x: int, w: Array, bias: Array | None, y: int) -> bool:
         """Compute y from x with contiguous weights that serve this call; returns whether all of them are finite."""
@@ -92,10 +96,10 @@ class Engine:
         workspace = _local.scratch  # a name, likewise
         scratch = workspace.of(self.scratch)
         if self.threads == 1:
-            self.machine.run(0, self.address, x, packed, y, scratch, 1, 0)
+            self.code.run(0, self.address, x, packed, y, scratch, 1, 0)
         else:
             program, threads = self.address, self.threads
-            launch.run(self.machine, program, x, packed, y, scratch, threads, brief=self.brief, openmp=self.openmp)
+            launch.run(self.code, program, x, packed, y, scratch, threads, brief=self.brief, openmp=self.openmp)
 
 
 def limit(problem: Problem) -> str:
@@ -146,14 +150,14 @@ def _ready(
 ) -> Engine:
     with uninterrupted:
         chosen = choose(problem, channels_last, target, threads, generation)
-        schedule = fresh.fresh_of(chosen) if once else chosen
+        schedule = kind_of(chosen).once(chosen) if once else chosen
         if once and schedule is chosen:
             return _ready(problem, channels_last, target, threads, False, openmp, generation)
         made = build(schedule, problem, target, threads, openmp)
         if debug.wants("plan"):
-            from tconv.jit.describe import announce
+            from tconv.jit.description.describe import announce
 
-            announce(made, problem, target)
+            announce(schedule, made.program, made.threads, problem, target)
         return made
 
 
@@ -161,9 +165,23 @@ def build(schedule: Schedule, problem: Problem, target: Isa, threads: int, openm
     """The engine that runs a schedule of a problem on at most so many threads."""
     program = program_of(schedule, threads)
     threads = threads_for(problem, target, threads, program.runs)
-    machine = compiler.machine(program.code, target)
+    code = linked(program.code, target)
     brief = expected.seconds(problem, target, 1) < launch.BRIEF
-    return Engine(schedule, program, machine, threads, program.address, program.scratch * threads, brief, openmp)
+    return Engine(schedule, program, code, threads, program.address, program.scratch * threads, brief, openmp)
+
+
+def described(
+    problem: Problem, channels_last: bool, *, threads: int | None = None, ceiling: Ceiling | None = None
+) -> Description:
+    """What the engine would do on this machine, on so many threads; None: on as many as it would take."""
+    from tconv.jit.description.describe import counted, describe
+
+    target = isa.current()
+    wanted = threads or launch.setting()
+    schedule = choose(problem, channels_last, target, wanted, generation)
+    counts = counted(schedule, wanted)
+    used = min(wanted, counts.pieces) if threads else threads_for(problem, target, wanted, counts.pieces)
+    return describe(schedule, target, threads=used, ceiling=ceiling, counts=counts)
 
 
 def threads_for(problem: Problem, target: Isa, threads: int, pieces: int) -> int:

@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from tconv.jit.address import address
+from tconv.jit.machine.address import address
 from tconv.methods.base import Cost, Method, add_bias, is_finite
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Array, Problem
@@ -26,7 +26,8 @@ class Jit(Method):
 
         What is weighed is a call of a size that comes again and again.
         """
-        from tconv.jit import expected, isa, launch
+        from tconv.jit.choice import expected
+        from tconv.jit.machine import isa, launch
 
         threads = launch.setting()
         seconds = expected.seconds(problem, isa.current(), threads)
@@ -78,7 +79,8 @@ def weight_gradient(
     The smaller of x and the result tells: padded zeros spread only what is not finite in x, and leave a NaN there.
     `openmp`: threads are those of PyTorch.
     """
-    from tconv.jit import engine, launch
+    from tconv.jit import engine
+    from tconv.jit.machine import launch
 
     last = _channels_last(y, x)
     ready = engine.ready(problem, last, most=most or launch.MOST_THREADS, openmp=openmp)

@@ -12,8 +12,8 @@ from math import prod
 
 import torch
 
-from tconv.jit import isa
-from tconv.jit.layouts import innermost
+from tconv.jit.machine import isa
+from tconv.jit.schedules.layouts import innermost
 from tconv.problem import Problem
 
 #: Multiplications up to which PyTorch's native operator without derivatives is the sooner done, in one group.

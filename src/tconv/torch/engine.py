@@ -13,9 +13,10 @@ from torch import Tensor
 
 from tconv import checks
 from tconv.cached import cached_property
-from tconv.jit import engine, fingerprint, launch
+from tconv.jit import engine
 from tconv.jit.call import Prepared
 from tconv.jit.engine import Engine
+from tconv.jit.machine import fingerprint, launch
 from tconv.methods.jit import weight_gradient
 from tconv.problem import Array, Problem
 from tconv.torch import choice, formats, native

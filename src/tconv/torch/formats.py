@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from tconv.jit import turned
+from tconv.jit.machine import transposing
 
 _LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
@@ -85,7 +85,7 @@ class Weights(NamedTuple):
     """How weights lie in memory."""
 
     dense: bool
-    turn: tuple[turned.Turn, int, int] | None  #: brings them into PyTorch's default order, and what it takes
+    turn: tuple[transposing.Turn, int, int] | None  #: brings them into PyTorch's default order, and what it takes
 
     @classmethod
     def of(cls, w: Tensor, *, by_engine: bool) -> Weights:
@@ -119,12 +119,12 @@ def _workspace(w: Tensor) -> Tensor:
     return _local.memory[:size].view(w.dtype)
 
 
-def _turn(w: Tensor) -> tuple[turned.Turn, int, int] | None:
+def _turn(w: Tensor) -> tuple[transposing.Turn, int, int] | None:
     """A faster way than PyTorch's from channels innermost."""
     taps = prod(w.shape[2:])
-    if taps > turned.MOST_ROWS or not lies(w, Format(True)):
+    if taps > transposing.MOST_ROWS or not lies(w, Format(True)):
         return None
-    return turned.function(str(w.dtype).removeprefix("torch."), taps), w.shape[0], w.shape[1]
+    return transposing.function(str(w.dtype).removeprefix("torch."), taps), w.shape[0], w.shape[1]
 
 
 #: Bytes of a result from which huge pages are asked for, as NumPy does for its arrays.

@@ -2,7 +2,7 @@
 
 Whether weights have changed is not asked of their version counter, which `weight.data.mul_(0.9)` or a NumPy array on
 the same memory leave as it is, but of the weights: a fingerprint of all of them and of the bias is taken in every call
-(`tconv.jit.fingerprint`), at 30 to 100 GB/s, a tenth or less of the time of packing. Weights are packed for keeps when
+(`machine/fingerprint.py`), at 30 to 100 GB/s, a tenth or less of the time of packing. Weights are packed for keeps when
 they come a second time. Who changes them between any two calls, as an optimizer does, never pays for memory.
 
 Another thread may write into weights during a call. That call reads some old ones and some new, like PyTorch's own;
@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from tconv.jit import engine
-from tconv.jit.address import address
 from tconv.jit.engine import Engine
+from tconv.jit.machine.address import address
 from tconv.problem import Array
 
 #: Orders of packing that an owner keeps at most: shapes of x mostly share one.

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tconv.jit.native.copies import copy, joined
-from tconv.jit.native.words import Out
+from tconv.jit.programs.loops.copies import copy, joined
+from tconv.jit.programs.loops.words import Out
 
 ROWS = st.lists(st.tuples(*[st.integers(0, 3)] * 5), min_size=1, max_size=12)
 

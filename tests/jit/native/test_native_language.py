@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from registry import needs_kernels
 
-from tconv.jit import compile as compiler
-from tconv.jit import isa
-from tconv.jit.emit import Module
-from tconv.jit.native import emit as emitting
-from tconv.jit.native import machine
-from tconv.jit.native.emit import Unsupported, emit
-from tconv.jit.native.language import Ints, native
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa
+from tconv.jit.machine.ir import Module
+from tconv.jit.machine.native import compiled as runner
+from tconv.jit.machine.native import translate as emitting
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.machine.native.translate import Unsupported, emit
 
 THREE = 3
 
@@ -102,14 +102,14 @@ SMALL = st.integers(-9, 9)
 @pytest.mark.parametrize("what", [arithmetic, signs, conditions, guarded_by_and, loops], ids=lambda what: what.name)
 @given(SMALL, SMALL)
 def test_machine_code_gives_what_python_gives(what, a, b):
-    assert machine.run(what, a, b) == what(a, b)
+    assert runner.run(what, a, b) == what(a, b)
 
 
 @needs_kernels
 @given(SMALL, SMALL)
 def test_arrays_are_written_alike(a, b):
     compiled, python = np.arange(2, 8), np.arange(2, 8)
-    assert machine.run(arrays, a, b, compiled) == arrays(a, b, python)
+    assert runner.run(arrays, a, b, compiled) == arrays(a, b, python)
     assert compiled.tolist() == python.tolist()
 
 
@@ -117,9 +117,9 @@ def test_arrays_are_written_alike(a, b):
 def nothing_loaded(monkeypatch, tmp_path):
     """No loop is machine code yet, here or on disk."""
     monkeypatch.setenv("TCONV_CACHE_DIR", str(tmp_path / "kernels"))
-    machine._code.cache_clear()
+    runner._code.cache_clear()
     yield
-    machine._code.cache_clear()
+    runner._code.cache_clear()
 
 
 def no_sources(file):
@@ -134,8 +134,8 @@ def no_sources(file):
 def test_without_machine_code_it_is_python(owner, name, value, monkeypatch, nothing_loaded):
     monkeypatch.setattr(owner, name, value)
     values = np.arange(2, 8).reshape(2, 3)
-    assert machine.run(arrays, 3, 4, values) == arrays(3, 4, np.arange(2, 8))
-    assert machine._code(arrays) is None
+    assert runner.run(arrays, 3, 4, values) == arrays(3, 4, np.arange(2, 8))
+    assert runner._code(arrays) is None
 
 
 @native

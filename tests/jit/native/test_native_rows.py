@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from strategies import axes
 
 import tconv
-from tconv.jit.layouts import spread_out
-from tconv.jit.lines import by_shift, phase_taps, residues
-from tconv.jit.native.arrays import Collector, words_of
-from tconv.jit.native.rows import cell, cells, is_read, list_taps_of, of_phase, tap_reads
-from tconv.jit.native.words import MET, Axis, Met
+from tconv.jit.programs.loops.rows import cell, cells, is_read, list_taps_of, of_phase, tap_reads
+from tconv.jit.programs.loops.words import MET, Axis, Met
+from tconv.jit.schedules.arrays import Collector, words_of
+from tconv.jit.schedules.axes import by_shift, phase_taps, residues
+from tconv.jit.schedules.layouts import spread_out
 from tconv.problem import OPERATIONS, Problem
 
 pytestmark = pytest.mark.quick

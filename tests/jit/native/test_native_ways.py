@@ -7,12 +7,13 @@ import pytest
 from problems import family
 from registry import needs_kernels
 
-from tconv.jit import choose, isa
-from tconv.jit.kinds import FREE, kind_of
-from tconv.jit.native import arrays, machine
-from tconv.jit.native.chunks import put
-from tconv.jit.native.words import Out
-from tconv.jit.programs import program_of
+from tconv.jit.choice import model
+from tconv.jit.machine import isa
+from tconv.jit.machine.native import compiled as runner
+from tconv.jit.programs.loops.chunks import put
+from tconv.jit.programs.loops.words import Out
+from tconv.jit.schedules import arrays
+from tconv.jit.schedules.registry import KINDS, program_of
 from tconv.problem import OPERATIONS
 
 
@@ -22,7 +23,7 @@ def schedules(seed):
     for size in range(2):
         problem = drawn.problem(Random(f"{seed} {size}").choice)
         for channels_last in (False, True):
-            yield from (kind.make() for kind in choose.offered(problem, channels_last, target))
+            yield from (kind.make() for kind in model.offered(problem, channels_last, target))
 
 
 @needs_kernels
@@ -31,11 +32,11 @@ def test_both_ways_write_the_same(monkeypatch):
     for seed in range(18):
         made += [(s, 1 + seed % 2) for s in schedules(seed)]
     compiled = [program_of(*each) for each in made]
-    monkeypatch.setattr(machine, "_code", lambda what: None)
+    monkeypatch.setattr(runner, "_code", lambda what: None)
     for each, program in zip(made, compiled, strict=True):
         np.testing.assert_array_equal(program_of(*each).words, program.words, err_msg=str(each))
-        seen.add(kind_of(each[0]))
-    assert seen >= set(FREE)
+        seen.add(each[0].kind)
+    assert seen >= set(KINDS)
 
 
 def test_where_there_is_no_room_it_is_made(monkeypatch):

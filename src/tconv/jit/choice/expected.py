@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from tconv.jit.fresh import LARGE
-from tconv.jit.isa import Isa
+from tconv.jit.machine.isa import Isa
+from tconv.jit.schedules.channels.unpacked import LARGE
 from tconv.problem import Problem
 
 #: Share of the peak that kernels reach, and turns of the clock a second: for expectations only.

@@ -1,7 +1,7 @@
 """Remembers the schedules that `tconv.tune` found best: in this process, and from one process to the next.
 
 On disk each is an entry of the cache of compiled kernels (`cache.py`), with its checks of who may have written it. The
-content is JSON: the kind of schedule, and the values of its free fields (`kinds.py`). Whatever else is found there is
+content is JSON: the kind of schedule, and the values of its free fields (`Kind.free`). Whatever else is found there is
 not used.
 """
 
@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import tconv
-from tconv.jit import cache as disk
-from tconv.jit.choose import Schedule, offered
-from tconv.jit.isa import Isa
-from tconv.jit.kinds import FREE, free, kind_of
-from tconv.jit.layouts import innermost
-from tconv.jit.sources import HERE, digest
-from tconv.jit.variations import allowed
+from tconv._version import __version__
+from tconv.jit.choice.model import offered
+from tconv.jit.choice.search import allowed
+from tconv.jit.machine import cache as disk
+from tconv.jit.machine.isa import Isa
+from tconv.jit.machine.sources import HERE, digest
+from tconv.jit.schedules.base import Schedule
+from tconv.jit.schedules.layouts import innermost
+from tconv.jit.schedules.registry import free
 from tconv.problem import Problem
 
 #: What was measured in this process.
@@ -67,7 +67,7 @@ def _anything(folder: Path | None) -> bool:
 
 def to_json(schedule: Schedule) -> bytes:
     """A schedule as what is free in it: the rest follows from the problem."""
-    return json.dumps({"kind": kind_of(schedule), **free(schedule)}).encode()
+    return json.dumps({"kind": schedule.kind, **free(schedule)}).encode()
 
 
 def from_json(content: bytes, problem: Problem, channels_last: bool, isa: Isa) -> Schedule | None:
@@ -78,22 +78,22 @@ def from_json(content: bytes, problem: Problem, channels_last: bool, isa: Isa) -
         return None
     if not isinstance(said, dict):
         return None
-    for kind in offered(problem, channels_last, isa):
-        schedule = kind.make()
-        if kind_of(schedule) == said.get("kind"):
+    for offer in offered(problem, channels_last, isa):
+        schedule = offer.make()
+        if schedule.kind == said.get("kind"):
             return _changed(schedule, {name: value for name, value in said.items() if name != "kind"}, isa)
     return None
 
 
 def _changed(schedule: Schedule, values: dict[str, Any], isa: Isa) -> Schedule | None:
     """The schedule with these values in its free fields, if they are of their types and within their limits."""
-    if set(values) != set(FREE[kind_of(schedule)]) or not isinstance(values["box"], list):
+    if set(values) != set(free(schedule)) or not isinstance(values["box"], list):
         return None
     values = {**values, "box": tuple(values["box"])}
     expected = [type(value) for value in free(schedule).values()]
     if [type(values[name]) for name in free(schedule)] != expected or {*map(type, values["box"])} != {int}:
         return None
-    changed = replace(schedule, **values)
+    changed = schedule.with_(**values)
     return changed if allowed(changed, isa) else None
 
 
@@ -108,4 +108,4 @@ def _key(problem: Problem, channels_last: bool, isa: Isa) -> str:
 @lru_cache(maxsize=1)
 def _sources() -> str:
     """A digest of all of the engine: what was best before it changed is not used after."""
-    return digest(tconv.__version__, sorted(HERE.rglob("*.py")))[:16]
+    return digest(__version__, sorted(HERE.rglob("*.py")))[:16]

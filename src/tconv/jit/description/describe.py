@@ -3,67 +3,29 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from tconv import checks
 from tconv.geometry import Work
-from tconv.jit import expected
-from tconv.jit import isa as isas
-from tconv.jit.channels import ChannelSchedule
-from tconv.jit.choose import Schedule, choose, kinds
-from tconv.jit.count import Counted, count, counted
-from tconv.jit.description import GRADIENTS, Ceiling, Description, Tile
-from tconv.jit.gradient import GradientSchedule
-from tconv.jit.isa import Isa
-from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.folded import Folded
-from tconv.jit.kernels.pixels import Pixels
-from tconv.jit.kernels.planes import Planes
-from tconv.jit.kinds import kind_of, problem_of
-from tconv.jit.taps import TapSchedule
+from tconv.jit.choice import expected
+from tconv.jit.description.description import Ceiling, Description
+from tconv.jit.machine import isa as isas
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.count import Counted, count
+from tconv.jit.programs.program import Program
+from tconv.jit.schedules.base import Schedule
+from tconv.jit.schedules.kind import Tile
+from tconv.jit.schedules.registry import kind_of, program_of
 from tconv.problem import Problem
-
-if TYPE_CHECKING:
-    from tconv.jit.engine import Engine
 
 #: What is assumed of one core where nothing was measured: multiply-adds it can begin in a turn of the clock, turns a
 #: second, and bytes a second to and from memory. Those of one core of an AMD Zen 5 (a virtual machine with two), where
 #: `roofline.py` measured 236 GFLOP/s for float32 with AVX-512, 2 * 16 lanes * 2 * 3.7e9, and copies of 64 MB at
 #: 15.6 GB/s.
 MULTIPLY_ADDS, CLOCK, BANDWIDTH = 2, 3.7e9, 15.6e9
-#: Share of the peak that the best kernels reach: what is expected where the model of `choose.py` gives none.
+#: Share of the peak that the best kernels reach: what is expected where the model gives none.
 BEST = 0.93
-
-#: Kinds for which the shares in `choose.py` are no shares of the peak.
-DEPTHWISE = ("planes", "own", "own gradient")
-#: What runs along the lanes, by kind of schedule.
-LANES = {
-    "pixels": "pixels: vectors run along the last axis of both grids, weights are broadcast",
-    "channels": "output channels: elements of {read} are broadcast",
-    "phases": "(channel, phase) pairs of the last axis: elements of {read} are broadcast",
-    "planes": "pixels of one channel: its weights stay in registers",
-    "own": "channels, each with its own channel of {read}",
-    "gradient": "channels of x: elements of y are broadcast, {by}",
-    "own gradient": "channels of x, each with its own channel of y",
-    "taps": "(output channel, tap) pairs: elements of {read} are broadcast, and products added where taps land",
-}
-#: The loops over a chunk, and those within a tile, from the outermost inwards; what is not named is unrolled.
-_ROWS = {
-    **dict.fromkeys(("pixels", "channels", "phases", "own"), ("phases and rows", "pixels")),
-    **dict.fromkeys(GRADIENTS, ("tiles of y",)),
-    "planes": ("phases of the outer axes", "rows", "pixels"),
-    "taps": ("parts of the taps", "cells"),
-}
-_WITHIN: dict[str, tuple[str, ...]] = {
-    "pixels": ("rows of {read} and their taps", "input channels"),
-    "channels": ("taps", "input channels"),
-    "phases": ("taps", "input channels"),
-    "planes": (),
-    "own": ("taps",),
-    **dict.fromkeys(GRADIENTS, ("rows of x", "cells")),
-    "taps": ("input channels",),
-}
 
 
 def describe(
@@ -79,28 +41,27 @@ def describe(
     `ceiling` is what was measured, for all threads together; without it constants are assumed. `counts` saves writing
     the program again.
     """
-    kind, problem = kind_of(schedule), problem_of(schedule)
+    kind, problem = kind_of(schedule), schedule.posed
     counts = counts or counted(schedule, threads)
     work, read = problem.work, "x" if problem.written == "y" else "y"
-    by = "channels side by side" if getattr(schedule, "by_channel", False) else "taps side by side"
     executed = 2 * counts.products
     ceiling = ceiling or assumed(schedule.lanes, threads)
     return Description(
-        kind,
+        kind.name,
         f"vectors of {schedule.lanes}" if isa is None else isa.name,
         threads,
-        LANES[kind].format(read=read, by=by),
-        _tile(schedule, None if isa is None else isa.registers),
+        kind.lanes.format(read=read, s=schedule),
+        replace(_tile(schedule), registers=None if isa is None else isa.registers),
         schedule.box,
         tuple(map(len, schedule.spans)),
         counts.pieces,
-        tuple(loop.format(read=read) for loop in _order(kind, counts.tiles_outside, _parts(schedule))),
+        tuple(loop.format(read=read) for loop in _order(schedule, counts.tiles_outside)),
         counts.in_place,
         schedule.panel,
         counts.direct,
         schedule.block,
         schedule.cells,
-        getattr(schedule, "streaming", False),
+        schedule.streaming,
         counts.packed,
         counts.scratch,
         counts.tables,
@@ -115,24 +76,15 @@ def describe(
     )
 
 
-def of_problem(
-    problem: Problem, channels_last: bool, *, threads: int | None = None, ceiling: Ceiling | None = None
-) -> Description:
-    """Describe what the engine would do on this machine, on so many threads; None: on as many as it would take."""
-    from tconv.jit import engine, launch
-
-    target = isas.current()
-    wanted = threads or launch.setting()
-    schedule = choose(problem, channels_last, target, wanted, engine.generation)
-    counts = counted(schedule, wanted)
-    used = min(wanted, counts.pieces) if threads else engine.threads_for(problem, target, wanted, counts.pieces)
-    return describe(schedule, target, threads=used, ceiling=ceiling, counts=counts)
+@lru_cache(maxsize=256)
+def counted(schedule: Schedule, threads: int) -> Counted:
+    """What the program of a schedule amounts to. Writing it takes as long as for a first call: 5 to 400 ms."""
+    return count(program_of(schedule, threads))
 
 
-def announce(engine: Engine, problem: Problem, isa: Isa) -> None:
+def announce(schedule: Schedule, program: Program, threads: int, problem: Problem, isa: Isa) -> None:
     """Print what an engine will do to the error stream: what TCONV_DEBUG=plan asks for."""
-    counts = count(engine.program)
-    layout = "channels last" if engine.schedule.layout.last else "channels first"
+    layout = "channels last" if schedule.layout.last else "channels first"
     p = problem
     groups = f", groups {p.groups}" if p.groups > 1 else ""
     print(
@@ -140,11 +92,11 @@ def announce(engine: Engine, problem: Problem, isa: Isa) -> None:
         f"{p.geometry}",
         file=sys.stderr,
     )
-    print(describe(engine.schedule, isa, threads=engine.threads, counts=counts), file=sys.stderr)
+    print(describe(schedule, isa, threads=threads, counts=count(program)), file=sys.stderr)
 
 
 def text(schedule: Schedule) -> str:
-    """What `str(schedule)` gives: for the processor in use, if its vectors are those of the schedule."""
+    """A schedule in words: for the processor in use, if its vectors are those of the schedule."""
     return str(describe(schedule, _matching(schedule)))
 
 
@@ -164,45 +116,20 @@ def _matching(schedule: Schedule) -> Isa | None:
     return current if current.lanes(schedule.problem.itemsize) == schedule.lanes else None
 
 
-def _tile(schedule: Schedule, registers: int | None) -> Tile:
+def _tile(schedule: Schedule) -> Tile:
     """Of the largest of the kernels that multiply."""
-    return max((_tile_of(k, schedule, registers) for k in schedule.code.kernels), key=lambda tile: tile.sums)
+    kind = kind_of(schedule)
+    tiles = (kind.tile(kernel, schedule) for kernel in schedule.code.kernels)
+    return max((tile for tile in tiles if tile), key=lambda tile: tile.sums)
 
 
-def _tile_of(kernel: Any, schedule: Schedule, registers: int | None) -> Tile:
-    wide = kernel.lanes * getattr(kernel, "vectors", 0)
-    if isinstance(kernel, Pixels | Planes | Folded):
-        channels, phases = getattr(kernel, "channels", 1), kernel.phases * kernel.rows
-        return Tile(wide, channels, phases, kernel.vectors, channels * phases * kernel.vectors, registers)
-    if not isinstance(kernel, Channels):
-        return Tile(0, 0, 0, 0, 0, registers)
-    pixels = kernel.rows * kernel.pixels
-    sums = pixels * kernel.vectors
-    if isinstance(schedule, GradientSchedule):
-        of = "output channel" if schedule.by_channel else "tap"
-        return Tile(pixels, min(wide, schedule.written), 1, kernel.vectors, sums, registers, of)
-    if isinstance(schedule, TapSchedule):
-        return Tile(pixels, schedule.channels, 1, kernel.vectors, sums, registers)
-    assert isinstance(schedule, ChannelSchedule)
-    channels = min(wide, schedule.written)
-    if schedule.in_lanes == "channels":
-        return Tile(pixels, channels, 1, kernel.vectors, sums, registers)
-    phases = min(wide, schedule.last.stride)
-    if schedule.layout.last:
-        phases = max(1, min(wide, schedule.run) // schedule.written)
-    else:
-        channels = max(1, min(wide // schedule.last.stride, schedule.written))
-    return Tile(pixels, channels, phases, kernel.vectors, sums, registers)
-
-
-def _order(kind: str, tiles_outside: bool, parts: int) -> tuple[str, ...]:
-    lanes = "channels of x" if kind in GRADIENTS else "output channels"
-    tiles, rows = (lanes,), (*(("parts of the input channels",) if parts > 1 else ()), *_ROWS[kind])
-    return ("chunk", *((*tiles, *rows) if tiles_outside else (*rows, *tiles)), *_WITHIN[kind])
-
-
-def _parts(schedule: Schedule) -> int:
-    return -(-schedule.read // schedule.part) if isinstance(schedule, ChannelSchedule) else 1
+def _order(schedule: Schedule, tiles_outside: bool) -> tuple[str, ...]:
+    """The loops from the outermost inwards."""
+    kind = kind_of(schedule)
+    tiles = "channels of x" if kind.coarse_in_lanes else "output channels"
+    parts = ("parts of the input channels",) if schedule.parts_of_read > 1 else ()
+    chunk = (*parts, *kind.chunk)
+    return ("chunk", *((tiles, *chunk) if tiles_outside else (*chunk, tiles)), *kind.tile_loops)
 
 
 def _expected(schedule: Schedule, isa: Isa, work: Work, executed: int, ceiling: Ceiling) -> float | None:
@@ -217,10 +144,7 @@ def _expected(schedule: Schedule, isa: Isa, work: Work, executed: int, ceiling: 
 @lru_cache(maxsize=256)
 def _share(schedule: Schedule, isa: Isa) -> float | None:
     """The share of the peak that the model gives to schedules of this kind; None where it only ranks them."""
-    if kind_of(schedule) in DEPTHWISE or schedule.layout.joined:
+    kind = kind_of(schedule)
+    if kind.ranked or schedule.layout.joined:
         return None
-    layout = schedule.spread if isinstance(schedule, TapSchedule) else schedule.layout
-    for kind in kinds(problem_of(schedule), layout, isa):
-        if kind_of(kind.make()) == kind_of(schedule):
-            return kind.share
-    return None
+    return kind.share(schedule.posed, schedule.posed_layout, isa, 1)

@@ -6,23 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tconv import checks
-from tconv.jit.kinds import by
-
-#: A name for each kind of schedule.
-TITLES = {
-    "pixels": "pixels in lanes",
-    "channels": "channels in lanes",
-    "phases": "phases in lanes",
-    "planes": "pixels in lanes, depthwise",
-    "own": "channels in lanes, depthwise",
-    "gradient": "channels of the coarse grid in lanes",
-    "own gradient": "channels in lanes, depthwise",
-    "taps": "taps in lanes",
-}
-
-
-#: Those of a weight gradient, which has no weights to pack but x, whose cells it may copy.
-GRADIENTS = ("gradient", "own gradient")
+from tconv.jit.schedules.kind import Tile
+from tconv.jit.schedules.registry import KINDS, by
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +17,6 @@ class Ceiling:
     peak: float  #: floating-point operations a second
     bandwidth: float  #: bytes a second to and from memory
     measured: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """What one call of the largest kernel computes, with its sums in registers."""
-
-    pixels: int
-    channels: int
-    phases: int
-    vectors: int  #: side by side along the lanes
-    sums: int  #: vectors of sums
-    registers: int | None  #: that the processor has; None where it is not known
-    of: str = "pixel"  #: what "pixels" are: of a weight gradient, taps or channels of y
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +79,7 @@ class Description:
             ("chunk", f"{by(self.box)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
             ("loops", " > ".join(self.order)),
             (self.read, "read in place" if self.in_place else f"copied into a panel of {checks.memory(self.panel)}"),
-            *([("x", _said_cells(self))] if self.kind in GRADIENTS else []),
+            *([("x", _said_cells(self))] if KINDS[self.kind].coarse_in_lanes else []),
             (self.written, _said_results(self)),
             ("memory", _said_memory(self)),
             ("flops", f"{self.flops:,} of use, {self.executed:,} executed ({self.wasted:.1%} in vain)"),
@@ -123,7 +95,7 @@ class Description:
 
     def title(self) -> str:
         """What the lines are about."""
-        return f"{TITLES[self.kind]}, {self.isa}, {checks.count(self.threads, 'thread')}"
+        return f"{KINDS[self.kind].title}, {self.isa}, {checks.count(self.threads, 'thread')}"
 
     def lines(self) -> list[str]:
         """The text, line by line."""
@@ -155,7 +127,7 @@ def _said_results(d: Description) -> str:
 
 def _said_memory(d: Description) -> str:
     packed, scratch, tables = map(checks.memory, (d.packed, d.scratch, d.tables))
-    weights = "" if d.kind in GRADIENTS else f"packed weights {packed}, "
+    weights = "" if KINDS[d.kind].coarse_in_lanes else f"packed weights {packed}, "
     return f"{weights}tables {tables}, scratch {scratch} a thread"
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from tconv.jit.emit import Function, Module
-from tconv.jit.isa import Isa
 from tconv.jit.kernels import (
     at_once,
     cells,
@@ -42,6 +40,8 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
+from tconv.jit.machine.ir import Function, Module
+from tconv.jit.machine.isa import Isa
 
 Kernel: TypeAlias = (
     Pixels

@@ -17,8 +17,6 @@ from enum import IntEnum, auto
 
 #: Every kernel is called with its thread's context, its op and a tile.
 PARAMETERS = (("ptr", "context"), ("ptr", "op"), ("ptr", "tile"))
-#: By what name the driver finds the addresses of kernels.
-TABLE = "kernels"
 
 
 class _Words(IntEnum):

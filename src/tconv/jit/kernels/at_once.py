@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import BYTES, Function, Module, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.machine.ir import BYTES, Function, Module, Vector
 
 #: Words before the offsets of rows.
 HEAD = 4

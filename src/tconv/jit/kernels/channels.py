@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
 from tconv.jit.kernels.planes import aligned
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
 #: How many input channels ahead weights are asked for: they come from the outer caches, or from memory, once a chunk.
 #: Measured, on AMD Zen 5: 16 to 128 are alike, 8 is too late; without, layers with 1 MB of weights or more lose 10 %.

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context
 from tconv.jit.kernels.rows import AHEAD, LINE, Run, copy_few
-from tconv.jit.kernels.shuffles import deinterleave
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
+from tconv.jit.machine.shuffles import deinterleave
 
 
 @dataclass(frozen=True, slots=True)

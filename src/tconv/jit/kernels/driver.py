@@ -5,7 +5,7 @@ is `share` of `pool.py`, or GOMP_parallel of an OpenMP runtime, which needs no p
 changes a result: every element of y is computed within one run, piece after piece.
 
 Kernels are called through a table of their addresses, in the order in which ops number them. Who loads the driver puts
-it beside its code (`jit/loader.py`).
+it beside its code (`machine/loader.py`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tconv.jit.emit import Function, Module
 from tconv.jit.kernels.abi import (
     HEADER_WORDS,
     PIECE_BYTES,
     SIZES,
-    TABLE,
     TILE_BYTES,
     Context,
     Header,
@@ -27,6 +25,8 @@ from tconv.jit.kernels.abi import (
     Piece,
     Tile,
 )
+from tconv.jit.machine.ir import Function, Module
+from tconv.jit.machine.loader import TABLE
 
 #: What threads share, in words: the arguments of `run`, then the next run of pieces and the next thread.
 POOL, PROGRAM, X, W, Y, SCRATCH, NEXT_RUN, NEXT_THREAD = range(8)

@@ -20,11 +20,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import product
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import HEAD
-from tconv.jit.kernels.shuffles import interleave
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
+from tconv.jit.machine.shuffles import interleave
 
 Sums = dict[tuple[int, int], str]  # (a, b)
 

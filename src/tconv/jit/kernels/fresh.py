@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import Function, Module, Vector
 from tconv.jit.kernels import weights
 from tconv.jit.kernels.abi import PARAMETERS, Context, Given, Tile
+from tconv.jit.machine.ir import Function, Module, Vector
 
 
 @dataclass(frozen=True, slots=True)

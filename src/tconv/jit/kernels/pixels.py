@@ -27,9 +27,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple, TypeAlias
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
-from tconv.jit.kernels.shuffles import interleave
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
+from tconv.jit.machine.shuffles import interleave
 
 #: (shift along the innermost axis, the (a, b) it feeds), in the order of the packed weights.
 Stage: TypeAlias = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]

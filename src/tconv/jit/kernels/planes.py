@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TypeAlias
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
 from tconv.jit.kernels.pixels import Stage, store_runs
-from tconv.jit.kernels.shuffles import interleave
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
+from tconv.jit.machine.shuffles import interleave
 
 #: Words before the sources.
 HEAD = 7

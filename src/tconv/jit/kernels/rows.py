@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
 #: Bytes of a cache line.
 LINE = 64

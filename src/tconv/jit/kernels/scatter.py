@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
 
 @dataclass(frozen=True, slots=True)

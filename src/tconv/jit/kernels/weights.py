@@ -21,9 +21,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tconv.jit.emit import BYTES, Function, Module, Value, Vector
 from tconv.jit.kernels.driver import in_turn, start
-from tconv.jit.kernels.shuffles import interleave
+from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
+from tconv.jit.machine.shuffles import interleave
 
 
 class Block(IntEnum):

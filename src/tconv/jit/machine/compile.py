@@ -1,8 +1,7 @@
-"""From kernels to machine code in this process: emit, compile, or take from the cache of an earlier process; load.
+"""From IR to machine code in this process: compile, or take from the cache of an earlier process; load.
 
-What is compiled is an object file for each kernel, and one for the driver that calls them. They are kept on disk
-(`cache.py`) and put into memory without LLVM (`loader.py`), so that a process which needs only kernels that are known
-never loads llvmlite. No kernel is compiled, or loaded, for one schedule that another one has had.
+What is compiled is an object file. It is kept on disk (`cache.py`) and put into memory without LLVM (`loader.py`), so
+that a process which needs only code that is known never loads llvmlite.
 """
 
 from __future__ import annotations
@@ -10,44 +9,25 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import platform
-import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import tconv
+from tconv._version import __version__
 from tconv.forks import uninterrupted
-from tconv.jit import cache as disk
-from tconv.jit import debug, loader
-from tconv.jit.emit import Module
-from tconv.jit.isa import TARGETS, Isa
-from tconv.jit.kernels import Code, Kernel, Part, exports, module_of
-from tconv.jit.kernels.abi import TABLE
-from tconv.jit.kernels.driver import Driver
-from tconv.jit.relocations import Refused
-from tconv.jit.sources import HERE, digest
+from tconv.jit.machine import cache as disk
+from tconv.jit.machine import loader
+from tconv.jit.machine.ir import Module
+from tconv.jit.machine.isa import TARGETS, Isa
+from tconv.jit.machine.loader import TABLE
+from tconv.jit.machine.relocations import Refused
+from tconv.jit.machine.sources import HERE, digest
 
 
 class Unavailable(RuntimeError):
     """No machine code can be had here; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """The entry points of compiled code."""
-
-    run: Any
-    pack: Any
-
-
-#: The entry points with their arguments.
-_RUN = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 6, ctypes.c_int64, ctypes.c_void_p)
-_PACK = ctypes.CFUNCTYPE(
-    ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, *[ctypes.c_void_p] * 3, ctypes.c_int64, ctypes.c_void_p
-)
 
 
 def available() -> str:
@@ -67,64 +47,34 @@ def _installed() -> bool:
     return _found
 
 
-def ir(part: Part, isa: Isa) -> str:
-    """The LLVM IR of a kernel, or of the driver."""
-    return str(module_of(part, isa))
-
-
-def assembly(part: Part, isa: Isa) -> str:
-    """The machine code as text, for any of the processors in `isa.ISAS`."""
-    text = ir(part, isa)
+def assembly(text: str, isa: Isa) -> str:
+    """The machine code of a module's IR as text, for any of the processors in `isa.ISAS`."""
     with uninterrupted:
         return str(_target(isa).emit_assembly(_parsed(text, isa)))
 
 
-@cache  # what is loaded stays in memory, so forgetting it would only load it twice
-def machine(code: Code, isa: Isa) -> Machine:
-    """The entry points of kernels: a driver that has their addresses, and what packs their weights."""
-    with uninterrupted:
-        kernels = [_loaded(kernel, isa)["kernel"] for kernel in code.kernels]
-        run = _addresses(_object(Driver(), isa), isa, exports(Driver()), kernels)["run"]
-        return Machine(_RUN(run), _PACK(_loaded(code.packing, isa)["pack"]))
-
-
-@cache  # likewise
-def _loaded(kernel: Kernel, isa: Isa) -> dict[str, int]:
-    """Where the functions lie that a kernel exports."""
-    return _addresses(_object(kernel, isa), isa, exports(kernel))
-
-
-@cache  # the driver's is loaded anew with every table
-def _object(part: Part, isa: Isa) -> bytes:
-    """The object file of a kernel or of the driver."""
-    for word, text, comment in (("ir", ir, ";"), ("asm", assembly, "#")):
-        if debug.wants(word):
-            print(f"{comment} {part}\n{text(part, isa)}", file=sys.stderr)
-    return _kept(repr(part), lambda: ir(part, isa), isa)
-
-
 def function(module: Module, name: str, arguments: list[Any], returns: Any = None) -> Any:
-    """One function of a module, as `machine` gets kernels; its code stays loaded."""
+    """One function of a module, which C's conventions call; its code stays loaded."""
     return ctypes.CFUNCTYPE(returns, *arguments)(addresses(module, [name])[name])
 
 
 def addresses(module: Module, names: Iterable[str]) -> dict[str, int]:
-    """Where functions of a module lie, likewise."""
+    """Where functions of a module lie, now that it is loaded."""
     text = str(module)
     with uninterrupted:
-        return _addresses(_kept(text, lambda: text, module.isa), module.isa, names)
+        return load(object_file(text, lambda: text, module.isa), module.isa, names)
 
 
 def quickly(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) -> dict[str, int]:
-    """Likewise, from a description of a module and its IR, for code that should take little time to compile.
+    """Where functions of a module lie, from a description of it and its IR, for code that must compile in little time.
 
     That takes a sixth of the time, and the code a third longer.
     """
     with uninterrupted:
-        return _addresses(_kept(what, text, isa, quickly=True), isa, names)
+        return load(object_file(what, text, isa, quickly=True), isa, names)
 
 
-def _kept(what: str, text: Callable[[], str], isa: Isa, *, quickly: bool = False) -> bytes:
+def object_file(what: str, text: Callable[[], str], isa: Isa, *, quickly: bool = False) -> bytes:
     """The object of a module, from a description of it and its IR: found on disk, or compiled and kept there."""
     if isa.triple != _native():
         raise Unavailable(f"kernels for {isa.name} do not run on this processor ({platform.machine()})")
@@ -137,7 +87,7 @@ def _kept(what: str, text: Callable[[], str], isa: Isa, *, quickly: bool = False
     return data
 
 
-def _addresses(data: bytes, isa: Isa, names: Iterable[str], table: Sequence[int] = ()) -> dict[str, int]:
+def load(data: bytes, isa: Isa, names: Iterable[str], table: Sequence[int] = ()) -> dict[str, int]:
     """Where the functions of an object lie, now that it is loaded, with a table of addresses; it is never freed."""
     try:
         return loader.load(data, table)
@@ -151,16 +101,18 @@ def _addresses(data: bytes, isa: Isa, names: Iterable[str], table: Sequence[int]
 
 
 def _key(what: str, isa: Isa) -> str:
-    """Machine code depends on what is asked for, on the processor, and on the code that generates it."""
-    parts = (tconv.__version__, _generator(), repr(isa), what)
+    """Machine code depends on what is asked for, on the processor, and on the code that generates it.
+
+    Who asks by a description, not by IR, names in it a digest of what turns it into IR.
+    """
+    parts = (__version__, _generator(), repr(isa), what)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)
 def _generator() -> str:
-    """A digest of the sources that machine code comes from."""
-    files = (HERE / name for name in ("compile.py", "emit.py", "isa.py"))
-    return digest("", (*files, *sorted(HERE.glob("kernels/*.py"))))
+    """A digest of the sources that all machine code comes from, beside those of what is asked for."""
+    return digest("", (HERE / "machine" / name for name in ("compile.py", "ir.py", "isa.py", "shuffles.py")))
 
 
 @lru_cache(maxsize=1)

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from tconv.jit import compile as compiler
-from tconv.jit import isa
-from tconv.jit.emit import Function, Module, Value, Vector
-from tconv.jit.isa import Isa
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa
+from tconv.jit.machine.ir import Function, Module, Value, Vector
+from tconv.jit.machine.isa import Isa
 
 #: Vectors whose states do not wait for each other.
 CHAINS = 8

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tconv.cached import cached_property
-from tconv.jit.isa import Isa
+from tconv.jit.machine.isa import Isa
 
 Value: TypeAlias = "str | int"
 

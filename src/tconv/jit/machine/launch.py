@@ -1,7 +1,7 @@
 """How many threads compute, and what starts them: a pool of tconv's own, or the OpenMP runtime of PyTorch.
 
 Generated code takes work piece by piece from a shared counter, so any number of threads up to the one asked for gives
-the same result. What starts them is tconv's own pool (`kernels/pool.py`): it never waits for a thread that the system
+the same result. What starts them is tconv's own pool (`pool.py`): it never waits for a thread that the system
 does not run. Calls that come from PyTorch, between operations of its own, take `GOMP_parallel` of the runtime that
 PyTorch uses, whose threads keep the cores busy for milliseconds after their work and would be in the way of others.
 
@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING
 from tconv import checks
 from tconv.cached import cached_property
 from tconv.forks import uninterrupted
-from tconv.jit import isa
+from tconv.jit.machine import isa
 
 if TYPE_CHECKING:
-    from tconv.jit.compile import Machine
+    from tconv.jit.machine.entry_points import EntryPoints
 
 #: The most threads that can be asked for. GNU's runtime ends the process where it cannot start one.
 MOST_THREADS = 1024
@@ -109,7 +109,7 @@ def checked(name: str, value: object) -> int:
 
 
 def run(
-    machine: Machine, program: int, x: int, packed: int, y: int, scratch: int, threads: int, *,
+    code: EntryPoints, program: int, x: int, packed: int, y: int, scratch: int, threads: int, *,
     brief: bool = False, openmp: bool = False,
 ) -> None:  # fmt: skip
     """Run a program on up to so many threads, and no more than the setting; `scratch` has room for all of them.
@@ -117,16 +117,16 @@ def run(
     What is given are addresses. The setting counts here too: it may have changed since the call was prepared.
     """
     pool, threads, start = starting(min(threads, setting()), brief, openmp)
-    machine.run(pool, program, x, packed, y, scratch, threads, start)
+    code.run(pool, program, x, packed, y, scratch, threads, start)
 
 
 def pack(
-    machine: Machine, program: int, blocks: int, count: int, weights: int, bias: int, packed: int, threads: int,
+    code: EntryPoints, program: int, blocks: int, count: int, weights: int, bias: int, packed: int, threads: int,
     *, openmp: bool = False,
 ) -> bool:  # fmt: skip
     """Pack weights on up to so many threads; whether all are finite. What is given are addresses and a count."""
     pool, threads, start = starting(threads, False, openmp)
-    return not machine.pack(pool, program, blocks, count, weights, bias, packed, threads, start)
+    return not code.pack(pool, program, blocks, count, weights, bias, packed, threads, start)
 
 
 def starting(threads: int, brief: bool, openmp: bool) -> tuple[int, int, int]:
@@ -191,7 +191,7 @@ def _loaded_libraries() -> list[str]:
 
 
 class _Pool:
-    """Threads that do what `kernels/pool.py` says. Nothing ends them but the process, and no Python runs on them."""
+    """Threads that do what `pool.py` says. Nothing ends them but the process, and no Python runs on them."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -199,9 +199,9 @@ class _Pool:
     @cached_property
     def entries(self) -> dict[str, int]:
         """Where its code lies; empty where it cannot be had: the caller computes alone."""
-        from tconv.jit import compile as compiler
-        from tconv.jit.emit import Module
-        from tconv.jit.kernels import pool
+        from tconv.jit.machine import compile as compiler
+        from tconv.jit.machine import pool
+        from tconv.jit.machine.ir import Module
 
         module = Module(isa.current())
         pool.emit(module)
@@ -223,7 +223,7 @@ class _Pool:
     @cached_property
     def address(self) -> int:
         """Its words. They are never given back: at the end of the process threads may still read them."""
-        from tconv.jit.kernels.pool import POOL_WORDS, Pool
+        from tconv.jit.machine.pool import POOL_WORDS, Pool
 
         words = (ctypes.c_int64 * (POOL_WORDS + 7))()
         _KEPT.append(words)

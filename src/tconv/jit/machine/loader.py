@@ -25,8 +25,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from tconv.jit.kernels.abi import TABLE
-from tconv.jit.relocations import MACHINES, Refused, relocate
+from tconv.jit.machine.relocations import MACHINES, Refused, relocate
 
 #: More than any kernel has: what claims more is no kernel.
 MOST_BYTES = 64 << 20
@@ -40,7 +39,8 @@ _RELOCATABLE, _PROGBITS, _SYMTAB, _STRTAB, _RELA, _REL = 1, 1, 2, 3, 4, 9
 _WRITE, _ALLOC, _EXECUTE, _MERGE, _STRINGS = 0x1, 0x2, 0x4, 0x10, 0x20
 _UNDEFINED, _GLOBAL, _FUNCTION = 0, 1, 2
 
-#: The section that is made for the table.
+#: By what name code finds a table of addresses that is put beside it, and the section that is made for it.
+TABLE = "kernels"
 _TABLE = f".rodata.{TABLE}"
 
 

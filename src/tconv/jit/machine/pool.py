@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tconv.jit.emit import Function, Module
+from tconv.jit.machine.ir import Function, Module
 
 
 class Pool(IntEnum):

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from tconv.jit import compile as compiler
-from tconv.jit.address import address
-from tconv.jit.emit import BYTES, Module, Vector
-from tconv.jit.isa import Isa
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine.address import address
+from tconv.jit.machine.ir import BYTES, Module, Vector
+from tconv.jit.machine.isa import Isa
 
 #: Sums that do not wait for each other: more than any processor has multiply-adds under way.
 CHAINS = 20

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tconv.jit.emit import Function, Vector
+from tconv.jit.machine.ir import Function, Vector
 
 
 def interleave(f: Function, v: Vector, parts: list[str]) -> list[str]:

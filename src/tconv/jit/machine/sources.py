@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 #: The folder of the engine.
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 def digest(said: str, paths: Iterable[Path]) -> str:

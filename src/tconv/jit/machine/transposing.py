@@ -12,11 +12,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from tconv.jit import compile as compiler
-from tconv.jit import isa
-from tconv.jit.emit import BYTES, Function, Module, Vector
-from tconv.jit.isa import Isa
-from tconv.jit.kernels.shuffles import interleave
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa
+from tconv.jit.machine.ir import BYTES, Function, Module, Vector
+from tconv.jit.machine.isa import Isa
+from tconv.jit.machine.shuffles import interleave
 
 #: (source, target, matrices, columns): each matrix lies row by row in source, column by column in target.
 Turn = Callable[[int, int, int, int], None]

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tconv.jit.kernels import at_once, channels, folded, pixels, planes
 from tconv.jit.kernels.abi import TILE_BYTES, Header, Op, Piece, Tile
-from tconv.jit.program import Program
-from tconv.jit.programs import program_of
-
-if TYPE_CHECKING:
-    from tconv.jit.choose import Schedule
+from tconv.jit.programs.program import Program
 
 Words = Sequence[int]
 
@@ -31,14 +26,8 @@ class Counted(NamedTuple):
     tiles_outside: bool  #: all ops for one tile of channels, then the next; else all tiles for one op
 
 
-@lru_cache(maxsize=256)
-def counted(schedule: Schedule, threads: int) -> Counted:
-    """What the program of a schedule amounts to. Writing it takes as long as for a first call: 5 to 400 ms."""
-    return count(program_of(schedule, threads))
-
-
 def count(program: Program) -> Counted:
-    """Likewise, where the program is there already."""
+    """What a program amounts to."""
     flags = [bool(program.words[word]) for word in (Header.IN_PLACE, Header.DIRECT, Header.TILES_OUTSIDE)]
     return Counted(_products(program), program.runs, program.packed, program.scratch, program.words.nbytes, *flags)
 

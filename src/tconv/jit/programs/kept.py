@@ -12,7 +12,7 @@ MOST = 128
 
 
 class Kept(Generic[T]):
-    """By layer, which says all that it depends on (`Chunked.layer`)."""
+    """By layer, which says all that it depends on (`Schedule.layer`)."""
 
     def __init__(self) -> None:
         self._found: dict[Hashable, T] = {}

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv.cached import cached_property
-from tconv.jit.kept import Kept
 from tconv.jit.kernels.abi import HEADER_WORDS, TILE_BYTES, Tile
 from tconv.jit.kernels.weights import Block
-from tconv.jit.native.language import Ints
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.kept import Kept
 
 #: Words of a program before those of its layer: a tile of zeros follows the header.
 FIRST = HEADER_WORDS + TILE_BYTES // 8

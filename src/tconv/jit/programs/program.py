@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tconv.jit.address import address
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.abi import SIZES, Context, Header, Piece, Tile
-from tconv.jit.native.language import Ints
-from tconv.jit.packing import FIRST, LINE, Packing
+from tconv.jit.machine.address import address
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.packing import FIRST, LINE, Packing
 
 
 @dataclass(frozen=True)

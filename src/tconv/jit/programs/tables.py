@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tconv.jit.kernels.abi import Context, Header, Piece
-from tconv.jit.native.language import Ints
-from tconv.jit.packing import PACKINGS, Packer, Packing
-from tconv.jit.program import PIECES, Program, Scratch, finer, program, shares
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.packing import PACKINGS, Packer, Packing
+from tconv.jit.programs.program import PIECES, Program, Scratch, finer, program, shares
 
 
 class Tables(ABC):
@@ -25,12 +25,9 @@ class Tables(ABC):
     def __init__(self, schedule: Any, threads: int, tiles: int) -> None:
         problem = schedule.problem
         # Weights that are packed on the way would be so for every chunk.
-        fresh = getattr(schedule, "fresh", False)
-        box = (
-            schedule.box
-            if fresh
-            else finer(schedule.box, [len(span) for span in schedule.spans], problem.groups, tiles, threads)
-        )
+        box = schedule.box
+        if not schedule.fresh:
+            box = finer(box, [len(span) for span in schedule.spans], problem.groups, tiles, threads)
         self.s = schedule if box == schedule.box else replace(schedule, box=box)
         self.threads, self.number_of_tiles, self.size = threads, tiles, problem.itemsize
         self.packer = Packer(self.size, schedule.lanes)

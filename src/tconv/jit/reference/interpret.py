@@ -16,9 +16,9 @@ import numpy as np
 
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
 from tconv.jit.kernels.weights import BLOCK_WORDS, Block
-from tconv.jit.meaning import MEANINGS, Thread, Words, turns
-from tconv.jit.memory import Memory, OutOfBounds, Pointer
-from tconv.jit.program import Program
+from tconv.jit.programs.program import Program
+from tconv.jit.reference.meaning import MEANINGS, Thread, Words, turns
+from tconv.jit.reference.memory import Memory, OutOfBounds, Pointer
 from tconv.problem import Array
 
 #: The dtypes of elements.

@@ -15,7 +15,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tconv.jit.emit import BYTES
 from tconv.jit.kernels.abi import Context, Tile
 from tconv.jit.kernels.at_once import HEAD as AT_ONCE_HEAD
 from tconv.jit.kernels.at_once import AtOnce
@@ -36,7 +35,8 @@ from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.split import Split
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.memory import OutOfBounds, Pointer
+from tconv.jit.machine.ir import BYTES
+from tconv.jit.reference.memory import OutOfBounds, Pointer
 from tconv.problem import Array
 
 Words: TypeAlias = list[int]

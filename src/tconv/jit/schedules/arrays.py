@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tconv.jit.kept import Kept
-from tconv.jit.lines import Line, by_shift, moves, phase_taps, residues
-from tconv.jit.native.language import Ints
-from tconv.jit.native.words import AXIS, Axis, Out, Words
-from tconv.jit.schedule import Chunked
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.kept import Kept
+from tconv.jit.programs.loops.words import AXIS, Axis, Out, Words
+from tconv.jit.schedules.axes import Line, by_shift, moves, phase_taps, residues
+from tconv.jit.schedules.base import Schedule
 
 
 class Lists(NamedTuple):
@@ -61,7 +61,7 @@ def no_lists(collector: Collector) -> dict[Any, int]:
 LISTS: Kept[Lists] = Kept()
 
 
-def lists_of(layer: Hashable, s: Chunked, more: Callable[[Collector], dict[Any, int]]) -> Lists:
+def lists_of(layer: Hashable, s: Schedule, more: Callable[[Collector], dict[Any, int]]) -> Lists:
     """The lists of the layer of a schedule; `more` adds those of its kind."""
 
     def made() -> Lists:
@@ -88,7 +88,7 @@ def words_of(line: Line, origin: int, span: range) -> tuple[int, ...]:
     return n.read, n.written, n.kernel, n.stride, n.apart, origin, *of_y, span.start, span.stop
 
 
-def axes_of(s: Chunked, lists: Lists, row: int | None) -> tuple[Ints, list[int]]:
+def axes_of(s: Schedule, lists: Lists, row: int | None) -> tuple[Ints, list[int]]:
     """The axes of a schedule, and into how many parts each is cut.
 
     `row`: bytes of a row of the panel, of all channels; None where x is read in place.

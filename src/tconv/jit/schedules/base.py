@@ -1,13 +1,15 @@
-"""What all schedules have in common: their axes, the rows of x that a chunk needs, and how they print."""
+"""What all schedules have in common: their axes, the rows of x that a chunk needs, what others ask them."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any, Self
 
 from tconv.cached import cached_property
-from tconv.jit.layouts import Channels, Layout, channels_of
-from tconv.jit.lines import Line, moves, residues
+from tconv.jit.kernels import Code
+from tconv.jit.schedules.axes import Line, moves, residues
+from tconv.jit.schedules.layouts import Channels, Layout, channels_of
 from tconv.problem import Problem
 
 #: The types of LLVM that dtypes are computed in.
@@ -26,18 +28,68 @@ MOST_SCRATCH = 4 << 20
 TERMS = 512
 
 
-class Chunked:
-    """A problem cut into chunks: boxes of q over all axes, the batch first."""
+class Schedule:
+    """A problem cut into chunks: boxes of q over all axes, the batch first. Each kind is a dataclass of its sizes."""
 
     problem: Problem
     layout: Layout
     lanes: int
     box: tuple[int, ...]
+    fresh: bool = False  #: weights are packed on the way: for one call, whose chunk is one
 
-    def __str__(self) -> str:
-        from tconv.jit.describe import text  # describing looks at everything, this too
+    @property
+    def kind(self) -> str:
+        """The name of its kind (`registry.py`)."""
+        raise NotImplementedError
 
-        return text(self)  # type: ignore[arg-type]  # one of `choose.Schedule`
+    @cached_property
+    def code(self) -> Code:
+        """Its kernels."""
+        raise NotImplementedError
+
+    @cached_property
+    def panel(self) -> int:
+        """Bytes of the panel, into which x is copied."""
+        raise NotImplementedError
+
+    @cached_property
+    def block(self) -> int:
+        """Bytes of the block, by way of which results go into y."""
+        raise NotImplementedError
+
+    @cached_property
+    def cells(self) -> int:
+        """Bytes of cells of the coarse grid in scratch, as a weight gradient has them."""
+        return 0
+
+    @property
+    def streaming(self) -> bool:
+        """Whether results go past the caches."""
+        return False
+
+    @property
+    def spreads(self) -> bool:
+        """Of a weight gradient, whether cells of x meet zeros beside y: a NaN or an Inf would reach untied weights."""
+        return False
+
+    @property
+    def posed(self) -> Problem:
+        """The problem as it was posed, where the schedule treats it as another one."""
+        return self.problem
+
+    @property
+    def posed_layout(self) -> Layout:
+        """The layout as it was posed, with every axis of the grids, where the schedule joins them."""
+        return self.layout
+
+    @property
+    def parts_of_read(self) -> int:
+        """Into how many parts the channels that are read are cut."""
+        return 1
+
+    def with_(self, **values: Any) -> Self:
+        """The schedule with other values in some of its fields."""
+        return replace(self, **values)  # type: ignore[type-var]  # every kind is a dataclass
 
     @cached_property
     def channels_of_group(self) -> Channels:
@@ -53,11 +105,6 @@ class Chunked:
     def written(self) -> int:
         """Channels of y in a group."""
         return self.channels_of_group.written
-
-    @cached_property
-    def cells(self) -> int:
-        """Bytes of cells of the coarse grid in scratch, as a weight gradient has them."""
-        return 0
 
     @cached_property
     def last(self) -> Line:

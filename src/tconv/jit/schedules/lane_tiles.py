@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import accumulate, product
 from math import inf
 
-from tconv.jit.isa import Isa
-from tconv.jit.program import balanced, sizes
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.program import balanced, sizes
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import NamedTuple
 
-from tconv.jit.lines import Line
+from tconv.jit.schedules.axes import Line
 from tconv.problem import Problem
 
 
@@ -25,6 +26,13 @@ def channels_of(problem: Problem) -> Channels:
     if p.operation != "conv_transpose":
         return Channels(p.cout, p.cin, of_second, of_first)
     return Channels(p.cin, p.cout, of_first, of_second)
+
+
+def as_one_group(problem: Problem) -> Problem:
+    """A depthwise problem as one group, of one channel that is read: each of those that are written has its own."""
+    if problem.operation != "conv_transpose":
+        return replace(problem, in_channels=problem.groups, out_channels=1, groups=1)
+    return replace(problem, in_channels=1, out_channels=problem.groups, groups=1)
 
 
 class Layout(NamedTuple):

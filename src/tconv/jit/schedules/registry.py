@@ -1,55 +1,50 @@
-"""What kind a schedule is, and what may be chosen freely within a kind without changing a result beyond rounding."""
+"""All kinds of schedules. To add one is to add its folder, and a line here."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from tconv.jit.channels import ChannelSchedule
-from tconv.jit.choose import Schedule
-from tconv.jit.depthwise import PlaneSchedule
-from tconv.jit.gradient import GradientSchedule
-from tconv.jit.taps import TapSchedule
-from tconv.problem import Problem
+from tconv.jit.programs.program import Program
+from tconv.jit.schedules.base import Schedule
+from tconv.jit.schedules.channels import kinds as channels
+from tconv.jit.schedules.gradient import kinds as gradient
+from tconv.jit.schedules.kind import Kind
+from tconv.jit.schedules.pixels import kinds as pixels
+from tconv.jit.schedules.taps import kinds as taps
 
-#: The kinds by what runs along the lanes, and the fields of their schedules that are free.
-FREE = {
-    "pixels": ("vectors", "channels", "rows", "box", "flat", "in_place"),
-    "channels": ("vectors", "pixels", "rows", "part", "box"),
-    "phases": ("vectors", "pixels", "rows", "part", "box"),
-    "planes": ("vectors", "box", "streaming"),
-    "own": ("vectors", "pixels", "box"),
-    "gradient": ("vectors", "pixels", "rows", "box", "outputs", "together"),
-    "own gradient": ("vectors", "pixels", "rows", "box", "together"),
-    "taps": ("vectors", "pixels", "channels", "box"),
+#: By name. Those that are ranked come first: the choice need not look at others where one of them serves.
+KINDS: dict[str, Kind[Any]] = {
+    kind.name: kind
+    for kind in (
+        *(pixels.PLANES, channels.OWN, gradient.OWN),
+        *(channels.CHANNELS, channels.PHASES),
+        taps.TAPS,
+        pixels.PIXELS,
+        gradient.GRADIENT,
+    )
 }
 
 
-def kind_of(schedule: Schedule) -> str:
-    """The kind, a key of `FREE`."""
-    if isinstance(schedule, PlaneSchedule):
-        return "planes"
-    if isinstance(schedule, GradientSchedule):
-        return "own gradient" if schedule.own else "gradient"
-    if isinstance(schedule, TapSchedule):
-        return "taps"
-    if isinstance(schedule, ChannelSchedule):
-        return "own" if schedule.own else schedule.in_lanes
-    return "pixels"
+class Unknown(LookupError):
+    """A schedule of a kind that is not registered."""
 
 
-def problem_of(schedule: Schedule) -> Problem:
-    """The problem as it was posed: "own" treats depthwise layers as one group, whose channels are their groups."""
-    p = schedule.problem
-    if not getattr(schedule, "own", False):
-        return p
-    groups = schedule.written
-    return replace(p, in_channels=groups, out_channels=groups, groups=groups)
+def kind_of(schedule: Schedule) -> Kind[Any]:
+    """The record of a schedule's kind."""
+    found = KINDS.get(schedule.kind)
+    if found is None:
+        raise Unknown(f"no kind {schedule.kind!r} of schedules is registered; there are {', '.join(KINDS)}")
+    return found
+
+
+def program_of(schedule: Schedule, threads: int) -> Program:
+    """Write the tables of a schedule for so many threads."""
+    return kind_of(schedule).program(schedule, threads)
 
 
 def free(schedule: Schedule) -> dict[str, Any]:
-    """The values of the free fields."""
-    return {name: getattr(schedule, name) for name in FREE[kind_of(schedule)]}
+    """The values of the fields that may be chosen freely."""
+    return {name: getattr(schedule, name) for name in kind_of(schedule).free}
 
 
 def sizes(schedule: Schedule) -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 from tconv.cached import cached_property
-from tconv.jit.lines import shifts
-from tconv.jit.packing import LINE
-from tconv.jit.schedule import Chunked
+from tconv.jit.programs.packing import LINE
+from tconv.jit.schedules.axes import shifts
+from tconv.jit.schedules.base import Schedule
+from tconv.problem import Problem
 
 
-class Source(Chunked):
+class Source(Schedule):
     """A chunked problem that reads its x that way."""
 
     in_place: bool
     own: bool
+
+    @property
+    def posed(self) -> Problem:
+        """The problem as it was posed: depthwise layers are treated as one group, whose channels are their groups."""
+        if not self.own:
+            return self.problem
+        groups = self.written
+        return replace(self.problem, in_channels=groups, out_channels=groups, groups=groups)
 
     @cached_property
     def turned(self) -> bool:

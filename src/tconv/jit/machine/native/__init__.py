@@ -1,1 +1,1 @@
-"""Loops that write the tables of programs: functions of integers, in Python, that run as machine code."""
+"""A subset of Python that runs as machine code: the language, its translation to IR, and what compiles and calls it."""

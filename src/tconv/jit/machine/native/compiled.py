@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from functools import cache, lru_cache
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tconv.jit import compile as compiler
-from tconv.jit import isa
-from tconv.jit.address import address
-from tconv.jit.emit import Module
-from tconv.jit.native.language import Native
-from tconv.jit.sources import HERE, digest
+from tconv.jit.machine import compile as compiler
+from tconv.jit.machine import isa
+from tconv.jit.machine.address import address
+from tconv.jit.machine.ir import Module
+from tconv.jit.machine.native.language import Native
+from tconv.jit.machine.sources import digest
 
 
 def run(what: Native, *arguments: Any) -> Any:
@@ -31,7 +33,7 @@ def _code(what: Native) -> Callable[..., Any] | None:
 
     def text() -> str:
         assert target is not None
-        from tconv.jit.native.emit import emit  # where it is kept, its source need not be read
+        from tconv.jit.machine.native.translate import emit  # where it is kept, its source need not be read
 
         module = Module(target)
         emit(what, module)
@@ -40,14 +42,31 @@ def _code(what: Native) -> Callable[..., Any] | None:
     if target is None:
         return None
     try:
-        found = compiler.quickly(f"{what.name} {_sources()}", text, target, [what.name])
+        found = compiler.quickly(f"{what.name} {_sources(what)}", text, target, [what.name])
     except (compiler.Unavailable, OSError):  # OSError: installed without sources
         return None
     kinds: dict[str, Any] = {"i64": ctypes.c_int64, "ptr": ctypes.c_void_p, "void": None}
     return ctypes.CFUNCTYPE(kinds[what.returns], *[kinds[kind] for kind, _ in what.parameters])(found[what.name])
 
 
-@lru_cache(maxsize=1)
-def _sources() -> str:
-    """A digest of what this machine code comes from, beside what all comes from (`compile.py`)."""
-    return digest("", (HERE / "kernels" / "abi.py", *sorted(HERE.glob("native/*.py"))))
+def _sources(what: Native) -> str:
+    """A digest of what this machine code comes from, beside what all comes from (`compile.py`).
+
+    Of the function and all that it calls these are the files, and the integers and words that they name.
+    """
+    calls: list[Native] = [what]
+    words: set[type[IntEnum]] = set()
+    integers: set[str] = set()
+    for one in calls:  # it grows meanwhile
+        scope = one.function.__globals__
+        for name in one.function.__code__.co_names:
+            value = scope.get(name)
+            if isinstance(value, Native):
+                calls += [] if value in calls else [value]
+            elif isinstance(value, int):
+                integers.add(f"{name} {value}")
+            elif isinstance(value, type) and issubclass(value, IntEnum):
+                words.add(value)
+    said = [*integers, *(f"{each.__name__} {[(word.name, word.value) for word in each]}" for each in words)]
+    here, files = Path(__file__).parent, {Path(one.function.__code__.co_filename) for one in calls}
+    return digest(" ".join(sorted(said)), [here / "language.py", here / "translate.py", *sorted(files)])

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from tconv.jit.emit import Function, Module
-from tconv.jit.native.language import Native
+from tconv.jit.machine.ir import Function, Module
+from tconv.jit.machine.native.language import Native
 
 _COMPARE: dict[type, str] = {
     ast.Lt: "slt", ast.LtE: "sle", ast.Gt: "sgt", ast.GtE: "sge", ast.Eq: "eq", ast.NotEq: "ne",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tconv.jit.kernels.abi import Piece
-from tconv.jit.native.language import Ints, inlined, native
-from tconv.jit.native.words import AXIS, PIECE, Axis, Out
+from tconv.jit.machine.native.language import Ints, inlined, native
+from tconv.jit.programs.loops.words import AXIS, PIECE, Axis, Out
 
 # ---- what is written
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.chunks import begin, end, put
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import base_in_x, cell, cells, rows_read
-from tconv.jit.native.words import AXIS, COPIED, Axis, Copied
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import begin, end, put
+from tconv.jit.programs.loops.rows import base_in_x, cell, cells, rows_read
+from tconv.jit.programs.loops.words import AXIS, COPIED, Axis, Copied
 
 
 @native

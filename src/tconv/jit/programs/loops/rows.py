@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.language import Ints, inlined, native
-from tconv.jit.native.words import AXIS, MET, Axis, Met
+from tconv.jit.machine.native.language import Ints, inlined, native
+from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met
 
 
 @native

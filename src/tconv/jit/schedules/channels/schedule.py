@@ -11,7 +11,7 @@ y. Input channels are taken in parts whose weights fit the cache.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise, product
 from math import prod
 from typing import Literal
@@ -24,12 +24,12 @@ from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, cut
-from tconv.jit.layouts import Layout
-from tconv.jit.lines import Line, by_shift, meets, phase_taps
-from tconv.jit.program import balanced, spans
-from tconv.jit.schedule import ELEMENTS, STREAM_FROM, TERMS
-from tconv.jit.source import Source
+from tconv.jit.programs.program import balanced, spans
+from tconv.jit.schedules.axes import Line, by_shift, meets, phase_taps
+from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM, TERMS
+from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, cut
+from tconv.jit.schedules.layouts import Layout
+from tconv.jit.schedules.source import Source
 from tconv.problem import Problem
 
 #: Bytes of the weights of a tile that stay near while one row after the other meets all of them.
@@ -55,6 +55,16 @@ class ChannelSchedule(Source):
     fresh: bool = False  #: weights are packed on the way: for one call, whose chunk is one
     own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
     at_once: bool = False  #: likewise, and cells all of whose taps read x make all of their phases at a time
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return "own" if self.own else self.in_lanes
+
+    @property
+    def parts_of_read(self) -> int:
+        """Into how many parts the channels that are read are cut."""
+        return -(-self.read // self.part)
 
     @cached_property
     def origin(self) -> int:
@@ -251,10 +261,3 @@ def _inner(line: Line) -> range:
     start = max([line.first(b) for b in range(line.stride)] + [-shift for shift in shifts_of_taps])
     stop = min([line.end(b) for b in range(line.stride)] + [line.read - shift for shift in shifts_of_taps])
     return range(start, max(start, stop))
-
-
-def as_one_group(problem: Problem) -> Problem:
-    """A depthwise problem as one group, of one channel that is read: each of those that are written has its own."""
-    if problem.operation != "conv_transpose":
-        return replace(problem, in_channels=problem.groups, out_channels=1, groups=1)
-    return replace(problem, in_channels=1, out_channels=problem.groups, groups=1)

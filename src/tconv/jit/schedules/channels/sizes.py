@@ -6,13 +6,13 @@ from dataclasses import replace
 from math import prod
 from typing import Literal
 
-from tconv.jit.channels import ChannelSchedule, as_one_group
-from tconv.jit.isa import Isa
-from tconv.jit.lane_tiles import LOADED, MOST_ROWS, best_tile
-from tconv.jit.layouts import Layout, channels_of
-from tconv.jit.lines import Line, inside, phase_taps
-from tconv.jit.program import balanced
-from tconv.jit.schedule import MOST_SCRATCH
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.program import balanced
+from tconv.jit.schedules.axes import Line, inside, phase_taps
+from tconv.jit.schedules.base import MOST_SCRATCH
+from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
+from tconv.jit.schedules.layouts import Layout, as_one_group, channels_of
 from tconv.problem import Problem
 
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this

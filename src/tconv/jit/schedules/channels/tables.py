@@ -7,17 +7,17 @@ from math import prod
 import numpy as np
 
 from tconv.cached import cached_property
-from tconv.jit.channels import ChannelSchedule
-from tconv.jit.channels_weights import ChannelWeights
 from tconv.jit.kernels.abi import Context, Header, Piece
 from tconv.jit.kernels.weights import Block
-from tconv.jit.lane_tiles import MOST_ROWS
-from tconv.jit.native import machine
-from tconv.jit.native.arrays import Collector, array, axes_of, lists_of, written
-from tconv.jit.native.channels import chunks_of_channels
-from tconv.jit.native.channels_words import TAP, C
-from tconv.jit.native.language import Ints
-from tconv.jit.native.words import COPIED, MET, Met
+from tconv.jit.machine.native import compiled
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.loops.words import COPIED, MET, Met
+from tconv.jit.schedules.arrays import Collector, array, axes_of, lists_of, written
+from tconv.jit.schedules.channels.loops.chunks import chunks_of_channels
+from tconv.jit.schedules.channels.loops.words import TAP, C
+from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.channels.weights import ChannelWeights
+from tconv.jit.schedules.lane_tiles import MOST_ROWS
 
 
 class ChannelTables(ChannelWeights):
@@ -76,7 +76,7 @@ class ChannelTables(ChannelWeights):
         copied = np.empty(1 if s.in_place else prod(s.slots) * COPIED, np.int64)
         arrays = given, axes, lists.values, np.array(self.shapes, np.int64), np.empty(2 * sum(parts), np.int64), copied
         scratch = met, listed, np.empty(2 * rows, np.int64), bounds, found
-        count, ops = written(lambda out: machine.run(chunks_of_channels, *arrays, *scratch, out))
+        count, ops = written(lambda out: compiled.run(chunks_of_channels, *arrays, *scratch, out))
         return found[:count], ops
 
     def words(self) -> dict[C, int]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TypeVar
 
-from tconv.jit.channels import ChannelSchedule
-from tconv.jit.schedule import MOST_SCRATCH
-
-Schedule = TypeVar("Schedule")
+from tconv.jit.schedules.base import MOST_SCRATCH
+from tconv.jit.schedules.channels.schedule import ChannelSchedule
 
 #: Weights of so many bytes, at least: packed beforehand, they go to memory and come back. On AMD Zen 5 layers with
 #: 33 MB of weights and few pixels take half as long when they do not.
@@ -22,14 +19,12 @@ SHARE = 3
 MOST = MOST_SCRATCH + (256 << 10)
 
 
-def fresh_of(schedule: Schedule) -> Schedule:
+def fresh_of(schedule: ChannelSchedule) -> ChannelSchedule:
     """The schedule with weights packed on the way, where that is quicker, else the schedule itself.
 
     Each chunk would pack them again, so there is one. Results are the same in every bit: an element is summed in the
     same order in chunks of any size.
     """
-    if not isinstance(schedule, ChannelSchedule) or schedule.own or schedule.in_lanes != "channels":
-        return schedule
     problem = schedule.problem
     weights = prod(problem.w_shape) * problem.itemsize
     if problem.groups > 1 or weights < LARGE:

@@ -8,12 +8,12 @@ from math import prod
 from typing import TypeVar
 
 from tconv.cached import cached_property
-from tconv.jit.channels import ChannelSchedule
 from tconv.jit.kernels.abi import Tile
-from tconv.jit.lane_tiles import LaneTile
-from tconv.jit.lines import by_shift, phase_taps
-from tconv.jit.packing import LINE
-from tconv.jit.tables import Tables
+from tconv.jit.programs.packing import LINE
+from tconv.jit.programs.tables import Tables
+from tconv.jit.schedules.axes import by_shift, phase_taps
+from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.lane_tiles import LaneTile
 
 T = TypeVar("T")
 

@@ -22,21 +22,20 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from tconv.cached import cached_property
-from tconv.jit.channels import as_one_group
-from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.moves import Transpose
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
-from tconv.jit.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
-from tconv.jit.layouts import Layout, channels_of
-from tconv.jit.lines import inside
-from tconv.jit.packing import LINE
-from tconv.jit.program import balanced
-from tconv.jit.schedule import ELEMENTS, TERMS
-from tconv.jit.source import Source
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.packing import LINE
+from tconv.jit.programs.program import balanced
+from tconv.jit.schedules.axes import inside
+from tconv.jit.schedules.base import ELEMENTS, TERMS
+from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
+from tconv.jit.schedules.layouts import Layout, as_one_group, channels_of
+from tconv.jit.schedules.source import Source
 from tconv.problem import Problem
 
 
@@ -58,6 +57,21 @@ class GradientSchedule(Source):
     gathered: bool  #: coarse cells are copied, their channels side by side; else they are read where they are
     terms: int = TERMS  #: of a sum, at most
     own: bool = False  #: depthwise: the groups are the lanes, and each reads its own channel of the fine grid
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return "own gradient" if self.own else "gradient"
+
+    @property
+    def neighbours(self) -> str:
+        """What lies side by side in a tile, in words."""
+        return "channels" if self.by_channel else "taps"
+
+    @property
+    def spreads(self) -> bool:
+        """Whether cells of x meet zeros beside y: a NaN or an Inf would reach weights that are not tied to it."""
+        return not self.in_place and not inside(self.last)
 
     @cached_property
     def tiles(self) -> list[LaneTile]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
-from tconv.jit.gradient import FEWEST, GradientSchedule
-from tconv.jit.lane_tiles import BROADCAST, LOADED, MOST_ROWS
-from tconv.jit.program import spans
+from tconv.jit.programs.program import spans
+from tconv.jit.schedules.gradient.schedule import FEWEST, GradientSchedule
+from tconv.jit.schedules.lane_tiles import BROADCAST, LOADED, MOST_ROWS
 
 #: Turns of the clock that a vector of cells costs to bring into order, and an element of the fine grid to copy.
 TURNED, COPIED = 6.0, 0.2

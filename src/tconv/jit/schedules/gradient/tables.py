@@ -7,18 +7,18 @@ from math import prod
 
 import numpy as np
 
-from tconv.jit.gradient import GradientSchedule
-from tconv.jit.gradient_runs import finer
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
-from tconv.jit.lane_tiles import LaneTile
-from tconv.jit.native import machine
-from tconv.jit.native.arrays import array, axes_of, lists_of, no_lists, written
-from tconv.jit.native.gradient import chunks_of_gradient
-from tconv.jit.native.gradient_words import UNIT, G
-from tconv.jit.native.language import Ints
-from tconv.jit.native.words import COPIED, MET, Met
-from tconv.jit.packing import Packer
-from tconv.jit.program import Program, Scratch, program, spans
+from tconv.jit.machine.native import compiled
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.loops.words import COPIED, MET, Met
+from tconv.jit.programs.packing import Packer
+from tconv.jit.programs.program import Program, Scratch, program, spans
+from tconv.jit.schedules.arrays import array, axes_of, lists_of, no_lists, written
+from tconv.jit.schedules.gradient.loops.chunks import chunks_of_gradient
+from tconv.jit.schedules.gradient.loops.words import UNIT, G
+from tconv.jit.schedules.gradient.schedule import GradientSchedule
+from tconv.jit.schedules.gradient.sharing import finer
+from tconv.jit.schedules.lane_tiles import LaneTile
 
 
 class GradientTables:
@@ -115,7 +115,7 @@ class GradientTables:
         found = np.empty((prod(parts), Piece.TILE), np.int64)
         given, widths = array(G, self._words(outputs)), np.array(s.widths, np.int64)
         arrays = given, axes, lists.values, widths, np.empty(2 * sum(parts), np.int64), rows, met, listed, found
-        _, ops = written(lambda out: machine.run(chunks_of_gradient, *arrays, out))
+        _, ops = written(lambda out: compiled.run(chunks_of_gradient, *arrays, out))
         found[:, Piece.COPIES :] += here
         return found, ops.copy()
 

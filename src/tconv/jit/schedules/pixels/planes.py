@@ -8,18 +8,18 @@ from itertools import product
 from math import prod
 
 from tconv.cached import cached_property
-from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.folded import Folded, Short
 from tconv.jit.kernels.moves import Stream
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
-from tconv.jit.layouts import Layout, channels_of
-from tconv.jit.lines import Line, by_shift, moves, phase_taps, residues
-from tconv.jit.packing import LINE
-from tconv.jit.pixels import MOST_STRANDS, PixelSchedule, feeds
-from tconv.jit.program import balanced
-from tconv.jit.schedule import ELEMENTS, STREAM_FROM
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.packing import LINE
+from tconv.jit.programs.program import balanced
+from tconv.jit.schedules.axes import Line, by_shift, moves, phase_taps, residues
+from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM
+from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.pixels.schedule import MOST_STRANDS, PixelSchedule, feeds
 from tconv.problem import Problem
 
 
@@ -29,6 +29,11 @@ class PlaneSchedule(PixelSchedule):
 
     streaming: bool = field(default=False, kw_only=True)  #: results go past the caches
     fold: int = field(default=0, kw_only=True)  #: rows of a vector, where a row is at most one; 0: tiles are of one row
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return "planes"
 
     @cached_property
     def through_block(self) -> bool:

@@ -7,13 +7,13 @@ from itertools import product
 from math import prod
 
 from tconv.cached import cached_property
-from tconv.jit.depthwise import PlaneSchedule
 from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.lines import by_shift, phase_taps
-from tconv.jit.native.arrays import Collector
-from tconv.jit.native.pixels_words import S
-from tconv.jit.pixels_tables import PixelTables
-from tconv.jit.program import flat
+from tconv.jit.programs.program import flat
+from tconv.jit.schedules.arrays import Collector
+from tconv.jit.schedules.axes import by_shift, phase_taps
+from tconv.jit.schedules.pixels.loops.words import S
+from tconv.jit.schedules.pixels.planes import PlaneSchedule
+from tconv.jit.schedules.pixels.tables import PixelTables
 
 
 class PlaneTables(PixelTables):

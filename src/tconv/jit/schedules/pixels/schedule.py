@@ -18,24 +18,24 @@ from math import prod
 from typing import TypeAlias
 
 from tconv.cached import cached_property
-from tconv.jit.isa import Isa
-from tconv.jit.kept import Kept
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill
 from tconv.jit.kernels.split import Split
-from tconv.jit.layouts import Layout, channels_of
-from tconv.jit.lines import Line, Strand, by_shift, moves, phase_taps, residues, strands
-from tconv.jit.packing import LINE
-from tconv.jit.program import balanced
-from tconv.jit.schedule import ELEMENTS, TERMS, Chunked
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.kept import Kept
+from tconv.jit.programs.packing import LINE
+from tconv.jit.programs.program import balanced
+from tconv.jit.schedules.axes import Line, Strand, by_shift, moves, phase_taps, residues, strands
+from tconv.jit.schedules.base import ELEMENTS, TERMS, Schedule
+from tconv.jit.schedules.layouts import Layout, channels_of
 from tconv.problem import Problem
 
 
 @dataclass(frozen=True)
-class PixelSchedule(Chunked):
+class PixelSchedule(Schedule):
     """Sizes of tiles and chunks."""
 
     problem: Problem
@@ -48,6 +48,11 @@ class PixelSchedule(Chunked):
     flat: bool  #: tiles may span rows
     terms: int = field(default=TERMS, kw_only=True)  #: of a sum, at most
     in_place: bool = field(default=False, kw_only=True)  #: x is read where it is
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return "pixels"
 
     @cached_property
     def before(self) -> int:

@@ -8,15 +8,15 @@ import numpy as np
 
 from tconv.jit.kernels.abi import Context, Header, Piece
 from tconv.jit.kernels.rows import Rows
-from tconv.jit.native import machine
-from tconv.jit.native.arrays import Collector, array, axes_of, lists_of, written
-from tconv.jit.native.language import Ints
-from tconv.jit.native.pixels import chunks_of_pixels
-from tconv.jit.native.pixels_words import S
-from tconv.jit.native.words import COPIED, MET, Met
-from tconv.jit.packing import LINE
-from tconv.jit.pixels import feeds
-from tconv.jit.pixels_weights import PixelWeights
+from tconv.jit.machine.native import compiled
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.loops.words import COPIED, MET, Met
+from tconv.jit.programs.packing import LINE
+from tconv.jit.schedules.arrays import Collector, array, axes_of, lists_of, written
+from tconv.jit.schedules.pixels.loops.chunks import chunks_of_pixels
+from tconv.jit.schedules.pixels.loops.words import S
+from tconv.jit.schedules.pixels.schedule import feeds
+from tconv.jit.schedules.pixels.weights import PixelWeights
 
 #: Lines of x that the tiles of a chunk ask for, at most.
 MOST_LINES = 4096
@@ -56,7 +56,7 @@ class PixelTables(PixelWeights):
         lines[0] = MOST_LINES
         found = np.empty((prod(parts), Piece.TILE), np.int64)
         arrays = given, axes, lists.values, np.empty(2 * sum(parts), np.int64), np.empty((rows + 1) * COPIED, np.int64)
-        count, ops = written(lambda out: machine.run(chunks_of_pixels, *arrays, lines, met, found, out))
+        count, ops = written(lambda out: compiled.run(chunks_of_pixels, *arrays, lines, met, found, out))
         return found[:count], ops
 
     def _fine_rows(self) -> int:

@@ -16,22 +16,22 @@ from dataclasses import dataclass
 from math import prod
 
 from tconv.cached import cached_property
-from tconv.jit.isa import Isa
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
-from tconv.jit.lane_tiles import best_tile
-from tconv.jit.layouts import Layout
-from tconv.jit.lines import Line
-from tconv.jit.packing import LINE
-from tconv.jit.program import balanced
-from tconv.jit.schedule import ELEMENTS, MOST_SCRATCH, TERMS, Chunked
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.packing import LINE
+from tconv.jit.programs.program import balanced
+from tconv.jit.schedules.axes import Line
+from tconv.jit.schedules.base import ELEMENTS, MOST_SCRATCH, TERMS, Schedule
+from tconv.jit.schedules.lane_tiles import best_tile
+from tconv.jit.schedules.layouts import Layout
 from tconv.problem import Problem
 
 
 @dataclass(frozen=True)
-class TapSchedule(Chunked):
+class TapSchedule(Schedule):
     """Sizes of tiles. A chunk is an image."""
 
     problem: Problem
@@ -43,6 +43,16 @@ class TapSchedule(Chunked):
     channels: int  #: output channels of a tile
     box: tuple[int, ...]  #: one image, all cells
     terms: int = TERMS  #: of a sum, at most
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+        return "taps"
+
+    @property
+    def posed_layout(self) -> Layout:
+        """The layout as it was posed, with the axes of the grids."""
+        return self.spread
 
     @property
     def axes(self) -> tuple[Line, ...]:

@@ -7,13 +7,13 @@ from itertools import groupby
 import numpy as np
 
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
-from tconv.jit.native import machine
-from tconv.jit.native.arrays import array, axes_of, lists_of, no_lists, words_of, written
-from tconv.jit.native.language import Ints
-from tconv.jit.native.taps import RUN, T, chunks_of_taps
-from tconv.jit.native.words import AXIS, Axis
-from tconv.jit.tables import Tables
-from tconv.jit.taps import TapSchedule
+from tconv.jit.machine.native import compiled
+from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.programs.tables import Tables
+from tconv.jit.schedules.arrays import array, axes_of, lists_of, no_lists, words_of, written
+from tconv.jit.schedules.taps.loops.chunks import RUN, T, chunks_of_taps
+from tconv.jit.schedules.taps.schedule import TapSchedule
 
 
 class TapTables(Tables):
@@ -84,7 +84,7 @@ class TapTables(Tables):
         given = array(T, self.words())
         runs, found = np.empty((last.read + last.kernel + 1, RUN), np.int64), np.empty((parts[0], Piece.TILE), np.int64)
         arrays = given, images, grid, low, np.empty(2 * sum(parts), np.int64), runs, found
-        count, ops = written(lambda out: machine.run(chunks_of_taps, *arrays, out))
+        count, ops = written(lambda out: compiled.run(chunks_of_taps, *arrays, out))
         return found[:count], ops
 
     def words(self) -> dict[T, int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.channels_words import C
-from tconv.jit.native.chunks import begin, end, put
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.words import AXIS, Axis
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import begin, end, put
+from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.schedules.channels.loops.words import C
 
 
 @native

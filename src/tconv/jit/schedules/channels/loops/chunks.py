@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tconv.jit.kernels.abi import Piece
-from tconv.jit.native.channels_block import moves
-from tconv.jit.native.channels_copies import copies
-from tconv.jit.native.channels_rows import phase
-from tconv.jit.native.channels_taps import segment_end
-from tconv.jit.native.channels_words import C
-from tconv.jit.native.chunks import advance, begin, classify, end, put, select, spread
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import first_phase, next_phase, of_phase, rows_between
-from tconv.jit.native.words import AXIS, PIECE, Axis, Out
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import advance, begin, classify, end, put, select, spread
+from tconv.jit.programs.loops.rows import first_phase, next_phase, of_phase, rows_between
+from tconv.jit.programs.loops.words import AXIS, PIECE, Axis, Out
+from tconv.jit.schedules.channels.loops.block import moves
+from tconv.jit.schedules.channels.loops.copies import copies
+from tconv.jit.schedules.channels.loops.rows import phase
+from tconv.jit.schedules.channels.loops.taps import segment_end
+from tconv.jit.schedules.channels.loops.words import C
 
 
 @native

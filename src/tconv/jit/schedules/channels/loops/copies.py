@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.channels_words import C
-from tconv.jit.native.copies import copy, joined, list_rows, pick
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.words import AXIS, COPIED, Axis
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.copies import copy, joined, list_rows, pick
+from tconv.jit.programs.loops.words import AXIS, COPIED, Axis
+from tconv.jit.schedules.channels.loops.words import C
 
 
 @native

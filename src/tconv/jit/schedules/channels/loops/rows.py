@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.channels_taps import choose_row, has, list_all, list_bounds, list_inner, next_bounds, row_in_turn
-from tconv.jit.native.channels_tiles import tiles
-from tconv.jit.native.channels_words import C
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import combination, list_taps, of_phase, rows_between
-from tconv.jit.native.words import AXIS, Axis
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.rows import combination, list_taps, of_phase, rows_between
+from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.schedules.channels.loops.taps import (
+    choose_row,
+    has,
+    list_all,
+    list_bounds,
+    list_inner,
+    next_bounds,
+    row_in_turn,
+)
+from tconv.jit.schedules.channels.loops.tiles import tiles
+from tconv.jit.schedules.channels.loops.words import C
 
 
 @native

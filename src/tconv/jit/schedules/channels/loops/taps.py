@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.channels_block import positions
-from tconv.jit.native.channels_words import TAP, C, Tap
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import combination, further, is_read
-from tconv.jit.native.words import AXIS, MET, Axis, Met
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.rows import combination, further, is_read
+from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met
+from tconv.jit.schedules.channels.loops.block import positions
+from tconv.jit.schedules.channels.loops.words import TAP, C, Tap
 
 
 @native

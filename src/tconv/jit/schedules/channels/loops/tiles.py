@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.channels_block import target_of
-from tconv.jit.native.channels_words import TAP, C, Tap
-from tconv.jit.native.chunks import begin, end, put
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.words import AXIS, Axis, Out
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import begin, end, put
+from tconv.jit.programs.loops.words import AXIS, Axis, Out
+from tconv.jit.schedules.channels.loops.block import target_of
+from tconv.jit.schedules.channels.loops.words import TAP, C, Tap
 
 
 @native

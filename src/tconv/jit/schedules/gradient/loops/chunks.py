@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tconv.jit.kernels.abi import Piece
-from tconv.jit.native.chunks import advance, classify, locate, offset, select, select_later, share
-from tconv.jit.native.copies import copy, list_rows, pick
-from tconv.jit.native.gradient_sums import sums_of_chunk
-from tconv.jit.native.gradient_words import G
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.words import AXIS, COPIED, PIECE, Axis, Copied, Out
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import advance, classify, locate, offset, select, select_later, share
+from tconv.jit.programs.loops.copies import copy, list_rows, pick
+from tconv.jit.programs.loops.words import AXIS, COPIED, PIECE, Axis, Copied, Out
+from tconv.jit.schedules.gradient.loops.sums import sums_of_chunk
+from tconv.jit.schedules.gradient.loops.words import G
 
 
 @native

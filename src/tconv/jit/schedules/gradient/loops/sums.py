@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.chunks import begin, end, put
-from tconv.jit.native.copies import copy, list_rows
-from tconv.jit.native.gradient_words import UNIT, G, Unit
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import combination, first_phase, further, list_taps, row, rows_between
-from tconv.jit.native.words import AXIS, MET, Axis, Met, Out
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import begin, end, put
+from tconv.jit.programs.loops.copies import copy, list_rows
+from tconv.jit.programs.loops.rows import combination, first_phase, further, list_taps, row, rows_between
+from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met, Out
+from tconv.jit.schedules.gradient.loops.words import UNIT, G, Unit
 
 
 @native

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tconv.jit.kernels.abi import Piece
-from tconv.jit.native.chunks import advance, classify, select, select_later, spread, stay
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.pixels_panel import copies, lines_of
-from tconv.jit.native.pixels_tiles import tiles
-from tconv.jit.native.pixels_words import S
-from tconv.jit.native.planes import planes
-from tconv.jit.native.words import AXIS, PIECE, Axis, Out
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import advance, classify, select, select_later, spread, stay
+from tconv.jit.programs.loops.words import AXIS, PIECE, Axis, Out
+from tconv.jit.schedules.pixels.loops.panel import copies, lines_of
+from tconv.jit.schedules.pixels.loops.planes import planes
+from tconv.jit.schedules.pixels.loops.tiles import tiles
+from tconv.jit.schedules.pixels.loops.words import S
 
 
 @native

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.chunks import begin, end, put
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.pixels_words import S
-from tconv.jit.native.rows import row, rows_between
-from tconv.jit.native.words import AXIS, Axis
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import begin, end, put
+from tconv.jit.programs.loops.rows import row, rows_between
+from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.schedules.pixels.loops.words import S
 
 
 @native

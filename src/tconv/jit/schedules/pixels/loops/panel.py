@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.copies import copy, joined
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.pixels_words import S
-from tconv.jit.native.rows import base_in_x, cell, cells, rows_read
-from tconv.jit.native.words import AXIS, COPIED, Axis, Copied
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.copies import copy, joined
+from tconv.jit.programs.loops.rows import base_in_x, cell, cells, rows_read
+from tconv.jit.programs.loops.words import AXIS, COPIED, Axis, Copied
+from tconv.jit.schedules.pixels.loops.words import S
 
 
 @native

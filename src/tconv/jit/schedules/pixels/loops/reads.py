@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.chunks import put
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.pixels_words import S
-from tconv.jit.native.rows import combination, list_taps, list_taps_of, tap_reads
-from tconv.jit.native.words import AXIS, MET, Axis, Met
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import put
+from tconv.jit.programs.loops.rows import combination, list_taps, list_taps_of, tap_reads
+from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met
+from tconv.jit.schedules.pixels.loops.words import S
 
 
 @native

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tconv.jit.native.chunks import begin, end, put
-from tconv.jit.native.gaps import gaps
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.pixels_reads import list_taps_of_rows, put_cells, put_rows
-from tconv.jit.native.pixels_words import S
-from tconv.jit.native.rows import first_phase, further, list_taps, next_phase, of_phase, row, rows_between
-from tconv.jit.native.words import AXIS, Axis
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import begin, end, put
+from tconv.jit.programs.loops.rows import first_phase, further, list_taps, next_phase, of_phase, row, rows_between
+from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.schedules.pixels.loops.gaps import gaps
+from tconv.jit.schedules.pixels.loops.reads import list_taps_of_rows, put_cells, put_rows
+from tconv.jit.schedules.pixels.loops.words import S
 
 
 @native

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import auto
 
-from tconv.jit.native.words import Words
+from tconv.jit.programs.loops.words import Words
 
 
 class S(Words):

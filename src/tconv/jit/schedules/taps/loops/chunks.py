@@ -5,10 +5,10 @@ from __future__ import annotations
 from enum import auto
 
 from tconv.jit.kernels.abi import Piece
-from tconv.jit.native.chunks import begin, classify, end, put, spread
-from tconv.jit.native.language import Ints, native
-from tconv.jit.native.rows import row, rows_between
-from tconv.jit.native.words import AXIS, Axis, Out, Words
+from tconv.jit.machine.native.language import Ints, native
+from tconv.jit.programs.loops.chunks import begin, classify, end, put, spread
+from tconv.jit.programs.loops.rows import row, rows_between
+from tconv.jit.programs.loops.words import AXIS, Axis, Out, Words
 
 
 class T(Words):

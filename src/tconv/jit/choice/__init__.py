@@ -1,0 +1,1 @@
+"""Which schedule a problem gets: the model, the search around a schedule, and what tuning remembered."""

@@ -1,0 +1,20 @@
+"""The schedule of a problem: what tuning found best, else what the model expects most of."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tconv.jit.choice import tuned
+from tconv.jit.choice.model import by_model
+from tconv.jit.machine.isa import Isa
+from tconv.jit.schedules.base import Schedule
+from tconv.problem import Problem
+
+
+@lru_cache(maxsize=1024)
+def choose(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1, generation: int = 0) -> Schedule:
+    """The schedule of a problem in one of the layouts.
+
+    `generation` is that of engines (`engine.py`): another one looks again.
+    """
+    return tuned.remembered(problem, channels_last, isa) or by_model(problem, channels_last, isa, threads)

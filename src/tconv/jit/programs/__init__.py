@@ -1,0 +1,1 @@
+"""The tables that kernels read, and how work is cut for threads."""

@@ -1,0 +1,172 @@
+"""The kinds with channels in lanes: channels alone, (channel, phase) pairs, and channels of depthwise layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tconv.jit.kernels import Kernel
+from tconv.jit.kernels.channels import Channels
+from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.program import Program
+from tconv.jit.schedules.axes import Line, by_shift
+from tconv.jit.schedules.channels import sizes
+from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.channels.tables import ChannelTables
+from tconv.jit.schedules.channels.unpacked import fresh_of
+from tconv.jit.schedules.kind import Kind, Tile
+from tconv.jit.schedules.lane_tiles import MOST_ROWS
+from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.shares import IN_CHANNELS, MANY, STORED, filled, inside, terms
+from tconv.problem import Problem
+
+#: Products that a result costs on its way through the block: by a transpose, and as runs of a vector or more.
+TRANSPOSED, MOVED = 24.0, 40.0
+#: The rank of channels of depthwise layers that are turned, against 2 for planes whose rows fill vectors.
+SHORT = 1.5
+
+
+# ---- shares
+
+
+def _share_of_channels(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+    if problem.operation == "weight_gradient":
+        return None
+    last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    if layout.joined:
+        return 1.0 if last.apart != 1 else None
+    # Far apart in the block, the phases of a large stride fall into few sets of the cache.
+    stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
+    n = terms(problem, layout)
+    return IN_CHANNELS * filled(channels_of(problem).written, lanes) * inside(last) * n / (n + stored)
+
+
+def _share_of_phases(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+    """Channels last a run of lanes holds all channels of a pixel. (Of `conv` dilation is negative: one phase.)"""
+    if problem.operation == "weight_gradient":
+        return None
+    last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    if layout.joined:
+        return 1.0 if last.apart == 1 else None
+    if last.dilation != 1 or (layout.last and problem.groups > 1):
+        return None
+    written, n = channels_of(problem).written, terms(problem, layout)
+    run = last.stride * (written if layout.last else 1)
+    runs = 1 if layout.last else max(1, lanes // run)  # of a vector
+    in_use = filled(run * runs, lanes) * _tapped(last) * inside(last, last.low % last.stride, every=True)
+    in_use *= 1.0 if layout.last else filled(written, runs)
+    return IN_CHANNELS * in_use * n / (n + MOVED * max(1.0, lanes / run))
+
+
+def _tapped(last: Line) -> float:
+    """The share of (phase, shift) pairs of the last axis that have a tap."""
+    return last.kernel / (len(by_shift(last, last.low % last.stride)) * last.stride)
+
+
+def _share_of_own(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+    lanes = isa.lanes(problem.itemsize)
+    if problem.operation == "weight_gradient" or layout.joined or not problem.cin == problem.cout == 1:
+        return None
+    if layout.last:
+        return 2.0
+    return SHORT * filled(problem.groups, lanes) if problem.groups >= lanes else None
+
+
+# ---- schedules
+
+
+def _channels(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
+    return sizes.make(problem, layout, isa, "channels")
+
+
+def _phases(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
+    return sizes.make(problem, layout, isa, "phases")
+
+
+def _own(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
+    return sizes.make(problem, layout, isa, "channels", own=True)
+
+
+def _program(s: ChannelSchedule, threads: int) -> Program:
+    return ChannelTables(s, threads).write()
+
+
+def _variations(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    yield from _variations_of_own(s, budget)
+    yield from (
+        {"rows": n, "pixels": min(s.pixels, budget // (n * s.vectors))} for n in (max(1, s.rows - 1), s.rows + 1)
+    )
+    yield from ({"part": min(s.read, n)} for n in (s.read, 2 * s.part, -(-s.part // 2)))
+
+
+def _variations_of_own(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    for vectors in range(1, min(4, -(-s.run * s.runs // s.lanes)) + 1):
+        for pixels in dict.fromkeys((budget // vectors, (budget + 1) // vectors)):
+            yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1])), "rows": 1}
+    yield {"pixels": s.pixels - 1}
+
+
+def _allowed(s: ChannelSchedule, isa: Isa) -> bool:
+    most_rows = 1 if s.own or s.layout.joined else MOST_ROWS
+    fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
+    return fits and s.rows <= most_rows and (len(s.tiles) == 1 or not s.at_once)
+
+
+def _tile(kernel: Kernel, s: ChannelSchedule) -> Tile | None:
+    if not isinstance(kernel, Channels):
+        return None
+    pixels, wide = kernel.rows * kernel.pixels, kernel.lanes * kernel.vectors
+    channels, phases = min(wide, s.written), 1
+    if s.in_lanes == "phases":
+        phases = min(wide, s.last.stride)
+        if s.layout.last:
+            phases = max(1, min(wide, s.run) // s.written)
+        else:
+            channels = max(1, min(wide // s.last.stride, s.written))
+    return Tile(pixels, channels, phases, kernel.vectors, pixels * kernel.vectors)
+
+
+CHANNELS = Kind(
+    name="channels",
+    title="channels in lanes",
+    lanes="output channels: elements of {read} are broadcast",
+    chunk=("phases and rows", "pixels"),
+    tile_loops=("taps", "input channels"),
+    free=("vectors", "pixels", "rows", "part", "box"),
+    share=_share_of_channels,
+    make=_channels,
+    program=_program,
+    variations=_variations,
+    allowed=_allowed,
+    tile=_tile,
+    once=fresh_of,
+)
+PHASES = Kind(
+    name="phases",
+    title="phases in lanes",
+    lanes="(channel, phase) pairs of the last axis: elements of {read} are broadcast",
+    chunk=("phases and rows", "pixels"),
+    tile_loops=("taps", "input channels"),
+    free=("vectors", "pixels", "rows", "part", "box"),
+    share=_share_of_phases,
+    make=_phases,
+    program=_program,
+    variations=_variations,
+    allowed=_allowed,
+    tile=_tile,
+)
+OWN = Kind(
+    name="own",
+    title="channels in lanes, depthwise",
+    lanes="channels, each with its own channel of {read}",
+    chunk=("phases and rows", "pixels"),
+    tile_loops=("taps",),
+    free=("vectors", "pixels", "box"),
+    share=_share_of_own,
+    make=_own,
+    program=_program,
+    variations=_variations_of_own,
+    allowed=_allowed,
+    tile=_tile,
+    ranked=True,
+)

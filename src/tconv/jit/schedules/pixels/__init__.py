@@ -1,0 +1,1 @@
+"""Pixels in lanes: schedule, weights, tables, planes of depthwise layers, and the records of its kinds."""

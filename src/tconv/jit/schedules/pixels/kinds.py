@@ -1,0 +1,170 @@
+"""The kinds with pixels in lanes: of any layer, and planes of depthwise ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from typing import Any
+
+from tconv.jit.kernels import Kernel
+from tconv.jit.kernels.folded import Folded
+from tconv.jit.kernels.pixels import Pixels
+from tconv.jit.kernels.planes import Planes
+from tconv.jit.machine.isa import Isa
+from tconv.jit.schedules.axes import moves, phase_taps
+from tconv.jit.schedules.kind import Kind, Tile
+from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.pixels import planes, schedule
+from tconv.jit.schedules.pixels.planes import PlaneSchedule
+from tconv.jit.schedules.pixels.planes_tables import PlaneTables
+from tconv.jit.schedules.pixels.schedule import PixelSchedule
+from tconv.jit.schedules.pixels.tables import PixelTables
+from tconv.jit.schedules.shares import MANY, STORED, filled, inside, terms
+from tconv.problem import Problem
+
+#: Products that the store of a result costs in parts, where tiles span rows.
+IN_PARTS = 30.0
+#: The share with few phases of the last axis, and with many, which leaves registers for few channels.
+FEW_PHASES, MANY_PHASES = 0.92, 0.80
+#: What becomes of it with one vector of each phase.
+ALONE = 0.55
+#: Products that an element of x costs which is turned on its way into the panel.
+TURNED = 12.0
+#: What becomes of it where a row is one vector.
+NARROW = 0.9
+#: Bytes of weights from which every tile of pixels, which reads all of them, waits for memory: of `conv_transpose`, and
+#: of `conv`, where a vector of x that was loaded meets one tap only, so that x is in the way too; what becomes of it.
+HEAVY, WAITING = {"conv_transpose": 3 << 19, "conv": 3 << 17}, 0.6
+
+#: Results that beginning with the next plane costs: 30 ns, against 0.2 to 0.4 a result by turning. Below 200 results a
+#: plane, turning is quicker.
+PLANE = 67.0
+#: From so many taps a sum on, pixels in lanes serve better where several channels share what is loaded of x.
+SHARED = 9
+#: From so many taps a sum on, weights no longer stay in registers; the rank then.
+LONG, LONG_SUMS = 25, 1.4
+
+
+# ---- any layer
+
+
+def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+    """The share of the peak with pixels in lanes."""
+    if problem.operation == "weight_gradient" or layout.joined or not schedule.able(problem, layout, isa):
+        return None
+    last, lanes, budget = layout.lines[-1], isa.lanes(problem.itemsize), schedule.budget(isa)
+    columns, beside = len(last.span()), len(moves(last)) - 1
+    # Channels first, rows that no tap reaches cost next to nothing.
+    computed = 1.0 if layout.last else prod(min(1.0, line.kernel / line.stride) for line in layout.lines[:-1])
+    n = terms(problem, layout) / computed
+    # Row by row, or flat over rows that are as far apart as x is wide with its zeros.
+    by_row = filled(columns, lanes) * (NARROW if columns <= lanes else 1.0) * n / (n + STORED)
+    flat = columns / (columns + beside) * filled(columns * layout.lines[-2].of_strand, lanes) * n / (n + IN_PARTS)
+    share = FEW_PHASES if last.stride < MANY else MANY_PHASES
+    # One vector of a phase: each weight that is loaded meets one vector of x.
+    together = channels_of(problem).written * last.stride * layout.lines[-2].stride
+    share *= ALONE if len(layout.lines) > 2 and budget // 2 < together <= budget else 1.0
+    heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY[problem.operation]
+    turned = channels_of(problem).written * problem.taps
+    turning = turned / (turned + TURNED) if layout.last else 1.0
+    return share * turning * max(by_row, flat) * (WAITING if heavy else 1.0) * inside(last)
+
+
+def _make(problem: Problem, layout: Layout, isa: Isa, threads: int) -> PixelSchedule:
+    return schedule.make(problem, layout, isa)
+
+
+def _variations(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    for rows in dict.fromkeys((s.rows, 1, s.layout.lines[-2].stride)):
+        for vectors in (1, 2, 3, 4):
+            most = max(1, budget // (s.last.stride * vectors * rows))
+            channels = s.written if s.layout.last else min(s.written, most)
+            yield {"rows": rows, "vectors": vectors, "channels": channels}
+    yield from ({"flat": not s.flat}, {"in_place": not s.in_place})
+
+
+def _sums(s: PixelSchedule) -> int:
+    return s.vectors * s.rows * s.last.stride * s.channels
+
+
+def _allowed(s: PixelSchedule, isa: Isa) -> bool:
+    together = s.rows == 1 or (s.rows == s.layout.lines[-2].stride and len(s.layout.lines) > 2)
+    spanning = not s.flat or (s.box[-1] == len(s.spans[-1]) and s.box[-2] > 1)
+    whole = s.channels == s.written if s.layout.last else s.channels <= s.written
+    readable = not s.in_place or (s.readable and isa.masks)
+    return together and spanning and whole and readable and _sums(s) <= isa.registers
+
+
+def _tile(kernel: Kernel, s: PixelSchedule) -> Tile | None:
+    if not isinstance(kernel, Pixels):
+        return None
+    phases = kernel.phases * kernel.rows
+    sums = kernel.channels * phases * kernel.vectors
+    return Tile(kernel.lanes * kernel.vectors, kernel.channels, phases, kernel.vectors, sums)
+
+
+# ---- planes of depthwise layers
+
+
+def _share_of_planes(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+    """The rank among what serves depthwise layers, by the taps of a sum and the lanes in use."""
+    if problem.operation == "weight_gradient" or layout.joined or not planes.able(problem, layout):
+        return None
+    last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    taps = prod(max(map(len, phase_taps(line))) for line in layout.lines)
+    in_use = filled(len(last.span()), lanes)
+    if channels_of(problem).written > 1 and taps >= SHARED:
+        return 0.0
+    if taps >= LONG:
+        return LONG_SUMS * in_use
+    results = prod(line.written for line in layout.lines[max(1, len(layout.lines) - 2) :])
+    return 2.0 * (results / (results + PLANE) if planes.folded(last, lanes, isa) else in_use)
+
+
+def _variations_of_planes(s: PlaneSchedule, budget: int) -> Iterator[dict[str, Any]]:
+    yield from ({"vectors": n} for n in (1, 2, 4))
+    yield {"streaming": not s.streaming}
+
+
+def _planes_allowed(s: PlaneSchedule, isa: Isa) -> bool:
+    whole = s.vectors == 1 and s.box[-1] == len(s.spans[-1])
+    alone = not s.in_place and (whole or not s.fold)
+    return s.flat and s.rows == s.layout.lines[-2].stride and _sums(s) <= isa.registers and alone
+
+
+def _tile_of_planes(kernel: Kernel, s: PlaneSchedule) -> Tile | None:
+    if not isinstance(kernel, Planes | Folded):
+        return None
+    phases = kernel.phases * kernel.rows
+    return Tile(kernel.lanes * kernel.vectors, 1, phases, kernel.vectors, phases * kernel.vectors)
+
+
+PIXELS = Kind(
+    name="pixels",
+    title="pixels in lanes",
+    lanes="pixels: vectors run along the last axis of both grids, weights are broadcast",
+    chunk=("phases and rows", "pixels"),
+    tile_loops=("rows of {read} and their taps", "input channels"),
+    free=("vectors", "channels", "rows", "box", "flat", "in_place"),
+    share=_share,
+    make=_make,
+    program=lambda s, threads: PixelTables(s, threads).write(),
+    variations=_variations,
+    allowed=_allowed,
+    tile=_tile,
+)
+PLANES = Kind(
+    name="planes",
+    title="pixels in lanes, depthwise",
+    lanes="pixels of one channel: its weights stay in registers",
+    chunk=("phases of the outer axes", "rows", "pixels"),
+    tile_loops=(),
+    free=("vectors", "box", "streaming"),
+    share=_share_of_planes,
+    make=planes.make,
+    program=lambda s, threads: PlaneTables(s, threads).write(),
+    variations=_variations_of_planes,
+    allowed=_planes_allowed,
+    tile=_tile_of_planes,
+    ranked=True,
+)

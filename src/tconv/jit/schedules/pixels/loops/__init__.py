@@ -1,0 +1,1 @@
+"""The loops that write tables with pixels in lanes."""

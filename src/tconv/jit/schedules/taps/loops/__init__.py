@@ -1,0 +1,1 @@
+"""The loop that writes tables with taps in lanes."""
