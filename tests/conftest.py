@@ -48,6 +48,17 @@ def kernels_of_tests(request, tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of compiled kernels for this test alone, which does not exist yet."""
+    from tconv.jit.machine import cache
+
+    monkeypatch.setenv("TCONV_CACHE_DIR", str(tmp_path / "above" / "kernels"))
+    monkeypatch.setattr(cache, "_distrusted", {})
+    monkeypatch.setattr(cache, "_room", {})
+    return tmp_path / "above" / "kernels"
+
+
 @pytest.fixture(scope="module")
 def lightly_compiled():
     """XLA's optimizations take most of the time of small tests; results differ by rounding only."""

@@ -1,24 +1,18 @@
 """`tconv.tune`: what is measured, what is chosen, what is remembered, and what is refused."""
 
-import json
 import os
-import random
-from dataclasses import replace
 
 import numpy as np
-import problems
 import pytest
+from kind_cases import CASES, every_case, problem
 
 import tconv
-from tconv import Geometry, tuning
+from tconv import tuning
 from tconv.jit import engine
 from tconv.jit.choice import choose, model, tuned
-from tconv.jit.choice.search import MOST_SCRATCH, allowed, variations
+from tconv.jit.choice.search import variations
 from tconv.jit.machine import cache, isa
-from tconv.jit.schedules.registry import KINDS, free
-from tconv.problem import Problem
 
-up = Geometry.conv_transpose
 needs_kernels = pytest.mark.skipif(not isa.available(), reason="no kernels are generated for this processor")
 SHAPES, STRIDE = ((1, 3, 4, 5), (3, 4, 2, 2)), 2
 
@@ -38,81 +32,11 @@ def few(monkeypatch):
     monkeypatch.setattr(tuning, "variations", lambda schedule, target: variations(schedule, target)[:1])
 
 
-def problem(dtype="float32", channels=(3, 4), groups=1, batch=1, geometry=None):
-    geometry = geometry or up((4, 5), 2, stride=2)
-    return Problem("conv_transpose", geometry, batch, *channels, groups, dtype)
+# ---- measuring and choosing
 
 
 def quick(**keywords):
     return tconv.tune(*SHAPES, stride=STRIDE, threads=1, seconds=0.01, **keywords)
-
-
-# ---- variations
-
-
-CASES = {
-    "pixels": (problem(channels=(8, 7), geometry=up((9, 40), 4, stride=2, padding=1), batch=2), False),
-    "channels": (problem(channels=(40, 48), geometry=up((4, 6), 3, stride=2, padding=1), batch=2), True),
-    "phases": (problem(channels=(40, 2), geometry=up((9, 6), 16, stride=8, padding=4)), False),
-    "planes": (problem(channels=(4, 4), groups=4, geometry=up((9, 40), 4, stride=2, padding=1)), False),
-    "own": (problem(channels=(40, 40), groups=40, geometry=up((9, 6), 4, stride=2, padding=1)), True),
-}
-every_case = pytest.mark.parametrize("kind", CASES)
-every_target = pytest.mark.parametrize("target", isa.ISAS.values(), ids=isa.ISAS)
-
-
-def scheduled(kind, target):
-    given, last = CASES[kind]
-    made = (offered.make() for offered in model.offered(given, last, target))
-    return next(schedule for schedule in made if schedule.kind == kind)
-
-
-@every_case
-@every_target
-def test_variations_are_other_schedules_of_the_kind_within_its_limits(kind, target):
-    schedule = scheduled(kind, target)
-    found = variations(schedule, target)
-    assert len(found) == len(set(found)) > 2
-    assert schedule not in found
-    for other in found:
-        assert (other.kind, other.problem, other.layout) == (kind, schedule.problem, schedule.layout)
-        assert allowed(other, target)
-        assert other.panel + other.block <= MOST_SCRATCH
-        fixed = {name: value for name, value in free(schedule).items() if name in KINDS[kind].free}
-        assert replace(other, **fixed) == schedule
-
-
-@every_case
-def test_what_is_not_allowed(kind):
-    target = isa.ISAS["avx512"]
-    schedule = scheduled(kind, target)
-    assert allowed(schedule, target)
-    wrong = [{"vectors": 0}, {"vectors": 33}, {"box": schedule.box[1:]}, {"box": (0, *schedule.box[1:])}]
-    wrong += [{"box": tuple(1000 * n for n in schedule.box)}]
-    wrong += {
-        "pixels": [{"channels": 8}, {"rows": 3}, {"flat": True, "box": (1, 4, 8)}, {"flat": True, "box": (1, 1, 40)}],
-        "channels": [{"part": 41}, {"pixels": 17}],
-        "phases": [{"part": 41}, {"part": 0}],
-        "planes": [{"flat": False}],
-        "own": [{"pixels": 0}],
-    }[kind]
-    for changes in wrong:
-        assert not allowed(replace(schedule, **changes), target), changes
-
-
-@every_target
-def test_all_channels_of_cells_at_once_are_in_one_tile(target):
-    """Of fewer vectors there would be several, and no kernel that makes all phases of a cell."""
-    channels = 2 * target.lanes(4)
-    given = problem(channels=(channels, channels), groups=channels, geometry=up((5, 20), 2, stride=2))
-    made = (kind.make() for kind in model.offered(given, True, target))
-    schedule = next(one for one in made if one.kind == "own")
-    assert schedule.at_once
-    assert all(len(other.tiles) == 1 for other in variations(schedule, target))
-    assert not allowed(replace(schedule, vectors=1), target)
-
-
-# ---- measuring and choosing
 
 
 @needs_kernels
@@ -187,21 +111,21 @@ def test_another_schedule_computes_the_same(few, monkeypatch):
 def test_every_variation_agrees(kind):
     """`tune` itself compares every bit; the first result is compared with another method here."""
     given, last = CASES[kind]
-    shapes = [
-        (given.batch, given.in_channels, *given.geometry.coarse),
-        (given.in_channels, given.cout, *given.geometry.kernel),
-    ]
-    if last:
-        shapes[0] = (shapes[0][0], *shapes[0][2:], shapes[0][1])
-    keywords = {
-        **given.geometry.keywords,
-        "groups": given.groups,
-        "layout": "channels_last" if last else "channels_first",
-    }
-    found = tconv.tune(*shapes, **keywords, threads=1, seconds=0.01)
+    geometry, layout = given.geometry, "channels_last" if last else "channels_first"
+    keywords = {**geometry.keywords, "groups": given.groups, "layout": layout}
+    x, y = (
+        (given.batch, *size, channels) if last else (given.batch, channels, *size)
+        for channels, size in ((given.in_channels, geometry.coarse), (given.out_channels, geometry.fine))
+    )
+    w = (given.in_channels, given.cout, *geometry.kernel)
+    found = tconv.tune(x, w, operation=given.operation, **keywords, threads=1, seconds=0.01)
     assert kind in {candidate.schedule.kind for candidate in found.candidates}
-    x, w = (np.random.default_rng(0).integers(-3, 4, shape).astype("float32") for shape in shapes)
-    results = [tconv.conv_transpose(x, w, **keywords, method=method) for method in ("jit", "phases")]
+    shapes, more = ((x, w), {}) if given.operation == "conv_transpose" else ((x, y), {"kernel_size": geometry.kernel})
+    if more:
+        del keywords["output_padding"]
+    first, second = (np.random.default_rng(0).integers(-3, 4, shape).astype("float32") for shape in shapes)
+    compute = getattr(tconv, given.operation)
+    results = [compute(first, second, **more, **keywords, method=method) for method in ("jit", "phases")]
     np.testing.assert_array_equal(*results)
 
 
@@ -281,69 +205,6 @@ def test_a_new_process_reads_what_was_chosen(few, monkeypatch):
     assert tuned.remembered(problem(), False, isa.current()) is None
 
 
-@every_case
-@every_target
-def test_json_and_back(kind, target):
-    given, last = CASES[kind]
-    for schedule in (scheduled(kind, target), *variations(scheduled(kind, target), target)):
-        assert tuned.from_json(tuned.to_json(schedule), given, last, target) == schedule
-
-
-def changed(**values):
-    said = json.loads(tuned.to_json(scheduled("pixels", isa.ISAS["avx512"])))
-    return json.dumps({**said, **values}).encode()
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\xff\xfe",
-        b"not JSON",
-        b"[1, 2]",
-        b"{}",
-        b'{"kind": "pixels"}',
-        changed(kind="unheard of"),
-        changed(kind="channels"),
-        changed(kind=["pixels"]),
-        changed(vectors="2"),
-        changed(vectors=2.0),
-        changed(vectors=True),
-        changed(vectors=1000),
-        changed(flat=1),
-        changed(box=7),
-        changed(box=[1, 2]),
-        changed(box=[1, 2, "3"]),
-        changed(box=[1, 2, True]),
-        changed(box=[1, 2, 41]),
-        changed(more=1),
-    ],
-)
-def test_what_is_wrong_or_foreign_is_not_used(content):
-    given, last = CASES["pixels"]
-    target = isa.ISAS["avx512"]
-    assert tuned.from_json(content, given, last, target) is None
-    tuned._keep(tuned._key(given, last, target), content)
-    assert choose.choose(given, last, target) == model.by_model(given, last, target)
-
-
-def test_the_same_content_is_used_where_it_is_right():
-    given, last = CASES["pixels"]
-    target = isa.ISAS["avx512"]
-    tuned._keep(tuned._key(given, last, target), changed(box=[1, 2, 40], flat=False))
-    assert choose.choose(given, last, target).box == (1, 2, 40)
-
-
-def test_what_others_may_have_written_is_not_used(folder):
-    given, last = CASES["pixels"]
-    target = isa.ISAS["avx512"]
-    assert tuned.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
-    tuned._here.clear()
-    folder.chmod(0o777)
-    with pytest.warns(RuntimeWarning, match="^tconv does not use its cache of compiled kernels: "):
-        assert tuned.remembered(given, last, target) is None
-
-
 @needs_kernels
 def test_where_nothing_can_be_kept_the_choice_holds_in_this_process(few, folder):
     folder.mkdir(parents=True)
@@ -353,15 +214,6 @@ def test_where_nothing_can_be_kept_the_choice_holds_in_this_process(few, folder)
     assert found.kept == ""
     assert str(found).endswith("; remembered in this process only")
     assert choose.choose(found.plan.problem, False, isa.current()) == found.chosen.schedule
-
-
-def test_choices_of_other_sources_are_not_used(monkeypatch):
-    given, last = CASES["pixels"]
-    target = isa.ISAS["avx512"]
-    assert tuned.remember(given, last, target, variations(scheduled("pixels", target), target)[0])
-    tuned._here.clear()
-    monkeypatch.setattr(tuned, "_sources", lambda: "e" * 16)
-    assert tuned.remembered(given, last, target) is None
 
 
 # ---- errors
@@ -404,17 +256,3 @@ def test_an_unknown_processor_is_an_error(monkeypatch):
     with pytest.raises(ValueError, match=r"^tune: TCONV_ISA must be one of .* on this machine, or unset; got 'sse9'$"):
         quick()
     assert os.environ["TCONV_ISA"] == "sse9"
-
-
-def test_keys_differ_where_problems_do():
-    rng = random.Random(0)
-    drawn = {problems.problem(rng.choice) for _ in range(300)}
-    changed = {
-        replace(p, geometry=tconv.Geometry([replace(axis, **{name: getattr(axis, name) + 1}), *p.geometry.axes[1:]]))
-        for p in drawn
-        for axis in p.geometry.axes[:1]
-        for name in ("coarse", "kernel", "stride")
-    }
-    changed |= {replace(p, batch=p.batch + 1) for p in drawn}
-    asked = [(p, last, target) for p in drawn | changed for last in (False, True) for target in isa.ISAS.values()]
-    assert len({tuned._key(*each) for each in asked}) == len(asked)

@@ -1,19 +1,9 @@
-"""A folder of compiled kernels for one test, how often LLVM is called, and a number of threads."""
+"""How often LLVM is called, and a number of threads."""
 
 import pytest
 
 import tconv
-from tconv.jit.machine import cache
 from tconv.jit.machine import compile as compiler
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """A folder for this test alone, which does not exist yet."""
-    monkeypatch.setenv("TCONV_CACHE_DIR", str(tmp_path / "above" / "kernels"))
-    monkeypatch.setattr(cache, "_distrusted", {})
-    monkeypatch.setattr(cache, "_room", {})
-    return tmp_path / "above" / "kernels"
 
 
 @pytest.fixture

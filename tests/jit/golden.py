@@ -1,4 +1,4 @@
-"""Digests of what is generated for every case of `schedules.py`: of the IR of its kernels, and of its programs.
+"""Digests of what is generated for every case of `schedule_cases.py`: of the IR of its kernels, and of its programs.
 
     long rows, cut, first  avx512=0d3f3c9a1b22:92ab0f7766c1 avx2=...
 
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-from schedules import CASES, EVERY_CASE
+from schedule_cases import CASES, EVERY_CASE
 
 from tconv.jit.kernels import Part, linking
 from tconv.jit.machine import isa

@@ -25,7 +25,7 @@ from case import fresh
 from problems import problem as drawn
 from running import Truth, arrays, in_layout, is_gradient, out_of_layout, problem_of, written
 from running import given as words_of_weights
-from schedules import CASES
+from schedule_cases import CASES
 from ways import ends_of_ways
 
 import tconv

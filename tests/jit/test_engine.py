@@ -18,7 +18,7 @@ from engine_checks import (
     finite,
 )
 from running import BEST, DTYPES, ISAS, OTHERS, Ready, arrays, problem_of
-from schedules import CASES, EVERY_CASE
+from schedule_cases import CASES, EVERY_CASE
 from strategies import GEOMETRIES
 
 from tconv.jit.choice import model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from engine_checks import check_any_order, check_numbers, check_spoiled_weights, check_spoiled_x, check_without_bias
 from running import OTHERS
-from schedules import CASES, EVERY_CASE, EXPECTED, taken
+from schedule_cases import CASES, EVERY_CASE, EXPECTED, taken
 from ways import SORTS, ends_of_ways
 
 from tconv.jit.machine import isa

@@ -5,7 +5,7 @@ from functools import lru_cache
 import pytest
 from lowered import in_use, runs_natively, target
 from registry import needs_kernels
-from schedules import CASES, EVERY_CASE
+from schedule_cases import CASES, EVERY_CASE
 
 from tconv.jit.machine import isa
 from tests.fuzz.trial import Trial

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from schedules import CASES, EVERY_CASE, EXPECTED, taken
+from schedule_cases import CASES, EVERY_CASE, EXPECTED, taken
 
 from tconv.jit.machine import isa
 

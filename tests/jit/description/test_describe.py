@@ -159,6 +159,7 @@ def test_a_description_is_text_and_json(schedule, target):
     assert read["roofline"] == said.roofline == min(said.ceiling.peak, said.intensity * said.ceiling.bandwidth)
 
 
+@pytest.mark.quick
 def test_the_text():
     given = problem(up((16, 32), 4, stride=2, padding=1), 16, 8)
     schedule = PixelSchedule(given, layout_of(given, False), 16, 6, 2, 1, (1, 8, 32), False)

@@ -19,7 +19,7 @@ from tconv.jit.machine import isa, loader
 from tconv.jit.schedules import layouts
 from tconv.jit.schedules.pixels import schedule as pixels
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 
 
 PARTS = len(tiny_kernel.PROGRAM.code.parts)

@@ -21,7 +21,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what
 def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a program in a process of its own; one that hangs fails."""
     environment = {name: value for name, value in os.environ.items() if name != "TCONV_NUM_THREADS"}
-    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [environment.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [environment.get("PYTHONPATH")])])
     environment |= {"PYTHONPATH": path, **variables}
     return subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, timeout=120, check=False

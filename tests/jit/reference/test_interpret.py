@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreting import TOLERANCE, check, interpreted, posed
 from running import Ready, arrays, problem_of
-from schedules import CASES, EVERY_CASE
+from schedule_cases import CASES, EVERY_CASE
 from strategies import GEOMETRIES, engine_problems
 
 import tconv

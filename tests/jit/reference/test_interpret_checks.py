@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from interpreting import TOLERANCE, interpreted, posed
 from running import problem_of
-from schedules import CASES
+from schedule_cases import CASES
 
 import tconv
 from tconv.jit.choice import model
@@ -65,7 +65,7 @@ PROBLEM = problem_of(tconv.Geometry.conv_transpose((6, 7), 5, stride=3, padding=
 
 @lru_cache(maxsize=8)
 def right(kind):
-    """A program of `PROBLEM` that is right; kinds as in `schedules.py`."""
+    """A program of `PROBLEM` that is right; kinds as in `schedule_cases.py`."""
     offered = [offer.make() for offer in model.offered(PROBLEM, False, isa.ISAS["avx2"])]
     [schedule] = [schedule for schedule in offered if schedule.kind == kind]
     return program_of(schedule, 1)
@@ -200,6 +200,7 @@ def test_weights_that_are_not_packed_show(kind):
 # ---- arrays that are wrong
 
 
+@pytest.mark.quick
 def test_arrays_are_contiguous_and_of_the_dtype():
     x, w, bias, y = posed(PROBLEM)
     program = right("pixels")

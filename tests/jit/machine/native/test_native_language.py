@@ -183,6 +183,7 @@ def membership(a: int) -> int:
     return a in (1, 2)
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize(
     ("what", "said"),
     [

@@ -92,7 +92,7 @@ def _program(s: ChannelSchedule, threads: int) -> Program:
 
 
 def _variations(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
-    yield from _variations_of_own(s, budget)
+    yield from ({"rows": 1, **tile} if "vectors" in tile else tile for tile in _variations_of_own(s, budget))
     yield from (
         {"rows": n, "pixels": min(s.pixels, budget // (n * s.vectors))} for n in (max(1, s.rows - 1), s.rows + 1)
     )
@@ -102,7 +102,7 @@ def _variations(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
 def _variations_of_own(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for vectors in range(1, min(4, -(-s.run * s.runs // s.lanes)) + 1):
         for pixels in dict.fromkeys((budget // vectors, (budget + 1) // vectors)):
-            yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1])), "rows": 1}
+            yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1]))}
     yield {"pixels": s.pixels - 1}
 
 

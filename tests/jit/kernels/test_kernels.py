@@ -1,0 +1,33 @@
+"""All kernels that there are: each becomes IR by itself, is understood by the interpreter, and is counted or moves."""
+
+from typing import get_args
+
+import pytest
+from schedule_cases import CASES, EVERY_CASE
+
+from tconv.jit.kernels import _EMIT, Kernel, exports, linking
+from tconv.jit.machine import isa
+from tconv.jit.programs.count import PRODUCTS
+from tconv.jit.reference.meaning import MEANINGS
+
+pytestmark = pytest.mark.quick
+
+KERNELS = set(get_args(Kernel))
+
+
+def test_every_kernel_is_registered_wherever_kernels_are():
+    assert set(_EMIT) == set(MEANINGS) == KERNELS
+    assert set(PRODUCTS) < KERNELS
+
+
+def test_every_kernel_is_in_some_schedule_and_exports_what_it_says():
+    target, seen = isa.ISAS["avx512"], {}
+    for case, last in EVERY_CASE:
+        for schedule in CASES[case].schedules("float32", last, target):
+            for kernel in schedule.code.parts:
+                seen.setdefault(type(kernel), kernel)
+    assert set(seen) >= KERNELS
+    for kernel in seen.values():
+        text = linking.ir(kernel, target)
+        for name in exports(kernel):
+            assert f"@{name}(" in text
