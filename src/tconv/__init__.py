@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tconv._version import __version__ as __version__
 from tconv.axis import Axis
 from tconv.dot import dot_test
 from tconv.forks import uninterrupted
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tconv.prepared import ConvTranspose
     from tconv.solving import solve
 
-__version__ = "0.1.0"
 __all__ = [
     "conv_transpose",
     "ConvTranspose",
