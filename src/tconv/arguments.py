@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from tconv import checks, resolve
-from tconv.arrays import DTYPES
+from tconv.arrays import DTYPES, summary
 from tconv.geometry import Geometry
 from tconv.problem import Operation, Problem
 
@@ -42,6 +42,20 @@ def freeze(name: str, value: Any) -> Any:
 def window(*values: Any) -> Window:
     """The geometry arguments, in the order of `Window`, as part of a key."""
     return Window(*[freeze(name, value) for name, value in zip(Window._fields, values, strict=True)])
+
+
+def called_with(
+    operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...], layout: Any, method: Any, out: Any
+) -> str:
+    """The line below an error: arrays by dtype and shape, and every other argument that is not the default."""
+    shown = [f"{name}={summary(value)}" for name, value in operands.items()]
+    shown += [f"{name}={summary(value)}" for name, value in (("bias", bias), ("out", out)) if value is not None]
+    names = ("kernel_size", *Window._fields, "layout", "method")
+    defaults = (None, *Window(output_padding=0), "channels_first", "auto")
+    for name, value, default in zip(names, (kernel_size, *window, layout, method), defaults, strict=True):
+        if value is not None and not (type(value) is type(default) and value == default):
+            shown.append(f"{name}={checks.shorten(value)}")
+    return ", ".join(shown)
 
 
 class Grid(NamedTuple):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tconv import arguments, arrays, checks, ops, resolve
+from tconv import arguments, arrays, checks, numpy_ops, resolve
 from tconv.arguments import Layout
 from tconv.forks import uninterrupted
 from tconv.jit.machine.address import address
@@ -123,7 +123,7 @@ class ConvTranspose:
         ready = self._prepare(plan)
         if ready is None or not (out is None or out.flags.c_contiguous):
             result = np.empty(plan.result_shape, self.dtype) if out is None else out
-            ops.run(plan, x, self._w, self._bias, result)
+            numpy_ops.run(plan, x, self._w, self._bias, result)
             return result
         x = np.ascontiguousarray(x, self.dtype)
         y = ready.empty(ready.shape, ready.dtype) if out is None else out
@@ -131,7 +131,7 @@ class ConvTranspose:
         return y
 
     def _prepare(self, plan: Plan) -> Packed | None:
-        """Everything a call with this plan needs, kept for the next; None: it is for `ops.run`."""
+        """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
         shape = plan.x_shape
         if shape in self._ready and ((known := self._ready[shape]) is None or known.is_fresh()):
             return known
@@ -141,7 +141,7 @@ class ConvTranspose:
                 from tconv.jit.call import Packed
 
             made = Packed(plan.problem, plan.layout == "channels_last", plan.result_shape, plan.dtype, self._pack)
-            # Kernels would multiply the zeros around x by a NaN or an Inf: ops.run knows what to do.
+            # Kernels would multiply the zeros around x by a NaN or an Inf: numpy_ops.run knows what to do.
             ready = made if made.finite else None
         with uninterrupted:
             if shape not in self._ready and len(self._ready) >= REMEMBERED:

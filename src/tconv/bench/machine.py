@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tconv
+from tconv._version import __version__
 from tconv.bench import cores
 from tconv.checks import Rejected
 
@@ -45,7 +45,7 @@ def describe() -> dict[str, Any]:
         "instructions": _instructions(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {"tconv": tconv.__version__, **_versions()},
+        "versions": {"tconv": __version__, **_versions()},
         "date": datetime.now(UTC).date().isoformat(),
     }
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-import tconv
+from tconv._version import __version__
 from tconv.cli.accelerate import accelerate
 from tconv.cli.bench import bench
 from tconv.cli.cache import cache
@@ -37,7 +37,7 @@ _TyperError: Any = typer.BadParameter.__mro__[2]
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"tconv {tconv.__version__}")
+        print(f"tconv {__version__}")
         raise typer.Exit
 
 

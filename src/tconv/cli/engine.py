@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-import tconv
 from tconv import arrays, checks
 from tconv.arguments import LAYOUTS, Layout
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.geometry import Geometry
 from tconv.jit.machine import isa
-from tconv.plan import Plan
+from tconv.plan import Plan, plan
 
 if TYPE_CHECKING:
     from tconv.jit.description.description import Ceiling, Description
@@ -96,7 +95,7 @@ class Wanted:
         w_shape = (channels["in"], channels["out"] // channels["groups"], *geometry.kernel)
         keywords: dict[str, Any] = {**geometry.keywords, "groups": channels["groups"], "layout": self.layout}
         try:
-            return tconv.plan(x_shape, w_shape, dtype=self.dtype, method="jit", **keywords)
+            return plan(x_shape, w_shape, dtype=self.dtype, method="jit", **keywords)
         except ValueError as refusal:
             return str(refusal)
 

@@ -17,7 +17,6 @@ from tconv.jax.choose import choose
 from tconv.jax.derivatives import computed
 from tconv.jax.task import Choice, Task
 from tconv.jax.variants import VARIANTS
-from tconv.ops import called_with
 from tconv.resolve import Ints, PaddingLike
 
 NATIVE = Choice("native", "native", "native")
@@ -76,8 +75,8 @@ def conv_transpose(
 
 def by_window(x: Any, w: Any, bias: Any, window: tuple[Any, ...], layout: Layout, method: str, out: Any) -> Array:
     """`conv_transpose` with its geometry arguments in the order of `arguments.Window`."""
-    operands = {"x": x, "w": w}
-    with checks.explained("conv_transpose", lambda: called_with(operands, None, bias, window, layout, method, out)):
+    shown = {"x": x, "w": w}, None, bias, window, layout, method, out
+    with checks.explained("conv_transpose", lambda: arguments.called_with(*shown)):
         checks.choice("layout", layout, LAYOUTS)
         checks.choice("method", method, ("auto", *VARIANTS))
         if out is not None:

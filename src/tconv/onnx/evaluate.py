@@ -14,11 +14,11 @@ from typing import Any
 from onnx import NodeProto
 from onnx.reference.op_run import OpRun
 
-import tconv
 from tconv import arrays, checks
 from tconv.onnx.graphs import attributes, is_conv_transpose
 from tconv.onnx.nodes import layer_of
 from tconv.onnx.wellformed import title
+from tconv.ops import conv_transpose
 from tconv.problem import Array
 
 
@@ -59,7 +59,7 @@ def compute(given: dict[str, Any], inputs: Sequence[Array | None], method: str =
     assert x is not None
     assert w is not None
     _, layer = layer_of(given, x.shape, w.shape, has_bias=bias is not None)
-    return tconv.conv_transpose(x, w, bias, groups=layer.groups, method=method, **layer.geometry.keywords)
+    return conv_transpose(x, w, bias, groups=layer.groups, method=method, **layer.geometry.keywords)
 
 
 class ConvTranspose(OpRun):

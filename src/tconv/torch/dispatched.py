@@ -7,6 +7,7 @@ of flops counts, torch.func and forward differentiation find their rules.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
@@ -15,6 +16,9 @@ from torch.overrides import handle_torch_function, has_torch_function
 
 from tconv.torch import messages, native, windows
 from tconv.torch.engine import DTYPES
+
+#: By the number of axes, what users call: whoever overrides functions is told of that. `functional.py` enters them.
+PUBLIC: dict[int, Callable[..., Tensor]] = {}
 
 
 def conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
@@ -29,11 +33,8 @@ def conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: 
 
 
 def _overridden(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Tensor:
-    from tconv.torch import functional
-
-    function = getattr(functional, f"conv_transpose{ndim}d")
     *listed, size = given
-    overridden: Tensor = handle_torch_function(function, (x, w, bias), x, w, bias, *listed, output_size=size)
+    overridden: Tensor = handle_torch_function(PUBLIC[ndim], (x, w, bias), x, w, bias, *listed, output_size=size)
     return overridden
 
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from tconv.resolve import Ints, PaddingLike
 from tconv.torch.calls import call, frozen
+from tconv.torch.dispatched import PUBLIC
 
 
 def conv_transpose1d(
@@ -86,3 +87,6 @@ def conv_transpose3d(
 ) -> Tensor:
     """`torch.nn.functional.conv_transpose3d`; see `conv_transpose2d`."""
     return call(3, input, weight, bias, frozen(stride, padding, output_padding, groups, dilation, output_size))
+
+
+PUBLIC.update({1: conv_transpose1d, 2: conv_transpose2d, 3: conv_transpose3d})

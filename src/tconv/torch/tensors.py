@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tconv import checks, ops
+from tconv import checks, numpy_ops
 from tconv.arguments import Layout
+from tconv.jit import repeated
 from tconv.methods import Operation
 from tconv.plan import check_words
 from tconv.torch import adjoints, calls
@@ -35,7 +36,7 @@ def computed(
         if by_name:
             _check_readable(first)
     if by_name:
-        result = _by_method(operation, first, second, kernel_size, bias, window, layout, method)
+        result = _by_method(operation, operands, kernel_size, bias, window, layout, method)
     elif operation == "conv_transpose":
         result = _conv_transpose(first, second, bias, window, layout)
     else:
@@ -68,14 +69,17 @@ def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, window: tuple[Any
 
 
 def _by_method(
-    operation: Operation, first: Tensor, second: Tensor, kernel_size: Any, bias: Tensor | None,
+    operation: Operation, operands: dict[str, Tensor], kernel_size: Any, bias: Tensor | None,
     window: tuple[Any, ...], layout: Layout, method: str,
 ) -> Tensor:  # fmt: skip
-    names = ("stride", "padding", "output_padding", "output_size", "groups", "dilation")
-    given: list[Any] = [first.detach().numpy(), second.detach().numpy()]
-    given.append(kernel_size if operation == "weight_gradient" else None if bias is None else bias.detach().numpy())
-    function: Any = getattr(ops, operation)
-    result = function(*given, **dict(zip(names, window, strict=True)), layout=layout, method=method)
+    first, second = arrays = [operand.detach().numpy() for operand in operands.values()]
+    shift = None if bias is None else bias.detach().numpy()
+    result = None
+    if operation != "weight_gradient":
+        result = repeated.call(operation, first, second, shift, window, layout, method)
+    if result is None:
+        named = dict(zip(operands, arrays, strict=True))
+        result = numpy_ops.compute(operation, named, kernel_size, shift, window, layout, method, None)
     return torch.from_numpy(np.ascontiguousarray(result))
 
 

@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, ClassVar, NamedTuple
 
-import tconv
+from tconv import ops
 from tconv.arguments import Layout
 from tconv.bench.layers import Layer
 from tconv.cached import cached_property
@@ -59,7 +59,7 @@ class Case:
     def by_tconv(self, first: Array, second: Array, **more: Any) -> Callable[[], Array]:
         """tconv's function for these operands and the window of the layer."""
         sizes = (self.layer.each("kernel"),) if self.writes_weights else ()
-        return partial(getattr(tconv, self.operation), first, second, *sizes, **self.layer.keywords, **more)
+        return partial(getattr(ops, self.operation), first, second, *sizes, **self.layer.keywords, **more)
 
 
 class Call(NamedTuple):

@@ -6,8 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-import tconv
 from tconv.bench.peers.base import Call, Case, Peer
+from tconv.jit.launch import get_num_threads, set_num_threads
+from tconv.prepared import ConvTranspose
 from tconv.problem import OPERATIONS, Array
 
 
@@ -18,13 +19,13 @@ class Ours(Peer):
 
     def start(self, case: Case) -> None:
         """With these threads from now on."""
-        self._before = self._before or tconv.get_num_threads()
-        tconv.set_num_threads(case.threads)
+        self._before = self._before or get_num_threads()
+        set_num_threads(case.threads)
 
     def release(self) -> None:
         """Threads as they were."""
         if self._before is not None:
-            tconv.set_num_threads(self._before)
+            set_num_threads(self._before)
             self._before = None
 
 
@@ -37,7 +38,7 @@ class Prepared(Ours):
         """The operator, and an array for its result."""
         self.start(case)
         x = _in_layout(case, case.x)
-        operator = tconv.ConvTranspose(case.w, **case.layer.keywords, layout=case.layout)
+        operator = ConvTranspose(case.w, **case.layer.keywords, layout=case.layout)
         out = operator(x)
         return Call(lambda: operator(x, out=out), lambda y: _read(case, y))
 

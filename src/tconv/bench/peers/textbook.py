@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import tconv
 from tconv.bench import cores
 from tconv.bench.peers.base import Call, Case, LeftOut, Peer, as_it_is
 from tconv.checks import memory
 from tconv.methods import METHODS, OPERATIONS, Cost
+from tconv.plan import plan
 
 #: Beyond this expected time, or this scratch memory, a method is left out.
 MOST_SECONDS, MOST_SCRATCH = 1.0, 1 << 30
@@ -54,5 +54,5 @@ def costs(case: Case, dtype: str = "float32") -> dict[str, Cost | str]:
     first, second = (operand.shape for operand in case.operands)
     kernel = case.layer.each("kernel") if case.writes_weights else None
     keywords = case.layer.keywords
-    plan = tconv.plan(first, second, operation=case.operation, kernel_size=kernel, dtype=dtype, **keywords)
-    return {c.method: c.excluded or c.cost for c in plan.candidates if c.method in Textbook.settings}
+    planned = plan(first, second, operation=case.operation, kernel_size=kernel, dtype=dtype, **keywords)
+    return {c.method: c.excluded or c.cost for c in planned.candidates if c.method in Textbook.settings}
