@@ -71,7 +71,7 @@ class Phase:
 
     @property
     def residue(self) -> tuple[int, ...]:
-        """What o mod stride is for its fine positions."""
+        """What o mod stride is for the fine positions of the phase, along each axis."""
         return tuple(axis.residue for axis in self.axes)
 
     @property

@@ -156,7 +156,7 @@ def planned(
     packed: bool,
     state: object,
 ) -> Plan:
-    """Likewise, kept as long as the `state` of the engine is the same."""
+    """The plan of a call, by what it depends on: kept as long as the `state` of the engine is the same."""
     problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
     with uninterrupted:  # the engine is imported for the first of them
         if packed:

@@ -72,12 +72,12 @@ class Problem:
 
     @cached_property
     def pairs(self) -> int:
-        """Of coarse cells and taps, those that land inside the fine grid, over all axes."""
+        """Pairs of a coarse cell and a tap that land inside the fine grid, over all axes."""
         return prod(axis.pairs for axis in self.geometry.axes)
 
     @cached_property
     def multiplications(self) -> int:
-        """Those of use."""
+        """The multiplications of use, of all images, channels and groups."""
         return self.batch * self.in_channels * self.cout * self.pairs
 
     @property

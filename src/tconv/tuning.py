@@ -144,7 +144,7 @@ def _plan(
     operation: Operation, first: tuple[int, ...], w: tuple[int, ...], dtype: str, window: arguments.Window,
     layout: Layout,
 ) -> Plan:  # fmt: skip
-    """That of the operation, of a weight gradient from the shapes of x and of the gradient itself."""
+    """The plan of the operation; of a weight gradient from the shapes of x and of the gradient itself."""
     if operation != "weight_gradient":
         return make_plan(operation, first, w, None, dtype, window, layout, "jit")
     forward = make_plan("conv_transpose", first, w, None, dtype, window, layout, "jit")

@@ -97,7 +97,7 @@ def _batch(rng: np.random.Generator) -> int:
 
 
 def _fits(layer: Layer) -> bool:
-    """Whether it has a result at all, and keeps within what a layer may take."""
+    """Whether a layer has a result at all, and keeps within what a layer may take."""
     sizes = zip(*map(layer.each, ("spatial", "stride", "padding", "dilation", "kernel", "output_padding")), strict=True)
     if any((n - 1) * s - 2 * p + d * (k - 1) + 1 + a < 1 for n, s, p, d, k, a in sizes):
         return False

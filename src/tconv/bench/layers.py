@@ -36,12 +36,12 @@ class Layer:
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Layer:
-        """From what JSON holds, in which a tuple is a list."""
+        """A layer from what JSON holds, in which a tuple is a list."""
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
         return cls(**values)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; `read` takes it back."""
+        """The layer as plain values for JSON; `read` takes it back."""
         return asdict(self)
 
     @property
@@ -51,7 +51,7 @@ class Layer:
 
     @property
     def keywords(self) -> dict[str, Any]:
-        """Those of `tconv.conv_transpose`."""
+        """The keywords of `tconv.conv_transpose` for this layer."""
         return {**self._window, "groups": self.groups}
 
     @property
@@ -66,12 +66,12 @@ class Layer:
 
     @property
     def geometry(self) -> Geometry:
-        """Its sizes and window."""
+        """The sizes and the window of the layer."""
         return Geometry.conv_transpose(self.spatial, self.kernel, **self._window)
 
     @property
     def x_shape(self) -> tuple[int, ...]:
-        """Channels first."""
+        """The shape of x, channels first."""
         return (self.batch, self.in_channels, *self.spatial)
 
     @property

@@ -28,7 +28,7 @@ class Ceilings(NamedTuple):
 
 
 def processor() -> str:
-    """Its name, as the system gives it."""
+    """The name of the processor, as the system gives it."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:

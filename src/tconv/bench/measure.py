@@ -123,7 +123,7 @@ def difference(result: Array, expected: Array) -> float:
 
 
 def _nested(entries: Mapping[Entry, _T]) -> dict[str, dict[str, _T]]:
-    """By contestant, then by setting."""
+    """Entries as mappings by contestant, then by setting."""
     nested: dict[str, dict[str, _T]] = {}
     for (name, setting), value in entries.items():
         nested.setdefault(name, {})[setting] = value

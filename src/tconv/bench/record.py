@@ -37,7 +37,7 @@ class Measured:
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Measured:
-        """From what JSON holds."""
+        """The measurements of a layer from what JSON holds."""
         timings = {
             name: {setting: Timing(**timing) for setting, timing in settings.items()}
             for name, settings in row["timings"].items()
@@ -45,7 +45,7 @@ class Measured:
         return cls(Layer.read(row["layer"]), row["peak"], row["bandwidth"], timings, row["failures"], row["left_out"])
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The measurements of a layer as plain values for JSON."""
         return asdict(self)
 
     def best(self, name: str) -> float | None:
@@ -67,7 +67,7 @@ class Record:
     rows: list[Measured] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The record as plain values for JSON."""
         head = {"format": FORMAT, "machine": self.machine, "options": self.options, "skipped": self.skipped}
         return {**head, "layers": [row.as_dict() for row in self.rows]}
 

@@ -107,7 +107,7 @@ class Summary:
 
 
 def summary(values: Iterable[float | None]) -> Summary | None:
-    """Of those that there are; None of none."""
+    """The values that are there, in a few numbers; None where there are none."""
     there = [value for value in values if value is not None]
     if not there:
         return None

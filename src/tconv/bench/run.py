@@ -42,13 +42,13 @@ class Request:
     operation: Operation = "conv_transpose"
 
     def chosen_layers(self) -> list[Layer]:
-        """In the order of the file, or of their numbers."""
+        """The layers to measure, in the order of the file, or of their numbers."""
         if self.random:
             return [drawn.draw(self.seed, number) for number in range(self.random)]
         return [layer for name, layer in layers.public().items() if name in (self.layers or (name,))]
 
     def contestants(self) -> list[Peer]:
-        """Ours, and the peers."""
+        """Who is measured: tconv's two ways, and the peers."""
         return [*OURS.values(), *(peer for name, peer in PEERS.items() if name in (self.peers or (name,)))]
 
     @property

@@ -83,7 +83,7 @@ def _draw_bars(page: Page, rows: Sequence[Row]) -> None:
 
 
 def _verdict(page: Page, row: Row, line: float) -> None:
-    """At the right edge: the ratio, and to whom."""
+    """Write at the right edge the ratio, and to whom."""
     if row.ours is not None and row.ours.over_best is not None:
         page.text(WIDTH - MARGIN - 1.3, line, f"{row.ours.over_best:.2f} x", 9, weight="bold", ha="right")
         page.text(WIDTH - MARGIN - 1.22, line, row.best_peer, 8, color=GREY)

@@ -183,7 +183,7 @@ def _outline(axes: Axes, window: tuple[slice, slice]) -> None:
 
 
 def _on_grid(window: tuple[slice, slice], fine: Picture, picture: Picture) -> tuple[slice, slice]:
-    """The same piece on the grid of another picture."""
+    """A piece of one picture on the grid of another."""
     ratio = fine.shape[-1] // picture.shape[-1]
     rows, columns = (slice(side.start // ratio, side.stop // ratio) for side in window)
     return rows, columns

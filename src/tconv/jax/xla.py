@@ -36,7 +36,7 @@ class Convolution:
 
 
 def convolved(c: Convolution) -> Parts:
-    """What it takes."""
+    """What a convolution of XLA takes, in the parts that are measured."""
     if c.groups > 1 and (c.cin == 1 or c.ndim > 2):
         return _in_loops(c)
     if c.groups == 1 and c.taps > c.cells:
@@ -60,12 +60,12 @@ def product(rows: int, inner: int, columns: int, times: int = 1) -> Parts:
 
 
 def faulted(elements: int) -> Parts:
-    """A buffer."""
+    """What a new buffer of so many elements takes in page faults."""
     return {"faulted": elements} if elements >= KEPT else {}
 
 
 def placed(name: str, elements: int) -> str:
-    """What it is called where the caches do not hold so many."""
+    """The name of a part, another one where the caches do not hold so many elements."""
     return f"{name} far" if elements > NEAR else name
 
 

@@ -65,7 +65,7 @@ class Engine:
         return self.pack_at(address(w), 0 if bias is None else address(bias), address(packed))
 
     def pack_at(self, w: int, bias: int, packed: int) -> bool:
-        """The same, given addresses; that of no bias is 0."""
+        """As `pack`, given the addresses of the arrays; that of no bias is 0."""
         first, count = self.program.blocks
         blocks = self.address + 8 * first
         threads = launch.useful(self.program.packed / expected.PACKING, count) if self.threads > 1 else 1
@@ -76,7 +76,7 @@ class Engine:
         return self.once_at(x, address(w), 0 if bias is None else address(bias), y)
 
     def once_at(self, x: int, w: int, bias: int, y: int) -> bool:
-        """The same, given addresses; that of no bias is 0."""
+        """As `once`, given the addresses of the arrays; that of no bias is 0."""
         if not self.program.fresh:
             workspace = _local.packed  # a name, so that this frame keeps the memory: see `_Workspaces`
             packed = workspace.of(self.program.packed)
@@ -235,7 +235,7 @@ class _Workspace:
 
 
 class _Workspaces(threading.local):
-    """Those of one thread: for weights that are packed for one call, and for what kernels put down meanwhile.
+    """The workspaces of one thread: for weights that are packed for one call, and for the scratch of kernels.
 
     When the interpreter goes down it clears modules, caches and what threads have of their own, while daemon threads
     still run kernels. What the frames of these hold it never frees. So whatever kernels read or write is held by name
@@ -261,7 +261,7 @@ def aligned(size: int) -> NDArray[np.uint8]:
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """A new array, aligned likewise unless it is small."""
+    """A new array, aligned to a cache line unless it is small."""
     if prod(shape) < ALIGN_FROM:
         return np.empty(shape, dtype)
     result: Array = aligned(prod(shape) * dtype.itemsize).view(dtype).reshape(shape)

@@ -43,5 +43,5 @@ def pieces(images: int, size: tuple[int, ...], how: Split) -> Iterator[tuple[sli
 
 
 def number_of_pieces(images: int, size: tuple[int, ...], how: Split) -> int:
-    """How many there are; one for an empty batch, which still costs its calls."""
+    """How many pieces work is split into; one for an empty batch, which still costs its calls."""
     return max(1, -(-images // how.images) * -(-size[how.along] // how.rows))

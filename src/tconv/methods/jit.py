@@ -36,7 +36,7 @@ class Jit(Method):
         return Cost(seconds, 2 * weights + SCRATCH * threads)
 
     def limit(self, problem: Problem) -> str:
-        """Only floating point, and only where code can be generated."""
+        """Why the engine cannot compute a problem (its dtype, its sizes, no machine code here); "" where it can."""
         from tconv.jit import engine
 
         return engine.limit(problem)
@@ -49,7 +49,7 @@ class Jit(Method):
             self._run(problem, x, w, y, None)
 
     def run_with_bias(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array) -> None:
-        """Likewise, with the bias in the sums from the start."""
+        """Pack the weights and run the kernels, with the bias in the sums from the start."""
         self._run(problem, x, w, y, np.ascontiguousarray(bias))
 
     def _run(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:

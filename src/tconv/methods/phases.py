@@ -70,7 +70,7 @@ class Phases(Method):
 
 
 def _alike(geometry: Geometry) -> Iterator[tuple[Block, int]]:
-    """One of the blocks that cost the same, and how many they are, for all of them."""
+    """For each cost that blocks have one block of it, and how many have it."""
     of_axes = []
     for axis in geometry.axes:
         found: dict[tuple[object, ...], list[AxisBlock]] = {}

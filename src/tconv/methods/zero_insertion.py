@@ -41,7 +41,7 @@ class ZeroInsertion(Method):
     padded = MappingProxyType({"conv_transpose": "w", "weight_gradient": "y"})
 
     def cost(self, problem: Problem) -> Cost:
-        """That of the dense convolution, and the stretched grid."""
+        """The cost of the dense convolution, and of writing and holding the stretched grid."""
         p, g = problem, problem.geometry
         cells = prod((n - 1) * s + 1 for n, s in zip(g.coarse, g.stride, strict=True))
         inner = cost_of(problem, Product(_OPERATION[p.operation], p.cout, p.cin, g.fine, cells, 1))

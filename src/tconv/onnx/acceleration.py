@@ -74,7 +74,7 @@ class Acceleration:
 
     @property
     def verdict(self) -> str:
-        """What came of it, in a sentence."""
+        """What came of the model, in a sentence."""
         if not self.layers:
             return "the model has no transposed convolution: it is left alone"
         if not any(layer.seconds for layer in self.layers):

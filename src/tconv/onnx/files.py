@@ -34,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> ModelProto:
 
 
 def read_model(file: Path) -> ModelProto:
-    """As `load`; raises `checks.Rejected`."""
+    """A model from a file, its weights included, as `load` reads it; raises `checks.Rejected`."""
     model = _parsed(file)
     _read_external(model, file.parent)
     check_model(model)

@@ -71,7 +71,7 @@ class Scope:
         return self._constants[name]
 
     def _constant(self, name: str) -> TensorProto | str:
-        """Likewise, of a value that is not handed on from another one here."""
+        """The tensor that a value always is, or why there is none, for one that no Identity hands on in this graph."""
         if name in self.makers:
             node = self.makers[name]
             return _value(node, name) if _is(node, "Constant") else f"{name!r} is computed, by {title(node)}"

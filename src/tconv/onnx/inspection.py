@@ -90,7 +90,7 @@ class Inspection(Sequence[Inspected]):
 
     @property
     def heading(self) -> str:
-        """How many there are, and their share of the model."""
+        """How many transposed convolutions the model has, and their share of its flops."""
         number = checks.count(len(self.layers), "transposed convolution")
         shares = [layer.share for layer in self.layers]
         known = [share for share in shares if share is not None]

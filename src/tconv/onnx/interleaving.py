@@ -112,7 +112,7 @@ def put_together(made: Convolutions, results: Sequence[str | None], sizes: Sizes
 
 
 def side_by_side(made: Convolutions, results: Sequence[str | None], sizes: Sizes, nothing: Array) -> str:
-    """As `put_together` where every piece is one phase, with one Concat: (N, *residues, Cout, *cells)."""
+    """Results as (N, *residues, Cout, *cells), by one Concat, where every piece is one phase."""
     cells = [sizes.of(i) for i in range(len(made.axes))]
     shape = [len(nothing), *cells]
     parts = [_filled(nothing, shape, sizes) if result is None else result for result in results]

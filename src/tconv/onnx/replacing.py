@@ -33,7 +33,7 @@ class Replacement:
 def replacement(
     found: ConvTransposeNode, made: Convolutions, parts: Folded, names: Names, constants: Constants
 ) -> Replacement:
-    """The convolutions, and what makes the result of the replaced node of theirs."""
+    """The convolutions that replace a node, and the nodes that make its result of theirs."""
     writer = Writer(found.node, names, constants)
     results = [_convolution(found, made, pieces, parts, writer) for pieces in made.pieces]
     cropped(_whole(found, made, results, parts, writer), made.axes, writer)

@@ -166,7 +166,7 @@ def new(plain: Any, *args: Any) -> Any:
 
 
 def remade(make: Any, *args: Any) -> Any:
-    """Likewise, of a class whose pickles are made by a function of their own."""
+    """An accelerated module as its pickle makes it, where a function of its own does so."""
     return _accelerated(make(*args))
 
 

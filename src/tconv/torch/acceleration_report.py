@@ -32,7 +32,7 @@ class Measured:
 
     @property
     def shape(self) -> str:
-        """Of the first call, and how many more there were."""
+        """The shapes of the first call, and how many more calls there were."""
         if not self.shapes:
             return "-"
         x, y = ("x".join(map(str, shape)) for shape in self.shapes[0])
@@ -40,7 +40,7 @@ class Measured:
 
     @property
     def outcome(self) -> str:
-        """What came of it."""
+        """What came of measuring the module, in a few words."""
         if self.kept:
             return "not measured" if self.gain is None else f"{self.gain:.2f} times as fast"
         return f"left alone: {self.reason}" if self.reason else "left alone"
@@ -101,7 +101,7 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """What came of it, in a sentence."""
+        """What came of the whole model, in a sentence."""
         if not self.layers:
             return "no transposed convolution was found in the model: it is left alone"
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"

@@ -19,7 +19,7 @@ def computed(
     operation: Operation, operands: dict[str, Tensor], kernel_size: Any, bias: Tensor | None,
     window: tuple[Any, ...], layout: Layout,
 ) -> Tensor:  # fmt: skip
-    """One of the two, with its geometry arguments in the order of `arguments.Window`; raises `checks.Rejected`."""
+    """Compute conv or weight_gradient, its geometry in the order of `arguments.Window`; raises `checks.Rejected`."""
     _check_alike({**operands, "bias": bias})
     first, second = operands.values()
     shapes = tuple(first.shape), tuple(second.shape)

@@ -62,7 +62,7 @@ def call(
 def _small(
     x: Tensor, w: Tensor, bias: Tensor | None, known: Call, given: tuple[Any, ...], layer: Kept | None
 ) -> Tensor:
-    """By PyTorch, to which the layer goes by itself from now on if its arguments are PyTorch's."""
+    """Compute by PyTorch, to which the layer goes by itself from now on if its arguments are PyTorch's."""
     if layer is not None and given == (*known.arguments, None):
         layer.remember(x.shape, Small(given, known.tiny, known.function, known.arguments))
     return known.function(x, w, bias, *known.arguments)  # type: ignore[no-any-return]

@@ -74,7 +74,7 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
 
 
 def _in_turns(forms: Mapping[str, Form], effort: Effort) -> Contest:
-    """As many rounds as are asked for, and some more while it seems to have lost, but not for certain."""
+    """Time the two models in turns: as many rounds as are asked for, and more while ours seems to have lost."""
     first = {name: form.seconds() for name, form in forms.items()}
     turns: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(LONGER):

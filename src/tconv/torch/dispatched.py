@@ -55,7 +55,7 @@ def _conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given:
 
 
 def _kernel(w: Tensor) -> tuple[int, ...]:
-    """Its sizes, as numbers also within torch.jit.trace, which would have them depend on the weights."""
+    """The sizes of the kernel, numbers also within torch.jit.trace, which would have them depend on the weights."""
     jit, trace = cast(Any, torch.jit), cast(Any, torch._C)
     if not jit.is_tracing():
         return tuple(w.shape[2:])

@@ -40,7 +40,7 @@ class Window(NamedTuple):
 
 
 class Engines:
-    """Those of a problem. Each is made when a call first needs it: what PyTorch computes costs no tables."""
+    """The engines of a problem, each made when a call first needs it: what PyTorch computes costs no tables."""
 
     def __init__(self, problem: Problem, channels_last: bool, most: int) -> None:
         self._problem, self._channels_last, self._most = problem, channels_last, most

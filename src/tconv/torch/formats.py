@@ -29,7 +29,7 @@ class Format(NamedTuple):
 
 
 def of(x: Tensor, w: Tensor) -> Format:
-    """That of the result."""
+    """The format of the result of a transposed convolution."""
     return Format(x.dim() in _LAST and 0 not in x.shape and (suggests_last(x) or suggests_last(w)))
 
 
@@ -54,7 +54,7 @@ def lies(x: Tensor, order: Format) -> bool:
 
 
 def copied(x: Tensor, order: Format) -> Tensor:
-    """A copy that does."""
+    """A copy of a tensor that lies in memory as a format says."""
     if not order.last:
         return x.contiguous()
     y = x.permute(0, *range(2, x.dim()), 1).contiguous()
@@ -89,7 +89,7 @@ class Weights(NamedTuple):
 
     @classmethod
     def of(cls, w: Tensor, *, by_engine: bool) -> Weights:
-        """Those of a tensor; there is code that turns them only where the engine computes."""
+        """How the weights of a tensor lie; there is code that transposes them only where the engine computes."""
         return cls(is_dense(w), _turn(w) if by_engine and not w.is_contiguous() else None)
 
     def contiguous(self, w: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from tconv.torch.plain import needs_graph, plain
 
 
 class ConvTranspose(Function):
-    """Of the coarse grid and the weights."""
+    """The transposed convolution, which is differentiated by the coarse grid, the weights and the bias."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, call: Call, kept: Kept | None) -> Tensor:
@@ -32,7 +32,7 @@ class ConvTranspose(Function):
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> Any:
-        """By x, w and the bias, as far as they are asked for."""
+        """The gradients by x, w and the bias, as far as they are asked for."""
         (x, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dx = conv(dy, w, with_size(window, x)) if wanted[0] else None
         dw = weight_gradient(x, dy, w, window) if wanted[1] else None
@@ -40,7 +40,7 @@ class ConvTranspose(Function):
 
 
 class Conv(Function):
-    """Of the fine grid and the weights."""
+    """The convolution, which is differentiated by the fine grid and the weights."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, w: Tensor, call: Call) -> Tensor:
@@ -51,7 +51,7 @@ class Conv(Function):
 
     @staticmethod
     def backward(ctx: Any, dx: Tensor) -> Any:
-        """By y and w, as far as they are asked for."""
+        """The gradients by y and w, as far as they are asked for."""
         (y, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dy = conv_transpose(dx, w, with_size(window, y)) if wanted[0] else None
         dw = weight_gradient(dx, y, w, window) if wanted[1] else None
@@ -59,7 +59,7 @@ class Conv(Function):
 
 
 class WeightGradient(Function):
-    """Of both grids."""
+    """The gradient by the weights, which is differentiated by both grids."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
@@ -70,7 +70,7 @@ class WeightGradient(Function):
 
     @staticmethod
     def backward(ctx: Any, dw: Tensor) -> Any:
-        """By x and y, as far as they are asked for."""
+        """The gradients by x and y, as far as they are asked for."""
         (x, y), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
         dx = conv(y, dw, with_size(window, x)) if wanted[0] else None
         dy = conv_transpose(x, dw, with_size(window, y)) if wanted[1] else None

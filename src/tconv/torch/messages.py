@@ -58,7 +58,7 @@ def summary(value: Any) -> str:
 
 
 def name_of(dtype: torch.dtype) -> str:
-    """As NumPy says it."""
+    """The name of a dtype, as NumPy says it."""
     return str(dtype).removeprefix("torch.")
 
 

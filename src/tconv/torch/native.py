@@ -77,7 +77,7 @@ def weight_gradient(
 
 
 def extra(coarse: Sizes, stride: Sizes, fine: Sizes) -> tuple[int, ...]:
-    """What `conv_transpose` and the others take for the sizes of both grids."""
+    """What `conv_transpose` and the others take for the sizes of both grids: fine = coarse * stride + extra."""
     return tuple(m - n * s for n, s, m in zip(coarse, stride, fine, strict=True))
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tconv import checks, numpy_ops
+from tconv import checks, numpy_ops, repeated
 from tconv.arguments import Layout
-from tconv.jit import repeated
 from tconv.methods import Operation
 from tconv.plan import check_words
 from tconv.torch import adjoints, calls

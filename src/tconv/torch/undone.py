@@ -75,7 +75,7 @@ class _Values:
         self.copies = [(tensor, tensor.detach().clone()) for tensor in tensors if not tensor.is_meta]
 
     def put_back(self) -> None:
-        """Only where it changed."""
+        """Put the values back into the tensors, only where they changed."""
         for tensor, value in self.copies:
             if not torch.equal(tensor, value):
                 tensor.data.copy_(value)  # its version is that of its value, which graphs from before may need
@@ -99,7 +99,7 @@ class _State:
 
 
 def _refill(table: dict[str, Any], entries: dict[str, Any]) -> None:
-    """Only where something changed: `torch.compile` guards some of these dictionaries by their versions."""
+    """Fill a table again, only where it changed: `torch.compile` guards some of them by their versions."""
     if table.keys() != entries.keys() or any(table[name] is not value for name, value in entries.items()):
         table.clear()
         table.update(entries)

@@ -49,7 +49,7 @@ class Run:
         self.wanted = [t for t in itertools.chain(model.parameters(), given) if t.requires_grad]
 
     def results(self) -> Results:
-        """No gradient is left anywhere."""
+        """Run the model; returns what it has computed. No gradient is left anywhere."""
         outputs = list(_floating(self.model(*self.example.args, **self.example.kwargs)))
         self.outputs = len(outputs)
         recorded = [y for y in outputs if y.requires_grad] if self.example.trains else []
@@ -59,7 +59,7 @@ class Run:
         return Results([y.detach() for y in outputs], list(_floating(gradients)))
 
     def _noise(self, recorded: Sequence[Tensor]) -> list[Tensor]:
-        """The same in every run; not ones, by which the gradient of a softmax or a normalization would be zero."""
+        """What goes backward, the same in every run; not ones, for which a softmax or a normalization gives 0."""
         if [t.shape for t in self.noise] != [t.shape for t in recorded]:
             source = torch.Generator().manual_seed(0)
             self.noise = [torch.randn(t.shape, dtype=t.dtype, generator=source).to(t.device) for t in recorded]
@@ -96,7 +96,7 @@ class Form:
         return [t.detach().clone() for t in outputs] + ([torch.cat(flat)] if flat else [])
 
     def seconds(self) -> float:
-        """Of a run."""
+        """Seconds of a run of the model in this form."""
         self.take_shape()
         return timed(self)
 

@@ -36,7 +36,7 @@ class Case:
         layout: Layout = "channels_first",
         operation: Operation = "conv_transpose",
     ) -> Case:
-        """With the layer's own arrays."""
+        """A case of a layer, with the layer's own arrays."""
         return cls(layer, *layer.arrays(), threads, layout, operation)
 
     @cached_property

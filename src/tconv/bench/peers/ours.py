@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tconv.bench.peers.base import Call, Case, Peer
-from tconv.jit.launch import get_num_threads, set_num_threads
+from tconv.jit.machine.launch import get_num_threads, set_num_threads
 from tconv.prepared import ConvTranspose
 from tconv.problem import OPERATIONS, Array
 
@@ -18,12 +18,12 @@ class Ours(Peer):
     _before: int | None = None
 
     def start(self, case: Case) -> None:
-        """With these threads from now on."""
+        """Let tconv compute with the threads of a case from now on."""
         self._before = self._before or get_num_threads()
         set_num_threads(case.threads)
 
     def release(self) -> None:
-        """Threads as they were."""
+        """Let tconv compute with as many threads as before."""
         if self._before is not None:
             set_num_threads(self._before)
             self._before = None
@@ -50,7 +50,7 @@ class Functional(Ours):
     operations = OPERATIONS
 
     def prepare(self, case: Case, setting: str) -> Call:
-        """Only x and y are put in their layout."""
+        """The functional call; only x and y are put in their layout beforehand."""
         self.start(case)
         first, second = (each if each is case.w else _in_layout(case, each) for each in case.operands)
         return Call(case.by_tconv(first, second, layout=case.layout), lambda result: _read(case, result))

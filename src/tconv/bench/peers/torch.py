@@ -70,7 +70,7 @@ class Torch(TorchPeer):
 
 
 class TorchChannelsLast(Torch):
-    """The same on tensors whose channels are innermost in memory; brought there before, the weights too."""
+    """PyTorch on tensors with channels innermost in memory; they are brought there before, the weights too."""
 
     name: ClassVar[str] = "torch.channels_last"
 

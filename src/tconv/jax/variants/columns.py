@@ -38,7 +38,7 @@ def _product(task: Task, x: Array, w: Array) -> Array:
 
 
 def _depthwise(task: Task, x: Array, w: Array) -> Array:
-    """The same where a group has one input channel: each cell times each tap."""
+    """Columns (N, *coarse, 1, *kernel, Cout) where a group has one input channel: each cell times each tap."""
     p, nd = task.problem, task.ndim
     taps = jnp.moveaxis(w, (0, 1), (-2, -1))
     cols = x.reshape(*x.shape[: 1 + nd], *(1,) * (nd + 1), p.in_channels, 1) * taps

@@ -117,7 +117,7 @@ def _matching(schedule: Schedule) -> Isa | None:
 
 
 def _tile(schedule: Schedule) -> Tile:
-    """Of the largest of the kernels that multiply."""
+    """The tile of the largest of the kernels that multiply."""
     kind = kind_of(schedule)
     tiles = (kind.tile(kernel, schedule) for kernel in schedule.code.kernels)
     return max((tile for tile in tiles if tile), key=lambda tile: tile.sums)

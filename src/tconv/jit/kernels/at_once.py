@@ -37,7 +37,7 @@ class AtOnce:
 
     @property
     def products(self) -> int:
-        """Of a cell, for each vector."""
+        """Products of a cell, for each vector of channels."""
         return sum(len(fed) for source in self.sources for _, fed in source)
 
 
@@ -65,7 +65,7 @@ def emit(module: Module, name: str, kernel: AtOnce) -> Function:
 
 
 def _weights(f: Function, v: Vector, kernel: AtOnce, vector: int) -> dict[int, str]:
-    """Of each tap, for a vector of channels."""
+    """The weights of each tap, for a vector of channels."""
     first = f.at(f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W)), vector * v.bytes)
     per_tap = f.word("%tile", Tile.TAP)
     taps = [tap for source in kernel.sources for _, fed in source for *_, tap in fed]

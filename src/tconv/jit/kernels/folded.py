@@ -53,7 +53,7 @@ class Folded:
 
     @property
     def weights(self) -> int:
-        """How many there are."""
+        """How many weights a tile has."""
         return sum(len(fed) for source in self.sources for _, fed in source)
 
     @property

@@ -114,7 +114,7 @@ def store_square(
 def _store_part(
     f: Function, v: Vector, turned: list[str], y: str, per_channel: str, left: Value, remaining: Value
 ) -> None:
-    """By way of the stack, row by row, as many rows as there are channels."""
+    """Write a square in part, by way of the stack: as many rows as there are channels."""
     buffer = f.stack(v.lanes * v.bytes)
     for lane, value in enumerate(turned):
         f.vstore(v, value, buffer, lane * v.bytes)

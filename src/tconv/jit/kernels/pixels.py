@@ -150,13 +150,13 @@ class Beside:
             f.vstore(v, start, self.buffer, self.places[key])
 
     def add(self, parts: dict[Sum, str]) -> None:
-        """Add to some of them."""
+        """Add the sums of a part to those that wait, whose keys they have."""
         for key, part in parts.items():
             total = self.f.let(f"fadd {self.v.text} {self.f.vload(self.v, self.buffer, self.places[key])}, {part}")
             self.f.vstore(self.v, total, self.buffer, self.places[key])
 
     def load(self) -> dict[Sum, str]:
-        """All of them."""
+        """Load all sums that wait."""
         return {key: self.f.vload(self.v, self.buffer, place) for key, place in self.places.items()}
 
 

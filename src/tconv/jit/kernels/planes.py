@@ -123,7 +123,7 @@ def _store_full(f: Function, v: Vector, kernel: Planes, run: list[str], y: str) 
 
 
 def _store_part(f: Function, v: Vector, kernel: Planes, run: list[str], y: str, left: Value) -> None:
-    """The last tile of a row: whole vectors past the caches likewise.
+    """Write the last tile of a row, in part: whole vectors past the caches, as in whole tiles.
 
     Between stores past the caches each line that goes through them is waited for: at the end of every row, that took
     three times as long as the layer.

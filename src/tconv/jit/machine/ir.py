@@ -34,7 +34,7 @@ class Vector:
 
     @cached_property
     def text(self) -> str:
-        """As LLVM writes it."""
+        """The type as LLVM writes it."""
         return f"<{self.lanes} x {self.element}>"
 
     @cached_property
@@ -44,12 +44,12 @@ class Vector:
 
     @cached_property
     def mangled(self) -> str:
-        """As names of intrinsics say it."""
+        """The type as the names of intrinsics spell it."""
         return f"v{self.lanes}{SUFFIX[self.element]}"
 
     @cached_property
     def bytes(self) -> int:
-        """Its size."""
+        """Bytes of a vector."""
         return self.lanes * BYTES[self.element]
 
 
@@ -327,7 +327,7 @@ class Function:
 
 @dataclass
 class Branch:
-    """One of two bodies."""
+    """One of the two bodies of `Function.choose`."""
 
     function: Function
     label: str

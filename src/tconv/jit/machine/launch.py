@@ -198,7 +198,7 @@ class _Pool:
 
     @cached_property
     def entries(self) -> dict[str, int]:
-        """Where its code lies; empty where it cannot be had: the caller computes alone."""
+        """Where the code of the pool lies; empty where it cannot be had: the caller computes alone."""
         from tconv.jit.machine import compile as compiler
         from tconv.jit.machine import pool
         from tconv.jit.machine.ir import Module
@@ -217,12 +217,12 @@ class _Pool:
 
     @cached_property
     def share_briefly(self) -> int:
-        """Likewise, for little work."""
+        """What lets several threads do little work: as `share`, but without yielding to a thread that it woke."""
         return self.entries["share_briefly"]
 
     @cached_property
     def address(self) -> int:
-        """Its words. They are never given back: at the end of the process threads may still read them."""
+        """The words of the pool, which are never given back: at the end of the process threads may still read them."""
         from tconv.jit.machine.pool import POOL_WORDS, Pool
 
         words = (ctypes.c_int64 * (POOL_WORDS + 7))()

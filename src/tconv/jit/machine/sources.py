@@ -14,7 +14,7 @@ HERE = Path(__file__).parents[1]
 
 
 def digest(said: str, paths: Iterable[Path]) -> str:
-    """Of a text and of these files. Reading them takes less than a millisecond."""
+    """A digest of a text and of these files. Reading them takes less than a millisecond."""
     found = hashlib.sha256(said.encode())
     for path in paths:
         try:

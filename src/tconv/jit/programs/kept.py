@@ -12,14 +12,14 @@ MOST = 128
 
 
 class Kept(Generic[T]):
-    """By layer, which says all that it depends on (`Schedule.layer`)."""
+    """Values by layer, which says all that they depend on (`Schedule.layer`)."""
 
     def __init__(self) -> None:
         self._found: dict[Hashable, T] = {}
         _all.append(self._found)
 
     def of(self, layer: Hashable, make: Callable[[], T]) -> T:
-        """That of a layer, made when it is first asked for."""
+        """The value of a layer, made when it is first asked for."""
         found = self._found.get(layer)
         if found is None:
             found = make()
@@ -34,6 +34,6 @@ _all: list[dict[Hashable, Any]] = []
 
 
 def forget() -> None:
-    """Forget it: it is made anew when it is next asked for."""
+    """Forget all that is kept by layer: it is made anew when it is next asked for."""
     for found in _all:
         found.clear()

@@ -63,7 +63,7 @@ class Placed(NamedTuple):
 
 
 class Packer:
-    """Collects them."""
+    """Collects the tiles and the blocks of weights of a layer."""
 
     def __init__(self, itemsize: int, lanes: int) -> None:
         self.itemsize, self.lanes = itemsize, lanes
@@ -113,7 +113,7 @@ class Packer:
     def squares(
         self, target: int, lanes: tuple[int, int, int], taps: int, *, tap: int, source: int, channels: tuple[int, int]
     ) -> None:
-        """Likewise for all taps of vectors of output channels: elements of a row, channels, elements between these."""
+        """Fill rows with all taps of output channels, in squares; `lanes`: elements of a row, channels, stride."""
         run = taps
         if channels[1] == taps:  # the taps of all input channels lie side by side
             channels, taps = (1, 0), channels[0] * taps
@@ -132,7 +132,7 @@ class Packer:
         self.blocks.append((words, ()))
 
     def packing(self) -> Packing:
-        """What was collected."""
+        """The tiles and blocks that were collected, as arrays."""
         blocks = np.array([[words.get(w, 0) for w in Block] for words, _ in self.blocks], np.int64)
         blocks = blocks.reshape(-1, len(Block))
         found: dict[tuple[int, ...], int] = {}

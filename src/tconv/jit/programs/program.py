@@ -100,14 +100,14 @@ def balanced(total: int, most: int) -> list[int]:
 
 
 def sizes(total: int, most: int) -> list[tuple[int, int]]:
-    """The sizes of those parts, and how many there are of each."""
+    """The sizes of the parts into which `balanced` cuts a number, and how many parts have each."""
     parts = -(-total // most)
     size, larger = divmod(total, parts)
     return [(n, count) for n, count in ((size + 1, larger), (size, parts - larger)) if count]
 
 
 def spans(total: range, most: int) -> list[range]:
-    """Cut a range likewise."""
+    """Cut a range into as few parts of at most `most` as can be, which differ by at most 1, the larger first."""
     cut, start = [], total.start
     for size in balanced(len(total), most):
         cut.append(range(start, start + size))

@@ -138,7 +138,7 @@ def planes(kernel: Planes, thread: Thread, op: Words, tile: Words) -> None:
 
 
 def folded(kernel: Folded, thread: Thread, op: Words, tile: Words) -> None:
-    """The same, row by row."""
+    """As `planes`, in tiles of one row: that a vector holds several rows changes no result."""
     alone = Planes(kernel.element, kernel.cells, 1, kernel.rows, kernel.phases, kernel.sources, False)
     planes(alone, thread, op, tile)
 
@@ -296,7 +296,7 @@ def rows(kernel: Rows | Short, thread: Thread, op: Words, tile: Words) -> None:
 
 
 def comb(kernel: Comb, thread: Thread, op: Words, tile: Words) -> None:
-    """Likewise, de-interleaved: every `apart`th cell becomes a row of its own, the last filled up with a zero."""
+    """Rows of every channel of x into the panel, de-interleaved: a row for each strand, filled up with a zero."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
     channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
     x = thread.to(Context.X, at).read((channels, thread.sizes[Context.X_CHANNEL]), (number, x_row), (length, size))
@@ -309,7 +309,7 @@ def comb(kernel: Comb, thread: Thread, op: Words, tile: Words) -> None:
 
 
 def split(kernel: Split, thread: Thread, op: Words, tile: Words) -> None:
-    """Likewise from channels-last x: pixels of several channels become a row of each."""
+    """Rows of channels-last x into the panel, channels first: pixels of several channels become a row of each."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
     channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
     pixels = thread.to(Context.X, at).read((number, x_row), (length, thread.sizes[Context.X_PIXEL]), (channels, size))
@@ -320,7 +320,7 @@ def split(kernel: Split, thread: Thread, op: Words, tile: Words) -> None:
 
 
 def turn(kernel: Turn, thread: Thread, op: Words, tile: Words) -> None:
-    """Likewise with channels innermost, in whole vectors: lanes behind the last channel are zero."""
+    """Rows of x into the panel, channels innermost, in whole vectors: lanes behind the last channel are zero."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
     channels, first = thread.sizes[Context.COPIED], 0
     if kernel.of_tile:

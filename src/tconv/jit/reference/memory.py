@@ -27,7 +27,7 @@ class Offsets(NamedTuple):
 
 @lru_cache(maxsize=256)  # as many as repeat within a program; those of a large one are large
 def along(axes: tuple[Axis, ...], size: int) -> Offsets:
-    """To the elements along each of the axes; to one element without axes."""
+    """Offsets of the elements along each of the axes; of one element without axes."""
     offsets = np.zeros((), np.int64)
     for count, step in axes:
         offsets = offsets[..., None] + np.arange(count) * step
@@ -35,7 +35,7 @@ def along(axes: tuple[Axis, ...], size: int) -> Offsets:
 
 
 def apart(offsets: Array, size: int) -> Offsets:
-    """To elements so many bytes away."""
+    """Offsets of elements so many bytes away."""
     if (offsets % size).any():
         raise OutOfBounds(f"steps between elements of {size} bytes by {offsets[offsets % size != 0][0]}")
     return Offsets(offsets // size, int(offsets.min(initial=0)), int(offsets.max(initial=0)))
@@ -86,7 +86,7 @@ class Pointer(NamedTuple):
         return found
 
     def write(self, values: Array, *axes: Axis) -> None:
-        """Write an array likewise, its last axis first: what is written twice holds what came last."""
+        """Write an array along each of the axes, its last axis first: what is written twice holds what came last."""
         offsets = along(axes, self.size)
         self.memory.check(self.offset, offsets, "writes")
         where = self.offset // self.size + offsets.elements

@@ -142,7 +142,7 @@ class Strand(NamedTuple):
 
 @_of_window
 def strands(line: Line, origin: int) -> tuple[Strand, ...]:
-    """Those that a tap reads."""
+    """The strands of an axis that a tap reads, by residue, ascending."""
     found: dict[int, list[tuple[int, dict[int, int]]]] = {}
     for shift, tap_of in by_shift(line, origin).items():
         m, residue = divmod(shift, line.apart)
@@ -155,13 +155,13 @@ def strands(line: Line, origin: int) -> tuple[Strand, ...]:
 
 @_of_window
 def residues(line: Line, origin: int) -> tuple[int, ...]:
-    """Theirs."""
+    """The residues, modulo `apart`, of the strands of an axis that a tap reads, ascending."""
     return tuple(strand.residue for strand in strands(line, origin))
 
 
 @_of_window
 def moves(line: Line, origin: int) -> range:
-    """The least to the greatest shift of all of them, in cells of a strand."""
+    """The least to the greatest shift of the taps of an axis, in cells of a strand."""
     reach = shifts(line, origin)
     return range(reach.start // line.apart, (reach.stop - 1) // line.apart + 1)
 

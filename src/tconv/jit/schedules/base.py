@@ -93,7 +93,7 @@ class Schedule:
 
     @cached_property
     def channels_of_group(self) -> Channels:
-        """How many are read and written."""
+        """How many channels of a group are read and written, and elements of its weights from one to the next."""
         return channels_of(self.problem)
 
     @property
@@ -113,7 +113,7 @@ class Schedule:
 
     @cached_property
     def outer(self) -> tuple[Line, ...]:
-        """The others."""
+        """All axes but the innermost, the batch first."""
         return self.layout.lines[:-1]
 
     @property
@@ -130,12 +130,12 @@ class Schedule:
 
     @cached_property
     def origin(self) -> int:
-        """Of the last axis (see `lines.py`)."""
+        """The origin of the last axis (see `lines.py`)."""
         return 0
 
     @cached_property
     def origins(self) -> tuple[int, ...]:
-        """Of every axis."""
+        """The origin of every axis (see `lines.py`)."""
         return (*(0 for _ in self.outer), self.origin)
 
     @cached_property

@@ -72,7 +72,7 @@ class Source(Schedule):
 
     @cached_property
     def source_pixel(self) -> int:
-        """Bytes of it from one q to the next."""
+        """Bytes from what kernels read for one q of a row to what they read for the next."""
         return self.last.read_step if self.in_place else self.last.apart * self.cell
 
     @cached_property

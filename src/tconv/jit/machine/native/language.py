@@ -42,7 +42,7 @@ class Native:
 
     @property
     def name(self) -> str:
-        """Its name, in Python and in LLVM."""
+        """The name of the function, in Python and in LLVM."""
         return self.function.__name__
 
     @property

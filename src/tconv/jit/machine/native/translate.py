@@ -40,7 +40,7 @@ def _tree(what: Native) -> ast.FunctionDef:
 
 @lru_cache(maxsize=64)
 def _functions(file: str) -> dict[str, ast.FunctionDef]:
-    """Those of a file, which is read once: taking one after the other out of it takes three times as long."""
+    """The functions of a file, which is read once: to take them out one by one takes three times as long."""
     text = "".join(linecache.getlines(file))
     if not text:
         raise OSError(f"{file} cannot be read")
@@ -58,7 +58,7 @@ class _Body:
         self.ends: list[tuple[str, str]] = []  # for each open loop where `continue` and `break` go
 
     def write(self) -> None:
-        """All of it."""
+        """Write the whole body."""
         f, tree = self.f, _tree(self.what)
         given = {name for kind, name in self.what.parameters if kind == "i64"}
         self.names = {name for name in self.what.function.__code__.co_varnames if name not in self.pointers}
@@ -203,7 +203,7 @@ class _Body:
         raise self.unsupported(node)
 
     def arithmetic(self, node: ast.expr, op: ast.operator, a: str, b: str) -> str:
-        """Of two integers."""
+        """The result of an operator on two integers."""
         f = self.f
         match op:
             case ast.Add() | ast.Sub() | ast.Mult():

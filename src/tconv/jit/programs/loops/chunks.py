@@ -53,7 +53,7 @@ def beside_low(axis: Ints, part: int) -> int:
 
 @native
 def beside_high(axis: Ints, part: int) -> int:
-    """How far it lies behind x."""
+    """How far what a part reads lies behind x."""
     last = part_start(axis, part + 1) - 1 + max(1, axis[Axis.FIRST_MOVE] + axis[Axis.MOVES])
     return max(0, last * axis[Axis.APART] - axis[Axis.READ])
 

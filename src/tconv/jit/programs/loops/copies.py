@@ -137,7 +137,7 @@ def pick(found: Ints, kernel: int, step: int, cell_size: int, channels: int, siz
 
 @native
 def put_zeros(out: Ints, kernel: int, target: int, zeros: int) -> None:
-    """The op that writes so many, unless there are none."""
+    """The op that writes so many zeros into the panel, unless there are none."""
     if zeros:
         op = begin(out, kernel)
         put(out, 0)

@@ -80,7 +80,7 @@ def cells(axis: Ints, low: int, high: int) -> int:
 
 @native
 def cell(axis: Ints, lists: Ints, low: int, high: int, number: int) -> int:
-    """The cell of a number among them."""
+    """The cell of a number among those that taps of so many q read (see `cells`)."""
     reach = high - low + axis[Axis.MOVES] - 1
     residue = lists[axis[Axis.RESIDUES_AT] + number // reach]
     return (low + axis[Axis.FIRST_MOVE] + number % reach) * axis[Axis.APART] + residue
@@ -129,7 +129,7 @@ def list_taps(axes: Ints, count: int, lists: Ints, met: Ints, in_place: int, eve
 
 @native
 def list_taps_of(axis: Ints, lists: Ints, met: Ints, at: int, q: int, in_place: int, every: int) -> int:
-    """Those of an axis, from a place on; returns where those of the next one begin."""
+    """List the taps of one axis as `list_taps` does, from a place on; returns where those of the next axis begin."""
     taps, found = lists[axis[Axis.TAPS_AT] + axis[Axis.PHASE]], 0
     for number in range(lists[taps]):
         tap = taps + 1 + 3 * number

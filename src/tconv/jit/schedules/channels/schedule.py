@@ -68,7 +68,7 @@ class ChannelSchedule(Source):
 
     @cached_property
     def origin(self) -> int:
-        """Of the last axis (see `lines.py`): lanes of phases want equal shifts."""
+        """The origin of the last axis (see `lines.py`): with phases in lanes all have equal shifts."""
         return self.last.low % self.last.stride if self.in_lanes == "phases" else 0
 
     @cached_property
@@ -110,7 +110,7 @@ class ChannelSchedule(Source):
         return tile.count - (tile.vectors - 1) * self.lanes
 
     def variant(self, tile: LaneTile) -> int:
-        """Which of them a tile is."""
+        """The number of the variant of a tile."""
         return self.variants.index((tile.vectors, tile.length, self._last_lanes(tile)))
 
     # ---- the block

@@ -88,7 +88,7 @@ class GradientSchedule(Source):
         return list(dict.fromkeys(map(self.variant_of, self.tiles)))
 
     def variant_of(self, tile: LaneTile) -> tuple[int, int]:
-        """Which of them a tile is: what lies behind the last channel is read where it may be, and never used."""
+        """The variant of a tile: what lies behind the last channel is read where it may be, and never used."""
         beyond = not self.gathered or (self.own and self.layout.last)
         return tile.vectors, tile.count - (tile.vectors - 1) * self.lanes if beyond else self.lanes
 
@@ -104,7 +104,7 @@ class GradientSchedule(Source):
 
     @cached_property
     def pixel(self) -> int:
-        """Bytes from one of them to the next."""
+        """Bytes of the fine grid from one neighbour in a tile (a tap, or a channel o) to the next."""
         return self.layout.x_channel if self.by_channel else abs(self.last.dilation) * self.cell
 
     @cached_property
@@ -178,7 +178,7 @@ class GradientSchedule(Source):
 
     @cached_property
     def code(self) -> Code:
-        """The kernels: for each width one a variant, alone and in rows, then those that copy and move, likewise."""
+        """The kernels: for each width one a variant, alone and in rows; then one a variant that copies or moves."""
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
             Channels(

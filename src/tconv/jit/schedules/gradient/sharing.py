@@ -63,7 +63,7 @@ def turns(s: GradientSchedule, threads: int) -> float:
 
 
 def _of_run(s: GradientSchedule, vectors: int, outputs: int) -> float:
-    """Likewise for a run of so many vectors of lanes and so many channels o."""
+    """About how many turns of the clock a run takes for a cell, with so many vectors of lanes and channels o."""
     pixels, fine = min(s.pixels, outputs) if s.by_channel else s.pixels, s.problem.fine_cells / s.problem.coarse_cells
     neighbours = s.rows * pixels
     product_of = 0.5 + BROADCAST / s.vectors + LOADED / neighbours

@@ -45,7 +45,7 @@ class PlaneSchedule(PixelSchedule):
 
     @property
     def layer(self) -> tuple[Hashable, ...]:
-        """Likewise."""
+        """All that tiles and packed weights depend on: as of `Chunked`, and whether rows go through the block."""
         return (*super().layer, self.through_block)
 
     @cached_property

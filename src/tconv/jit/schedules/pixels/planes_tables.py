@@ -22,7 +22,7 @@ class PlaneTables(PixelTables):
     s: PlaneSchedule
 
     def sizes(self) -> dict[Context, int]:
-        """Also the distance of rows."""
+        """The sizes that all ops share, the distances of rows among them."""
         s = self.s
         rows = {
             Context.SOURCE_ROW: s.pitch * self.size,
@@ -57,7 +57,7 @@ class PlaneTables(PixelTables):
 
     @cached_property
     def per_phase(self) -> int:
-        """Bytes from one of them to the next."""
+        """Bytes from the weights of one phase of the axes before the last two to those of the next."""
         return self.packer.room(1, max(map(len, self.blocks)))
 
     def _phases_before(self) -> Iterator[tuple[int, ...]]:
@@ -95,11 +95,11 @@ class PlaneTables(PixelTables):
     # ---- chunks
 
     def words(self) -> dict[S, int]:
-        """Also the kernel that writes what was put together."""
+        """The schedule, for the loops, with the kernel that writes rows that were put together in the block."""
         return {**super().words(), S.THROUGH_BLOCK: len(self.s.repeats) if self.s.through_block else 0}
 
     def lists(self, collector: Collector) -> dict[S, int]:
-        """Also the kernel of each phase of the axes before the last two, and bytes of the weights of each."""
+        """The lists of a layer, and the kernel of each phase of the axes before the last two, bytes of its weights."""
         s, before = self.s, self.s.outer[:-1]
         taps = (
             prod(len(phase_taps(line)[b]) for line, b in zip(before, a, strict=True)) for a in self._phases_before()

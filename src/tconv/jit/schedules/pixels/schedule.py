@@ -77,7 +77,7 @@ class PixelSchedule(Schedule):
 
     @cached_property
     def flat_pitch(self) -> int:
-        """Likewise, where tiles span whole rows: zeros between two rows serve both."""
+        """Elements from a row of the panel to the next where tiles span rows: zeros between two rows serve both."""
         cells = self.last.of_strand
         return max(cells + max(self.before, self.columns + self.behind - cells), self.columns)
 

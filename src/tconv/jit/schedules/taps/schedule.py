@@ -56,7 +56,7 @@ class TapSchedule(Schedule):
 
     @property
     def axes(self) -> tuple[Line, ...]:
-        """Those of the grids."""
+        """The axes of the grids, without the batch."""
         return self.spread.lines[1:]
 
     @cached_property
@@ -102,7 +102,7 @@ class TapSchedule(Schedule):
 
     @cached_property
     def sizes(self) -> list[int]:
-        """The numbers of vectors that they come in."""
+        """The numbers of vectors that parts come in, the larger first."""
         return sorted(set(self.parts), reverse=True)
 
     @cached_property

@@ -57,7 +57,7 @@ def outer_first(
     s: Ints, axes: Ints, lists: Ints, shapes: Ints, met: Ints, taps: Ints, chosen: Ints, begun: Ints, first: int,
     low: int, high: int, out: Ints,
 ) -> None:  # fmt: skip
-    """Likewise, for one tap of the outer axes after the other."""
+    """The tiles of one phase, of a segment of the rows, for one tap of the outer axes after the other."""
     count = s[C.AXES] - 1
     rows = rows_between(axes, count)
     for each in range(rows):

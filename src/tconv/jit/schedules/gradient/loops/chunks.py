@@ -63,7 +63,7 @@ def members(axes: Ints, count: int, classes: Ints) -> int:
 
 @native
 def is_last(axes: Ints, count: int, classes: Ints) -> int:
-    """Whether the last of all chunks is one of them."""
+    """Whether the last of all chunks is alike with the one of the classes at hand."""
     for n in range(count):
         axis = n * AXIS
         at, parts = axes[axis + Axis.CLASS_AT], axes[axis + Axis.PARTS]

@@ -70,7 +70,7 @@ def gather(s: Ints, axes: Ints, out: Ints) -> None:
 
 @native
 def put_cells(s: Ints, first: int, before: int, cells: int, step: int, out: Ints) -> None:
-    """The op of a run."""
+    """The op that gathers a run of evenly spaced coarse cells."""
     op = begin(out, s[G.GATHERED])
     put(out, first)
     put(out, before)
@@ -90,7 +90,7 @@ def first_met(axis: Ints, shift: int) -> int:
 
 @native
 def end_met(axis: Ints, shift: int) -> int:
-    """The q behind the last."""
+    """The q of a chunk behind the last that reads a cell through a tap."""
     return min(axis[Axis.Q_END], -((shift - axis[Axis.READ]) // axis[Axis.APART]))
 
 

@@ -11,7 +11,7 @@ from tconv.jit.schedules.pixels.loops.words import S
 
 @native
 def gaps(s: Ints, axes: Ints, lists: Ints, rows: Ints, out: Ints) -> None:
-    """The bias into them, as runs as long as there are."""
+    """The bias into rows of y that no tap reaches, as runs as long as there are."""
     outer, kept = s[S.AXES] - 1, 0
     last = outer * AXIS
     stride = axes[last + Axis.STRIDE]

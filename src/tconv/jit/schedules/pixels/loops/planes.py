@@ -35,7 +35,7 @@ def planes(s: Ints, axes: Ints, lists: Ints, out: Ints) -> None:
 
 @native
 def plane(s: Ints, axes: Ints, lists: Ints, number: int, start: int, stop: int, out: Ints) -> None:
-    """The op of some rows."""
+    """The op of some rows of a plane, and what writes them if they go through the block."""
     count = s[S.AXES] - 2
     before, last = count * AXIS, (count + 1) * AXIS
     stride = axes[before + Axis.STRIDE]
