@@ -23,13 +23,13 @@ CASES = {
     "channels": (problem(channels=(40, 48), geometry=up((4, 6), 3, stride=2, padding=1), batch=2), True),
     "phases": (problem(channels=(40, 2), geometry=up((9, 6), 16, stride=8, padding=4)), False),
     "planes": (problem(channels=(4, 4), groups=4, geometry=up((9, 40), 4, stride=2, padding=1)), False),
-    "own": (problem(channels=(40, 40), groups=40, geometry=up((9, 6), 4, stride=2, padding=1)), True),
+    "depthwise": (problem(channels=(40, 40), groups=40, geometry=up((9, 6), 4, stride=2, padding=1)), True),
     "taps": (problem(channels=(40, 3), geometry=up((3, 4), 4, stride=2, padding=1)), False),
     "gradient": (
         problem(channels=(40, 6), geometry=up((9, 6), 4, stride=2, padding=1), operation="weight_gradient"),
         False,
     ),
-    "own gradient": (
+    "depthwise gradient": (
         problem(channels=(40, 40), groups=40, geometry=up((9, 6), 4, stride=2), operation="weight_gradient"),
         True,
     ),

@@ -53,5 +53,5 @@ class Case:
 
 def fresh(schedule) -> Iterator[ChannelSchedule]:
     """The schedule with weights that are packed on the way, if it can."""
-    if isinstance(schedule, ChannelSchedule) and not schedule.own and schedule.problem.groups == 1:
+    if isinstance(schedule, ChannelSchedule) and not schedule.depthwise and schedule.problem.groups == 1:
         yield replace(schedule, fresh=True)

@@ -90,7 +90,7 @@ CONV = {
     "conv, depthwise, past the caches": _case(_down((9, 150), 4, stride=2, padding=1), (2, 2), 2,
                                               forced={"planes": {"streaming": True}}),
     "conv, depthwise, wide": _case(_down((8, 13), 3, stride=2, padding=1), (32, 32), 32, 2,
-                                   forced={"own": {"box": (1, 2, 3)}}),
+                                   forced={"depthwise": {"box": (1, 2, 3)}}),
     "conv, depthwise, wide, 3-D": _case(_down((4, 6, 7), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (21, 21), 21),
     "conv, depthwise, all in one": _case(_down((5, 5), 5), (21, 21), 21, 3),
     "conv, one cell": _case(_down((4, 3), (4, 3)), (9, 5), 1, 3),
@@ -101,17 +101,17 @@ CONV = {
 
 #: What their schedules have to show, together, for every set of instructions.
 CONV_EXPECTED = {f"conv, {way}" for way in (
-    "first: planes", "first: pixels", "first: channels", "first: own", "last: pixels", "last: channels", "last: own",
+    "first: planes", "first: pixels", "first: channels", "first: depthwise", "last: pixels", "last: channels", "last: depthwise",
     "pixels: strands", "pixels: several stages", "pixels: strands that no tap reads", "pixels: one row", "pixels: flat",
     "pixels: columns cut", "pixels: rows cut", "pixels: images together", "pixels: several sizes of channels",
     "pixels: several vectors", "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap",
     "planes: strands", "planes: streaming", "planes: columns cut", "planes: rows cut",
     "planes: two axes before the last two",
-    "channels: in place, cut", "channels: ends of rows together", "own: in place, cut",
+    "channels: in place, cut", "channels: ends of rows together", "depthwise: in place, cut",
     "channels: several rows", "channels: rows left over",
     "channels: parts", "channels: parts of a tap", "channels: some taps", "channels: in place", "channels: strands",
     "channels: in place, parts", "channels: direct, part of a vector", "channels: columns cut",
     "channels: images together", "channels: several vectors", "channels: zeros around", "channels: joined",
     "channels: fresh", "channels: fresh, parts", "channels: fresh, in place",
-    "own: columns cut", "own: zeros around", "own: part of a vector", "own: strands",
+    "depthwise: columns cut", "depthwise: zeros around", "depthwise: part of a vector", "depthwise: strands",
 )}  # fmt: skip

@@ -17,13 +17,13 @@ from tconv.jit.schedules.axes import phase_taps, residues
 
 _case = partial(Case, operation="weight_gradient")
 _up = Geometry.conv_transpose
-_NAMES = ("gradient", "own gradient")
+_NAMES = ("gradient", "depthwise gradient")
 
 
 def _force(**fields):
     """Upon both kinds."""
     own = {name: value for name, value in fields.items() if name not in ("outputs", "by_channel")}
-    return {"gradient": fields, "own gradient": own}
+    return {"gradient": fields, "depthwise gradient": own}
 
 
 GRADIENT = {
@@ -88,7 +88,7 @@ GRADIENT_EXPECTED = {
         "all of each pixel",
         "positions that a chunk misses",
     )),
-    "own gradient: part of a vector", "own gradient: channels are turned", "own gradient: all tiles for one op",
+    "depthwise gradient: part of a vector", "depthwise gradient: channels are turned", "depthwise gradient: all tiles for one op",
 }  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def of_gradient(s) -> dict[str, bool]:
         "cells are copied": s.gathered and not s.side_by_side,
         "cells where they are": not s.gathered,
         "cells where they are, part of a vector": not s.gathered and any(last < s.lanes for _, last in s.variants),
-        "all of each pixel": s.layout.last and not (s.picked or s.own or s.in_place),
+        "all of each pixel": s.layout.last and not (s.picked or s.depthwise or s.in_place),
         "some of each pixel": s.picked and s.outputs < s.read,
         "channels are turned": s.turned,
         "part of a vector": any(last < s.lanes for _, last in s.variants),

@@ -126,10 +126,10 @@ CASES = GRADIENT | CONV | {
     "depthwise, past the caches": Case(_up((5, 88), 4, stride=2, padding=1), (2, 2), 2,
                                        forced={"planes": {"streaming": True}}),
     "depthwise, many phases": Case(_up((3, 9), 9, stride=8, padding=3), (2, 2), 2),
-    "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"own": {"box": (1, 2, 3)}}),
+    "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"depthwise": {"box": (1, 2, 3)}}),
     "depthwise, cells within": Case(_up((3, 11), 4, stride=2, padding=1), (21, 21), 21, 2),
     "depthwise, cells within, rows cut": Case(_up((9, 30), (2, 3), stride=(1, 2), padding=((2, 0), (-1, 1))), (9, 9), 9,
-                                              forced={"own": {"box": (1, 4, 13)}}),
+                                              forced={"depthwise": {"box": (1, 4, 13)}}),
     "depthwise, cells within, planes cropped": Case(
         _up((3, 2, 13), (1, 2, 3), stride=(1, 1, 2), padding=((-1, 2), (1, 0), (-1, 1))), (16, 16), 16, 2),
     "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),
@@ -142,7 +142,7 @@ CASES = GRADIENT | CONV | {
 #: What the schedules of the cases have to show, together, for every set of instructions.
 EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
     "first: planes", "first: pixels", "first: channels", "first: phases",
-    "first: own", "last: pixels", "last: channels", "last: phases", "last: own",
+    "first: depthwise", "last: pixels", "last: channels", "last: phases", "last: depthwise",
     "pixels: rows of all phases", "pixels: one row", "pixels: flat", "pixels: columns cut", "pixels: rows cut",
     "pixels: images together", "pixels: several sizes of channels", "pixels: several vectors", "pixels: gaps",
     "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap", "channels: parts of a tap",
@@ -151,13 +151,13 @@ EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
     "phases: parts of a tap", "phases: some taps",
     "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",
     "planes: rows cut", "planes: gaps", "planes: folded", "planes: folded, several rows",
-    "channels: in place, cut", "channels: ends of rows together", "own: in place, cut", "own: cells at once",
+    "channels: in place, cut", "channels: ends of rows together", "depthwise: in place, cut", "depthwise: cells at once",
     "first: taps", "taps: several parts", "taps: several channels", "taps: channels left over", "taps: long sums",
     "taps: runs in part", "taps: tap by tap",
     "channels: parts", "channels: in place", "channels: in place, parts", "channels: direct, part of a vector",
     "channels: columns cut", "channels: images together", "channels: several vectors", "channels: zeros around",
     "channels: fresh", "channels: fresh, parts", "channels: fresh, in place", "phases: fresh", "phases: fresh, parts",
-    "own: columns cut", "own: zeros around", "own: part of a vector",
+    "depthwise: columns cut", "depthwise: zeros around", "depthwise: part of a vector",
     "phases: masked taps", "phases: runs in parts", "phases: several runs in a tile", "phases: columns cut",
     "phases: parts", "phases: images together", "phases: joined", "phases: joined, several images",
 }  # fmt: skip
@@ -170,7 +170,7 @@ def taken(s) -> set[str]:
     ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.box[0] > 1}
     ways |= {"strands": s.last.apart > 1, "strands that no tap reads": len(strands(s.last)) < s.last.apart}
     of_kind = {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases, "taps": _of_taps}
-    of_kind |= {"gradient": of_gradient, "own gradient": of_gradient}
+    of_kind |= {"gradient": of_gradient, "depthwise gradient": of_gradient}
     ways |= of_kind.get(kind, _of_channels)(s)
     found = {f"{kind}: {way}" for way, takes in ways.items() if takes}
     found |= {f"{'last' if s.layout.last else 'first'}: {kind}"}

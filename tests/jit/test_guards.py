@@ -35,9 +35,9 @@ def test_nothing_outside_the_arrays_is_touched(target, part):
     *problems, done = result.stdout.splitlines() or [""]
     assert result.returncode == 0, f"{(problems or [done])[-1]}\n{done}\n{result.stderr}"
     kinds = json.loads(done)
-    every = {"conv_transpose": ("pixels", "channels", "phases", "planes", "own", "taps"),
-             "conv": ("pixels", "channels", "planes", "own"),
-             "weight_gradient": ("gradient", "own gradient")}  # fmt: skip
+    every = {"conv_transpose": ("pixels", "channels", "phases", "planes", "depthwise", "taps"),
+             "conv": ("pixels", "channels", "planes", "depthwise"),
+             "weight_gradient": ("gradient", "depthwise gradient")}  # fmt: skip
     assert kinds.keys() == {f"{operation}, {kind}" for operation in every for kind in every[operation]}
     assert min(kinds.values()) >= 2
 

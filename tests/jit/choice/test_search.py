@@ -44,10 +44,10 @@ def test_what_is_not_allowed(kind):
         "channels": [{"part": 41}, {"pixels": 17}],
         "phases": [{"part": 41}, {"part": 0}],
         "planes": [{"flat": False}],
-        "own": [{"pixels": 0}],
+        "depthwise": [{"pixels": 0}],
         "taps": [{"channels": 4}, {"pixels": 17, "vectors": 2}],
         "gradient": [{"rows": 5}, {"outputs": 7}, {"together": 1000}, {"pixels": 17, "vectors": 2}],
-        "own gradient": [{"rows": 5}, {"together": 1000}],
+        "depthwise gradient": [{"rows": 5}, {"together": 1000}],
     }[kind]
     for changes in wrong:
         assert not allowed(replace(schedule, **changes), target), changes
@@ -59,7 +59,7 @@ def test_all_channels_of_cells_at_once_are_in_one_tile(target):
     channels = 2 * target.lanes(4)
     given = problem(channels=(channels, channels), groups=channels, geometry=up((5, 20), 2, stride=2))
     made = (kind.make() for kind in model.offered(given, True, target))
-    schedule = next(one for one in made if one.kind == "own")
+    schedule = next(one for one in made if one.kind == "depthwise")
     assert schedule.at_once
     assert all(len(other.tiles) == 1 for other in variations(schedule, target))
     assert not allowed(replace(schedule, vectors=1), target)

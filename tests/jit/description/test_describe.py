@@ -70,18 +70,18 @@ def test_every_kind_is_among_them():
         (problem(up(1, 16), 8, 4, batch=8), False, "phases"),
         (problem(up(1, 16), 8, 4, batch=8), True, "phases"),
         (problem(up((6, 32), 2, stride=2), 16, 16, 16), False, "planes"),
-        (problem(up((6, 32), 2, stride=2), 16, 16, 16), True, "own"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16), True, "depthwise"),
         (problem(up((16, 32), 2, stride=2), 16, 8, operation="conv"), False, "pixels"),
         (problem(up((16, 32), 2, stride=2), 16, 8, operation="conv"), False, "channels"),
         (problem(up((16, 32), 2, stride=2), 16, 8, operation="conv"), True, "channels"),
         (problem(up(1, 16), 16, 4, batch=8, operation="conv"), False, "channels"),
         (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="conv"), False, "planes"),
-        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="conv"), True, "own"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="conv"), True, "depthwise"),
         (problem(up((16, 32), 2, stride=2), 16, 9, operation="weight_gradient"), False, "gradient"),
         (problem(up((16, 32), 2, stride=2), 16, 9, operation="weight_gradient"), True, "gradient"),
         (problem(up(1, 16), 16, 4, batch=8, operation="weight_gradient"), False, "gradient"),
-        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="weight_gradient"), False, "own gradient"),
-        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="weight_gradient"), True, "own gradient"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="weight_gradient"), False, "depthwise gradient"),
+        (problem(up((6, 32), 2, stride=2), 16, 16, 16, operation="weight_gradient"), True, "depthwise gradient"),
     ],
 )
 def test_where_lanes_are_full_and_every_tap_lands_all_that_is_executed_is_of_use(given, channels_last, kind):
@@ -93,7 +93,7 @@ def test_empty_lanes_are_counted():
     one = problem(up((16, 32), 2, stride=2), 8, 1)
     assert describe(offered(one, False)["channels"], AVX512).executed == 16 * one.work.flops
     half = problem(up((6, 32), 2, stride=2), 8, 8, 8)
-    assert describe(offered(half, True)["own"], AVX512).executed == 2 * half.work.flops
+    assert describe(offered(half, True)["depthwise"], AVX512).executed == 2 * half.work.flops
 
 
 def test_parts_of_the_input_channels_are_all_counted():

@@ -65,10 +65,12 @@ def schedules(target, dtype):
         layout = layouts.layout_of(wide, last)
         made[f"channels, {last=}"] = channels_sizes.make(wide, layout, target, "channels")
         made[f"phases, {last=}"] = channels_sizes.make(long, layouts.layout_of(long, last), target, "phases")
-    made["own"] = channels_sizes.make(deep, layouts.layout_of(deep, True), target, "channels", own=True)
+    made["depthwise"] = channels_sizes.make(deep, layouts.layout_of(deep, True), target, "channels", depthwise=True)
     made["taps"] = taps.make(wide, layouts.layout_of(wide, False), target)
     few = problem_of(up((64, 64), (2, 3), stride=(1, 2)), dtype, cin=24, cout=24, groups=24)
-    made["own, cells"] = channels_sizes.make(few, layouts.layout_of(few, True), target, "channels", own=True)
+    made["depthwise, cells"] = channels_sizes.make(
+        few, layouts.layout_of(few, True), target, "channels", depthwise=True
+    )
     made["pixels"] = pixels.make(thin, layouts.layout_of(thin, False), target)
     made["planes"] = depthwise.make(deep, layouts.layout_of(deep, False), target)
     down = replace(thin, operation="conv")
@@ -148,8 +150,8 @@ def test_kernels_multiply_vectors_in_their_innermost_loop_and_call_nothing(targe
         assert computing(parts)
         for kernel, body in computing(parts):
             wanted = multiply_adds(kernel)
-            # The loop of planes holds branches, for rows that are not written; the one over taps of "own" too.
-            parts = {"planes": [body], "own": straight(body)}.get(kind, innermost_loops(body))
+            # The loop of planes holds branches, for rows that are not written; the one over taps of "depthwise" too.
+            parts = {"planes": [body], "depthwise": straight(body)}.get(kind, innermost_loops(body))
             assert max(count(MULTIPLY_ADDS[target], part) for part in parts) == wanted, kind
             assert not count(r"^(call\w*|bl|blr)\s", body), kind
 

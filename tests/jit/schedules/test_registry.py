@@ -48,7 +48,7 @@ class Foreign(Schedule):
 
 
 def test_a_schedule_of_no_kind_is_refused_and_never_taken_for_another():
-    with pytest.raises(Unknown, match="no kind 'foreign' of schedules is registered; there are planes, own, "):
+    with pytest.raises(Unknown, match="no kind 'foreign' of schedules is registered; there are planes, depthwise, "):
         kind_of(Foreign())
     with pytest.raises(Unknown):
         program_of(Foreign(), 1)

@@ -39,7 +39,7 @@ class Channels:
     vectors: int
     pixel: int  #: bytes from a pixel to the next in SOURCE
     last: int  #: elements that are left for the last vector
-    own: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
+    depthwise: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
     streaming: bool = False  #: results go past the caches, where they lie as that wants
     rows: int = 1
     ahead: int = 0  #: bytes of x to ask for with each term, from where the next tile begins; 0 for none
@@ -153,7 +153,7 @@ def _taps(
     per_tap, number = f.word("%tile", Tile.TAP), f.word("%op", 5)
     per_term = f.word(context, Context.W_TERM) if kernel.cells else kernel.weights * size
     ahead = f.mul(per_term, AHEAD)
-    source = f.at(source, f.word("%tile", Tile.X)) if kernel.own else source
+    source = f.at(source, f.word("%tile", Tile.X)) if kernel.depthwise else source
     with f.loop(count, carried=[("ptr", row), *((v.text, s) for s in sums)]) as (_, [here, *before]):
         x = [f.at(source, f.word(here, TAP + n)) for n in cells]
         w = f.at(weights, f.mul(f.word(here, 0), per_tap))
@@ -192,16 +192,16 @@ def _multiply(
         f.prefetch(later, place)
     for p in range(kernel.rows * kernel.pixels):
         row, pixel = divmod(p, kernel.pixels)
-        cell = "" if kernel.own else f.broadcast(v, x[row], pixel * kernel.pixel)
+        cell = "" if kernel.depthwise else f.broadcast(v, x[row], pixel * kernel.pixel)
         for vector, weight in enumerate(lanes):
-            if kernel.own:
-                cell = _own(f, v, kernel, x[row], pixel, vector)
+            if kernel.depthwise:
+                cell = _channels_of_pixel(f, v, kernel, x[row], pixel, vector)
             which = p * kernel.vectors + vector
             total = f.fma(v, cell, weight, sums[which])
             sums[which] = f.select(v, masks[vector], total, sums[which]) if masks else total
 
 
-def _own(f: Function, v: Vector, kernel: Channels, x: str, pixel: int, vector: int) -> str:
+def _channels_of_pixel(f: Function, v: Vector, kernel: Channels, x: str, pixel: int, vector: int) -> str:
     """A vector of the channels of a pixel of x: as many as are written."""
     where = pixel * kernel.pixel + kernel.starts[vector] * BYTES[v.element]
     if kernel.partial:

@@ -178,7 +178,7 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
         if which >= plain:
             reached = thread.to(Context.PROGRAM, tile[Tile.MASK], mask * lanes * size).read((lanes, size))[lane] != 0
         for row, offset in enumerate(x):
-            here = thread.to(Context.SOURCE, offset, tile[Tile.X] if kernel.own else 0)
+            here = thread.to(Context.SOURCE, offset, tile[Tile.X] if kernel.depthwise else 0)
             added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_TERM], weights)
             sums[row] += added if reached is None else np.where(reached, added, 0)
     grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (kernel.written, size)
@@ -198,7 +198,7 @@ def _channels_tap(kernel: Channels, x: Pointer, per_term: int, w: Array) -> Arra
     """What one tap adds to each pixel and lane; in depthwise layers every lane has its own element of x."""
     number, lanes = w.shape
     cells = (number, per_term), (kernel.pixels, kernel.pixel)
-    if kernel.own:
+    if kernel.depthwise:
         own: Array = np.einsum("ipl,il->pl", x.read(*cells, (lanes, x.size)), w)
         return own
     shared: Array = x.read(*cells).T @ w

@@ -16,7 +16,7 @@ from tconv.jit.schedules.taps import kinds as taps
 KINDS: dict[str, Kind[Any]] = {
     kind.name: kind
     for kind in (
-        *(pixels.PLANES, channels.OWN, gradient.OWN),
+        *(pixels.PLANES, channels.DEPTHWISE, gradient.DEPTHWISE),
         *(channels.CHANNELS, channels.PHASES),
         taps.TAPS,
         pixels.PIXELS,

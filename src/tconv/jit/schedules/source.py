@@ -16,12 +16,12 @@ class Source(Schedule):
     """A chunked problem that reads its x that way."""
 
     in_place: bool
-    own: bool
+    depthwise: bool
 
     @property
     def posed(self) -> Problem:
         """The problem as it was posed: depthwise layers are treated as one group, whose channels are their groups."""
-        if not self.own:
+        if not self.depthwise:
             return self.problem
         groups = self.written
         return replace(self.problem, in_channels=groups, out_channels=groups, groups=groups)
@@ -29,7 +29,7 @@ class Source(Schedule):
     @cached_property
     def turned(self) -> bool:
         """Whether channels are turned innermost on their way into the panel, and back on their way into y."""
-        return self.own and not self.layout.last
+        return self.depthwise and not self.layout.last
 
     @cached_property
     def before(self) -> int:
@@ -58,7 +58,7 @@ class Source(Schedule):
     def picked(self) -> bool:
         """Whether the panel holds some channels of each pixel, not all: channels last they lie side by side."""
         some = self.copied < self.read or self.problem.groups > 1
-        return some and self.layout.last and not (self.own or self.in_place)
+        return some and self.layout.last and not (self.depthwise or self.in_place)
 
     @cached_property
     def cell(self) -> int:

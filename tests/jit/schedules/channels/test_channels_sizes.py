@@ -39,7 +39,7 @@ def test_chunks_grow_as_if_each_was_tried(in_lanes, monkeypatch):
         layout = spread_out(problem, rng.choice((True, False)))
         if in_lanes == "phases" and layout.lines[-1].dilation != 1:
             continue
-        s = _with_part(_with_tile(problem, layout, rng.choice(list(ISAS.values())), in_lanes, own=False))
+        s = _with_part(_with_tile(problem, layout, rng.choice(list(ISAS.values())), in_lanes, depthwise=False))
         monkeypatch.setattr(channels_sizes, "PANEL", rng.choice((1, 4, 16, 64)) << 10)
         monkeypatch.setattr(channels_sizes, "BLOCK", rng.choice((1, 4, 16, 64)) << 10)
         for axis in reversed(range(len(s.box) - 1)):

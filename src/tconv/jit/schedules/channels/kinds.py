@@ -63,7 +63,7 @@ def _tapped(last: Line) -> float:
     return last.kernel / (len(by_shift(last, last.low % last.stride)) * last.stride)
 
 
-def _share_of_own(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share_of_depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
     lanes = isa.lanes(problem.itemsize)
     if problem.operation == "weight_gradient" or layout.joined or not problem.cin == problem.cout == 1:
         return None
@@ -83,8 +83,8 @@ def _phases(problem: Problem, layout: Layout, isa: Isa, threads: int) -> Channel
     return sizes.make(problem, layout, isa, "phases")
 
 
-def _own(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
-    return sizes.make(problem, layout, isa, "channels", own=True)
+def _depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
+    return sizes.make(problem, layout, isa, "channels", depthwise=True)
 
 
 def _program(s: ChannelSchedule, threads: int) -> Program:
@@ -92,14 +92,14 @@ def _program(s: ChannelSchedule, threads: int) -> Program:
 
 
 def _variations(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
-    yield from ({"rows": 1, **tile} if "vectors" in tile else tile for tile in _variations_of_own(s, budget))
+    yield from ({"rows": 1, **tile} if "vectors" in tile else tile for tile in _variations_of_depthwise(s, budget))
     yield from (
         {"rows": n, "pixels": min(s.pixels, budget // (n * s.vectors))} for n in (max(1, s.rows - 1), s.rows + 1)
     )
     yield from ({"part": min(s.read, n)} for n in (s.read, 2 * s.part, -(-s.part // 2)))
 
 
-def _variations_of_own(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
+def _variations_of_depthwise(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for vectors in range(1, min(4, -(-s.run * s.runs // s.lanes)) + 1):
         for pixels in dict.fromkeys((budget // vectors, (budget + 1) // vectors)):
             yield {"vectors": vectors, "pixels": min(pixels, len(s.spans[-1]))}
@@ -107,7 +107,7 @@ def _variations_of_own(s: ChannelSchedule, budget: int) -> Iterator[dict[str, An
 
 
 def _allowed(s: ChannelSchedule, isa: Isa) -> bool:
-    most_rows = 1 if s.own or s.layout.joined else MOST_ROWS
+    most_rows = 1 if s.depthwise or s.layout.joined else MOST_ROWS
     fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
     return fits and s.rows <= most_rows and (len(s.tiles) == 1 or not s.at_once)
 
@@ -155,17 +155,17 @@ PHASES = Kind(
     allowed=_allowed,
     tile=_tile,
 )
-OWN = Kind(
-    name="own",
+DEPTHWISE = Kind(
+    name="depthwise",
     title="channels in lanes, depthwise",
     lanes="channels, each with its own channel of {read}",
     chunk=("phases and rows", "pixels"),
     tile_loops=("taps",),
     free=("vectors", "pixels", "box"),
-    share=_share_of_own,
-    make=_own,
+    share=_share_of_depthwise,
+    make=_depthwise,
     program=_program,
-    variations=_variations_of_own,
+    variations=_variations_of_depthwise,
     allowed=_allowed,
     tile=_tile,
     ranked=True,

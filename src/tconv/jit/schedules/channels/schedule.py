@@ -53,13 +53,13 @@ class ChannelSchedule(Source):
     terms: int = TERMS  #: of a sum, at most (of one tap, where that has more input channels)
     rows: int = 1  #: rows of a tile, along the axis before the last
     fresh: bool = False  #: weights are packed on the way: for one call, whose chunk is one
-    own: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
+    depthwise: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
     at_once: bool = False  #: likewise, and cells all of whose taps read x make all of their phases at a time
 
     @property
     def kind(self) -> str:
         """The name of its kind."""
-        return "own" if self.own else self.in_lanes
+        return "depthwise" if self.depthwise else self.in_lanes
 
     @property
     def parts_of_read(self) -> int:
@@ -140,7 +140,7 @@ class ChannelSchedule(Source):
         """Whether results go past the caches: little is computed for each, they are many, vectors are whole lines."""
         p, vector = self.problem, self.lanes * self.problem.itemsize
         large = prod(p.written_shape) * p.itemsize > STREAM_FROM
-        return self.own and large and self.last.pixel_step % vector == 0 and self.last.y_step % vector == 0
+        return self.depthwise and large and self.last.pixel_step % vector == 0 and self.last.y_step % vector == 0
 
     @cached_property
     def near(self) -> int:
@@ -167,7 +167,7 @@ class ChannelSchedule(Source):
 
     def rows_of(self, pixels: int) -> int:
         """Rows of a tile in a segment of so many pixels: of what is cut off at an end of rows, several fill a tile."""
-        if self.rows > 1 or self.own or not self.in_place:
+        if self.rows > 1 or self.depthwise or not self.in_place:
             return self.rows
         return max(1, min(MOST_ROWS, self.pixels // (2 * pixels)))
 
@@ -187,7 +187,7 @@ class ChannelSchedule(Source):
 
         So many are used with each, where all channels of a pixel are read and no two pixels read the same.
         """
-        alone = self.own or self.layout.joined or self.problem.groups > 1 or self.part < self.read
+        alone = self.depthwise or self.layout.joined or self.problem.groups > 1 or self.part < self.read
         return 0 if alone or not (self.in_place and self.direct) else pixels * self.problem.itemsize
 
     def segments(self, columns: range, b: int) -> list[range]:
@@ -220,7 +220,16 @@ class ChannelSchedule(Source):
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
             Channels(
-                element, self.lanes, width, vectors, self.pixel, last, self.own, self.streaming, rows, self.ahead(width)
+                element,
+                self.lanes,
+                width,
+                vectors,
+                self.pixel,
+                last,
+                self.depthwise,
+                self.streaming,
+                rows,
+                self.ahead(width),
             )
             for rows, width in self.shapes
             for vectors, _, last in variants

@@ -39,11 +39,11 @@ WIDE = 4
 
 
 def make(
-    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, own: bool = False
+    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, depthwise: bool = False
 ) -> ChannelSchedule:
     """Choose the sizes."""
-    problem = as_one_group(problem) if own else problem
-    s = _with_tile(problem, layout, isa, in_lanes, own=own)
+    problem = as_one_group(problem) if depthwise else problem
+    s = _with_tile(problem, layout, isa, in_lanes, depthwise=depthwise)
     s = _with_part(s)
     columns = len(s.spans[-1])
     while (s.near > PANEL // 2 or s.block > BLOCK // 2) and s.box[-1] > s.pixels:
@@ -52,7 +52,7 @@ def make(
     # What one row of tiles reads may be too much to copy: far apart in x, or of many channels. Channels first, it is
     # slow to read in place, where channels may fall into few sets of the cache.
     too_much = s.panel + BLOCK > MOST_SCRATCH
-    if in_lanes == "channels" and (layout.last or not own) and too_much:
+    if in_lanes == "channels" and (layout.last or not depthwise) and too_much:
         s = replace(s, in_place=True)
     for axis in reversed(range(len(s.box) - 1)):
         s = _grown(s, axis)
@@ -62,7 +62,7 @@ def make(
 
 
 def _with_tile(
-    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, own: bool
+    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, depthwise: bool
 ) -> ChannelSchedule:
     """The tile that takes the fewest turns of the clock, in chunks of one row, and whether x is read in place."""
     lanes, last, written = isa.lanes(problem.itemsize), layout.lines[-1], channels_of(problem).written
@@ -70,17 +70,17 @@ def _with_tile(
     run = 1 if in_lanes == "channels" else last.stride * (written if layout.last else 1)
     runs = 1 if layout.last and in_lanes == "phases" else written
     of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
-    most_rows = 1 if own or layout.joined else min(MOST_ROWS, of_phase)
+    most_rows = 1 if depthwise or layout.joined else min(MOST_ROWS, of_phase)
     # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
     direct = layout.last and in_lanes == "channels"
-    in_place = layout.joined or (direct and _straight(last, own=own))
-    of_tile = columns if own or not in_place else columns - cut_off(last)
-    widest, loaded = (WIDE, LOADED) if own else (3, FAR if layout.last else FARTHER)
+    in_place = layout.joined or (direct and _straight(last, depthwise=depthwise))
+    of_tile = columns if depthwise or not in_place else columns - cut_off(last)
+    widest, loaded = (WIDE, LOADED) if depthwise else (3, FAR if layout.last else FARTHER)
     _, vectors, pixels, rows = best_tile(of_tile, -(-run * runs // lanes), most_rows, isa, widest, loaded)
-    at_once = own and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
+    at_once = depthwise and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
     box = (*[1] * (len(layout.lines) - 1), columns)
     sizes = (vectors, pixels, in_lanes, box, channels_of(problem).read, in_place)
-    return ChannelSchedule(problem, layout, lanes, *sizes, isa.masks, rows=rows, own=own, at_once=at_once)
+    return ChannelSchedule(problem, layout, lanes, *sizes, isa.masks, rows=rows, depthwise=depthwise, at_once=at_once)
 
 
 def _with_part(s: ChannelSchedule) -> ChannelSchedule:
@@ -118,10 +118,10 @@ def _grown(s: ChannelSchedule, axis: int) -> ChannelSchedule:
     return {1: s, 2: two}.get(size) or at(size)
 
 
-def _straight(last: Line, *, own: bool) -> bool:
+def _straight(last: Line, *, depthwise: bool) -> bool:
     """Whether x is read in place, channels last: where few q of a row have a tap that reads beside it."""
     columns = len(last.span())
-    if own:
+    if depthwise:
         return inside(last) or last.kernel * EDGES <= columns
     return cut_off(last) * CUT <= columns
 

@@ -38,7 +38,7 @@ class ChannelTables(ChannelWeights):
             Header.IN_PLACE: int(s.in_place),
             Header.DIRECT: int(s.direct),
             Header.FRESH: int(s.fresh),
-            Header.TILES_OUTSIDE: int(not (s.own and s.direct)),
+            Header.TILES_OUTSIDE: int(not (s.depthwise and s.direct)),
         }
 
     def sizes(self) -> dict[Context, int]:
@@ -91,7 +91,7 @@ class ChannelTables(ChannelWeights):
             C.DIRECT: s.direct,
             C.PHASES: s.in_lanes == "phases",
             C.OUTER_FIRST: s.outer_first,
-            C.OWN: s.own,
+            C.DEPTHWISE: s.depthwise,
             C.READ: s.read,
             C.PART: s.part,
             C.TERMS: s.terms,

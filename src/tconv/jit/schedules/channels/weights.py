@@ -151,7 +151,7 @@ class ChannelWeights(Tables):
             Tile.TAP: per_tap,
             Tile.Y: tile.first * self.size,
             Tile.TARGET: tile.first * self.size if s.direct else 0,
-            Tile.X: tile.run * self.size if s.own else 0,
+            Tile.X: tile.run * self.size if s.depthwise else 0,
             Tile.COUNT: tile.count,
             Tile.FIRST: tile.first,
             Tile.BLOCKS: blocks,

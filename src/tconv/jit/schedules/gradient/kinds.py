@@ -25,7 +25,7 @@ def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | 
     return IN_CHANNELS * filled(problem.cin, isa.lanes(problem.itemsize))
 
 
-def _share_of_own(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share_of_depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
     depthwise = problem.cin == problem.cout == 1 and not layout.joined
     return 1.0 if problem.operation == "weight_gradient" and depthwise else None
 
@@ -34,8 +34,8 @@ def _make(problem: Problem, layout: Layout, isa: Isa, threads: int) -> GradientS
     return schedule.make(problem, layout, isa)
 
 
-def _own(problem: Problem, layout: Layout, isa: Isa, threads: int) -> GradientSchedule:
-    return schedule.make(problem, layout, isa, own=True)
+def _depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> GradientSchedule:
+    return schedule.make(problem, layout, isa, depthwise=True)
 
 
 def _program(s: GradientSchedule, threads: int) -> Program:
@@ -47,7 +47,7 @@ def _variations(s: GradientSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for vectors in range(1, min(4, -(-s.written // s.lanes)) + 1):
         pixels = max(1, min(neighbours, budget // vectors))
         yield {"vectors": vectors, "pixels": pixels, "rows": max(1, min(MOST_ROWS, budget // (vectors * pixels)))}
-    yield from ({"outputs": min(s.read, n)} for n in (2 * s.outputs, -(-s.outputs // 2)) if not s.own)
+    yield from ({"outputs": min(s.read, n)} for n in (2 * s.outputs, -(-s.outputs // 2)) if not s.depthwise)
     yield from ({"together": min(len(s.tiles), n)} for n in (2 * s.together, -(-s.together // 2)))
 
 
@@ -79,15 +79,15 @@ GRADIENT = Kind(
     tile=_tile,
     coarse_in_lanes=True,
 )
-OWN = Kind(
-    name="own gradient",
+DEPTHWISE = Kind(
+    name="depthwise gradient",
     title="channels in lanes, depthwise",
     lanes="channels of x, each with its own channel of y",
     chunk=("tiles of y",),
     tile_loops=("rows of x", "cells"),
     free=("vectors", "pixels", "rows", "box", "together"),
-    share=_share_of_own,
-    make=_own,
+    share=_share_of_depthwise,
+    make=_depthwise,
     program=_program,
     variations=_variations,
     allowed=_allowed,

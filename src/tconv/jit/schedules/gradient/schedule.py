@@ -56,12 +56,12 @@ class GradientSchedule(Source):
     in_place: bool  #: the fine grid is read where it is
     gathered: bool  #: coarse cells are copied, their channels side by side; else they are read where they are
     terms: int = TERMS  #: of a sum, at most
-    own: bool = False  #: depthwise: the groups are the lanes, and each reads its own channel of the fine grid
+    depthwise: bool = False  #: depthwise: the groups are the lanes, and each reads its own channel of the fine grid
 
     @property
     def kind(self) -> str:
         """The name of its kind."""
-        return "own gradient" if self.own else "gradient"
+        return "depthwise gradient" if self.depthwise else "gradient"
 
     @property
     def neighbours(self) -> str:
@@ -89,7 +89,7 @@ class GradientSchedule(Source):
 
     def variant_of(self, tile: LaneTile) -> tuple[int, int]:
         """The variant of a tile: what lies behind the last channel is read where it may be, and never used."""
-        beyond = not self.gathered or (self.own and self.layout.last)
+        beyond = not self.gathered or (self.depthwise and self.layout.last)
         return tile.vectors, tile.count - (tile.vectors - 1) * self.lanes if beyond else self.lanes
 
     @cached_property
@@ -110,7 +110,7 @@ class GradientSchedule(Source):
     @cached_property
     def tiles_outside(self) -> bool:
         """Whether a tile of lanes does a whole chunk before the next: not where all read the same lines of memory."""
-        return not (self.own and self.layout.last)
+        return not (self.depthwise and self.layout.last)
 
     @cached_property
     def readable(self) -> bool:
@@ -182,7 +182,16 @@ class GradientSchedule(Source):
         element, variants = ELEMENTS[self.problem.dtype], self.variants
         kernels: list[Kernel] = [
             Channels(
-                element, self.lanes, width, vectors, self.pixel, last, self.own, False, rows, cells=not self.gathered
+                element,
+                self.lanes,
+                width,
+                vectors,
+                self.pixel,
+                last,
+                self.depthwise,
+                False,
+                rows,
+                cells=not self.gathered,
             )
             for rows in dict.fromkeys((1, self.rows))
             for width in self.widths
@@ -208,12 +217,12 @@ PAGE = 4096
 CELLS, PANEL, BLOCK = 128 << 10, 512 << 10, 1 << 20
 
 
-def make(problem: Problem, layout: Layout, isa: Isa, *, own: bool = False) -> GradientSchedule:
+def make(problem: Problem, layout: Layout, isa: Isa, *, depthwise: bool = False) -> GradientSchedule:
     """Choose the sizes: a tile, the channels o of a run, then a chunk as large as the caches like."""
-    problem = as_one_group(problem) if own else problem
-    s = _of_one_cell(problem, layout, isa, gathered=False, own=own)
+    problem = as_one_group(problem) if depthwise else problem
+    s = _of_one_cell(problem, layout, isa, gathered=False, depthwise=depthwise)
     if not s.readable or layout.lines[-1].y_step >= PAGE:
-        s = _of_one_cell(problem, layout, isa, gathered=True, own=own)
+        s = _of_one_cell(problem, layout, isa, gathered=True, depthwise=depthwise)
     while s.outputs > 1 and not (_fits(s) and s.of_tile <= 2 * BLOCK):
         s = replace(s, outputs=-(-s.outputs // 2))
     for axis in reversed(range(len(s.box))):
@@ -223,7 +232,7 @@ def make(problem: Problem, layout: Layout, isa: Isa, *, own: bool = False) -> Gr
     return replace(s, together=max(1, min(len(s.tiles), BLOCK // s.of_tile)))
 
 
-def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, *, gathered: bool, own: bool) -> GradientSchedule:
+def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, *, gathered: bool, depthwise: bool) -> GradientSchedule:
     """The tile that takes the fewest turns of the clock, for chunks of a single cell."""
     lanes, last = isa.lanes(problem.itemsize), layout.lines[-1]
     read, written, *_ = channels_of(problem)
@@ -232,13 +241,13 @@ def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, *, gathered: bool, 
         for n in (last.kernel, read)
     )
     scattered = SCATTERED if read * problem.itemsize >= LINE else 1.0
-    by_channel = layout.last and not own and channels[0] < taps[0] * scattered
+    by_channel = layout.last and not depthwise and channels[0] < taps[0] * scattered
     _, vectors, pixels, rows = channels if by_channel else taps
     outputs = max(balanced(read, max(FEWEST if layout.last else 1, POSITIONS // problem.taps)))
-    in_place = layout.joined or (own and layout.last and inside(last))
+    in_place = layout.joined or (depthwise and layout.last and inside(last))
     box = (1,) * len(layout.lines)
     sizes = (vectors, pixels, rows, box, outputs, 1, by_channel, in_place, gathered)
-    return GradientSchedule(problem, layout, lanes, *sizes, own=own)
+    return GradientSchedule(problem, layout, lanes, *sizes, depthwise=depthwise)
 
 
 def _fits(s: GradientSchedule) -> bool:

@@ -89,7 +89,7 @@ class GradientTables:
                 **self._of_cells(tile, place),
                 Tile.Y: tile.run * p.cout * p.taps * self.size,
                 Tile.TARGET: place * s.of_tile,
-                Tile.X: tile.run * self.size if s.own and not s.turned else 0,
+                Tile.X: tile.run * self.size if s.depthwise and not s.turned else 0,
                 Tile.OF_X: tile.run * s.layout.x_channel if s.turned else 0,
                 Tile.OF_W: tile.run * s.layout.y_channel,
                 Tile.COUNT: tile.count,

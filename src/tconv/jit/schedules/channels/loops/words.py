@@ -16,7 +16,7 @@ class C(Words):
     DIRECT = auto()
     PHASES = auto()  #: phases of the last axis are in lanes
     OUTER_FIRST = auto()
-    OWN = auto()
+    DEPTHWISE = auto()
     READ = auto()  #: channels of a group
     PART = auto()  #: of them, taken at a time
     TERMS = auto()
