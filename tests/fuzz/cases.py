@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from case import fresh
+from case import on_the_fly
 from lowered import runs_natively
 from problems import family
 
@@ -58,7 +58,7 @@ def _schedules(trial: Trial, pick: Random) -> Iterator[Any]:
         sizes = [one for one in near if _ways(one) == _ways(made)]
         for one in (made, *others, *pick.sample(sizes, min(VARIATIONS, len(sizes)))):
             yield one
-            yield from fresh(one) if pick.random() < 0.3 else ()
+            yield from on_the_fly(one) if pick.random() < 0.3 else ()
 
 
 def _ways(schedule: Any) -> list[Any]:

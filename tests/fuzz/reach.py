@@ -28,7 +28,7 @@ def _kind(s: Any) -> str:
     """The kind, and what makes its tables or its kernels others."""
     words = {
         "joined": s.layout.joined,
-        "fresh": getattr(s, "fresh", False),
+        "on-the-fly": getattr(s, "on_the_fly", False),
         "at-once": getattr(s, "at_once", False),
         "folded": getattr(s, "fold", 0) > 0,
         "by-channel": getattr(s, "by_channel", False),

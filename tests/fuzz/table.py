@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
-from case import fresh
+from case import on_the_fly
 from problems import problem
 
 from tconv.jit.choice import model
@@ -50,7 +50,7 @@ def _offered(one: Problem, channels_last: bool, target: isa.Isa) -> Iterator[Any
         made = kind.make()
         for schedule in (made, *variations(made, target)):
             yield schedule
-            yield from fresh(schedule)
+            yield from on_the_fly(schedule)
 
 
 class Found(NamedTuple):

@@ -114,7 +114,7 @@ class Trial:
         bias = None if bias is None else placed(bias, end)
         if is_gradient(p):
             packed = w
-        elif program.fresh:
+        elif program.on_the_fly:
             packed = placed(given(w, bias), end)
         else:
             packed, (first, count) = aligned(program.packed), program.blocks

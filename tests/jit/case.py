@@ -25,7 +25,7 @@ class Case:
     batch: int = 1
     forced: dict[str, dict[str, Any]] = field(default_factory=dict)
     operation: str = "conv_transpose"
-    fresh: bool = False  #: schedules that can are also made to pack weights on the way
+    on_the_fly: bool = False  #: schedules that can are also made to pack weights on the way
 
     def problem(self, dtype: str):
         """The problem in a dtype."""
@@ -42,16 +42,16 @@ class Case:
             for kind in model.offers(problem, layout, target):
                 made = kind.make()
                 yield made
-                yield from fresh(made) if self.fresh else ()
+                yield from on_the_fly(made) if self.on_the_fly else ()
                 if not layout.joined and made.kind in self.forced:
                     forced = replace(made, **self.forced[made.kind])
                     if made.kind == "pixels" and forced.in_place and not forced.readable:
                         continue
                     yield forced
-                    yield from fresh(forced) if self.fresh else ()
+                    yield from on_the_fly(forced) if self.on_the_fly else ()
 
 
-def fresh(schedule) -> Iterator[ChannelSchedule]:
+def on_the_fly(schedule) -> Iterator[ChannelSchedule]:
     """The schedule with weights that are packed on the way, if it can."""
     if isinstance(schedule, ChannelSchedule) and not schedule.depthwise and schedule.problem.groups == 1:
-        yield replace(schedule, fresh=True)
+        yield replace(schedule, on_the_fly=True)

@@ -54,13 +54,13 @@ CONV = {
     "conv, groups": _case(_down((8, 39), 3, stride=2, padding=1), (9, 6), 3),
     "conv, squares of pixels and channels": _case(_down((5, 80), 4, stride=2, padding=1), (3, 21), batch=2),
     # channels in lanes
-    "conv, wide and small": _case(_down((8, 8), 4, stride=2, padding=1), (32, 7), fresh=True),
+    "conv, wide and small": _case(_down((8, 8), 4, stride=2, padding=1), (32, 7), on_the_fly=True),
     "conv, a part of a vector of channels": _case(_down((8, 8), 4, stride=2, padding=1), (23, 5)),
     "conv, many channels in parts": _case(_down((5, 9), 3, stride=2, padding=1), (32, 13),
-                                          forced={"channels": {"part": 4}}, fresh=True),
+                                          forced={"channels": {"part": 4}}, on_the_fly=True),
     "conv, images in a chunk, channels": _case(_down((4, 7), 3, stride=2), (32, 5), batch=7,
                                                forced={"channels": {"box": (3, 1, 3)}}),
-    "conv, in place": _case(_down((10, 12), 2, stride=2), (20, 9), 1, 2, forced={"channels": {"part": 4}}, fresh=True),
+    "conv, in place": _case(_down((10, 12), 2, stride=2), (20, 9), 1, 2, forced={"channels": {"part": 4}}, on_the_fly=True),
     "conv, in place, cropped": _case(_down((13, 15), 2, stride=2, padding=((-1, -2), (0, -1))), (20, 5)),
     "conv, in place, cut": _case(_down((9, 40), 5, stride=2, padding=((0, 3), (4, 1))), (20, 3),
                                  forced={"channels": {"in_place": True}}),
@@ -94,7 +94,7 @@ CONV = {
     "conv, depthwise, wide, 3-D": _case(_down((4, 6, 7), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (21, 21), 21),
     "conv, depthwise, all in one": _case(_down((5, 5), 5), (21, 21), 21, 3),
     "conv, one cell": _case(_down((4, 3), (4, 3)), (9, 5), 1, 3),
-    "conv, one cell, many channels": _case(_down((4, 3), (4, 3)), (53, 5), 1, 40, fresh=True),
+    "conv, one cell, many channels": _case(_down((4, 3), (4, 3)), (53, 5), 1, 40, on_the_fly=True),
     "conv, one cell, groups": _case(_down((4, 3), (4, 3)), (9, 6), 3, 5),
     "conv, one channel": _case(_down((9, 40), (3, 5), stride=(2, 1), padding=((1, 1), (3, 2))), (1, 1)),
 }  # fmt: skip
@@ -112,6 +112,6 @@ CONV_EXPECTED = {f"conv, {way}" for way in (
     "channels: parts", "channels: parts of a tap", "channels: some taps", "channels: in place", "channels: strands",
     "channels: in place, parts", "channels: direct, part of a vector", "channels: columns cut",
     "channels: images together", "channels: several vectors", "channels: zeros around", "channels: joined",
-    "channels: fresh", "channels: fresh, parts", "channels: fresh, in place",
+    "channels: on the fly", "channels: on the fly, parts", "channels: on the fly, in place",
     "depthwise: columns cut", "depthwise: zeros around", "depthwise: part of a vector", "depthwise: strands",
 )}  # fmt: skip

@@ -69,7 +69,7 @@ def check_spoiled_weights(problem, schedules, target):
 
 def finite(ready, x):
     """Whether all weights are, once they are packed."""
-    if ready.program.fresh:
+    if ready.program.on_the_fly:
         ready(x)
     return ready.finite
 

@@ -21,7 +21,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from case import fresh
+from case import on_the_fly
 from problems import problem as drawn
 from running import Truth, arrays, in_layout, is_gradient, out_of_layout, problem_of, written
 from running import given as words_of_weights
@@ -100,7 +100,7 @@ class Drawn:
         (first, count), address = program.blocks, words.ctypes.data
         if is_gradient(self.problem):
             packed = given["w"]
-        elif program.fresh:
+        elif program.on_the_fly:
             packed = placed(words_of_weights(given["w"], given["bias"]), end)
         else:
             weights = (given["w"].ctypes.data, given["bias"].ctypes.data)
@@ -137,7 +137,7 @@ def every(name: str, part: int, parts: int) -> None:
         problem, channels_last = drawn(pick), number % 2 == 1
         layout = layouts.spread_out(problem, channels_last)
         schedules = [kind.make() for kind in model.offers(problem, layout, isa.ISAS[name])]
-        schedules += [each for schedule in schedules for each in fresh(schedule)]
+        schedules += [each for schedule in schedules for each in on_the_fly(schedule)]
         check(problem, channels_last, schedules, name, done)
     print(json.dumps(done))
 

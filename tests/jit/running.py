@@ -118,7 +118,7 @@ class Ready:
     def pack(self) -> None:
         """Bring the weights, as they are now, into the order of the kernels."""
         w, bias = self.weights
-        if self.program.fresh or is_gradient(self.problem):
+        if self.program.on_the_fly or is_gradient(self.problem):
             self.packed = in_layout(w, self.last) if is_gradient(self.problem) else given(w, bias)
             return
         self.packed = poisoned(self.program.packed)
@@ -137,7 +137,7 @@ class Ready:
     @property
     def finite(self) -> bool:
         """Whether no weight is a NaN or an Inf; known after a call where they are packed on the way."""
-        if self.program.fresh:
+        if self.program.on_the_fly:
             return not self.packed[Given.SPOILED]
         return is_gradient(self.problem) or self.packed_finite
 

@@ -12,7 +12,7 @@ from tconv.jit import engine
 from tconv.jit.choice import model
 from tconv.jit.machine import isa, launch
 from tconv.jit.schedules.base import TERMS
-from tconv.jit.schedules.channels import unpacked
+from tconv.jit.schedules.channels import on_the_fly
 from tconv.methods import METHODS
 from tconv.problem import OPERATIONS
 
@@ -51,7 +51,7 @@ def test_scratch_memory_is_bounded_and_the_plan_says_how_much(name, layout, oper
     tconv.set_num_threads(2)
     for once in (False, True):
         ready = engine.ready(given, layout == "channels_last", once=once)
-        assert ready.program.scratch <= (unpacked.MOST if ready.program.fresh else MOST_SCRATCH)
+        assert ready.program.scratch <= (on_the_fly.MOST if ready.program.on_the_fly else MOST_SCRATCH)
         assert ready.scratch == ready.threads * ready.program.scratch
         assert ready.program.packed + ready.scratch <= METHODS["jit"].cost(given).scratch
 

@@ -77,7 +77,7 @@ class Engine:
 
     def once_at(self, x: int, w: int, bias: int, y: int) -> bool:
         """As `once`, given the addresses of the arrays; that of no bias is 0."""
-        if not self.program.fresh:
+        if not self.program.on_the_fly:
             workspace = _local.packed  # a name, so that this frame keeps the memory: see `_Workspaces`
             packed = workspace.of(self.program.packed)
             if finite := self.pack_at(w, bias, packed):

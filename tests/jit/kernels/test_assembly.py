@@ -14,7 +14,7 @@ from tconv.jit.choice import model
 from tconv.jit.kernels import linking
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.driver import Driver
-from tconv.jit.kernels.fresh import Fresh
+from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.machine import isa
@@ -164,7 +164,7 @@ def test_code_calls_only_itself_and_through_pointers(target):
             found = functions(text)
             called = [re.match(r"(?:callq?|blr?)\s+(\S+)", line) for body in found.values() for line in body]
             outside = [match[1] for match in called if match and match[1] not in found]
-            wanted = {Driver: 4, Fresh: 1}.get(type(part), 0)
+            wanted = {Driver: 4, PackOnTheFly: 1}.get(type(part), 0)
             assert len(outside) == wanted, part
             assert all(re.fullmatch(r"\*.*|x\d+", call) for call in outside)
 

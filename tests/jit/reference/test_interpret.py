@@ -193,7 +193,9 @@ def kernels_of(schedule):
 
 def sort_of(schedule):
     """What may take another way through generated code."""
-    flags = (bool(getattr(schedule, name, False)) for name in ("streaming", "fresh", "at_once", "in_place", "fold"))
+    flags = (
+        bool(getattr(schedule, name, False)) for name in ("streaming", "on_the_fly", "at_once", "in_place", "fold")
+    )
     return schedule.kind, schedule.layout.last, *flags, schedule.last.apart > 1
 
 
@@ -211,7 +213,7 @@ def test_generated_code_does_the_same(part):
         problem = CASES[case].problem("float64")
         x, w, bias, _ = posed(problem)
         ready = Ready(problem, schedule, target, w, bias)
-        if not (ready.program.fresh or problem.operation == "weight_gradient"):
+        if not (ready.program.on_the_fly or problem.operation == "weight_gradient"):
             # Where nothing is written, too: both begin with NaN.
             np.testing.assert_array_equal(ready.packed.view(np.float64), pack(ready.program, w, bias))
         y = interpreted(problem, ready.program, schedule.layout.last, x, w, bias)

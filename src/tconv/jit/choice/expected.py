@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from tconv.jit.machine.isa import Isa
-from tconv.jit.schedules.channels.unpacked import LARGE
+from tconv.jit.schedules.channels.on_the_fly import LARGE
 from tconv.problem import Problem
 
 #: Share of the peak that kernels reach, and turns of the clock a second: for expectations only.
@@ -15,8 +15,8 @@ PACKING, PACK = 12e9, 2e-6
 #: Bytes a second at which x is read and y written: what a copy in memory reaches (`roofline.py`). The gradient by the
 #: weights, which turns what it reads, reaches half of it.
 MOVING = 16e9
-#: Bytes a second of large weights that are packed on the way (`fresh.py`): with 33 MB a call takes 1.5 to 2 ms longer.
-ON_THE_WAY = 16e9
+#: Bytes a second of large weights that are packed on the fly (`on_the_fly.py`): with 33 MB a call takes 1.5 to 2 ms longer.
+ON_THE_FLY = 16e9
 #: Seconds of a call beyond its arithmetic.
 CALL = 8e-6
 #: Seconds that the first call of a size takes longer, and bytes of tables that are written in another second (Zen 3).
@@ -43,7 +43,7 @@ def packing(problem: Problem) -> float:
     size = prod(problem.w_shape) * problem.itemsize
     if problem.operation == "weight_gradient":
         return size / MOVING  # only written, a run of elements at a time
-    return size / ON_THE_WAY if problem.groups == 1 and size >= LARGE else PACK + size / PACKING
+    return size / ON_THE_FLY if problem.groups == 1 and size >= LARGE else PACK + size / PACKING
 
 
 def first(tables: int = 0) -> float:

@@ -17,8 +17,8 @@ from tconv.jit.kernels import (
     comb,
     driver,
     folded,
-    fresh,
     moves,
+    pack_on_the_fly,
     pixels,
     planes,
     rows,
@@ -32,8 +32,8 @@ from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.driver import Driver
 from tconv.jit.kernels.folded import Folded, Short
-from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
+from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.rows import Rows
@@ -57,7 +57,7 @@ Kernel: TypeAlias = (
     | Comb
     | Split
     | Turn
-    | Fresh
+    | PackOnTheFly
     | Cells
     | Fill
     | Scatter
@@ -78,13 +78,13 @@ _EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     Comb: comb.emit,
     Split: split.emit,
     Turn: turn.emit,
-    Fresh: fresh.emit,
+    PackOnTheFly: pack_on_the_fly.emit,
     Cells: cells.emit,
     Fill: scatter.emit_fill,
     Scatter: scatter.emit_scatter,
 }
 #: What modules export where that is not `kernel` alone.
-_EXPORTS: dict[type, tuple[str, ...]] = {Driver: ("run",), Fresh: ("kernel", "pack")}
+_EXPORTS: dict[type, tuple[str, ...]] = {Driver: ("run",), PackOnTheFly: ("kernel", "pack")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ class Code:
     kernels: tuple[Kernel, ...]
 
     @property
-    def packing(self) -> Fresh:
+    def packing(self) -> PackOnTheFly:
         """The kernel whose module also packs weights beforehand."""
-        return Fresh(self.element, self.lanes)
+        return PackOnTheFly(self.element, self.lanes)
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -71,7 +71,7 @@ class Header(_Words):
     GATHERED = auto()  #: 1: WEIGHTS is the window, into which kernels copy cells of W; 0: it is W
     RUN = auto()  #: pieces that a thread does one after the other, because they add to the same results
     TILES_OUTSIDE = auto()  #: 1: all ops for one tile, then the next; 0: all tiles for one op
-    FRESH = auto()  #: 1: weights are packed on the way, into the window; 0: they come packed
+    ON_THE_FLY = auto()  #: 1: weights are packed on the fly, into the window; 0: they come packed
     WINDOW = auto()  #: where the window begins within the scratch of a thread
     SIZES = auto()  #: the first of the sizes of a context
 
@@ -109,14 +109,14 @@ class Tile(_Words):
     AHEAD = auto()  #: from what an op asks for ahead in X to what it asks for during this tile
     COUNT = auto()  #: how many output channels it has
     FIRST = auto()  #: its first element within a run of y
-    BLOCKS = auto()  #: the first of its blocks of weights, within the program, where weights are packed on the way
+    BLOCKS = auto()  #: the first of its blocks of weights, within the program, where weights are packed on the fly
 
 
 PIECE_BYTES, TILE_BYTES = 8 * len(Piece), 8 * len(Tile)
 
 
 class Given(_Words):
-    """What stands for packed weights where they are packed on the way."""
+    """What stands for packed weights where they are packed on the fly."""
 
     WEIGHTS = auto()
     BIAS = auto()  #: 0 without one

@@ -18,14 +18,14 @@ from tconv.jit.machine.ir import Function, Module, Vector
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class PackOnTheFly:
     """The kernel; whatever the sizes."""
 
     element: str
     lanes: int
 
 
-def emit(module: Module, name: str, kernel: Fresh) -> Function:
+def emit(module: Module, name: str, kernel: PackOnTheFly) -> Function:
     """Write the kernel, and `pack`."""
     weights.emit(module, Vector(kernel.element, kernel.lanes))
     f = module.function(name, PARAMETERS)

@@ -37,7 +37,7 @@ class Packing:
     lists: Ints
     itemsize: int
     size: int  #: bytes of the packed weights
-    window: int  #: bytes of scratch for weights that are packed on the way
+    window: int  #: bytes of scratch for weights that are packed on the fly
     order: int  #: a number, equal for those that want the weights in the same order
 
     @cached_property

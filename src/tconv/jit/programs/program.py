@@ -36,9 +36,9 @@ class Program:
         return address(self.words)
 
     @property
-    def fresh(self) -> bool:
-        """Whether weights are packed on the way: `run` is then given the words of `abi.Given` for packed ones."""
-        return bool(self.words[Header.FRESH])
+    def on_the_fly(self) -> bool:
+        """Whether weights are packed on the fly: `run` is then given the words of `abi.Given` for packed ones."""
+        return bool(self.words[Header.ON_THE_FLY])
 
 
 def program(

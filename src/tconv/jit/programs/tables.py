@@ -24,9 +24,9 @@ class Tables(ABC):
 
     def __init__(self, schedule: Any, threads: int, tiles: int) -> None:
         problem = schedule.problem
-        # Weights that are packed on the way would be so for every chunk.
+        # Weights that are packed on the fly would be so for every chunk.
         box = schedule.box
-        if not schedule.fresh:
+        if not schedule.on_the_fly:
             box = finer(box, [len(span) for span in schedule.spans], problem.groups, tiles, threads)
         self.s = schedule if box == schedule.box else replace(schedule, box=box)
         self.threads, self.number_of_tiles, self.size = threads, tiles, problem.itemsize

@@ -33,7 +33,7 @@ def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array
     given = {Context.X: _given("x", x, program), Context.Y: _given("y", y, program)}
     if not program.blocks[1]:  # cells of the coarse grid, as they are
         given[Context.W] = _given("w", w, program)
-    elif not program.fresh:
+    elif not program.on_the_fly:
         given[Context.W] = Memory("packed weights", pack(program, w, bias))
     pieces, run = int(program.words[Header.PIECES]), int(program.words[Header.RUN])
     for first in range(0, int(program.words[Header.NUMBER_OF_RUNS]) * run, run):
@@ -144,7 +144,7 @@ def _thread(
     window = Pointer(scratch[Context.WEIGHTS])
     pointers = {
         Context.X: Pointer(given[Context.X], piece[Piece.X]),
-        Context.W: window if program.fresh else Pointer(given[Context.W], piece[Piece.W]),
+        Context.W: window if program.on_the_fly else Pointer(given[Context.W], piece[Piece.W]),
         Context.Y: Pointer(given[Context.Y], piece[Piece.Y]),
         Context.PANEL: Pointer(scratch[Context.PANEL]),
         Context.BLOCK: Pointer(scratch[Context.BLOCK]),

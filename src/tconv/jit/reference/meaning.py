@@ -24,8 +24,8 @@ from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.comb import Comb
 from tconv.jit.kernels.folded import Folded, Short
-from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Stream, Transpose
+from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
 from tconv.jit.kernels.pixels import HEAD as PIXELS_HEAD
 from tconv.jit.kernels.pixels import ROW as PIXELS_ROW
 from tconv.jit.kernels.pixels import SEGMENT, Pixels, Stage
@@ -337,7 +337,7 @@ def turn(kernel: Turn, thread: Thread, op: Words, tile: Words) -> None:
 # ---- weights
 
 
-def fresh(kernel: Fresh, thread: Thread, op: Words, tile: Words) -> None:
+def pack_on_the_fly(kernel: PackOnTheFly, thread: Thread, op: Words, tile: Words) -> None:
     """A block of the weights of a tile into the window."""
     thread.pack(tile[Tile.BLOCKS] + op[2])
 
@@ -372,7 +372,7 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Comb: comb,
     Split: split,
     Turn: turn,
-    Fresh: fresh,
+    PackOnTheFly: pack_on_the_fly,
     Cells: cells,
     Fill: fill,
     Scatter: scatter,

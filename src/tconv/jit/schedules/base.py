@@ -35,7 +35,7 @@ class Schedule:
     layout: Layout
     lanes: int
     box: tuple[int, ...]
-    fresh: bool = False  #: weights are packed on the way: for one call, whose chunk is one
+    on_the_fly: bool = False  #: weights are packed on the fly: for one call, whose chunk is one
 
     @property
     def kind(self) -> str:

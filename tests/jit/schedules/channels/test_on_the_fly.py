@@ -11,7 +11,7 @@ from tconv.bench.layers import public
 from tconv.jit import engine
 from tconv.jit.choice import model
 from tconv.jit.machine import isa
-from tconv.jit.schedules.channels import unpacked
+from tconv.jit.schedules.channels import on_the_fly
 from tconv.jit.schedules.registry import kind_of
 
 every_operation = pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
@@ -26,10 +26,10 @@ HEAVY = ("dcgan.2", "pix2pix.d2", "pose.deconv1")
 @pytest.mark.parametrize("name", HEAVY)
 def test_heavy_weights_are_packed_on_the_way(name, layout, operation):
     schedule = model.by_model(problem(public()[name], operation), layout == "channels_last", isa.ISAS["avx512"])
-    made = unpacked.fresh_of(schedule)
-    assert made.fresh
+    made = on_the_fly.packed_on_the_fly(schedule)
+    assert made.on_the_fly
     assert made.box == tuple(map(len, made.spans))
-    assert unpacked.fresh_of(made) == made
+    assert on_the_fly.packed_on_the_fly(made) == made
 
 
 @every_operation
@@ -71,8 +71,8 @@ def test_a_prepared_operator_gives_the_same_bits(layout, threads):
 @pytest.fixture
 def always(monkeypatch):
     """Every schedule that can packs weights on the way."""
-    monkeypatch.setattr(unpacked, "LARGE", 0)
-    monkeypatch.setattr(unpacked, "SHARE", 0)
+    monkeypatch.setattr(on_the_fly, "LARGE", 0)
+    monkeypatch.setattr(on_the_fly, "SHARE", 0)
     engine.forget()
     yield
     engine.forget()
@@ -86,7 +86,7 @@ def test_what_is_not_finite_stays_where_it_belongs(always, spoiled, layout, oper
     geometry = tconv.Geometry.conv_transpose((3, 4), 3, stride=2, padding=1)
     given = problem_of(geometry, cin=20, cout=21, operation=operation)
     last = layout == "channels_last"
-    assert engine.ready(given, last, once=True).program.fresh
+    assert engine.ready(given, last, once=True).program.on_the_fly
     x, w, bias = arrays(given)
     if spoiled:
         {"w": w, "bias": bias}[spoiled].reshape(-1)[7] = np.inf

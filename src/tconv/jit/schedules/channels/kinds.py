@@ -11,9 +11,9 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.program import Program
 from tconv.jit.schedules.axes import Line, by_shift
 from tconv.jit.schedules.channels import sizes
+from tconv.jit.schedules.channels.on_the_fly import packed_on_the_fly
 from tconv.jit.schedules.channels.schedule import ChannelSchedule
 from tconv.jit.schedules.channels.tables import ChannelTables
-from tconv.jit.schedules.channels.unpacked import fresh_of
 from tconv.jit.schedules.kind import Kind, Tile
 from tconv.jit.schedules.lane_tiles import MOST_ROWS
 from tconv.jit.schedules.layouts import Layout, channels_of
@@ -139,7 +139,7 @@ CHANNELS = Kind(
     variations=_variations,
     allowed=_allowed,
     tile=_tile,
-    once=fresh_of,
+    once=packed_on_the_fly,
 )
 PHASES = Kind(
     name="phases",

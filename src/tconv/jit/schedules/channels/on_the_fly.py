@@ -1,4 +1,4 @@
-"""Whether weights that serve one call are packed on the way: which schedules can, and for which it pays."""
+"""Whether weights that serve one call are packed on the fly: which schedules can, and for which it pays."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SHARE = 3
 MOST = MOST_SCRATCH + (256 << 10)
 
 
-def fresh_of(schedule: ChannelSchedule) -> ChannelSchedule:
-    """The schedule with weights packed on the way, where that is quicker, else the schedule itself.
+def packed_on_the_fly(schedule: ChannelSchedule) -> ChannelSchedule:
+    """The schedule with weights packed on the fly, where that is quicker, else the schedule itself.
 
     Each chunk would pack them again, so there is one. Results are the same in every bit: an element is summed in the
     same order in chunks of any size.
@@ -29,6 +29,6 @@ def fresh_of(schedule: ChannelSchedule) -> ChannelSchedule:
     weights = prod(problem.w_shape) * problem.itemsize
     if problem.groups > 1 or weights < LARGE:
         return schedule
-    fresh = replace(schedule, fresh=True, box=tuple(map(len, schedule.spans)))
-    near, window = fresh.panel + fresh.block, problem.taps * fresh.part * fresh.widest * problem.itemsize
-    return schedule if near * SHARE > weights or near + window > MOST else fresh
+    made = replace(schedule, on_the_fly=True, box=tuple(map(len, schedule.spans)))
+    near, window = made.panel + made.block, problem.taps * made.part * made.widest * problem.itemsize
+    return schedule if near * SHARE > weights or near + window > MOST else made

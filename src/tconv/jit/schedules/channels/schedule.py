@@ -20,8 +20,8 @@ from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.fresh import Fresh
 from tconv.jit.kernels.moves import Runs, Transpose
+from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
 from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.turn import Turn
 from tconv.jit.programs.program import balanced, spans
@@ -52,7 +52,7 @@ class ChannelSchedule(Source):
     masks: bool  #: loads under a mask are quick
     terms: int = TERMS  #: of a sum, at most (of one tap, where that has more input channels)
     rows: int = 1  #: rows of a tile, along the axis before the last
-    fresh: bool = False  #: weights are packed on the way: for one call, whose chunk is one
+    on_the_fly: bool = False  #: weights are packed on the fly: for one call, whose chunk is one
     depthwise: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
     at_once: bool = False  #: likewise, and cells all of whose taps read x make all of their phases at a time
 
@@ -241,7 +241,7 @@ class ChannelSchedule(Source):
                 Runs(element, self.lanes, widest, length) if phases else Transpose(element, self.lanes, widest)
             )
         # An op calls the kernel of the variant of its tile.
-        kernels += [Fresh(element, self.lanes)] * (len(variants) if self.fresh else 0)
+        kernels += [PackOnTheFly(element, self.lanes)] * (len(variants) if self.on_the_fly else 0)
         if self.at_once:
             kernels.append(self.inner_kernel)
         copy = Turn(element, self.lanes, self.cell) if self.turned else Rows(element, self.lanes)

@@ -29,7 +29,7 @@ class ChannelTables(ChannelWeights):
         self.move = len(self.shapes) * len(schedule.variants)
         self.pack = self.copy - len(
             schedule.variants
-        )  # the kernels that pack weights, where they are packed on the way
+        )  # the kernels that pack weights, where they are packed on the fly
 
     def header(self) -> dict[Header, int]:
         """Where kernels read and write, and the order of loops."""
@@ -37,7 +37,7 @@ class ChannelTables(ChannelWeights):
         return {
             Header.IN_PLACE: int(s.in_place),
             Header.DIRECT: int(s.direct),
-            Header.FRESH: int(s.fresh),
+            Header.ON_THE_FLY: int(s.on_the_fly),
             Header.TILES_OUTSIDE: int(not (s.depthwise and s.direct)),
         }
 
@@ -113,7 +113,7 @@ class ChannelTables(ChannelWeights):
             C.VARIANTS: len(s.variants),
             C.SHAPES: len(self.shapes),
             C.MOVE: self.move,
-            C.PACK: self.pack if s.fresh else 0,
+            C.PACK: self.pack if s.on_the_fly else 0,
             C.COPY: self.copy,
             C.BLOCK: 8 * len(Block),
             C.AT_ONCE: len(self.code.kernels) - 2 if s.at_once else 0,

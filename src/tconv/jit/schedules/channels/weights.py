@@ -77,8 +77,8 @@ class ChannelWeights(Tables):
         """The packed weights of a group: the biases of all tiles, then for each tile the blocks of its taps."""
         for tile, inner in product(self.tiles, self.masked) if g == 0 else ():
             self.packer.masks.append([float(tap >= 0) for _, tap in self._lane_taps(tile, inner)])
-        if self.s.fresh:
-            self._fresh()
+        if self.s.on_the_fly:
+            self._on_the_fly()
             return
         s, w, row, start = self.s, self.packer, self._row_lengths(), self.packer.packed
         read, written, w_read, _ = s.channels_of_group
@@ -96,7 +96,7 @@ class ChannelWeights(Tables):
         for number, tile in enumerate(self.tiles if g == 0 else ()):
             self._tile(number, tile, places[number] - start, biases[number] - start, per_tap[number])
 
-    def _fresh(self) -> None:
+    def _on_the_fly(self) -> None:
         """For each tile a block for its bias and one for each part of the input channels, into the window."""
         s, w, read, w_read = self.s, self.packer, self.s.read, self.s.channels_of_group.w_read
         for number, (tile, lanes) in enumerate(zip(self.tiles, self._row_lengths(), strict=True)):

@@ -54,7 +54,7 @@ def ops(
 
 @native
 def pack(s: Ints, number: int, out: Ints) -> None:
-    """Pack a block of weights on the way."""
+    """Pack a block of weights on the fly."""
     op = begin(out, s[C.PACK])
     put(out, number * s[C.BLOCK])
     end(out, op)

@@ -38,7 +38,7 @@ class C(Words):
     INNER_AT = auto()  #: where they are listed for each phase of the last axis: how many, then (number, shift, mask)
     VARIANTS = auto()
     SHAPES = auto()
-    MOVE = auto()  #: kernels: the one that moves the block, the one that packs weights on the way, the one that copies
+    MOVE = auto()  #: kernels: the one that moves the block, the one that packs weights on the fly, the one that copies
     PACK = auto()
     COPY = auto()
     BLOCK = auto()  #: bytes of the words of a block of weights
