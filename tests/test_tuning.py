@@ -169,7 +169,9 @@ def test_the_table(few, folder):
     assert len(rows) == len(found.candidates)
     assert [row for row in rows if "< chosen" in row] == [rows[found.candidates.index(found.chosen)]]
     assert [row for row in rows if row.endswith("the model's choice")] == [rows[found.candidates.index(found.model)]]
-    assert all(c.schedule.kind in row and " box 1x" in row for c, row in zip(found.candidates, rows, strict=True))
+    assert all(
+        c.schedule.kind in row and " cache block 1x" in row for c, row in zip(found.candidates, rows, strict=True)
+    )
     assert (
         last == f"{found.speedup:.2f} times as fast as the model's choice; remembered in this process and in {folder}"
     )

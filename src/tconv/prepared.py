@@ -133,7 +133,7 @@ class ConvTranspose:
     def _prepare(self, plan: Plan) -> Packed | None:
         """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
         shape = plan.x_shape
-        if shape in self._ready and ((known := self._ready[shape]) is None or known.is_fresh()):
+        if shape in self._ready and ((known := self._ready[shape]) is None or known.is_current()):
             return known
         ready = None
         if plan.method == "jit" and plan.problem.batch > 0 and plan.dtype == plan.problem.dtype:

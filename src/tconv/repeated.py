@@ -38,7 +38,7 @@ def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: An
     if key is None or problem.batch == 0 or plan.dtype != problem.dtype:
         return
     known = _known.get(key)
-    if known is not None and known.is_fresh():  # arrays with strides, or with `out`, were not for it
+    if known is not None and known.is_current():  # arrays with strides, or with `out`, were not for it
         return
     with uninterrupted:
         from tconv.jit.call import Once

@@ -92,7 +92,7 @@ def _of_schedule(trial: Trial, schedule: Any, how: str) -> str:
         "import tests.fuzz",
         "from tconv import Geometry",
         "from tconv.jit.schedules.layouts import Layout",
-        "from tconv.jit.schedules.axes import Line",
+        "from tconv.jit.schedules.axes import LoopAxis",
         "from tconv.problem import Problem",
         f"from {own.__module__} import {own.__name__}",
         "from tests.fuzz.trial import Trial",

@@ -19,7 +19,7 @@ from typing import Any
 from tconv.jit.choice import choose
 from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import Native
-from tconv.jit.programs import kept, tables
+from tconv.jit.programs import layer_cache, tables
 from tconv.jit.programs.loops import chunks, copies, rows
 from tconv.jit.schedules.channels import schedule as channels_schedule
 from tconv.jit.schedules.channels import sizes as channels_sizes
@@ -68,7 +68,7 @@ def _put(owner: Any, name: str, what: Any) -> None:
     if hasattr(what, "__set_name__"):
         what.__set_name__(owner, name)
     choose.choose.cache_clear()
-    kept.forget()
+    layer_cache.forget()
 
 
 def _put_native(owner: Any, name: str, what: Native) -> None:
@@ -97,7 +97,7 @@ FAULTS = {
     "no zeros between rows that a tile spans": Fault(
         pixels.PixelSchedule, "flat_pitch", "max(self.before, self.columns + self.behind - cells)", "0"),
     "lanes of the last vector": Fault(
-        channels_schedule.ChannelSchedule, "_last_lanes", "tile.count - (tile.vectors - 1) * self.lanes", "self.lanes"),
+        channels_schedule.ChannelSchedule, "_tail_lanes", "tile.count - (tile.vectors - 1) * self.lanes", "self.lanes"),
     "where the weights of a group begin": Fault(
         tables.Tables, "first_weight", "g * p.cin * p.cout * p.taps", "g * p.cin * p.taps"),
     "from image to image of y": Fault(
@@ -113,11 +113,11 @@ FAULTS = {
     "cells that exist, of one row only": Fault(
         pixels_reads, "put_cells", "(rows - 1) * read + high", "high"),
     "chunks at the high border like the others": Fault(
-        chunks, "beside_high", "max(0, last * axis[Axis.APART] - axis[Axis.READ])", "0"),
+        chunks, "beside_high", "max(0, last * axis[Axis.READ_STRIDE] - axis[Axis.READ])", "0"),
     "chunks that lack a phase like the others": Fault(
         chunks, "alike", "(a == last) != (b == last)", "a != a"),
     "rows that some taps miss like the others": Fault(
-        channels_taps, "list_bounds", "-(shift // axis[Axis.APART])", "q"),
+        channels_taps, "list_bounds", "-(shift // axis[Axis.READ_STRIDE])", "q"),
     "the last of several tiles that are alike": Fault(
         channels_tiles, "tiles_of_rows", "at += pixels", "at += pixels - (part > 1)"),
     "the first phase of another origin": Fault(

@@ -15,7 +15,7 @@ def combination(schedule: Any, target: Isa) -> tuple[str, ...]:
     s = schedule
     return (
         s.problem.operation,
-        "last" if s.layout.last else "first",
+        "last" if s.layout.channels_last else "first",
         _kind(s),
         "in-place" if getattr(s, "in_place", False) else "copied",
         "several-rows" if _spans_rows(s) else "one-row",
@@ -48,7 +48,7 @@ def _in_part(s: Any) -> bool:
     """Whether some vectors have lanes that stand for nothing."""
     kind = s.kind
     if kind in _OF_PIXELS:
-        lanes = s.box[-1]
+        lanes = s.cache_block[-1]
     elif kind == "taps":
         lanes = s.channels * s.taps
     else:

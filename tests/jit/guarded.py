@@ -131,7 +131,7 @@ def every(name: str, part: int, parts: int) -> None:
     """Every way through the schedules, whose kernels other tests compile too; random problems by all of their kinds."""
     done = Counter[str]()
     for case, schedule in [end for ends in ends_of_ways(name, "float32").values() for end in ends][part::parts]:
-        check(CASES[case].problem("float32"), schedule.layout.last, [schedule], name, done)
+        check(CASES[case].problem("float32"), schedule.layout.channels_last, [schedule], name, done)
     pick = Random(f"{name} {part}").choice
     for number in range(RANDOM):
         problem, channels_last = drawn(pick), number % 2 == 1

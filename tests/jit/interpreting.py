@@ -34,5 +34,5 @@ def interpreted(problem, program, channels_last, x, w, bias):
 def check(problem, schedule):
     """The interpretation is what the definition says."""
     x, w, bias, wanted = posed(problem)
-    y = interpreted(problem, program_of(schedule, 1), schedule.layout.last, x, w, bias)
+    y = interpreted(problem, program_of(schedule, 1), schedule.layout.channels_last, x, w, bias)
     np.testing.assert_allclose(y, wanted, **TOLERANCE)

@@ -10,7 +10,7 @@ from definition import links
 
 import tconv
 from tconv.jit.kernels import linking
-from tconv.jit.kernels.abi import Given
+from tconv.jit.kernels.abi import UnpackedWeights
 from tconv.jit.machine import isa, launch
 from tconv.jit.schedules.layouts import channels_of
 from tconv.jit.schedules.registry import program_of
@@ -100,8 +100,8 @@ def arrays(problem: Problem, seed: int = 0, *, with_bias: bool = True):
 
 def given(w, bias=None) -> np.ndarray:
     """What a program that packs weights on the way is given for packed ones."""
-    words = np.zeros(len(Given), np.int64)
-    words[Given.WEIGHTS], words[Given.BIAS] = w.ctypes.data, 0 if bias is None else bias.ctypes.data
+    words = np.zeros(len(UnpackedWeights), np.int64)
+    words[UnpackedWeights.WEIGHTS], words[UnpackedWeights.BIAS] = w.ctypes.data, 0 if bias is None else bias.ctypes.data
     return words
 
 
@@ -109,7 +109,7 @@ class Ready:
     """A schedule compiled for an ISA, its weights packed; those of a weight gradient are cells, read as they are."""
 
     def __init__(self, problem: Problem, schedule, target, w, bias=None, *, threads: int = 1) -> None:
-        self.problem, self.last, self.threads = problem, schedule.layout.last, threads
+        self.problem, self.last, self.threads = problem, schedule.layout.channels_last, threads
         self.program = program_of(schedule, threads)
         self.machine = linking.linked(self.program.code, target)
         self.weights = np.ascontiguousarray(w), bias  # which are read in each call where they are packed on the way
@@ -138,7 +138,7 @@ class Ready:
     def finite(self) -> bool:
         """Whether no weight is a NaN or an Inf; known after a call where they are packed on the way."""
         if self.program.on_the_fly:
-            return not self.packed[Given.SPOILED]
+            return not self.packed[UnpackedWeights.SPOILED]
         return is_gradient(self.problem) or self.packed_finite
 
     def __call__(self, x) -> np.ndarray:

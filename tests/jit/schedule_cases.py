@@ -11,7 +11,7 @@ from gradient_cases import GRADIENT, GRADIENT_EXPECTED, of_gradient
 
 from tconv import Geometry
 from tconv.jit.programs.program import spans
-from tconv.jit.schedules.axes import Line, phase_taps, strands
+from tconv.jit.schedules.axes import LoopAxis, phase_taps, strands
 
 _up = Geometry.conv_transpose
 
@@ -29,26 +29,26 @@ CASES = GRADIENT | CONV | {
                                 forced={"channels": {"terms": 3, "part": 5}, "phases": {"terms": 14, "part": 7}}),
     "squares of pixels and channels, whole and in part": Case(_up((3, 40), 4, stride=2, padding=1), (21, 3), batch=2),
     "long rows, cut": Case(_up((3, 90), 3, stride=2, padding=1), (3, 5),
-                           forced={"pixels": {"box": (1, 1, 21), "flat": False}}),
+                           forced={"pixels": {"cache_block": (1, 1, 21), "flat": False}}),
     "a row cut after every q": Case(_up((2, 5), (2, 4), stride=2), (2, 3),
-                                    forced={"pixels": {"box": (1, 1, 1), "flat": False},
-                                            "channels": {"box": (1, 1, 1)}, "phases": {"box": (1, 1, 1)}}),
+                                    forced={"pixels": {"cache_block": (1, 1, 1), "flat": False},
+                                            "channels": {"cache_block": (1, 1, 1)}, "phases": {"cache_block": (1, 1, 1)}}),
     "boxes of two rows": Case(_up((7, 11), 3, stride=(2, 1), padding=1), (3, 4),
-                              forced={"pixels": {"box": (1, 2, 11)}, "channels": {"box": (1, 2, 4)}}),
+                              forced={"pixels": {"cache_block": (1, 2, 11)}, "channels": {"cache_block": (1, 2, 4)}}),
     "rows where they are": Case(_up((4, 40), 4, stride=2, padding=((1, 2), (3, 0))), (7, 3), batch=2,
                                 forced={"pixels": {"in_place": True, "flat": False, "terms": 20}}),
     "rows where they are, columns cut": Case(_up((5, 37), 3, stride=1, padding=((-1, 2), (2, -1))), (6, 8), 2,
-                                             forced={"pixels": {"in_place": True, "box": (1, 2, 13), "flat": False}}),
+                                             forced={"pixels": {"in_place": True, "cache_block": (1, 2, 13), "flat": False}}),
     "rows where they are, cut": Case(_up((3, 35), 1), (3, 9),
-                                     forced={"pixels": {"in_place": True, "box": (1, 7), "flat": False}}),
+                                     forced={"pixels": {"in_place": True, "cache_block": (1, 7), "flat": False}}),
     "short rows where they are": Case(_up((7, 5), 2, stride=2), (4, 3), batch=3,
-                                      forced={"pixels": {"in_place": True, "flat": True, "box": (1, 3, 5)}}),
+                                      forced={"pixels": {"in_place": True, "flat": True, "cache_block": (1, 3, 5)}}),
     "short images where they are": Case(_up(5, 2, stride=2), (1, 3), batch=7,
-                                        forced={"pixels": {"in_place": True, "flat": True, "box": (2, 5)}}),
+                                        forced={"pixels": {"in_place": True, "flat": True, "cache_block": (2, 5)}}),
     "one image after the other, 1-D": Case(_up(40, 5, stride=3, padding=1), (4, 5), batch=17),
     "several images in a chunk, 1-D": Case(_up(9, 4, stride=2, padding=1), (4, 5), batch=17,
-                                           forced={"pixels": {"box": (5, 9), "flat": False},
-                                                   "channels": {"box": (4, 9)}, "phases": {"box": (3, 4)}}),
+                                           forced={"pixels": {"cache_block": (5, 9), "flat": False},
+                                                   "channels": {"cache_block": (4, 9)}, "phases": {"cache_block": (3, 4)}}),
     "batch 17 of tiny grids": Case(_up((1, 1), 4), (6, 20), batch=17, on_the_fly=True),
     "dilation, pixels": Case(_up((9, 33), 3, stride=1, padding=2, dilation=2), (3, 5)),
     "dilation and stride": Case(_up((5, 21), 3, stride=(2, 3), padding=(1, 2), dilation=(3, 2)), (3, 4)),
@@ -67,9 +67,9 @@ CASES = GRADIENT | CONV | {
     "many channels in parts": Case(_up((3, 5), 3, stride=2, padding=1), (13, 32),
                                    forced={"channels": {"part": 4}, "phases": {"part": 5}}, on_the_fly=True),
     "columns cut, channels": Case(_up((3, 23), 3, stride=2, padding=1), (5, 32),
-                                  forced={"channels": {"box": (1, 2, 7)}}, on_the_fly=True),
+                                  forced={"channels": {"cache_block": (1, 2, 7)}}, on_the_fly=True),
     "images in a chunk, channels": Case(_up((2, 3), 3, stride=2), (5, 32), batch=7,
-                                        forced={"channels": {"box": (3, 2, 4)}, "phases": {"box": (3, 2, 4)}}),
+                                        forced={"channels": {"cache_block": (3, 2, 4)}, "phases": {"cache_block": (3, 2, 4)}}),
     "in place": Case(_up((5, 6), 2, stride=2), (9, 20), 1, 2, on_the_fly=True),
     "in place, cut": Case(_up((5, 9), 5, stride=2, padding=((0, 3), (4, 1))), (3, 20),
                            forced={"channels": {"in_place": True}}),
@@ -92,13 +92,13 @@ CASES = GRADIENT | CONV | {
     "a run longer than a tile": Case(_up(5, 150, stride=100, padding=((25, 30),)), (3, 2), batch=2),
     "long runs in parts": Case(_up(5, 150, stride=100, padding=((25, 30),)), (7, 2), forced={"phases": {"part": 3}}),
     "columns cut, phases": Case(_up((2, 13), 16, stride=8, padding=((0, 1), (3, 9))), (3, 4),
-                                forced={"phases": {"box": (1, 2, 4)}}),
+                                forced={"phases": {"cache_block": (1, 2, 4)}}),
     "phases of three channels": Case(_up((4, 5), 4, stride=2, padding=1), (5, 3)),
     "phases, negative padding": Case(_up((2, 6), 12, stride=9, padding=((0, 0), (-7, -11))), (2, 3)),
     "phases, cut and in parts": Case(_up((4, 9), 5, stride=3, padding=2), (7, 2),
-                                     forced={"phases": {"box": (1, 3, 4), "part": 2}}, on_the_fly=True),
+                                     forced={"phases": {"cache_block": (1, 3, 4), "part": 2}}, on_the_fly=True),
     "phases, images in a chunk": Case(_up(3, 10, stride=10, padding=3), (3, 2), batch=6,
-                                      forced={"phases": {"box": (4, 4)}}),
+                                      forced={"phases": {"cache_block": (4, 4)}}),
     # lanes of taps
     "few channels, small grid": Case(_up((3, 5), (5, 7), stride=(2, 3), padding=(1, 3), output_padding=(1, 0)), (9, 2),
                                      batch=3, forced={"taps": {"vectors": 2, "pixels": 4, "channels": 1}}),
@@ -120,16 +120,16 @@ CASES = GRADIENT | CONV | {
     "depthwise, 3-D, gaps": Case(_up((2, 3, 19), (2, 3, 2), stride=(3, 1, 3), output_padding=(2, 0, 1)), (2, 2), 2),
     "depthwise, dilation": Case(_up((5, 21), 3, stride=(2, 1), padding=(1, -3), dilation=(3, 2)), (3, 3), 3),
     "depthwise, columns cut": Case(_up((5, 90), 3, stride=2, padding=((2, 0), (0, 3))), (2, 2), 2,
-                                   forced={"planes": {"box": (1, 1, 21)}}),
+                                   forced={"planes": {"cache_block": (1, 1, 21)}}),
     "depthwise, rows cut": Case(_up((9, 20), 4, stride=(2, 1), padding=1), (2, 2), 2,
-                                forced={"planes": {"box": (1, 2, 21)}}),
+                                forced={"planes": {"cache_block": (1, 2, 21)}}),
     "depthwise, past the caches": Case(_up((5, 88), 4, stride=2, padding=1), (2, 2), 2,
                                        forced={"planes": {"streaming": True}}),
     "depthwise, many phases": Case(_up((3, 9), 9, stride=8, padding=3), (2, 2), 2),
-    "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"depthwise": {"box": (1, 2, 3)}}),
+    "depthwise, wide": Case(_up((4, 7), 3, stride=2, padding=1), (32, 32), 32, 2, forced={"depthwise": {"cache_block": (1, 2, 3)}}),
     "depthwise, cells within": Case(_up((3, 11), 4, stride=2, padding=1), (21, 21), 21, 2),
     "depthwise, cells within, rows cut": Case(_up((9, 30), (2, 3), stride=(1, 2), padding=((2, 0), (-1, 1))), (9, 9), 9,
-                                              forced={"depthwise": {"box": (1, 4, 13)}}),
+                                              forced={"depthwise": {"cache_block": (1, 4, 13)}}),
     "depthwise, cells within, planes cropped": Case(
         _up((3, 2, 13), (1, 2, 3), stride=(1, 1, 2), padding=((-1, 2), (1, 0), (-1, 1))), (16, 16), 16, 2),
     "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),
@@ -165,15 +165,15 @@ EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
 
 def taken(s) -> set[str]:
     """Which ways a schedule takes, in the words of `EXPECTED`."""
-    kind, lines = s.kind, s.layout.lines
-    cut = [n < len(line.span()) for n, line in zip(s.box, lines, strict=True)]
-    ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.box[0] > 1}
-    ways |= {"strands": s.last.apart > 1, "strands that no tap reads": len(strands(s.last)) < s.last.apart}
+    kind, lines = s.kind, s.layout.axes
+    cut = [n < len(line.span()) for n, line in zip(s.cache_block, lines, strict=True)]
+    ways = {"columns cut": cut[-1], "rows cut": cut[-2], "images together": s.cache_block[0] > 1}
+    ways |= {"strands": s.last.read_stride > 1, "strands that no tap reads": len(strands(s.last)) < s.last.read_stride}
     of_kind = {"planes": _of_planes, "pixels": _of_pixels, "phases": _of_phases, "taps": _of_taps}
     of_kind |= {"gradient": of_gradient, "depthwise gradient": of_gradient}
     ways |= of_kind.get(kind, _of_channels)(s)
     found = {f"{kind}: {way}" for way, takes in ways.items() if takes}
-    found |= {f"{'last' if s.layout.last else 'first'}: {kind}"}
+    found |= {f"{'last' if s.layout.channels_last else 'first'}: {kind}"}
     return {f"conv, {way}" for way in found} if s.problem.operation == "conv" else found
 
 
@@ -199,7 +199,7 @@ def _of_pixels(s) -> dict[str, bool]:
 def _of_planes(s) -> dict[str, bool]:
     return {
         "streaming": s.streaming,
-        "two axes before the last two": len(s.layout.lines) > 3,
+        "two axes before the last two": len(s.layout.axes) > 3,
         "combinations": len(s.repeats) > 1,
         "gaps": 0 in s.repeats,
         "folded": s.fold > 0,
@@ -230,7 +230,7 @@ def _of_channels(s) -> dict[str, bool]:
 def _of_phases(s) -> dict[str, bool]:
     return _sums(s) | {
         "parts": s.part < s.read,
-        "columns cut": len(spans(s.last.span(s.origin), s.box[-1])) > 1,
+        "columns cut": len(spans(s.last.span(s.origin), s.cache_block[-1])) > 1,
         "masked taps": masked(s.last, s.origin),
         "runs in parts": s.tiles[0].length < s.run,
         "several runs in a tile": s.tiles[0].count > 1,
@@ -264,7 +264,7 @@ def _sums(s) -> dict[str, bool]:
     }
 
 
-def masked(line: Line, origin: int) -> bool:
+def masked(line: LoopAxis, origin: int) -> bool:
     """Whether some shift reaches some phases of an axis and not others."""
     of_shift = [shift for taps in phase_taps(line, origin) for _, shift in taps]
     return any(of_shift.count(shift) < line.stride for shift in set(of_shift))

@@ -17,7 +17,7 @@ def done(number):
     """What is decided for a problem by the limits."""
     target = list(isa.ISAS.values())[number % len(isa.ISAS)]
     made = [kind.make() for kind in model.offered(problem(Random(number).choice), number // 4 % 2 == 1, target)]
-    return [(one, getattr(one, "heavy", False), getattr(one, "streaming", False)) for one in made]
+    return [(one, getattr(one, "weights_exceed_cache", False), getattr(one, "streaming", False)) for one in made]
 
 
 @pytest.mark.parametrize(("module", "name"), SMALL, ids=[f"{m.__name__}.{name}" for m, name in SMALL])

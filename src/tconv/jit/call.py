@@ -2,7 +2,7 @@
 
 `tconv.ConvTranspose` keeps such calls with its weights packed (`Packed`), the functions keep those that may be made
 again (`Once`, found by `repeated.py`), and `tconv.torch` has its own for tensors (`torch/engine.py`). One rule says of
-all of them whether they are to be used: `Prepared.is_fresh`.
+all of them whether they are to be used: `PreparedCall.is_current`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tconv.jit.machine.address import address
 from tconv.problem import Array, Problem
 
 
-class Prepared:
+class PreparedCall:
     """What is kept of a call for the next one, and what was set when it was prepared."""
 
     __slots__ = ("state",)
@@ -29,12 +29,12 @@ class Prepared:
     def __init__(self) -> None:
         self.state = self.current()
 
-    def is_fresh(self) -> bool:
+    def is_current(self) -> bool:
         """Whether threads, instructions and the choices of `tconv.tune` are what they were."""
         return self.state == self.current()  # type: ignore[no-any-return]
 
 
-class _OnArrays(Prepared):
+class _OnArrays(PreparedCall):
     """A call on contiguous arrays: its engine, and the shape and dtype of its result."""
 
     __slots__ = ("dtype", "empty", "engine", "shape")
@@ -65,7 +65,7 @@ class Once(_OnArrays):
             self.reads(first)
             and self.reads(w)
             and (bias is None or (type(bias) is np.ndarray and bias.shape == self.bias and self.reads(bias)))
-            and self.is_fresh()
+            and self.is_current()
         )
 
     def run(self, first: Array, w: Array, bias: Array | None) -> Array | None:
@@ -90,7 +90,7 @@ class Packed(_OnArrays):
 
     def serves(self, x: Array) -> bool:
         """Whether x, of its shape, can be read as it is, and nothing has been set anew."""
-        return x.dtype == self.dtype and x.flags.c_contiguous and self.is_fresh()
+        return x.dtype == self.dtype and x.flags.c_contiguous and self.is_current()
 
     def writes(self, out: Any, x: Array) -> bool:
         """Whether kernels may write into an array while they read x. Operators share memory with nobody's array."""

@@ -15,7 +15,7 @@ from tconv import checks
 from tconv.forks import uninterrupted
 from tconv.jit.choice import expected
 from tconv.jit.choice.choose import choose
-from tconv.jit.kernels.abi import Given
+from tconv.jit.kernels.abi import UnpackedWeights
 from tconv.jit.kernels.linking import linked
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import debug, isa, launch
@@ -83,13 +83,13 @@ class Engine:
             if finite := self.pack_at(w, bias, packed):
                 self.run(x, packed, y)
             return finite
-        given = np.zeros(len(Given), np.int64)
-        given[Given.WEIGHTS], given[Given.BIAS] = w, bias
+        given = np.zeros(len(UnpackedWeights), np.int64)
+        given[UnpackedWeights.WEIGHTS], given[UnpackedWeights.BIAS] = w, bias
         self.run(x, address(given), y)
-        return not given[Given.SPOILED]
+        return not given[UnpackedWeights.SPOILED]
 
     def run(self, x: int, packed: int, y: int) -> None:
-        """Compute y from x, as `lines.py` names them, given the addresses of contiguous arrays in its layout.
+        """Compute y from x, as `axes.py` names them, given the addresses of contiguous arrays in its layout.
 
         Of a weight gradient these are the fine grid, the coarse one (`packed`), and the weights.
         """

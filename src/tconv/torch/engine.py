@@ -14,7 +14,7 @@ from torch import Tensor
 from tconv import checks
 from tconv.cached import cached_property
 from tconv.jit import engine
-from tconv.jit.call import Prepared
+from tconv.jit.call import PreparedCall
 from tconv.jit.engine import Engine
 from tconv.jit.machine import fingerprint, launch
 from tconv.methods.jit import weight_gradient
@@ -61,7 +61,7 @@ class Engines:
 
 
 @dataclass(slots=True)
-class Call(Prepared):
+class Call(PreparedCall):
     """One operation on tensors of given shapes and strides."""
 
     operation: Operation
@@ -179,7 +179,7 @@ def remember(key: Hashable, made: Call) -> None:
 def remembered(key: Hashable) -> Call | None:
     """The call that was kept for a key; None where there is none, or something has been set anew since."""
     known = _calls.get(key)
-    return known if known is not None and known.is_fresh() else None
+    return known if known is not None and known.is_current() else None
 
 
 def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None) -> Call:

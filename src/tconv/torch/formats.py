@@ -85,18 +85,20 @@ class Weights(NamedTuple):
     """How weights lie in memory."""
 
     dense: bool
-    turn: tuple[transposing.Turn, int, int] | None  #: brings them into PyTorch's default order, and what it takes
+    transposer: (
+        tuple[transposing.Transposer, int, int] | None
+    )  #: brings them into PyTorch's default order, and what it takes
 
     @classmethod
     def of(cls, w: Tensor, *, by_engine: bool) -> Weights:
         """How the weights of a tensor lie; there is code that transposes them only where the engine computes."""
-        return cls(is_dense(w), _turn(w) if by_engine and not w.is_contiguous() else None)
+        return cls(is_dense(w), _transposer(w) if by_engine and not w.is_contiguous() else None)
 
     def contiguous(self, w: Tensor) -> Tensor:
         """Weights in PyTorch's default order; a copy unless they lie so, good until this thread asks for another."""
-        if self.turn is None:
+        if self.transposer is None:
             return w.contiguous()
-        function, matrices, columns = self.turn
+        function, matrices, columns = self.transposer
         result = _workspace(w)
         function(w.data_ptr(), result.data_ptr(), matrices, columns)
         return result
@@ -119,7 +121,7 @@ def _workspace(w: Tensor) -> Tensor:
     return _local.memory[:size].view(w.dtype)
 
 
-def _turn(w: Tensor) -> tuple[transposing.Turn, int, int] | None:
+def _transposer(w: Tensor) -> tuple[transposing.Transposer, int, int] | None:
     """A faster way than PyTorch's from channels innermost."""
     taps = prod(w.shape[2:])
     if taps > transposing.MOST_ROWS or not lies(w, Format(True)):

@@ -37,17 +37,27 @@ def test_what_is_not_allowed(kind):
     target = isa.ISAS["avx512"]
     schedule = scheduled(kind, target)
     assert allowed(schedule, target)
-    wrong = [{"vectors": 0}, {"vectors": 33}, {"box": schedule.box[1:]}, {"box": (0, *schedule.box[1:])}]
-    wrong += [{"box": tuple(1000 * n for n in schedule.box)}]
+    wrong = [
+        {"vectors": 0},
+        {"vectors": 33},
+        {"cache_block": schedule.cache_block[1:]},
+        {"cache_block": (0, *schedule.cache_block[1:])},
+    ]
+    wrong += [{"cache_block": tuple(1000 * n for n in schedule.cache_block)}]
     wrong += {
-        "pixels": [{"channels": 8}, {"rows": 3}, {"flat": True, "box": (1, 4, 8)}, {"flat": True, "box": (1, 1, 40)}],
+        "pixels": [
+            {"channels": 8},
+            {"rows": 3},
+            {"flat": True, "cache_block": (1, 4, 8)},
+            {"flat": True, "cache_block": (1, 1, 40)},
+        ],
         "channels": [{"part": 41}, {"pixels": 17}],
         "phases": [{"part": 41}, {"part": 0}],
         "planes": [{"flat": False}],
         "depthwise": [{"pixels": 0}],
         "taps": [{"channels": 4}, {"pixels": 17, "vectors": 2}],
-        "gradient": [{"rows": 5}, {"outputs": 7}, {"together": 1000}, {"pixels": 17, "vectors": 2}],
-        "depthwise gradient": [{"rows": 5}, {"together": 1000}],
+        "gradient": [{"rows": 5}, {"outputs": 7}, {"run_tiles": 1000}, {"pixels": 17, "vectors": 2}],
+        "depthwise gradient": [{"rows": 5}, {"run_tiles": 1000}],
     }[kind]
     for changes in wrong:
         assert not allowed(replace(schedule, **changes), target), changes

@@ -56,11 +56,11 @@ def changed(**values):
         changed(vectors=True),
         changed(vectors=1000),
         changed(flat=1),
-        changed(box=7),
-        changed(box=[1, 2]),
-        changed(box=[1, 2, "3"]),
-        changed(box=[1, 2, True]),
-        changed(box=[1, 2, 41]),
+        changed(cache_block=7),
+        changed(cache_block=[1, 2]),
+        changed(cache_block=[1, 2, "3"]),
+        changed(cache_block=[1, 2, True]),
+        changed(cache_block=[1, 2, 41]),
         changed(more=1),
     ],
 )
@@ -75,8 +75,8 @@ def test_what_is_wrong_or_foreign_is_not_used(content):
 def test_the_same_content_is_used_where_it_is_right():
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]
-    tuned._keep(tuned._key(given, last, target), changed(box=[1, 2, 40], flat=False))
-    assert choose.choose(given, last, target).box == (1, 2, 40)
+    tuned._keep(tuned._key(given, last, target), changed(cache_block=[1, 2, 40], flat=False))
+    assert choose.choose(given, last, target).cache_block == (1, 2, 40)
 
 
 def test_what_others_may_have_written_is_not_used(folder):

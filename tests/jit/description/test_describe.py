@@ -134,7 +134,7 @@ def test_the_kernels_that_are_counted_are_those_that_multiply(schedule, target):
 def test_a_description_says_what_the_program_needs(schedule, target):
     said, program = describe(schedule, target), program_of(schedule, 1)
     assert (said.packed, said.scratch, said.tables) == (program.packed, program.scratch, program.words.nbytes)
-    assert (said.panel, said.block, said.box) == (schedule.panel, schedule.block, schedule.box)
+    assert (said.panel, said.block, said.cache_block) == (schedule.panel, schedule.block, schedule.cache_block)
     assert said.panel + said.block + said.cells <= said.scratch
     assert said.cells == schedule.cells
     assert said.in_place == (said.panel == 0)

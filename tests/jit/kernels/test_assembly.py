@@ -13,7 +13,7 @@ from tconv.bench.layers import public
 from tconv.jit.choice import model
 from tconv.jit.kernels import linking
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.driver import Driver
+from tconv.jit.kernels.macro_kernel import MacroKernel
 from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
@@ -158,13 +158,13 @@ def test_kernels_multiply_vectors_in_their_innermost_loop_and_call_nothing(targe
 
 @pytest.mark.parametrize("target", isa.ISAS)
 def test_code_calls_only_itself_and_through_pointers(target):
-    """To kernels and to what starts threads: the driver, and what packs weights."""
+    """To kernels and to what starts threads: the macro-kernel, and what packs weights."""
     for parts in assembled(target).values():
         for part, text in parts.items():
             found = functions(text)
             called = [re.match(r"(?:callq?|blr?)\s+(\S+)", line) for body in found.values() for line in body]
             outside = [match[1] for match in called if match and match[1] not in found]
-            wanted = {Driver: 4, PackOnTheFly: 1}.get(type(part), 0)
+            wanted = {MacroKernel: 4, PackOnTheFly: 1}.get(type(part), 0)
             assert len(outside) == wanted, part
             assert all(re.fullmatch(r"\*.*|x\d+", call) for call in outside)
 

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from tconv.jit.machine import fingerprint, isa
 
-FACTOR, TURN, MASK = fingerprint.FACTOR, fingerprint.TURN, (1 << 64) - 1
+FACTOR, ROTATION, MASK = fingerprint.FACTOR, fingerprint.ROTATION, (1 << 64) - 1
 
 
 def mixed(state, word):
     product = ((state ^ word) * FACTOR) & MASK
-    return (product << TURN | product >> (64 - TURN)) & MASK
+    return (product << ROTATION | product >> (64 - ROTATION)) & MASK
 
 
 def by_definition(data, state, lanes):

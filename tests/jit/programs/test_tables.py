@@ -18,7 +18,7 @@ from tconv.jit.kernels.abi import PIECE_BYTES, Header, Piece
 from tconv.jit.kernels.pixels import ROW, Pixels
 from tconv.jit.machine import isa
 from tconv.jit.programs import tables
-from tconv.jit.programs.kept import forget
+from tconv.jit.programs.layer_cache import forget
 from tconv.jit.programs.loops import chunks
 from tconv.jit.schedules.registry import program_of
 from tconv.problem import Problem
@@ -121,10 +121,10 @@ def test_chunks_that_meet_the_ends_alike_do_the_same(seed, monkeypatch):
     for s in schedules(seed):
         if s.problem.operation == "weight_gradient" or s.layout.joined:
             continue
-        box = tuple(1 if n == 1 else max(1, n // 2) for n in s.box[:-1])
+        cache_block = tuple(1 if n == 1 else max(1, n // 2) for n in s.cache_block[:-1])
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tables, "finer", lambda box, *_: box)
-            s = replace(s, box=(*box, s.box[-1])) if not getattr(s, "spread", None) else s
+            patch.setattr(tables, "finer", lambda cache_block, *_: cache_block)
+            s = replace(s, cache_block=(*cache_block, s.cache_block[-1])) if not getattr(s, "spread", None) else s
             shared = program_of(s, 1)
             with EACH_BY_ITSELF.planted():
                 apart = program_of(s, 1)

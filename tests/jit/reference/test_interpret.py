@@ -90,7 +90,7 @@ def test_small_caches_cut_chunks(target, monkeypatch):
     problem = problem_of(tconv.Geometry.conv_transpose((3, 19), 3, stride=2, padding=1), "float64", cin=7, cout=5)
     for channels_last in (False, True):
         schedules = [kind.make() for kind in model.offered(problem, channels_last, isa.ISAS[target])]
-        assert any(schedule.box[-1] < 19 for schedule in schedules)
+        assert any(schedule.cache_block[-1] < 19 for schedule in schedules)
         for schedule in schedules:
             check(problem, schedule)
 
@@ -103,7 +103,7 @@ def test_weights_that_do_not_stay_near_take_one_tap_of_the_outer_axes_after_the_
         problem = problem_of(geometry, "float64", cin=10, cout=6, groups=groups, operation="conv")
         made = [kind.make() for kind in model.offered(problem, True, isa.ISAS[target])]
         [schedule] = [schedule for schedule in made if schedule.kind == "channels"]
-        assert schedule.heavy
+        assert schedule.weights_exceed_cache
         check(problem, schedule)
         check(problem, replace(schedule, terms=7))
 
@@ -116,7 +116,9 @@ def test_small_caches_cut_chunks_of_a_weight_gradient(target, monkeypatch):
     problem = problem_of(geometry, "float64", cin=67, cout=7, operation="weight_gradient")
     for channels_last in (False, True):
         schedule = model.by_model(problem, channels_last, isa.ISAS[target])
-        assert (schedule.box[-1] < 19, schedule.outputs < 7, schedule.together < len(schedule.tiles)) == (True,) * 3
+        assert (schedule.cache_block[-1] < 19, schedule.outputs < 7, schedule.run_tiles < len(schedule.tiles)) == (
+            True,
+        ) * 3
         check(problem, schedule)
 
 
@@ -129,8 +131,8 @@ def test_chunks_that_meet_no_cell_of_x(target):
         for schedule in (kind.make() for kind in model.offered(problem, channels_last, isa.ISAS[target])):
             rows = {"flat": False} if schedule.kind == "pixels" else {}
             # A chunk of taps in lanes is an image.
-            box = schedule.box if schedule.kind == "taps" else (1, 1, 1)
-            check(problem, replace(schedule, box=box, **rows))
+            cache_block = schedule.cache_block if schedule.kind == "taps" else (1, 1, 1)
+            check(problem, replace(schedule, cache_block=cache_block, **rows))
 
 
 @settings(max_examples=25)
@@ -196,7 +198,7 @@ def sort_of(schedule):
     flags = (
         bool(getattr(schedule, name, False)) for name in ("streaming", "on_the_fly", "at_once", "in_place", "fold")
     )
-    return schedule.kind, schedule.layout.last, *flags, schedule.last.apart > 1
+    return schedule.kind, schedule.layout.channels_last, *flags, schedule.last.read_stride > 1
 
 
 needs_kernels = pytest.mark.skipif(bool(compiler.available()), reason=compiler.available() or "there are kernels")
@@ -216,7 +218,7 @@ def test_generated_code_does_the_same(part):
         if not (ready.program.on_the_fly or problem.operation == "weight_gradient"):
             # Where nothing is written, too: both begin with NaN.
             np.testing.assert_array_equal(ready.packed.view(np.float64), pack(ready.program, w, bias))
-        y = interpreted(problem, ready.program, schedule.layout.last, x, w, bias)
+        y = interpreted(problem, ready.program, schedule.layout.channels_last, x, w, bias)
         np.testing.assert_allclose(ready(x), y, **TOLERANCE, err_msg=f"{case}: {schedule}")
 
 

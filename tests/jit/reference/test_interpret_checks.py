@@ -114,23 +114,23 @@ def in_tile(word, value):
 
 #: What is wrong: kind of schedule, edit, what is said; # stands for a number, @Kind for a kernel and its op.
 BROKEN = {
-    "before x": ("pixels", moved(Piece.X, -8), "@Rows: reads x from byte -8 to # of 2016"),
-    "behind x": ("pixels", moved(Piece.X, 8), "@Rows: reads x from byte # to 2024 of 2016"),
-    "between elements": ("pixels", moved(Piece.X, 4), "@Rows: reads x from byte 4 to # of 2016"),
+    "before x": ("pixels", moved(Piece.X, -8), "@PackRows: reads x from byte -8 to # of 2016"),
+    "behind x": ("pixels", moved(Piece.X, 8), "@PackRows: reads x from byte # to 2024 of 2016"),
+    "between elements": ("pixels", moved(Piece.X, 4), "@PackRows: reads x from byte 4 to # of 2016"),
     "steps of half elements": ("pixels", header(Header.SIZES + Context.X_CHANNEL - SIZES[0], 4),
-                               "@Rows: steps between elements of 8 bytes by 4"),
+                               "@PackRows: steps between elements of 8 bytes by 4"),
     "before y": ("pixels", moved(Piece.Y, -8), "@Pixels: writes y from byte -8 to # of 30240"),
     "behind y": ("pixels", moved(Piece.Y, 8), "@Pixels: writes y from byte # to 30248 of 30240"),
-    "behind y, transposed": ("channels", moved(Piece.Y, 8), "@Transpose: writes y from byte # to 30248 of 30240"),
-    "behind y, by runs": ("phases", moved(Piece.Y, 8), "@Runs: writes y from byte # to 30248 of 30240"),
+    "behind y, transposed": ("channels", moved(Piece.Y, 8), "@UnpackTransposed: writes y from byte # to 30248 of 30240"),
+    "behind y, by runs": ("phases", moved(Piece.Y, 8), "@UnpackRuns: writes y from byte # to 30248 of 30240"),
     "before the weights": ("pixels", moved(Piece.W, -8), "@Pixels: reads packed weights from byte -8 to # of #"),
     "behind the weights": ("channels", moved(Piece.W, 6400), "@Channels: reads packed weights from byte # to # of #"),
-    "a small panel": ("pixels", header(Header.BLOCK, 64), "@Rows: writes panel from byte # to # of 64"),
-    "no scratch": ("phases", header(Header.SCRATCH, 0), "@Rows: writes panel from byte # to # of 0"),
+    "a small panel": ("pixels", header(Header.BLOCK, 64), "@PackRows: writes panel from byte # to # of 64"),
+    "no scratch": ("phases", header(Header.SCRATCH, 0), "@PackRows: writes panel from byte # to # of 0"),
     "a small block": ("channels", header(Header.SCRATCH, 3584), "@Channels: writes block from byte # to # of 64"),
     "masks elsewhere": ("phases", in_tile(Tile.MASK, 1 << 20), "@Channels: reads program from byte # to # of #"),
-    "a tile of no channels": ("phases", in_tile(Tile.COUNT, 0), "@Runs: loops over 0 where at least 1 is wanted"),
-    "no rows": ("pixels", in_op(Piece.COPIES, 4, 0), "@Rows: loops over 0 where at least 1 is wanted"),
+    "a tile of no channels": ("phases", in_tile(Tile.COUNT, 0), "@UnpackRuns: loops over 0 where at least 1 is wanted"),
+    "no rows": ("pixels", in_op(Piece.COPIES, 4, 0), "@PackRows: loops over 0 where at least 1 is wanted"),
     "more taps than in the op": ("channels", in_op(Piece.OPS, 2, 50), "@Channels: reads words up to # of an op of #"),
     "an unknown kernel": ("pixels", in_op(Piece.OPS, Op.KERNEL, 9), "op at byte #: kernel 9 of 5"),
     "an op of no words": ("pixels", in_op(Piece.OPS, Op.BYTES, 0), "loops over 0 where at least 1 is wanted"),
@@ -140,7 +140,7 @@ BROKEN = {
 
 def says(text):
     """The pattern of a text in `BROKEN`."""
-    text = re.sub(r"@([A-Z][a-z]+)", r"kernel # (\1), op at byte #", text)
+    text = re.sub(r"@([A-Z][A-Za-z]+)", r"kernel # (\1), op at byte #", text)
     return f"^{re.escape(text).replace(re.escape('#'), '-?[0-9]+')}$"
 
 

@@ -8,7 +8,7 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.schedules.channels.on_the_fly import LARGE
 from tconv.problem import Problem
 
-#: Share of the peak that kernels reach, and turns of the clock a second: for expectations only.
+#: Share of the peak that kernels reach, and cycles a second: for expectations only.
 EFFICIENCY, CLOCK = 0.75, 4e9
 #: Bytes a second at which weights are packed, and seconds to begin with it: 5 to 4000 KB take 4 to 195 us (AMD Zen 5).
 PACKING, PACK = 12e9, 2e-6

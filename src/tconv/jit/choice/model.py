@@ -47,7 +47,7 @@ def offered(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -
 
 def _serving(problem: Problem, channels_last: bool, isa: Isa, threads: int) -> Iterator[Offer]:
     layout = layout_of(problem, channels_last)
-    if layout.joined and problem.groups > 1 and (layout.last or problem.operation != "conv_transpose"):
+    if layout.joined and problem.groups > 1 and (layout.channels_last or problem.operation != "conv_transpose"):
         layout = spread_out(problem, channels_last)
     return offers(problem, layout, isa, threads)
 

@@ -14,7 +14,7 @@ from tconv.jit.schedules.registry import free, kind_of
 def variations(schedule: Schedule, isa: Isa) -> list[Schedule]:
     """Other schedules of its kind that are worth a try, each at one remove from it."""
     tried: dict[Schedule, None] = {}
-    boxes = ({"box": box} for box in _boxes(schedule))
+    boxes = ({"cache_block": cache_block} for cache_block in _cache_blocks(schedule))
     for changes in chain(kind_of(schedule).variations(schedule, isa.registers - BESIDE), boxes):
         other = schedule.with_(**changes)
         if other != schedule and allowed(other, isa):
@@ -26,15 +26,15 @@ def allowed(schedule: Schedule, isa: Isa) -> bool:
     """Whether the free fields of a schedule hold what its program and its kernels are made for."""
     s, spans = schedule, [len(span) for span in schedule.spans]
     sizes = [value for value in free(s).values() if not isinstance(value, bool | tuple)]
-    if min(sizes) < 1 or len(s.box) != len(spans):
+    if min(sizes) < 1 or len(s.cache_block) != len(spans):
         return False
-    if not all(1 <= n <= most for n, most in zip(s.box, spans, strict=True)):
+    if not all(1 <= n <= most for n, most in zip(s.cache_block, spans, strict=True)):
         return False
     return kind_of(s).allowed(s, isa) and s.panel + s.block + s.cells <= MOST_SCRATCH
 
 
-def _boxes(s: Schedule) -> Iterator[tuple[int, ...]]:
+def _cache_blocks(s: Schedule) -> Iterator[tuple[int, ...]]:
     """Chunks of twice and half the size, along each axis."""
     for axis, whole in reversed(list(enumerate(map(len, s.spans)))):
-        for size in (2 * s.box[axis], -(-s.box[axis] // 2)):
-            yield (*s.box[:axis], max(1, min(whole, size)), *s.box[axis + 1 :])
+        for size in (2 * s.cache_block[axis], -(-s.cache_block[axis] // 2)):
+            yield (*s.cache_block[:axis], max(1, min(whole, size)), *s.cache_block[axis + 1 :])

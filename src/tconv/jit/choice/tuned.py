@@ -87,11 +87,11 @@ def from_json(content: bytes, problem: Problem, channels_last: bool, isa: Isa) -
 
 def _changed(schedule: Schedule, values: dict[str, Any], isa: Isa) -> Schedule | None:
     """The schedule with these values in its free fields, if they are of their types and within their limits."""
-    if set(values) != set(free(schedule)) or not isinstance(values["box"], list):
+    if set(values) != set(free(schedule)) or not isinstance(values["cache_block"], list):
         return None
-    values = {**values, "box": tuple(values["box"])}
+    values = {**values, "cache_block": tuple(values["cache_block"])}
     expected = [type(value) for value in free(schedule).values()]
-    if [type(values[name]) for name in free(schedule)] != expected or {*map(type, values["box"])} != {int}:
+    if [type(values[name]) for name in free(schedule)] != expected or {*map(type, values["cache_block"])} != {int}:
         return None
     changed = schedule.with_(**values)
     return changed if allowed(changed, isa) else None

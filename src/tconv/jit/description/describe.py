@@ -52,7 +52,7 @@ def describe(
         threads,
         kind.lanes.format(read=read, s=schedule),
         replace(_tile(schedule), registers=None if isa is None else isa.registers),
-        schedule.box,
+        schedule.cache_block,
         tuple(map(len, schedule.spans)),
         counts.pieces,
         tuple(loop.format(read=read) for loop in _order(schedule, counts.tiles_outside)),
@@ -84,7 +84,7 @@ def counted(schedule: Schedule, threads: int) -> Counted:
 
 def announce(schedule: Schedule, program: Program, threads: int, problem: Problem, isa: Isa) -> None:
     """Print what an engine will do to the error stream: what TCONV_DEBUG=plan asks for."""
-    layout = "channels last" if schedule.layout.last else "channels first"
+    layout = "channels last" if schedule.layout.channels_last else "channels first"
     p = problem
     groups = f", groups {p.groups}" if p.groups > 1 else ""
     print(

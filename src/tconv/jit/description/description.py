@@ -28,7 +28,7 @@ class Description:
     threads: int
     lanes: str
     tile: Tile
-    box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
+    cache_block: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     whole: tuple[int, ...]  #: q of all
     pieces: int  #: of work, which threads take one after the other
     order: tuple[str, ...]  #: loops, from the outermost inwards
@@ -76,7 +76,7 @@ class Description:
         said = [
             ("lanes", self.lanes),
             ("tile", _said_tile(self)),
-            ("chunk", f"{by(self.box)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
+            ("chunk", f"{by(self.cache_block)} of {by(self.whole)} q, the batch first; {pieces} of work for threads"),
             ("loops", " > ".join(self.order)),
             (self.read, "read in place" if self.in_place else f"copied into a panel of {checks.memory(self.panel)}"),
             *([("x", _said_cells(self))] if KINDS[self.kind].coarse_in_lanes else []),

@@ -1,6 +1,6 @@
 """The kernels, one file a kind, and the module of IR of each.
 
-Every kernel is a module of its own, and so is the driver that calls them, through a table of addresses. So machine code
+Every kernel is a module of its own, and so is the macro-kernel that calls them, through a table of addresses. So machine code
 depends on nothing beside it: what one schedule compiled serves all others that have the same kernel.
 """
 
@@ -12,34 +12,34 @@ from typing import Any, TypeAlias
 
 from tconv.jit.kernels import (
     at_once,
-    cells,
     channels,
-    comb,
-    driver,
     folded,
-    moves,
+    macro_kernel,
+    pack_cells,
+    pack_channels_first,
+    pack_channels_last,
     pack_on_the_fly,
+    pack_rows,
+    pack_strands,
     pixels,
     planes,
-    rows,
     scatter,
-    split,
-    turn,
+    unpack,
 )
 from tconv.jit.kernels.at_once import AtOnce
-from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.comb import Comb
-from tconv.jit.kernels.driver import Driver
-from tconv.jit.kernels.folded import Folded, Short
-from tconv.jit.kernels.moves import Runs, Stream, Transpose
+from tconv.jit.kernels.folded import Folded, PackShortRows
+from tconv.jit.kernels.macro_kernel import MacroKernel
+from tconv.jit.kernels.pack_cells import PackCells
+from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
+from tconv.jit.kernels.pack_channels_last import PackChannelsLast
 from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
+from tconv.jit.kernels.pack_rows import PackRows
+from tconv.jit.kernels.pack_strands import PackStrands
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
-from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
-from tconv.jit.kernels.split import Split
-from tconv.jit.kernels.turn import Turn
+from tconv.jit.kernels.unpack import UnpackRuns, UnpackStreaming, UnpackTransposed
 from tconv.jit.machine.ir import Function, Module
 from tconv.jit.machine.isa import Isa
 
@@ -49,42 +49,42 @@ Kernel: TypeAlias = (
     | Folded
     | Channels
     | AtOnce
-    | Transpose
-    | Runs
-    | Stream
-    | Rows
-    | Short
-    | Comb
-    | Split
-    | Turn
+    | UnpackTransposed
+    | UnpackRuns
+    | UnpackStreaming
+    | PackRows
+    | PackShortRows
+    | PackStrands
+    | PackChannelsFirst
+    | PackChannelsLast
     | PackOnTheFly
-    | Cells
+    | PackCells
     | Fill
     | Scatter
 )
 #: What is compiled by itself.
-Part: TypeAlias = Kernel | Driver
+Part: TypeAlias = Kernel | MacroKernel
 _EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
     Folded: folded.emit,
     Channels: channels.emit,
     AtOnce: at_once.emit,
-    Transpose: moves.emit_transpose,
-    Runs: moves.emit_runs,
-    Stream: moves.emit_stream,
-    Rows: rows.emit,
-    Short: folded.emit_short,
-    Comb: comb.emit,
-    Split: split.emit,
-    Turn: turn.emit,
+    UnpackTransposed: unpack.emit_transpose,
+    UnpackRuns: unpack.emit_runs,
+    UnpackStreaming: unpack.emit_stream,
+    PackRows: pack_rows.emit,
+    PackShortRows: folded.emit_short,
+    PackStrands: pack_strands.emit,
+    PackChannelsFirst: pack_channels_first.emit,
+    PackChannelsLast: pack_channels_last.emit,
     PackOnTheFly: pack_on_the_fly.emit,
-    Cells: cells.emit,
+    PackCells: pack_cells.emit,
     Fill: scatter.emit_fill,
     Scatter: scatter.emit_scatter,
 }
 #: What modules export where that is not `kernel` alone.
-_EXPORTS: dict[type, tuple[str, ...]] = {Driver: ("run",), PackOnTheFly: ("kernel", "pack")}
+_EXPORTS: dict[type, tuple[str, ...]] = {MacroKernel: ("run",), PackOnTheFly: ("kernel", "pack")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +103,14 @@ class Code:
     @property
     def parts(self) -> tuple[Part, ...]:
         """What is compiled for it, each once."""
-        return tuple(dict.fromkeys((*self.kernels, Driver(), self.packing)))
+        return tuple(dict.fromkeys((*self.kernels, MacroKernel(), self.packing)))
 
 
 def module_of(part: Part, isa: Isa) -> Module:
-    """The IR of a kernel or of the driver."""
+    """The IR of a kernel or of the macro-kernel."""
     module = Module(isa)
-    if isinstance(part, Driver):
-        driver.emit(module)
+    if isinstance(part, MacroKernel):
+        macro_kernel.emit(module)
     else:
         _EMIT[type(part)](module, "kernel", part).exported = True
     return module

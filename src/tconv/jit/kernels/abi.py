@@ -34,7 +34,7 @@ class Context(_Words):
     PANEL = auto()  #: scratch for rows of x
     BLOCK = auto()  #: scratch for results on their way into y
     PROGRAM = auto()  #: the program itself
-    GIVEN = auto()  #: what `run` is given for packed weights: those, or the words of `Given`
+    GIVEN = auto()  #: what `run` is given for packed weights: those, or the words of `UnpackedWeights`
     SOURCE = auto()  #: what kernels read x from: PANEL or X
     TARGET = auto()  #: what kernels write to: BLOCK or Y
     WEIGHTS = auto()  #: what kernels with channels in lanes read weights from: W, or the window
@@ -115,7 +115,7 @@ class Tile(_Words):
 PIECE_BYTES, TILE_BYTES = 8 * len(Piece), 8 * len(Tile)
 
 
-class Given(_Words):
+class UnpackedWeights(_Words):
     """What stands for packed weights where they are packed on the fly."""
 
     WEIGHTS = auto()

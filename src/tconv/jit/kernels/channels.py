@@ -38,7 +38,7 @@ class Channels:
     pixels: int
     vectors: int
     pixel: int  #: bytes from a pixel to the next in SOURCE
-    last: int  #: elements that are left for the last vector
+    tail: int  #: elements that are left for the last vector
     depthwise: bool = False  #: depthwise: each lane has its own channel of x, instead of all sharing one
     streaming: bool = False  #: results go past the caches, where they lie as that wants
     rows: int = 1
@@ -57,7 +57,7 @@ class Channels:
         The last ends where the pixel does: to compute what it shares with the one before twice costs less than a mask.
         """
         whole = range(0, self.lanes * (self.vectors - 1), self.lanes)
-        return (*whole, max(0, self.lanes * (self.vectors - 2) + self.last))
+        return (*whole, max(0, self.lanes * (self.vectors - 2) + self.tail))
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -68,18 +68,18 @@ class Channels:
     @property
     def partial(self) -> bool:
         """Whether the only vector is written under a mask."""
-        return self.vectors == 1 and self.last < self.lanes
+        return self.vectors == 1 and self.tail < self.lanes
 
     @property
     def written(self) -> int:
         """Elements of a pixel."""
-        return self.lanes * (self.vectors - 1) + self.last
+        return self.lanes * (self.vectors - 1) + self.tail
 
 
 def emit(module: Module, name: str, kernel: Channels) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
-    last = f.lanes_between(v, None, kernel.last) if kernel.partial else ""
+    last = f.lanes_between(v, None, kernel.tail) if kernel.partial else ""
     adds, plain, masked = f.compare("ne", f.word("%op", 4), 0), f.word("%op", 2), f.word("%op", 3)
     sums = _begin(f, v, kernel, adds)
     sums, row = _taps(f, v, kernel, f.at("%op", 8 * (HEAD + kernel.rows)), plain, sums, masked=False)
@@ -205,7 +205,7 @@ def _channels_of_pixel(f: Function, v: Vector, kernel: Channels, x: str, pixel: 
     """A vector of the channels of a pixel of x: as many as are written."""
     where = pixel * kernel.pixel + kernel.starts[vector] * BYTES[v.element]
     if kernel.partial:
-        return f.masked_load(v, x, f.lanes_between(v, None, kernel.last), where)
+        return f.masked_load(v, x, f.lanes_between(v, None, kernel.tail), where)
     return f.vload(v, x, where)
 
 

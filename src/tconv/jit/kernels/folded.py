@@ -63,7 +63,7 @@ class Folded:
 
 
 @dataclass(frozen=True, slots=True)
-class Short:
+class PackShortRows:
     """The kernel that copies short rows."""
 
     element: str
@@ -186,7 +186,7 @@ def _store_last(
         y = f.at(y, per_row) if i + 1 < kernel.fold else y
 
 
-def emit_short(module: Module, name: str, kernel: Short) -> Function:
+def emit_short(module: Module, name: str, kernel: PackShortRows) -> Function:
     """Write the kernel that copies."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     source = f.at(f.pointer("%context", Context.X), f.word("%op", 2))

@@ -4,7 +4,7 @@
 is `share` of `pool.py`, or GOMP_parallel of an OpenMP runtime, which needs no pool. Which thread does which piece never
 changes a result: every element of y is computed within one run, piece after piece.
 
-Kernels are called through a table of their addresses, in the order in which ops number them. Who loads the driver puts
+Kernels are called through a table of their addresses, in the order in which ops number them. Who loads the macro-kernel puts
 it beside its code (`machine/loader.py`).
 """
 
@@ -33,12 +33,12 @@ POOL, PROGRAM, X, W, Y, SCRATCH, NEXT_RUN, NEXT_THREAD = range(8)
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
-    """The driver; whatever the kernels."""
+class MacroKernel:
+    """The macro-kernel; whatever the kernels."""
 
 
 def emit(module: Module) -> None:
-    """Write the driver."""
+    """Write the macro-kernel."""
     module.table(TABLE)
     _piece(module)
     _work(module)

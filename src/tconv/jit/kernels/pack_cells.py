@@ -1,6 +1,6 @@
 """Cells of the coarse grid with the channels of a tile innermost, as channels in lanes want their weights.
 
-The other factor of a weight gradient: what `kernels/weights.py` does for weights, once a chunk, near its use. In front
+The other factor of a weight gradient: what `kernels/pack_weights.py` does for weights, once a chunk, near its use. In front
 of the cells lies a row of zeros, with which sums begin.
 
 Op: kernel, bytes, offset in W, how many cells lie before these, cells, bytes of W from one to the next.
@@ -13,20 +13,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
-from tconv.jit.kernels.turn import load_part
+from tconv.jit.kernels.pack_channels_last import load_part
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.shuffles import interleave
 
 
 @dataclass(frozen=True, slots=True)
-class Cells:
+class PackCells:
     """The kernel that copies cells for tiles of so many vectors."""
 
     element: str
     lanes: int
     vectors: int
-    turned: bool  #: cells lie side by side; else channels do
-    last: int  #: elements that are left for the last vector, where it overlaps the one before; else all its lanes
+    transposed: bool  #: cells lie side by side; else channels do
+    tail: int  #: elements that are left for the last vector, where it overlaps the one before; else all its lanes
 
     @property
     def weights(self) -> int:
@@ -37,14 +37,14 @@ class Cells:
     def starts(self) -> tuple[int, ...]:
         """The channel that each vector begins with, as in `kernels/channels.py`."""
         whole = range(0, self.lanes * (self.vectors - 1), self.lanes)
-        return (*whole, max(0, self.lanes * (self.vectors - 2) + self.last))
+        return (*whole, max(0, self.lanes * (self.vectors - 2) + self.tail))
 
 
 #: How many squares ahead cells are asked for: each reads lines of as many channels, which hardware does not foresee.
 AHEAD = 2
 
 
-def emit(module: Module, name: str, kernel: Cells) -> Function:
+def emit(module: Module, name: str, kernel: PackCells) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     weights = f.pointer("%context", Context.WEIGHTS)
@@ -54,12 +54,12 @@ def emit(module: Module, name: str, kernel: Cells) -> Function:
     source = f.at(f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.OF_W)), f.word("%op", 2))
     before = f.mul(f.word("%op", 3), kernel.vectors * v.bytes)
     target = f.at(f.at(weights, f.word("%tile", Tile.W)), before)
-    (_turned if kernel.turned else _copied)(f, v, kernel, source, target)
+    (_transposed if kernel.transposed else _copied)(f, v, kernel, source, target)
     f.ret()
     return f
 
 
-def _turned(f: Function, v: Vector, kernel: Cells, source: str, target: str) -> None:
+def _transposed(f: Function, v: Vector, kernel: PackCells, source: str, target: str) -> None:
     """Squares of a vector of channels by as many cells."""
     size, channels, cells = BYTES[v.element], f.word("%tile", Tile.COUNT), f.word("%op", 4)
     per_channel, cell = f.word("%context", Context.W_CHANNEL), kernel.vectors * v.bytes
@@ -96,10 +96,10 @@ def _square(f: Function, v: Vector, rows: list[str], target: str, cell: int) -> 
         f.vstore(v, value, target, lane * cell)
 
 
-def _copied(f: Function, v: Vector, kernel: Cells, source: str, target: str) -> None:
+def _copied(f: Function, v: Vector, kernel: PackCells, source: str, target: str) -> None:
     """Vectors of neighbouring channels."""
     channels = f.word("%tile", Tile.COUNT)
-    if kernel.vectors > 1 and kernel.last < kernel.lanes:  # the last overlaps the one before
+    if kernel.vectors > 1 and kernel.tail < kernel.lanes:  # the last overlaps the one before
         _cells(f, v, kernel, source, target, None)
         return
     with f.choose(f.compare("sge", channels, kernel.weights)) as (full, partial):
@@ -109,7 +109,7 @@ def _copied(f: Function, v: Vector, kernel: Cells, source: str, target: str) -> 
             _cells(f, v, kernel, source, target, f.sub(channels, kernel.weights - kernel.lanes))
 
 
-def _cells(f: Function, v: Vector, kernel: Cells, source: str, target: str, left: Value | None) -> None:
+def _cells(f: Function, v: Vector, kernel: PackCells, source: str, target: str, left: Value | None) -> None:
     """Cell by cell; of the last vector the first `left` channels exist, or all."""
     size, carried = BYTES[v.element], [("ptr", source), ("ptr", target)]
     mask = f.lanes_between(v, None, left) if left is not None and f.module.isa.masks else ""

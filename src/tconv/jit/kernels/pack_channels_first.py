@@ -1,6 +1,6 @@
 """Rows of channels-last x into the panel with pixels innermost, as pixels in lanes want them: squares are turned.
 
-Op: as in `kernels/rows.py`; elements and zeros are counted in pixels. Each channel gets its row of the panel.
+Op: as in `kernels/pack_rows.py`; elements and zeros are counted in pixels. Each channel gets its row of the panel.
 """
 
 from __future__ import annotations
@@ -8,22 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context
-from tconv.jit.kernels.moves import store_square
-from tconv.jit.kernels.rows import Run
-from tconv.jit.kernels.turn import load_part
+from tconv.jit.kernels.pack_channels_last import load_part
+from tconv.jit.kernels.pack_rows import Run
+from tconv.jit.kernels.unpack import store_square
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.shuffles import interleave
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
+class PackChannelsFirst:
     """The kernel that copies rows of pixels and splits them into rows of channels."""
 
     element: str
     lanes: int
 
 
-def emit(module: Module, name: str, kernel: Split) -> Function:
+def emit(module: Module, name: str, kernel: PackChannelsFirst) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     size = BYTES[v.element]
@@ -71,8 +71,8 @@ def _whole_pixels(
         f.prefetch(place, ahead)  # the same channels of the next pixels: hardware follows no steps of a pixel
     with f.choose(f.compare("sge", remaining, v.lanes)) as (full, partial):
         with full:
-            turned = interleave(f, v, [f.vload(v, place) for _, place in places])
-            for value, (_, place) in zip(turned, _lanes(f, v, target, per_channel), strict=True):
+            transposed = interleave(f, v, [f.vload(v, place) for _, place in places])
+            for value, (_, place) in zip(transposed, _lanes(f, v, target, per_channel), strict=True):
                 f.vstore(v, value, place)
         with partial:
             buffer = f.stack(v.lanes * v.bytes)

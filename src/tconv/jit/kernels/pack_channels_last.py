@@ -1,6 +1,6 @@
 """Rows of x into the panel with channels innermost, for depthwise layers whose rows are short: squares are turned.
 
-Op: as in `kernels/rows.py`; elements and zeros are counted in pixels. All channels of a row, or those of a tile, are
+Op: as in `kernels/pack_rows.py`; elements and zeros are counted in pixels. All channels of a row, or those of a tile, are
 copied, a vector of them at a time; lanes behind the last channel hold zeros.
 """
 
@@ -14,7 +14,7 @@ from tconv.jit.machine.shuffles import interleave
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PackChannelsLast:
     """The kernel that copies rows of x and turns them; pixels of the panel are `pixel` bytes apart."""
 
     element: str
@@ -23,7 +23,7 @@ class Turn:
     of_tile: bool = False  #: only the channels of the tile at hand, instead of all
 
 
-def emit(module: Module, name: str, kernel: Turn) -> Function:
+def emit(module: Module, name: str, kernel: PackChannelsLast) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     source = f.at(f.pointer("%context", Context.X), f.word("%op", 2))
@@ -46,13 +46,13 @@ def emit(module: Module, name: str, kernel: Turn) -> Function:
     return f
 
 
-def _zeros(f: Function, v: Vector, kernel: Turn, target: str, count: Value) -> None:
+def _zeros(f: Function, v: Vector, kernel: PackChannelsLast, target: str, count: Value) -> None:
     with f.loop(count) as (i, _):
         f.vstore(v, "zeroinitializer", f.at(target, f.mul(i, kernel.pixel)))
 
 
 def _row(
-    f: Function, v: Vector, kernel: Turn, x: str, panel: str, pixels: Value, left: Value, per_channel: Value
+    f: Function, v: Vector, kernel: PackChannelsLast, x: str, panel: str, pixels: Value, left: Value, per_channel: Value
 ) -> None:
     """One row of a vector of channels, square by square."""
     size, buffer = BYTES[v.element], f.stack(v.lanes * v.bytes)

@@ -21,14 +21,14 @@ AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PackRows:
     """The kernel that copies rows of x."""
 
     element: str
     lanes: int
 
 
-def emit(module: Module, name: str, kernel: Rows) -> Function:
+def emit(module: Module, name: str, kernel: PackRows) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     size = BYTES[v.element]
@@ -56,16 +56,16 @@ class Run:
 
     def __init__(self, f: Function, v: Vector, count: str) -> None:
         self.f, self.v, self.count, self.size = f, v, count, BYTES[v.element]
-        self.turns = f.let(f"and i64 {count}, {-UNROLLED * v.lanes}")
+        self.unrolled = f.let(f"and i64 {count}, {-UNROLLED * v.lanes}")
         self.vectors = f.let(f"and i64 {count}, {-v.lanes}")
         self.rest = f.sub(count, self.vectors)
         self.mask = f.lanes_between(v, None, self.rest) if f.module.isa.masks else ""
 
     def copy(self, source: str, target: str, ahead: Value) -> None:
         """Copy the elements, no more; ask for those `ahead` bytes further on."""
-        f, v, done = self.f, self.v, _bytes(self.f, self.turns, self.size)
-        self._vectors(source, target, self.turns, UNROLLED, ahead)
-        self._vectors(f.at(source, done), f.at(target, done), f.sub(self.vectors, self.turns), 1, ahead)
+        f, v, done = self.f, self.v, _bytes(self.f, self.unrolled, self.size)
+        self._vectors(source, target, self.unrolled, UNROLLED, ahead)
+        self._vectors(f.at(source, done), f.at(target, done), f.sub(self.vectors, self.unrolled), 1, ahead)
         done = _bytes(f, self.vectors, self.size)
         source, target = f.at(source, done), f.at(target, done)
         f.prefetch(f.at(source, ahead))

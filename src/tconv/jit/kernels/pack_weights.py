@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tconv.jit.kernels.driver import in_turn, start
+from tconv.jit.kernels.macro_kernel import in_turn, start
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.shuffles import interleave
 
@@ -40,7 +40,7 @@ class Block(IntEnum):
     TAP = 8
     LANE = 9
     RUN = 10
-    LAST = 11
+    TAIL = 11
 
 
 BLOCK_WORDS = len(Block)
@@ -164,12 +164,12 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
     with f.loop(f.word(block, Block.CHANNELS), carried=carried, once=True) as (_, [here, there, before]):
         inner = [("ptr", there), (v.text, before)]
         with f.loop(count, step=v.lanes, carried=inner, once=True) as (i, [to, sofar]):
-            x = f.at(here, f.mul(f.smaller(i, f.word(block, Block.LAST)), of_channel))
+            x = f.at(here, f.mul(f.smaller(i, f.word(block, Block.TAIL)), of_channel))
             with f.loop(taps, step=v.lanes, carried=[(v.text, sofar)], once=True) as (tap, [so_far]):
                 left = f.sub(taps, tap)
                 first = f.at(x, f.mul(tap, BYTES[v.element]))
-                turned, after = _turned(f, v, first, of_channel, left, ahead, so_far)
-                _spread(f, v, turned, to, (per_tap, row), (tap, run), f.smaller(left, v.lanes))
+                transposed, after = _transposed(f, v, first, of_channel, left, ahead, so_far)
+                _spread(f, v, transposed, to, (per_tap, row), (tap, run), f.smaller(left, v.lanes))
                 f.next(after)
             after = f.results[0]
             f.next(f.at(to, v.bytes), after)
@@ -178,7 +178,7 @@ def _squares(f: Function, v: Vector, block: str, source: str, target: str, teste
     return f.results[2]
 
 
-def _turned(
+def _transposed(
     f: Function, v: Vector, source: str, of_channel: Value, left: Value, ahead: Value, tested: str
 ) -> tuple[list[str], str]:
     """A square of channels by taps, as taps by channels."""

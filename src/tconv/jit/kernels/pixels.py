@@ -47,7 +47,7 @@ class Pixels:
     phases: int
     stages: tuple[Stage, ...]
     parts: bool = False  #: each row of the op is a sum of its own
-    last: bool = False  #: channels lie innermost in y: a pixel's are one run, all of them in the tile
+    channels_last: bool = False  #: channels lie innermost in y: a pixel's are one run, all of them in the tile
     in_place: bool = False  #: x is read where it is
     flat: bool = False  #: tiles span rows, which reach few of their vectors
 
@@ -64,7 +64,7 @@ class Pixels:
     @property
     def run(self) -> int:
         """Elements of y in a row of the tile, one after the other."""
-        return self.vectors * self.lanes * self.phases * (self.channels if self.last else 1)
+        return self.vectors * self.lanes * self.phases * (self.channels if self.channels_last else 1)
 
 
 #: How many bytes ahead weights are asked for. Measured, on AMD Zen 5: up to 8 % where they are 1 MB or more.
@@ -75,7 +75,7 @@ HEAD, ROW, SEGMENT = 3, 5, 4
 Sum: TypeAlias = tuple[int, int, int, int]  # a, channel, b, vector
 
 
-class Given(NamedTuple):
+class Operands(NamedTuple):
     """What the rows of a tile are multiplied by, and in place which lanes of x exist, by the cell of the first."""
 
     weights: str
@@ -88,7 +88,7 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
     fed = {pair for stage in kernel.stages for _, pairs in stage for pair in pairs}
     sums = {key: start for key, start in _begin(f, v, kernel).items() if (key[0], key[2]) in fed}
     beside = Beside(f, v, sums) if kernel.parts else None
-    given = Given(f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W)), _masks(f, v, kernel))
+    given = Operands(f.at(f.pointer("%context", Context.W), f.word("%tile", Tile.W)), _masks(f, v, kernel))
     row = f.at("%op", 8 * (kernel.head + len(kernel.stages)))
     for number in range(len(kernel.stages)):
         row = _stage(f, v, kernel, number, given, row, sums, beside)
@@ -119,7 +119,7 @@ def _runs(f: Function, v: Vector, kernel: Pixels, a: int, sums: dict[Sum, str]) 
     """The vectors of each run of a row of y: phases side by side, and channels where those lie innermost."""
     alone = [[m] for m in range(kernel.channels)]
     found = []
-    for channels in [list(range(kernel.channels))] if kernel.last else alone:
+    for channels in [list(range(kernel.channels))] if kernel.channels_last else alone:
         beside = list(product(range(kernel.phases), channels))
         parts = ([sums[a, m, b, vector] for b, m in beside] for vector in range(kernel.vectors))
         found.append([piece for part in parts for piece in interleave(f, v, part)])
@@ -165,7 +165,7 @@ def _stage(
     v: Vector,
     kernel: Pixels,
     number: int,
-    given: Given,
+    given: Operands,
     row: str,
     sums: dict[Sum, str],
     beside: Beside | None,
@@ -185,7 +185,7 @@ def _stage(
 
 
 def _row(
-    f: Function, v: Vector, kernel: Pixels, number: int, given: Given, row: str, sums: dict[Sum, str]
+    f: Function, v: Vector, kernel: Pixels, number: int, given: Operands, row: str, sums: dict[Sum, str]
 ) -> dict[Sum, str]:
     """Add what one row gives."""
     stage, size = kernel.stages[number], kernel.weights[number] * BYTES[v.element]

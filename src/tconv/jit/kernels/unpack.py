@@ -21,13 +21,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
-from tconv.jit.kernels.rows import copy_few
+from tconv.jit.kernels.pack_rows import copy_few
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.shuffles import interleave
 
 
 @dataclass(frozen=True, slots=True)
-class Transpose:
+class UnpackTransposed:
     """A size of the kernel: positions in the block are `vectors` vectors of lanes apart."""
 
     element: str
@@ -36,7 +36,7 @@ class Transpose:
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class UnpackRuns:
     """A size of the kernel: pixels in the block are `vectors` vectors of lanes apart, runs `length` elements."""
 
     element: str
@@ -46,14 +46,14 @@ class Runs:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class UnpackStreaming:
     """The kernel that writes past the caches."""
 
     element: str
     lanes: int
 
 
-def emit_stream(module: Module, name: str, kernel: Stream) -> Function:
+def emit_stream(module: Module, name: str, kernel: UnpackStreaming) -> Function:
     """Write the kernel that moves elements past the caches."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     size = BYTES[v.element]
@@ -75,7 +75,7 @@ def emit_stream(module: Module, name: str, kernel: Stream) -> Function:
     return f
 
 
-def emit_transpose(module: Module, name: str, kernel: Transpose) -> Function:
+def emit_transpose(module: Module, name: str, kernel: UnpackTransposed) -> Function:
     """Write the kernel that turns a block."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     size, position = BYTES[v.element], kernel.vectors * v.bytes
@@ -88,8 +88,8 @@ def emit_transpose(module: Module, name: str, kernel: Transpose) -> Function:
         with f.loop(positions, step=v.lanes, carried=[("ptr", source)], once=True) as (i, [here]):
             left = f.sub(positions, i)
             # A last square that is not whole reads positions behind the block's last: scratch has room for them.
-            turned = interleave(f, v, [f.vload(v, here, lane * position) for lane in range(v.lanes)])
-            store_square(f, v, turned, f.at(target, f.mul(i, size)), per_channel, left, remaining)
+            transposed = interleave(f, v, [f.vload(v, here, lane * position) for lane in range(v.lanes)])
+            store_square(f, v, transposed, f.at(target, f.mul(i, size)), per_channel, left, remaining)
             f.next(f.at(here, v.lanes * position))
         f.next(f.at(source, v.bytes), f.at(target, f.mul(per_channel, v.lanes)))
     f.ret()
@@ -97,26 +97,26 @@ def emit_transpose(module: Module, name: str, kernel: Transpose) -> Function:
 
 
 def store_square(
-    f: Function, v: Vector, turned: list[str], y: str, per_channel: str, left: Value, remaining: Value
+    f: Function, v: Vector, transposed: list[str], y: str, per_channel: str, left: Value, remaining: Value
 ) -> None:
     """Write one row a channel; fewer channels or positions than lanes take the slow way."""
     whole = f.both(f.compare("sge", left, v.lanes), f.compare("sge", remaining, v.lanes))
     with f.choose(whole) as (full, partial):
         with full:
             address = y
-            for value in turned:
+            for value in transposed:
                 f.vstore(v, value, address)
                 address = f.at(address, per_channel)
         with partial:
-            _store_part(f, v, turned, y, per_channel, left, remaining)
+            _store_part(f, v, transposed, y, per_channel, left, remaining)
 
 
 def _store_part(
-    f: Function, v: Vector, turned: list[str], y: str, per_channel: str, left: Value, remaining: Value
+    f: Function, v: Vector, transposed: list[str], y: str, per_channel: str, left: Value, remaining: Value
 ) -> None:
     """Write a square in part, by way of the stack: as many rows as there are channels."""
     buffer = f.stack(v.lanes * v.bytes)
-    for lane, value in enumerate(turned):
+    for lane, value in enumerate(transposed):
         f.vstore(v, value, buffer, lane * v.bytes)
     rows, count = f.smaller(remaining, v.lanes), f.smaller(left, v.lanes)
     with f.loop(rows, carried=[("ptr", buffer), ("ptr", y)], once=True) as (_, [here, there]):
@@ -124,7 +124,7 @@ def _store_part(
         f.next(f.at(here, v.bytes), f.at(there, per_channel))
 
 
-def emit_runs(module: Module, name: str, kernel: Runs) -> Function:
+def emit_runs(module: Module, name: str, kernel: UnpackRuns) -> Function:
     """Write the kernel that moves runs."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     run, pixel = kernel.length * BYTES[v.element], kernel.vectors * v.bytes

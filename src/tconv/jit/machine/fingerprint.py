@@ -20,7 +20,7 @@ from tconv.jit.machine.isa import Isa
 #: Vectors whose states do not wait for each other.
 CHAINS = 8
 #: An odd number with its bits in no order (the golden ratio, as in SplitMix64), and how far a product is rotated.
-FACTOR, TURN = 0x9E3779B97F4A7C15 - (1 << 64), 29
+FACTOR, ROTATION = 0x9E3779B97F4A7C15 - (1 << 64), 29
 
 #: (first address, bytes, second address, bytes) -> fingerprint of both; bytes are multiples of 4, and may be 0.
 Fingerprint = Callable[[int, int, int, int], int]
@@ -75,7 +75,7 @@ def _folded(f: Function, pointer: str, size: Value, kind: str, state: str) -> st
 def _mixed(f: Function, v: Vector | None, state: str, word: str) -> str:
     """One step, in all lanes of a vector or in one word."""
     kind, suffix = ("i64", "i64") if v is None else (v.text, v.mangled)
-    factor, turn = (str(n) if v is None else f.splat(v, n) for n in (FACTOR, TURN))
+    factor, rotation = (str(n) if v is None else f.splat(v, n) for n in (FACTOR, ROTATION))
     product = f.let(f"mul {kind} {f.let(f'xor {kind} {state}, {word}')}, {factor}")
     f.module.declare(f"{kind} @llvm.fshl.{suffix}({kind}, {kind}, {kind})")
-    return f.let(f"call {kind} @llvm.fshl.{suffix}({kind} {product}, {kind} {product}, {kind} {turn})")
+    return f.let(f"call {kind} @llvm.fshl.{suffix}({kind} {product}, {kind} {product}, {kind} {rotation})")

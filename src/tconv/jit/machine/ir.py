@@ -312,13 +312,13 @@ class Function:
         self.start(after)
 
     def next(self, *values: Value) -> None:
-        """What the innermost open loop starts its next turn with."""
+        """What the innermost open loop starts its next iteration with."""
         self.loops[-1].following = values
 
     def loop(
         self, stop: Value, *, step: int = 1, carried: Sequence[tuple[str, Value]] = (), once: bool = False
     ) -> Loop:
-        """Count from 0 to `stop`; `carried` are (type, first value) of what changes from turn to turn.
+        """Count from 0 to `stop`; `carried` are (type, first value) of what changes from iteration to iteration.
 
         `once`: the body runs at least once, whatever `stop` is, which saves a test.
         """

@@ -17,7 +17,7 @@ from tconv.jit.machine.isa import Isa
 #: Sums that do not wait for each other: more than any processor has multiply-adds under way.
 CHAINS = 20
 #: Multiply-adds of one turn and chain, and turns of one measurement: about a millisecond.
-UNROLLED, TURNS = 2, 100_000
+UNROLLED, ITERATIONS = 2, 100_000
 
 
 @lru_cache(maxsize=8)
@@ -57,9 +57,9 @@ def peak(isa: Isa, dtype: str = "float32") -> float:
     element = {"float32": "float", "float64": "double"}[dtype]
     loop, cells = _peak_loop(isa, element), np.full(CHAINS * 64, 0.5, dtype)
     start = perf_counter()
-    loop(address(cells), TURNS)
+    loop(address(cells), ITERATIONS)
     lanes = isa.lanes(cells.itemsize)
-    return 2 * lanes * CHAINS * UNROLLED * TURNS / (perf_counter() - start)
+    return 2 * lanes * CHAINS * UNROLLED * ITERATIONS / (perf_counter() - start)
 
 
 def bandwidth(isa: Isa, size: int = 64 << 20) -> float:

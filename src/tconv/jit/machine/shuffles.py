@@ -14,7 +14,7 @@ def interleave(f: Function, v: Vector, parts: list[str]) -> list[str]:
         evens, odds = interleave(f, v, parts[0::2]), interleave(f, v, parts[1::2])
         return [half for even, odd in zip(evens, odds, strict=True) for half in _zip(f, v, even, odd)]
     places = [[divmod(j * v.lanes + lane, n) for lane in range(v.lanes)] for j in range(n)]
-    return [_picked(f, v, parts, [(part, element) for element, part in wanted]) for wanted in places]
+    return [_permuted(f, v, parts, [(part, element) for element, part in wanted]) for wanted in places]
 
 
 def _zip(f: Function, v: Vector, a: str, b: str) -> tuple[str, str]:
@@ -31,7 +31,7 @@ def deinterleave(f: Function, v: Vector, whole: list[str]) -> list[str]:
         halves = [[f.shuffle(v, a, b, lanes) for a, b in _pairs(whole)] for lanes in _even_and_odd(v)]
         evens, odds = (deinterleave(f, v, half) for half in halves)
         return [part for pair in zip(evens, odds, strict=True) for part in pair]
-    return [_picked(f, v, whole, [divmod(lane * n + b, v.lanes) for lane in range(v.lanes)]) for b in range(n)]
+    return [_permuted(f, v, whole, [divmod(lane * n + b, v.lanes) for lane in range(v.lanes)]) for b in range(n)]
 
 
 def _pairs(whole: list[str]) -> list[tuple[str, str]]:
@@ -43,7 +43,7 @@ def _even_and_odd(v: Vector) -> tuple[list[int], list[int]]:
     return list(range(0, 2 * v.lanes, 2)), list(range(1, 2 * v.lanes, 2))
 
 
-def _picked(f: Function, v: Vector, vectors: list[str], wanted: list[tuple[int, int]]) -> str:
+def _permuted(f: Function, v: Vector, vectors: list[str], wanted: list[tuple[int, int]]) -> str:
     """A vector of (vector, lane in it) for each lane, by one shuffle for each vector but the first."""
     current = vectors[0]
     for number in range(1, len(vectors)):

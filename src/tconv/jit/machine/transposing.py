@@ -19,16 +19,16 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.machine.shuffles import interleave
 
 #: (source, target, matrices, columns): each matrix lies row by row in source, column by column in target.
-Turn = Callable[[int, int, int, int], None]
+Transposer = Callable[[int, int, int, int], None]
 
 #: With more rows there are not enough registers.
 MOST_ROWS = 16
 
 
-def function(dtype: str, rows: int) -> Turn:
+def function(dtype: str, rows: int) -> Transposer:
     """What turns matrices of a dtype, with so many rows, on this processor."""
-    turn: Turn = _function(isa.current(), {"float32": "float", "float64": "double"}[dtype], rows)
-    return turn
+    transposer: Transposer = _function(isa.current(), {"float32": "float", "float64": "double"}[dtype], rows)
+    return transposer
 
 
 @lru_cache(maxsize=64)

@@ -11,7 +11,7 @@ T = TypeVar("T")
 MOST = 128
 
 
-class Kept(Generic[T]):
+class LayerCache(Generic[T]):
     """Values by layer, which says all that they depend on (`Schedule.layer`)."""
 
     def __init__(self) -> None:

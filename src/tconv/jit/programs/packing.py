@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from tconv.cached import cached_property
 from tconv.jit.kernels.abi import HEADER_WORDS, TILE_BYTES, Tile
-from tconv.jit.kernels.weights import Block
+from tconv.jit.kernels.pack_weights import Block
 from tconv.jit.machine.native.language import Ints
-from tconv.jit.programs.kept import Kept
+from tconv.jit.programs.layer_cache import LayerCache
 
 #: Words of a program before those of its layer: a tile of zeros follows the header.
 FIRST = HEADER_WORDS + TILE_BYTES // 8
@@ -124,7 +124,7 @@ class Packer:
             Block.CHANNEL: channels[1] * self.itemsize,
             Block.COUNT: lanes[0],
             Block.LANE: lanes[2] * self.itemsize,
-            Block.LAST: lanes[1] - self.lanes,
+            Block.TAIL: lanes[1] - self.lanes,
             Block.RUN: run,
             Block.TAPS: taps,
             Block.TAP: tap,
@@ -171,4 +171,4 @@ def _as_words(values: NDArray[Any]) -> Ints:
 
 
 #: Those of layers.
-PACKINGS: Kept[Packing] = Kept()
+PACKINGS: LayerCache[Packing] = LayerCache()

@@ -37,7 +37,7 @@ class Program:
 
     @property
     def on_the_fly(self) -> bool:
-        """Whether weights are packed on the fly: `run` is then given the words of `abi.Given` for packed ones."""
+        """Whether weights are packed on the fly: `run` is then given the words of `abi.UnpackedWeights` for packed ones."""
         return bool(self.words[Header.ON_THE_FLY])
 
 
@@ -132,21 +132,23 @@ PIECES = 4
 ENOUGH = 192
 
 
-def finer(box: tuple[int, ...], lengths: Sequence[int], groups: int, tiles: int, threads: int) -> tuple[int, ...]:
+def finer(
+    cache_block: tuple[int, ...], lengths: Sequence[int], groups: int, tiles: int, threads: int
+) -> tuple[int, ...]:
     """A chunk small enough that threads get enough pieces of work; the last axis stays.
 
     There are so many of each chunk: one a group, and where chunks are small one a tile, if need be.
     """
 
     def pieces(each: int) -> int:
-        return each * prod(-(-n // b) for n, b in zip(lengths, box, strict=True))
+        return each * prod(-(-n // b) for n, b in zip(lengths, cache_block, strict=True))
 
-    while threads > 1 and max(box[:-1]) > 1 and pieces(groups) < PIECES * threads:
-        if prod(box) < 2 * ENOUGH and pieces(groups * tiles) >= PIECES * threads:
+    while threads > 1 and max(cache_block[:-1]) > 1 and pieces(groups) < PIECES * threads:
+        if prod(cache_block) < 2 * ENOUGH and pieces(groups * tiles) >= PIECES * threads:
             break
-        axis = max(range(len(box) - 1), key=lambda number: box[number])
-        box = (*box[:axis], -(-box[axis] // 2), *box[axis + 1 :])
-    return box
+        axis = max(range(len(cache_block) - 1), key=lambda number: cache_block[number])
+        cache_block = (*cache_block[:axis], -(-cache_block[axis] // 2), *cache_block[axis + 1 :])
+    return cache_block
 
 
 def flat(index: list[int] | tuple[int, ...], shape: list[int] | tuple[int, ...]) -> int:

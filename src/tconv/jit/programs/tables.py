@@ -25,10 +25,10 @@ class Tables(ABC):
     def __init__(self, schedule: Any, threads: int, tiles: int) -> None:
         problem = schedule.problem
         # Weights that are packed on the fly would be so for every chunk.
-        box = schedule.box
+        cache_block = schedule.cache_block
         if not schedule.on_the_fly:
-            box = finer(box, [len(span) for span in schedule.spans], problem.groups, tiles, threads)
-        self.s = schedule if box == schedule.box else replace(schedule, box=box)
+            cache_block = finer(cache_block, [len(span) for span in schedule.spans], problem.groups, tiles, threads)
+        self.s = schedule if cache_block == schedule.cache_block else replace(schedule, cache_block=cache_block)
         self.threads, self.number_of_tiles, self.size = threads, tiles, problem.itemsize
         self.packer = Packer(self.size, schedule.lanes)
         self.code, self.layer = self.s.code, self.s.layer

@@ -1,6 +1,6 @@
 """A program as NumPy runs it, with every access checked: what generated code does, for those who read or test it.
 
-`interpret` packs the weights as `kernels/weights.py` does, goes through pieces, tiles and ops as `kernels/driver.py`
+`interpret` packs the weights as `kernels/pack_weights.py` does, goes through pieces, tiles and ops as `kernels/macro_kernel.py`
 does, and does each op as `meaning.py` says. It needs neither LLVM nor the processor that a program is made for. Packed
 weights and scratch hold NaN before they are written, and scratch does so again for every run of pieces: a result that
 depends on what nobody wrote, or on what another run left, is NaN.
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
-from tconv.jit.kernels.weights import BLOCK_WORDS, Block
+from tconv.jit.kernels.pack_weights import BLOCK_WORDS, Block
 from tconv.jit.programs.program import Program
-from tconv.jit.reference.meaning import MEANINGS, Thread, Words, turns
+from tconv.jit.reference.meaning import MEANINGS, Thread, Words, iterations
 from tconv.jit.reference.memory import Memory, OutOfBounds, Pointer
 from tconv.problem import Array
 
@@ -38,7 +38,7 @@ def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array
     pieces, run = int(program.words[Header.PIECES]), int(program.words[Header.RUN])
     for first in range(0, int(program.words[Header.NUMBER_OF_RUNS]) * run, run):
         scratch = _scratch(program)
-        for number in turns(run):
+        for number in iterations(run):
             piece = _words(program, pieces + 8 * len(Piece) * (first + number), len(Piece))
             _piece(program, _thread(program, piece, given, (w, bias), scratch), piece)
 
@@ -81,8 +81,8 @@ def _pack_block(program: Program, at: int, given: tuple[Array, Array | None], pa
     source = None if array is None else Pointer(_given(name, array, program))
     lanes, size = program.code.lanes, packed.size
     count, (number, per_channel, taps) = block[Block.COUNT], _channels(block, size)
-    whole, channels = -(-len(turns(count)) // lanes) * lanes, np.arange(len(turns(number)))
-    indices = _indices(program, block, len(turns(taps)), whole)
+    whole, channels = -(-len(iterations(count)) // lanes) * lanes, np.arange(len(iterations(number)))
+    indices = _indices(program, block, len(iterations(taps)), whole)
     values = np.zeros((len(channels), taps, whole), packed.memory.elements.dtype)
     if source is not None:
         offsets = block[Block.SOURCE] + channels[:, None] * per_channel + indices[indices >= 0] * size
@@ -96,7 +96,7 @@ def _channels(block: Words, size: int) -> tuple[int, int, int]:
     channels, taps, run = block[Block.CHANNELS], block[Block.TAPS], block[Block.RUN]
     if block[Block.INDICES] or run == taps:
         return channels, block[Block.CHANNEL], taps
-    return len(turns(taps // run)), run * size, run
+    return len(iterations(taps // run)), run * size, run
 
 
 def _indices(program: Program, block: Words, taps: int, whole: int) -> Array:
@@ -104,14 +104,14 @@ def _indices(program: Program, block: Words, taps: int, whole: int) -> Array:
     if not block[Block.INDICES]:
         size = DTYPES[program.code.element].itemsize
         lanes = program.code.lanes
-        firsts = np.minimum(np.arange(0, whole, lanes), block[Block.LAST])
+        firsts = np.minimum(np.arange(0, whole, lanes), block[Block.TAIL])
         channels = (firsts[:, None] + np.arange(lanes)).reshape(-1)
         return channels * (block[Block.LANE] // size) + np.arange(taps)[:, None]
     lists = Pointer(Memory("program", program.words.view(np.int32)), block[Block.INDICES])
     return lists.read((taps, 4 * whole), (whole, 4)).astype(np.int64)
 
 
-# ---- the driver
+# ---- the macro-kernel
 
 
 def _words(program: Program, at: int, count: int) -> Words:
@@ -181,12 +181,12 @@ def _ops(program: Program, at: int, end: int) -> Iterator[int]:
     while at < end:
         yield at
         length = _words(program, int(program.words[Header.OPS]) + at, len(Op))[Op.BYTES]
-        at += 8 * len(turns(length // 8))
+        at += 8 * len(iterations(length // 8))
 
 
 def _tiles(program: Program, first: int, end: int) -> Iterator[Words]:
     """The tiles of a span."""
-    for number in turns(end - first):
+    for number in iterations(end - first):
         yield _words(program, int(program.words[Header.TILES]) + (first + number) * TILE_BYTES, len(Tile))
 
 

@@ -18,23 +18,23 @@ import numpy as np
 from tconv.jit.kernels.abi import Context, Tile
 from tconv.jit.kernels.at_once import HEAD as AT_ONCE_HEAD
 from tconv.jit.kernels.at_once import AtOnce
-from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.comb import Comb
-from tconv.jit.kernels.folded import Folded, Short
-from tconv.jit.kernels.moves import Runs, Stream, Transpose
+from tconv.jit.kernels.folded import Folded, PackShortRows
+from tconv.jit.kernels.pack_cells import PackCells
+from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
+from tconv.jit.kernels.pack_channels_last import PackChannelsLast
 from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
+from tconv.jit.kernels.pack_rows import PackRows
+from tconv.jit.kernels.pack_strands import PackStrands
 from tconv.jit.kernels.pixels import HEAD as PIXELS_HEAD
 from tconv.jit.kernels.pixels import ROW as PIXELS_ROW
 from tconv.jit.kernels.pixels import SEGMENT, Pixels, Stage
 from tconv.jit.kernels.planes import HEAD as PLANES_HEAD
 from tconv.jit.kernels.planes import Planes
-from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill, Scatter
-from tconv.jit.kernels.split import Split
-from tconv.jit.kernels.turn import Turn
+from tconv.jit.kernels.unpack import UnpackRuns, UnpackStreaming, UnpackTransposed
 from tconv.jit.machine.ir import BYTES
 from tconv.jit.reference.memory import OutOfBounds, Pointer
 from tconv.problem import Array
@@ -55,8 +55,8 @@ class Thread:
         return self.pointers[where].at(sum(offsets))
 
 
-def turns(stop: int, step: int = 1) -> range:
-    """The turns of a loop that generated code tests at its end: there has to be one."""
+def iterations(stop: int, step: int = 1) -> range:
+    """The iterations of a loop that generated code tests at its end: there has to be one."""
     if stop < 1:
         raise OutOfBounds(f"loops over {stop} where at least 1 is wanted")
     return range(0, stop, step)
@@ -85,10 +85,12 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
         for x, tap, first, number, _ in entries(op, at, count, PIXELS_ROW):
             here = w.at(tile[Tile.W] + tap * tile[Tile.TAP] + first * weights * size)
             part = sums if not kernel.parts else np.zeros_like(sums)
-            _pixels_row(stage, thread, thread.to(Context.SOURCE, x), here, weights, part, len(turns(number)), exist)
+            _pixels_row(
+                stage, thread, thread.to(Context.SOURCE, x), here, weights, part, len(iterations(number)), exist
+            )
             sums = sums + part if kernel.parts else sums
         at += count * PIXELS_ROW
-    innermost = (0, 3, 2, 1) if kernel.last else (0, 1, 3, 2)
+    innermost = (0, 3, 2, 1) if kernel.channels_last else (0, 1, 3, 2)
     interleaved = sums.transpose(innermost).reshape(kernel.rows, -1, kernel.run)
     for y, low, high, phases in entries(op, at, op[2], SEGMENT):
         written = range(max(0, low), min(high, kernel.run))
@@ -127,7 +129,7 @@ def planes(kernel: Planes, thread: Thread, op: Words, tile: Words) -> None:
     sources = [x for [x] in entries(op, PLANES_HEAD, len(kernel.sources), 1)]
     number = sum(len(fed) for source in kernel.sources for _, fed in source)
     scalars, bias = w.at(tile[Tile.W] + weights).read((number, size)), w.at(tile[Tile.BIAS]).read()
-    for row, first in product(turns(rows), range(0, elements, kernel.run)):
+    for row, first in product(iterations(rows), range(0, elements, kernel.run)):
         moved = row * thread.sizes[Context.SOURCE_ROW] + first // kernel.phases * size
         x = [thread.to(Context.SOURCE, source, moved) for source in sources]
         interleaved = _planes_tile(kernel, x, scalars, bias).swapaxes(1, 2).reshape(kernel.rows, kernel.run)
@@ -212,7 +214,7 @@ def at_once(kernel: AtOnce, thread: Thread, op: Words, tile: Words) -> None:
     for vector, start in enumerate(kernel.starts):
         lanes = vector * kernel.lanes * size
         bias = w.at(tile[Tile.BIAS] + lanes).read((kernel.lanes, size))
-        sums = np.tile(bias, (*kernel.phases, len(turns(number)), 1))
+        sums = np.tile(bias, (*kernel.phases, len(iterations(number)), 1))
         for row, source in zip(rows, kernel.sources, strict=True):
             x = thread.to(Context.SOURCE, tile[Tile.X], row, start * size)
             for shift, fed in source:
@@ -224,13 +226,13 @@ def at_once(kernel: AtOnce, thread: Thread, op: Words, tile: Words) -> None:
         y.write(np.moveaxis(sums, 1, 2), (kernel.phases[0], thread.sizes[Context.Y_PHASE]), *columns)
 
 
-def transpose(kernel: Transpose, thread: Thread, op: Words, tile: Words) -> None:
+def unpack_transposed(kernel: UnpackTransposed, thread: Thread, op: Words, tile: Words) -> None:
     """Positions of lanes in the block become rows of y; squares are read whole and written as far as they count."""
     _, _, at, to, positions = op[:5]
     lanes, per_channel = kernel.lanes, thread.sizes[Context.Y_CHANNEL]
     size = BYTES[kernel.element]
     position = kernel.vectors * lanes * size
-    for channel, i in product(turns(tile[Tile.COUNT], lanes), turns(positions, lanes)):
+    for channel, i in product(iterations(tile[Tile.COUNT], lanes), iterations(positions, lanes)):
         here = thread.to(Context.BLOCK, tile[Tile.TARGET], at, channel * size, i * position)
         square = here.read((lanes, size), (lanes, position))
         rows, count = min(lanes, tile[Tile.COUNT] - channel), min(lanes, positions - i)
@@ -238,12 +240,12 @@ def transpose(kernel: Transpose, thread: Thread, op: Words, tile: Words) -> None
         y.write(square[:rows, :count], (rows, per_channel), (count, size))
 
 
-def runs(kernel: Runs, thread: Thread, op: Words, tile: Words) -> None:
+def unpack_runs(kernel: UnpackRuns, thread: Thread, op: Words, tile: Words) -> None:
     """Runs of the block go to y, each clipped to the elements from low to high counted from pixel 0."""
     _, _, at, to, number, step, elements, low, high = op[:9]
     size = BYTES[kernel.element]
     pixel, run = kernel.vectors * kernel.lanes * size, kernel.length * size
-    for channel, q in product(turns(tile[Tile.COUNT]), turns(number)):
+    for channel, q in product(iterations(tile[Tile.COUNT]), iterations(number)):
         first = tile[Tile.FIRST] + q * elements
         start, end = max(0, low - first), min(kernel.length, high - first)
         source = thread.to(Context.BLOCK, at, channel * run, q * pixel, start * size)
@@ -252,7 +254,7 @@ def runs(kernel: Runs, thread: Thread, op: Words, tile: Words) -> None:
             y.write(source.read((end - start, size)), (end - start, size))
 
 
-def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
+def unpack_streaming(kernel: UnpackStreaming, thread: Thread, op: Words, tile: Words) -> None:
     """Neighbouring elements go from the block to y as they are."""
     _, _, at, to, count = op[:5]
     size = BYTES[kernel.element]
@@ -262,9 +264,9 @@ def stream(kernel: Stream, thread: Thread, op: Words, tile: Words) -> None:
 def fill(kernel: Fill, thread: Thread, op: Words, tile: Words) -> None:
     """The bias into runs of y, for the channels of a tile."""
     _, _, elements, biases, at, number, per_run = op[:7]
-    size, channels = BYTES[kernel.element], len(turns(tile[Tile.COUNT]))
+    size, channels = BYTES[kernel.element], len(iterations(tile[Tile.COUNT]))
     bias = thread.to(Context.W, tile[Tile.BIAS], biases).read((channels, size))
-    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (len(turns(number)), per_run), (elements, size)
+    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (len(iterations(number)), per_run), (elements, size)
     y = thread.to(Context.Y, tile[Tile.Y], at)
     y.write(np.broadcast_to(bias[:, None, None], (channels, number, elements)), *planes)
 
@@ -273,7 +275,7 @@ def scatter(kernel: Scatter, thread: Thread, op: Words, tile: Words) -> None:
     """Runs of the block are added to y, one after the other."""
     _, _, at, to, length, cells, y_cell, rows, block_row, y_row, block_channel = op[:11]
     run = (length, BYTES[kernel.element])
-    for channel, cell, row in product(turns(tile[Tile.COUNT]), turns(cells), turns(rows)):
+    for channel, cell, row in product(iterations(tile[Tile.COUNT]), iterations(cells), iterations(rows)):
         moved = channel * block_channel + cell * thread.sizes[Context.TARGET_PIXEL] + row * block_row
         y = thread.to(
             Context.Y, tile[Tile.Y], to, channel * thread.sizes[Context.Y_CHANNEL], cell * y_cell + row * y_row
@@ -284,23 +286,25 @@ def scatter(kernel: Scatter, thread: Thread, op: Words, tile: Words) -> None:
 # ---- copies
 
 
-def rows(kernel: Rows | Short, thread: Thread, op: Words, tile: Words) -> None:
+def pack_rows(kernel: PackRows | PackShortRows, thread: Thread, op: Words, tile: Words) -> None:
     """Rows of every channel of x into the panel, with zeros on both sides."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
-    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
+    channels, size = len(iterations(thread.sizes[Context.COPIED])), BYTES[kernel.element]
     x = thread.to(Context.X, at).read((channels, thread.sizes[Context.X_CHANNEL]), (number, x_row), (length, size))
     whole = np.pad(x, ((0, 0), (0, 0), (before, behind)))
     per_channel = channels, thread.sizes[Context.SOURCE_CHANNEL]
     panel = thread.to(Context.PANEL, to - before * size)
-    panel.write(whole, per_channel, (len(turns(number)), panel_row), (whole.shape[2], size))
+    panel.write(whole, per_channel, (len(iterations(number)), panel_row), (whole.shape[2], size))
 
 
-def comb(kernel: Comb, thread: Thread, op: Words, tile: Words) -> None:
+def pack_strands(kernel: PackStrands, thread: Thread, op: Words, tile: Words) -> None:
     """Rows of every channel of x into the panel, de-interleaved: a row for each strand, filled up with a zero."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
-    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
+    channels, size = len(iterations(thread.sizes[Context.COPIED])), BYTES[kernel.element]
     x = thread.to(Context.X, at).read((channels, thread.sizes[Context.X_CHANNEL]), (number, x_row), (length, size))
-    turns_of_strands = np.pad(x, ((0, 0), (0, 0), (0, -length % kernel.apart))).reshape(*x.shape[:2], -1, kernel.apart)
+    turns_of_strands = np.pad(x, ((0, 0), (0, 0), (0, -length % kernel.read_stride))).reshape(
+        *x.shape[:2], -1, kernel.read_stride
+    )
     strands = np.moveaxis(turns_of_strands[..., kernel.residues], -1, 0)
     whole = np.pad(strands, ((0, 0), (0, 0), (0, 0), (before, behind)))
     steps = thread.sizes[Context.SOURCE_STRAND], thread.sizes[Context.SOURCE_CHANNEL], panel_row, size
@@ -308,24 +312,24 @@ def comb(kernel: Comb, thread: Thread, op: Words, tile: Words) -> None:
     panel.write(whole, *zip(whole.shape, steps, strict=True))
 
 
-def split(kernel: Split, thread: Thread, op: Words, tile: Words) -> None:
+def pack_channels_first(kernel: PackChannelsFirst, thread: Thread, op: Words, tile: Words) -> None:
     """Rows of channels-last x into the panel, channels first: pixels of several channels become a row of each."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
-    channels, size = len(turns(thread.sizes[Context.COPIED])), BYTES[kernel.element]
+    channels, size = len(iterations(thread.sizes[Context.COPIED])), BYTES[kernel.element]
     pixels = thread.to(Context.X, at).read((number, x_row), (length, thread.sizes[Context.X_PIXEL]), (channels, size))
     whole = np.pad(pixels, ((0, 0), (before, behind), (0, 0))).transpose(2, 0, 1)
     per_channel = channels, thread.sizes[Context.SOURCE_CHANNEL]
     panel = thread.to(Context.PANEL, to - before * size)
-    panel.write(whole, per_channel, (len(turns(number)), panel_row), (whole.shape[2], size))
+    panel.write(whole, per_channel, (len(iterations(number)), panel_row), (whole.shape[2], size))
 
 
-def turn(kernel: Turn, thread: Thread, op: Words, tile: Words) -> None:
+def pack_channels_last(kernel: PackChannelsLast, thread: Thread, op: Words, tile: Words) -> None:
     """Rows of x into the panel, channels innermost, in whole vectors: lanes behind the last channel are zero."""
     _, _, at, to, number, x_row, panel_row, length, before, behind = op[:10]
     channels, first = thread.sizes[Context.COPIED], 0
     if kernel.of_tile:
         channels, first = tile[Tile.COUNT], tile[Tile.OF_X]
-    size, per_channel = BYTES[kernel.element], (len(turns(channels)), thread.sizes[Context.X_CHANNEL])
+    size, per_channel = BYTES[kernel.element], (len(iterations(channels)), thread.sizes[Context.X_CHANNEL])
     x = thread.to(Context.X, first, at).read(per_channel, (number, x_row), (length, size))
     whole = np.pad(x, ((0, -channels % kernel.lanes), (0, 0), (before, behind)))
     panel = thread.to(Context.PANEL, to - before * kernel.pixel)
@@ -342,11 +346,11 @@ def pack_on_the_fly(kernel: PackOnTheFly, thread: Thread, op: Words, tile: Words
     thread.pack(tile[Tile.BLOCKS] + op[2])
 
 
-def cells(kernel: Cells, thread: Thread, op: Words, tile: Words) -> None:
+def pack_cells(kernel: PackCells, thread: Thread, op: Words, tile: Words) -> None:
     """Cells of W with the channels of a tile innermost, those behind the last zero; the row of zeros for sums."""
     _, _, at, before, number, step = op[:6]
     lanes, size, count = kernel.lanes, BYTES[kernel.element], tile[Tile.COUNT]
-    per_channel, values = thread.sizes[Context.W_CHANNEL], np.zeros((len(turns(number)), kernel.weights))
+    per_channel, values = thread.sizes[Context.W_CHANNEL], np.zeros((len(iterations(number)), kernel.weights))
     for vector, start in enumerate(kernel.starts):
         exist, source = min(lanes, count - start), thread.to(Context.W, tile[Tile.OF_W], at, start * per_channel)
         there = source.read((number, step), (exist, per_channel))
@@ -364,16 +368,16 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Folded: folded,
     Channels: channels,
     AtOnce: at_once,
-    Transpose: transpose,
-    Runs: runs,
-    Stream: stream,
-    Rows: rows,
-    Short: rows,
-    Comb: comb,
-    Split: split,
-    Turn: turn,
+    UnpackTransposed: unpack_transposed,
+    UnpackRuns: unpack_runs,
+    UnpackStreaming: unpack_streaming,
+    PackRows: pack_rows,
+    PackShortRows: pack_rows,
+    PackStrands: pack_strands,
+    PackChannelsFirst: pack_channels_first,
+    PackChannelsLast: pack_channels_last,
     PackOnTheFly: pack_on_the_fly,
-    Cells: cells,
+    PackCells: pack_cells,
     Fill: fill,
     Scatter: scatter,
 }

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tconv.jit.machine.native.language import Ints
-from tconv.jit.programs.kept import Kept
+from tconv.jit.programs.layer_cache import LayerCache
 from tconv.jit.programs.loops.words import AXIS, Axis, Out, Words
-from tconv.jit.schedules.axes import Line, by_shift, moves, phase_taps, residues
+from tconv.jit.schedules.axes import LoopAxis, by_shift, phase_taps, residues, strand_shifts
 from tconv.jit.schedules.base import Schedule
 
 
@@ -35,20 +35,20 @@ class Collector:
         self.values += values
         return len(self.values) - len(values)
 
-    def axis(self, line: Line, origin: int) -> list[int]:
+    def axis(self, line: LoopAxis, origin: int) -> list[int]:
         """The lists of an axis, and the words that say where they are."""
         number = {residue: n for n, residue in enumerate(residues(line))}
         words = [0] * AXIS
-        reach = moves(line, origin)
-        words[Axis.FIRST_MOVE], words[Axis.MOVES] = reach.start, len(reach)
+        reach = strand_shifts(line, origin)
+        words[Axis.FIRST_STRAND_SHIFT], words[Axis.STRAND_SHIFTS] = reach.start, len(reach)
         words[Axis.RESIDUES], words[Axis.RESIDUES_AT] = len(number), self.add(list(number))
         of_phase = [
-            self.add([len(taps), *(n for tap, shift in taps for n in (tap, shift, number[shift % line.apart]))])
+            self.add([len(taps), *(n for tap, shift in taps for n in (tap, shift, number[shift % line.read_stride]))])
             for taps in phase_taps(line, origin)
         ]
         words[Axis.TAPS_AT] = self.add(of_phase)
         shifts = list(by_shift(line, origin))
-        words[Axis.SHIFTS_AT] = self.add([len(shifts), *(n for s in shifts for n in (s, number[s % line.apart]))])
+        words[Axis.SHIFTS_AT] = self.add([len(shifts), *(n for s in shifts for n in (s, number[s % line.read_stride]))])
         return words
 
 
@@ -58,7 +58,7 @@ def no_lists(collector: Collector) -> dict[Any, int]:
 
 
 #: Those of layers.
-LISTS: Kept[Lists] = Kept()
+LISTS: LayerCache[Lists] = LayerCache()
 
 
 def lists_of(layer: Hashable, s: Schedule, more: Callable[[Collector], dict[Any, int]]) -> Lists:
@@ -66,7 +66,7 @@ def lists_of(layer: Hashable, s: Schedule, more: Callable[[Collector], dict[Any,
 
     def made() -> Lists:
         collector = Collector()
-        axes = [collector.axis(line, origin) for line, origin in zip(s.layout.lines, s.origins, strict=True)]
+        axes = [collector.axis(line, origin) for line, origin in zip(s.layout.axes, s.origins, strict=True)]
         places = more(collector)
         return Lists(np.array(collector.values, np.int64), np.array(axes, np.int64), places)
 
@@ -81,11 +81,11 @@ def array(words: type[Words], values: dict[Any, int]) -> Ints:
     return np.array(found, np.int64)
 
 
-def words_of(line: Line, origin: int, span: range) -> tuple[int, ...]:
+def words_of(line: LoopAxis, origin: int, span: range) -> tuple[int, ...]:
     """The words of an axis up to PARTS."""
     n = line
     of_y = n.x_step, n.y_step, n.read_step, n.pixel_step
-    return n.read, n.written, n.kernel, n.stride, n.apart, origin, *of_y, span.start, span.stop
+    return n.read, n.written, n.kernel, n.stride, n.read_stride, origin, *of_y, span.start, span.stop
 
 
 def axes_of(s: Schedule, lists: Lists, row: int | None) -> tuple[Ints, list[int]]:
@@ -93,8 +93,8 @@ def axes_of(s: Schedule, lists: Lists, row: int | None) -> tuple[Ints, list[int]
 
     `row`: bytes of a row of the panel, of all channels; None where x is read in place.
     """
-    parts = [-(-len(span) // n) for span, n in zip(s.spans, s.box, strict=True)]
-    given = [words_of(*axis) for axis in zip(s.layout.lines, s.origins, s.spans, strict=True)]
+    parts = [-(-len(span) // n) for span, n in zip(s.spans, s.cache_block, strict=True)]
+    given = [words_of(*axis) for axis in zip(s.layout.axes, s.origins, s.spans, strict=True)]
     axes, outer = lists.axes.copy(), s.outer
     axes[:, : Axis.PARTS], axes[:, Axis.PARTS] = given, parts
     if row is None:

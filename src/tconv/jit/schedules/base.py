@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code
-from tconv.jit.schedules.axes import Line, moves, residues
+from tconv.jit.schedules.axes import LoopAxis, residues, strand_shifts
 from tconv.jit.schedules.layouts import Channels, Layout, channels_of
 from tconv.problem import Problem
 
@@ -29,12 +29,12 @@ TERMS = 512
 
 
 class Schedule:
-    """A problem cut into chunks: boxes of q over all axes, the batch first. Each kind is a dataclass of its sizes."""
+    """A problem cut into chunks: cache blocks of q over all axes, the batch first. Each kind is a dataclass of its sizes."""
 
     problem: Problem
     layout: Layout
     lanes: int
-    box: tuple[int, ...]
+    cache_block: tuple[int, ...]
     on_the_fly: bool = False  #: weights are packed on the fly: for one call, whose chunk is one
 
     @property
@@ -107,35 +107,35 @@ class Schedule:
         return self.channels_of_group.written
 
     @cached_property
-    def last(self) -> Line:
+    def last(self) -> LoopAxis:
         """The innermost axis of the grids."""
-        return self.layout.lines[-1]
+        return self.layout.axes[-1]
 
     @cached_property
-    def outer(self) -> tuple[Line, ...]:
+    def outer(self) -> tuple[LoopAxis, ...]:
         """All axes but the innermost, the batch first."""
-        return self.layout.lines[:-1]
+        return self.layout.axes[:-1]
 
     @property
     def layer(self) -> tuple[Hashable, ...]:
         """All that tiles and packed weights depend on: equal for a layer at different sizes, if it is cut alike."""
         p, layout = self.problem, self.layout
-        windows = tuple((n.kernel, n.stride, n.dilation, n.low, n.apart) for n in layout.lines)
+        windows = tuple((n.kernel, n.stride, n.dilation, n.low, n.read_stride) for n in layout.axes)
         channels = p.operation, p.dtype, p.in_channels, p.out_channels, p.groups, p.geometry.kernel
         # Of the axes sizes do not matter, of arrays only whether channels are innermost.
-        ways = layout.last, layout.joined, layout.y_channel == p.itemsize
-        sizes = ("problem", "layout", "spread", "box")
+        ways = layout.channels_last, layout.joined, layout.y_channel == p.itemsize
+        sizes = ("problem", "layout", "spread", "cache_block")
         free = tuple(getattr(self, f.name) for f in fields(self) if f.name not in sizes)  # type: ignore[arg-type]
         return (type(self), channels, windows, ways, *free)
 
     @cached_property
     def origin(self) -> int:
-        """The origin of the last axis (see `lines.py`)."""
+        """The origin of the last axis (see `axes.py`)."""
         return 0
 
     @cached_property
     def origins(self) -> tuple[int, ...]:
-        """The origin of every axis (see `lines.py`)."""
+        """The origin of every axis (see `axes.py`)."""
         return (*(0 for _ in self.outer), self.origin)
 
     @cached_property
@@ -147,5 +147,6 @@ class Schedule:
     def slots(self) -> tuple[int, ...]:
         """Rows of x that a chunk needs along each outer axis."""
         return tuple(
-            len(residues(line)) * (n + len(moves(line)) - 1) for n, line in zip(self.box, self.outer, strict=False)
+            len(residues(line)) * (n + len(strand_shifts(line)) - 1)
+            for n, line in zip(self.cache_block, self.outer, strict=False)
         )

@@ -12,7 +12,7 @@ from tconv.jit.schedules.base import Schedule
 from tconv.problem import Problem
 
 
-class Source(Schedule):
+class BroadcastSchedule(Schedule):
     """A chunked problem that reads its x that way."""
 
     in_place: bool
@@ -27,9 +27,9 @@ class Source(Schedule):
         return replace(self.problem, in_channels=groups, out_channels=groups, groups=groups)
 
     @cached_property
-    def turned(self) -> bool:
+    def transposed(self) -> bool:
         """Whether channels are turned innermost on their way into the panel, and back on their way into y."""
-        return self.depthwise and not self.layout.last
+        return self.depthwise and not self.layout.channels_last
 
     @cached_property
     def before(self) -> int:
@@ -44,8 +44,8 @@ class Source(Schedule):
     @cached_property
     def pitch(self) -> int:
         """Cells of a row of the panel; for channels first an odd number of them keeps channels in different sets."""
-        cells = self.before + (self.box[-1] - 1) * self.last.apart + 1 + self.behind
-        if self.layout.last or self.turned:
+        cells = self.before + (self.cache_block[-1] - 1) * self.last.read_stride + 1 + self.behind
+        if self.layout.channels_last or self.transposed:
             return cells
         return cells + (cells + 1) % 2 if cells * self.problem.itemsize >= LINE else cells
 
@@ -55,30 +55,30 @@ class Source(Schedule):
         return -(-self.written // self.lanes) * self.lanes
 
     @cached_property
-    def picked(self) -> bool:
+    def channel_subset(self) -> bool:
         """Whether the panel holds some channels of each pixel, not all: channels last they lie side by side."""
         some = self.copied < self.read or self.problem.groups > 1
-        return some and self.layout.last and not (self.depthwise or self.in_place)
+        return some and self.layout.channels_last and not (self.depthwise or self.in_place)
 
     @cached_property
     def cell(self) -> int:
         """Bytes from a cell to the next in what kernels read; where it is picked an odd number of cache lines."""
-        if self.turned:
+        if self.transposed:
             return self.innermost * self.problem.itemsize
-        if not self.picked:
-            return self.last.x_step if self.in_place or self.layout.last else self.problem.itemsize
+        if not self.channel_subset:
+            return self.last.x_step if self.in_place or self.layout.channels_last else self.problem.itemsize
         size = self.copied * self.problem.itemsize
         return size if size < LINE else (-(-size // LINE) // 2 * 2 + 1) * LINE
 
     @cached_property
     def source_pixel(self) -> int:
         """Bytes from what kernels read for one q of a row to what they read for the next."""
-        return self.last.read_step if self.in_place else self.last.apart * self.cell
+        return self.last.read_step if self.in_place else self.last.read_stride * self.cell
 
     @cached_property
     def source_channel(self) -> int:
         """Bytes from a channel to the next in what kernels read."""
-        if self.in_place or self.layout.last:
+        if self.in_place or self.layout.channels_last:
             return self.layout.x_channel
         return self.pitch * self.problem.itemsize
 
@@ -90,7 +90,7 @@ class Source(Schedule):
     @cached_property
     def row(self) -> int:
         """Bytes from a row of the panel to the next."""
-        return self.pitch * self.cell * (1 if self.layout.last or self.turned else self.copied)
+        return self.pitch * self.cell * (1 if self.layout.channels_last or self.transposed else self.copied)
 
     @cached_property
     def panel(self) -> int:

@@ -1,4 +1,4 @@
-"""Tiles of lanes: how channels are cut into vectors, and which sizes of a tile take the fewest turns of the clock."""
+"""Tiles of lanes: how channels are cut into vectors, and which sizes of a tile take the fewest cycles."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ def cut(runs: int, run: int, vectors: int, lanes: int) -> tuple[LaneTile, ...]:
     return tuple(LaneTile(-(-n // lanes), number, 1, first, n) for number in range(runs) for first, n in found)
 
 
-#: Turns of the clock that a broadcast costs beside its products, and a vector of weights that comes from near.
+#: Cycles that a broadcast costs beside its products, and a vector of weights that comes from near.
 BROADCAST = LOADED = 0.3
-#: Counts of turns that differ by such a share are equal.
+#: Counts of cycles that differ by such a share are equal.
 ROUNDING = 1e-9
 
 
 def best_tile(
     pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED
 ) -> tuple[float, int, int, int]:
-    """The vectors, at most so many, pixels and rows of tiles that take the fewest turns of the clock, a pixel.
+    """The vectors, at most so many, pixels and rows of tiles that take the fewest cycles, a pixel.
 
     A vector of weights that is loaded costs so many of them.
     """

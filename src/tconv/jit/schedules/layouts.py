@@ -1,4 +1,4 @@
-"""Where the elements of a problem lie: its axes (`lines.py`), the batch first, then the grids', and channels."""
+"""Where the elements of a problem lie: its axes (`axes.py`), the batch first, then the grids', and channels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import prod
 from typing import NamedTuple
 
-from tconv.jit.schedules.axes import Line
+from tconv.jit.schedules.axes import LoopAxis
 from tconv.problem import Problem
 
 
@@ -38,12 +38,12 @@ def as_one_group(problem: Problem) -> Problem:
 class Layout(NamedTuple):
     """Where the elements of a problem lie in contiguous arrays."""
 
-    lines: tuple[Line, ...]  #: the batch, then the axes of the grids
+    axes: tuple[LoopAxis, ...]  #: the batch, then the axes of the grids
     x_channel: int  #: bytes from one channel to the next
     y_channel: int
     x_group: int  #: bytes from one group to the next
     y_group: int
-    last: bool  #: channels are the innermost axis
+    channels_last: bool  #: channels are the innermost axis
     joined: bool = False  #: single cells: the images are the cells of one axis, the whole kernel its phases or its x
 
 
@@ -73,13 +73,13 @@ def _single_cells(problem: Problem) -> bool:
 
 def _joined(problem: Problem, spread: Layout) -> Layout:
     """Images as the cells of one axis, and the whole kernel as its stride: positions lie side by side in an image."""
-    batch, taps, last = spread.lines[0], problem.taps, spread.lines[-1]
+    batch, taps, last = spread.axes[0], problem.taps, spread.axes[-1]
     images = batch.read
     if problem.operation != "conv_transpose":
-        line = Line(images * taps, images, taps, 1, -1, 0, last.x_step, batch.y_step, 0, taps, batch.x_step)
+        line = LoopAxis(images * taps, images, taps, 1, -1, 0, last.x_step, batch.y_step, 0, taps, batch.x_step)
     else:
-        line = Line(images, images * taps, taps, taps, 1, 0, batch.x_step, last.y_step, batch.y_step)
-    return spread._replace(lines=(Line(1, 1, 1, 1, 1, 0, 0, 0), line), joined=True)
+        line = LoopAxis(images, images * taps, taps, taps, 1, 0, batch.x_step, last.y_step, batch.y_step)
+    return spread._replace(axes=(LoopAxis(1, 1, 1, 1, 1, 0, 0, 0), line), joined=True)
 
 
 def spread_out(problem: Problem, channels_last: bool) -> Layout:
@@ -88,27 +88,27 @@ def spread_out(problem: Problem, channels_last: bool) -> Layout:
     g, size, conv = problem.geometry, problem.itemsize, problem.operation != "conv_transpose"
     x, y = _Grid(problem.in_channels, g.coarse), _Grid(problem.out_channels, g.fine)
     x, y = (y, x) if conv else (x, y)
-    lines = [Line(problem.batch, problem.batch, 1, 1, 1, 0, size * x.image, size * y.image)]
+    lines = [LoopAxis(problem.batch, problem.batch, 1, 1, 1, 0, size * x.image, size * y.image)]
     for number, axis in enumerate(g.axes):
         steps = {"x_step": size * x.step(number, channels_last), "y_step": size * y.step(number, channels_last)}
         if conv:
             window = (axis.kernel, 1, -axis.dilation, -axis.padding[0])
-            lines.append(Line(axis.fine, axis.coarse, *window, **steps, apart=axis.stride))
+            lines.append(LoopAxis(axis.fine, axis.coarse, *window, **steps, read_stride=axis.stride))
         else:
             window = (axis.kernel, axis.stride, axis.dilation, axis.padding[0])
-            lines.append(Line(axis.coarse, axis.fine, *window, **steps))
+            lines.append(LoopAxis(axis.coarse, axis.fine, *window, **steps))
     x_channel, y_channel = (size * (1 if channels_last else prod(grid.cells)) for grid in (x, y))
     channels = channels_of(problem)
     groups = (channels.read * x_channel, channels.written * y_channel)
     return Layout((lines[0], *_merged(lines[1:])), x_channel, y_channel, *groups, channels_last)
 
 
-def _merged(lines: list[Line]) -> list[Line]:
+def _merged(lines: list[LoopAxis]) -> list[LoopAxis]:
     """Neighbouring axes along which every cell stays where it is as one: a row that is longer, for the same cells."""
-    found: list[Line] = []
+    found: list[LoopAxis] = []
     for line in lines:
         if line.read == 1:
-            alone = line._replace(stride=1, apart=1)  # as a single cell is, whatever would follow it
+            alone = line._replace(stride=1, read_stride=1)  # as a single cell is, whatever would follow it
             line = alone if alone.stays else line
         if found and found[-1].stays and line.stays:
             cells = found.pop().read * line.read

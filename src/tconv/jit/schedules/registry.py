@@ -48,10 +48,12 @@ def free(schedule: Schedule) -> dict[str, Any]:
 
 
 def sizes(schedule: Schedule) -> str:
-    """These values on one line: vectors 2, channels 7, rows 1, box 1x16x32, flat."""
+    """These values on one line: vectors 2, channels 7, rows 1, cache block 1x16x32, flat."""
     values = free(schedule)
     said = [f"{name} {value}" for name, value in values.items() if not isinstance(value, bool | tuple)]
-    return ", ".join([*said, f"box {by(schedule.box)}", *(name for name, value in values.items() if value is True)])
+    return ", ".join(
+        [*said, f"cache block {by(schedule.cache_block)}", *(name for name, value in values.items() if value is True)]
+    )
 
 
 def by(numbers: tuple[int, ...]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import prod
 
-from tconv.jit.schedules.axes import Line, phase_taps
+from tconv.jit.schedules.axes import LoopAxis, phase_taps
 from tconv.jit.schedules.layouts import Layout, channels_of
 from tconv.problem import Problem
 
@@ -24,7 +24,7 @@ MANY = 8
 
 def terms(problem: Problem, layout: Layout) -> float:
     """Products of a result, those in gaps among them."""
-    return channels_of(problem).read * prod(line.kernel / line.stride for line in layout.lines)
+    return channels_of(problem).read * prod(line.kernel / line.stride for line in layout.axes)
 
 
 def filled(wanted: int, lanes: int) -> float:
@@ -32,12 +32,12 @@ def filled(wanted: int, lanes: int) -> float:
     return wanted / (-(-wanted // lanes) * lanes)
 
 
-def inside(last: Line, origin: int = 0, *, every: bool = False) -> float:
+def inside(last: LoopAxis, origin: int = 0, *, every: bool = False) -> float:
     """The share of the taps of the last axis that meet a cell of x and not the zeros beside it.
 
     `every`: each phase takes every q, as in lanes, also those whose position lies beside y.
     """
-    found, total, apart, read = 0, 0, last.apart, last.read
+    found, total, apart, read = 0, 0, last.read_stride, last.read
     for b, of_phase in enumerate(phase_taps(last, origin)):
         first, end = last.first(b, origin), last.end(b, origin)
         total += len(of_phase) * (len(last.span(origin)) if every else end - first)

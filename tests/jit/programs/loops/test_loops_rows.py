@@ -20,7 +20,7 @@ operations = st.sampled_from(OPERATIONS)
 
 def arrays(axis, operation):
     """An axis as the engine and as loops see it, and the lists of these; a row of the panel is one byte."""
-    line = spread_out(Problem(operation, tconv.Geometry([axis]), 2, 3, 5, 1, "float32"), False).lines[-1]
+    line = spread_out(Problem(operation, tconv.Geometry([axis]), 2, 3, 5, 1, "float32"), False).axes[-1]
     collector = Collector()
     axis = np.array(collector.axis(line, 0), np.int64)
     axis[: Axis.PARTS] = words_of(line, 0, line.span())
@@ -35,9 +35,9 @@ def test_cells_of_a_chunk_are_all_that_its_taps_read(axis, operation, start, cou
     found = [cell(axis, lists, start, start + count, n) for n in range(cells(axis, start, start + count))]
     assert len(set(found)) == len(found)
     for shift in by_shift(line):
-        first = tap_reads(axis, shift, residues(line).index(shift % line.apart), 0)
+        first = tap_reads(axis, shift, residues(line).index(shift % line.read_stride), 0)
         # What neighbouring q read lies side by side.
-        read = [(start + n) * line.apart + shift for n in range(count)]
+        read = [(start + n) * line.read_stride + shift for n in range(count)]
         assert found[first : first + count] == read
         assert [bool(is_read(axis, shift, start + n)) for n in range(count)] == [0 <= c < line.read for c in read]
 
@@ -56,5 +56,5 @@ def test_taps_of_a_phase_are_listed_where_they_read(axis, operation):
         for q in line.span():
             end = list_taps_of(axis, lists, met, int(Met.FIRST), q, 0, 0)
             listed = met[Met.FIRST : end].reshape(-1, MET)
-            found = [(tap, shift) for tap, shift in taps if 0 <= q * line.apart + shift < line.read]
+            found = [(tap, shift) for tap, shift in taps if 0 <= q * line.read_stride + shift < line.read]
             assert listed[:, [Met.TAP, Met.SHIFT]].tolist() == [list(pair) for pair in found]

@@ -20,14 +20,14 @@ def one_after_the_other(s, axis):
     whole = len(s.spans[axis])
 
     def at(size):
-        return replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
+        return replace(s, cache_block=(*s.cache_block[:axis], size, *s.cache_block[axis + 1 :]))
 
     size = 1
     while size < whole:
         grown = at(min(whole, 2 * size))
-        if grown.near > channels_sizes.PANEL or grown.block > channels_sizes.BLOCK:
+        if grown.working_set > channels_sizes.PANEL or grown.block > channels_sizes.BLOCK:
             break
-        size = grown.box[axis]
+        size = grown.cache_block[axis]
     return at(max(balanced(whole, size)))
 
 
@@ -37,14 +37,14 @@ def test_chunks_grow_as_if_each_was_tried(in_lanes, monkeypatch):
     for _ in range(150):
         problem = problems.problem(rng.choice, operations=("conv_transpose", "conv"))
         layout = spread_out(problem, rng.choice((True, False)))
-        if in_lanes == "phases" and layout.lines[-1].dilation != 1:
+        if in_lanes == "phases" and layout.axes[-1].dilation != 1:
             continue
         s = _with_part(_with_tile(problem, layout, rng.choice(list(ISAS.values())), in_lanes, depthwise=False))
         monkeypatch.setattr(channels_sizes, "PANEL", rng.choice((1, 4, 16, 64)) << 10)
         monkeypatch.setattr(channels_sizes, "BLOCK", rng.choice((1, 4, 16, 64)) << 10)
-        for axis in reversed(range(len(s.box) - 1)):
+        for axis in reversed(range(len(s.cache_block) - 1)):
             found = _grown(s, axis)
             assert found == one_after_the_other(s, axis)
-            grown.add(found.box[axis])
+            grown.add(found.cache_block[axis])
             s = found
     assert len(grown) > 5

@@ -28,7 +28,7 @@ def test_heavy_weights_are_packed_on_the_way(name, layout, operation):
     schedule = model.by_model(problem(public()[name], operation), layout == "channels_last", isa.ISAS["avx512"])
     made = on_the_fly.packed_on_the_fly(schedule)
     assert made.on_the_fly
-    assert made.box == tuple(map(len, made.spans))
+    assert made.cache_block == tuple(map(len, made.spans))
     assert on_the_fly.packed_on_the_fly(made) == made
 
 

@@ -11,7 +11,7 @@ import tconv
 from tconv.jit.choice import model
 from tconv.jit.machine import isa
 from tconv.jit.schedules.gradient import sharing
-from tconv.jit.schedules.gradient.sharing import finer, turns
+from tconv.jit.schedules.gradient.sharing import cycles, finer
 
 pytestmark = pytest.mark.quick
 
@@ -34,7 +34,7 @@ def test_tiles_that_threads_cannot_share_evenly_become_narrower():
     made = schedule(128, 3)
     cut = finer(made, 2)
     assert (made.vectors, [tile.vectors for tile in made.tiles]) == (3, [3, 3, 2])
-    assert (cut.vectors, cut.together, cut.runs, cut.box) == (2, 1, 4, made.box)
+    assert (cut.vectors, cut.run_tiles, cut.runs, cut.cache_block) == (2, 1, 4, made.cache_block)
 
 
 def test_cells_that_are_read_where_they_are_never_get_tiles_that_end_in_part_of_a_vector():
@@ -47,7 +47,7 @@ def test_cells_that_are_read_where_they_are_never_get_tiles_that_end_in_part_of_
 @pytest.mark.parametrize(("cin", "cout"), [(64, 64), (256, 128), (48, 6)])
 def test_two_threads_take_little_more_than_half(cin, cout, channels_last):
     made = schedule(cin, cout, channels_last)
-    assert turns(finer(made, 2), 2) < 0.62 * turns(made, 1)
+    assert cycles(finer(made, 2), 2) < 0.62 * cycles(made, 1)
 
 
 def test_channels_last_lines_of_the_fine_grid_stay_whole_where_lanes_can_be_cut():
@@ -61,7 +61,7 @@ def test_runs_of_one_size_are_priced_once(monkeypatch):
     """A layer of many channels is thousands of runs, which are counted for each of many ways to cut it."""
     priced, original = [], sharing._of_run
     monkeypatch.setattr(sharing, "_of_run", lambda s, *size: priced.append(size) or original(s, *size))
-    made = replace(schedule(512, 1024), outputs=3, together=1)
+    made = replace(schedule(512, 1024), outputs=3, run_tiles=1)
     assert made.runs > 1000
-    turns(made, 2)
+    cycles(made, 2)
     assert len(priced) == len(set(priced)) < 5

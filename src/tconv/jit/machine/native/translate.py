@@ -1,4 +1,4 @@
-"""Writes functions of the subset (`language.py`) as LLVM IR, in the vocabulary of `jit/emit.py`."""
+"""Writes functions of the subset (`language.py`) as LLVM IR, in the vocabulary of `machine/ir.py`."""
 
 from __future__ import annotations
 

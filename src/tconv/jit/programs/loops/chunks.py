@@ -48,19 +48,19 @@ def part_start(axis: Ints, part: int) -> int:
 @native
 def beside_low(axis: Ints, part: int) -> int:
     """How far what a part reads lies before x."""
-    return min(0, (part_start(axis, part) + min(0, axis[Axis.FIRST_MOVE])) * axis[Axis.APART])
+    return min(0, (part_start(axis, part) + min(0, axis[Axis.FIRST_STRAND_SHIFT])) * axis[Axis.READ_STRIDE])
 
 
 @native
 def beside_high(axis: Ints, part: int) -> int:
     """How far what a part reads lies behind x."""
-    last = part_start(axis, part + 1) - 1 + max(1, axis[Axis.FIRST_MOVE] + axis[Axis.MOVES])
-    return max(0, last * axis[Axis.APART] - axis[Axis.READ])
+    last = part_start(axis, part + 1) - 1 + max(1, axis[Axis.FIRST_STRAND_SHIFT] + axis[Axis.STRAND_SHIFTS])
+    return max(0, last * axis[Axis.READ_STRIDE] - axis[Axis.READ])
 
 
 @native
 def alike(axis: Ints, a: int, b: int) -> int:
-    """Whether two parts have to do with the ends of the axis in the same way (see `lines.meets`)."""
+    """Whether two parts have to do with the ends of the axis in the same way (see `axes.meets`)."""
     if part_start(axis, a + 1) - part_start(axis, a) != part_start(axis, b + 1) - part_start(axis, b):
         return 0
     if beside_low(axis, a) != beside_low(axis, b) or beside_high(axis, a) != beside_high(axis, b):
@@ -100,7 +100,7 @@ def classify(axes: Ints, count: int, classes: Ints) -> None:
 
 @native
 def select(axes: Ints, count: int, classes: Ints) -> int:
-    """The chunk of the classes at hand: its box; returns its number."""
+    """The chunk of the classes at hand: its cache block; returns its number."""
     number = 0
     for n in range(count):
         axis = n * AXIS
@@ -114,7 +114,7 @@ def select(axes: Ints, count: int, classes: Ints) -> int:
 
 @native
 def select_later(axes: Ints, count: int, number: int) -> int:
-    """The box of the chunk of a number; whether there is one."""
+    """The cache block of the chunk of a number; whether there is one."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
         parts = axes[axis + Axis.PARTS]

@@ -87,8 +87,8 @@ def list_rows(
     """
     outer, kept = count - 1, 0
     last, base = outer * AXIS, base_in_x(axes, count)
-    low = axes[last + Axis.Q] * axes[last + Axis.APART] - before
-    high = (axes[last + Axis.Q_END] - 1) * axes[last + Axis.APART] + 1 + behind
+    low = axes[last + Axis.Q] * axes[last + Axis.READ_STRIDE] - before
+    high = (axes[last + Axis.Q_END] - 1) * axes[last + Axis.READ_STRIDE] + 1 + behind
     start, stop = max(0, low), min(axes[last + Axis.READ], high)
     for number in range(rows_read(axes, outer, 0)):
         exists, source, slot, rest = 1, 0, 0, number

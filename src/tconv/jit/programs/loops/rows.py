@@ -65,7 +65,7 @@ def of_phase(axis: Ints) -> None:
 @inlined
 def is_read(axis: Ints, shift: int, q: int) -> int:
     """Whether a tap at this shift reads a cell of x for a q."""
-    cell = q * axis[Axis.APART] + shift
+    cell = q * axis[Axis.READ_STRIDE] + shift
     return 0 <= cell < axis[Axis.READ]
 
 
@@ -75,15 +75,15 @@ def is_read(axis: Ints, shift: int, q: int) -> int:
 @native
 def cells(axis: Ints, low: int, high: int) -> int:
     """How many cells taps of so many q read, those beside x among them."""
-    return axis[Axis.RESIDUES] * (high - low + axis[Axis.MOVES] - 1)
+    return axis[Axis.RESIDUES] * (high - low + axis[Axis.STRAND_SHIFTS] - 1)
 
 
 @native
 def cell(axis: Ints, lists: Ints, low: int, high: int, number: int) -> int:
     """The cell of a number among those that taps of so many q read (see `cells`)."""
-    reach = high - low + axis[Axis.MOVES] - 1
+    reach = high - low + axis[Axis.STRAND_SHIFTS] - 1
     residue = lists[axis[Axis.RESIDUES_AT] + number // reach]
-    return (low + axis[Axis.FIRST_MOVE] + number % reach) * axis[Axis.APART] + residue
+    return (low + axis[Axis.FIRST_STRAND_SHIFT] + number % reach) * axis[Axis.READ_STRIDE] + residue
 
 
 @native
@@ -113,8 +113,8 @@ def tap_reads(axis: Ints, shift: int, residue: int, in_place: int) -> int:
     """Where a tap reads for the first q of a chunk, in bytes along an axis."""
     if in_place:
         return shift * axis[Axis.X_STEP]
-    reach = axis[Axis.Q_END] - axis[Axis.Q] + axis[Axis.MOVES] - 1
-    return (residue * reach + shift // axis[Axis.APART] - axis[Axis.FIRST_MOVE]) * axis[Axis.ROW_STEP]
+    reach = axis[Axis.Q_END] - axis[Axis.Q] + axis[Axis.STRAND_SHIFTS] - 1
+    return (residue * reach + shift // axis[Axis.READ_STRIDE] - axis[Axis.FIRST_STRAND_SHIFT]) * axis[Axis.ROW_STEP]
 
 
 @native

@@ -16,13 +16,13 @@ class Words(IntEnum):
 
 
 class Axis(Words):
-    """Words of an axis; the axes lie one after the other, the batch first (see `lines.py`)."""
+    """Words of an axis; the axes lie one after the other, the batch first (see `axes.py`)."""
 
     READ = auto()
     WRITTEN = auto()
     KERNEL = auto()
     STRIDE = auto()
-    APART = auto()
+    READ_STRIDE = auto()
     ORIGIN = auto()
     X_STEP = auto()
     Y_STEP = auto()
@@ -31,8 +31,8 @@ class Axis(Words):
     START = auto()  #: the first q of all
     STOP = auto()  #: the q behind the last
     PARTS = auto()  #: how many chunks it is cut into
-    FIRST_MOVE = auto()  #: `moves`: the least, and how many
-    MOVES = auto()
+    FIRST_STRAND_SHIFT = auto()  #: `strand_shifts`: the least, and how many
+    STRAND_SHIFTS = auto()
     RESIDUES = auto()  #: how many there are, and where they are listed
     RESIDUES_AT = auto()
     TAPS_AT = auto()  #: for each phase where its taps are listed: how many, then (tap, shift, number of the residue)

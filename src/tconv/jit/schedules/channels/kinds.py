@@ -9,7 +9,7 @@ from tconv.jit.kernels import Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.program import Program
-from tconv.jit.schedules.axes import Line, by_shift
+from tconv.jit.schedules.axes import LoopAxis, by_shift
 from tconv.jit.schedules.channels import sizes
 from tconv.jit.schedules.channels.on_the_fly import packed_on_the_fly
 from tconv.jit.schedules.channels.schedule import ChannelSchedule
@@ -32,11 +32,11 @@ SHORT = 1.5
 def _share_of_channels(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
     if problem.operation == "weight_gradient":
         return None
-    last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    last, lanes = layout.axes[-1], isa.lanes(problem.itemsize)
     if layout.joined:
-        return 1.0 if last.apart != 1 else None
+        return 1.0 if last.read_stride != 1 else None
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
-    stored = STORED if layout.last else TRANSPOSED * (1 if last.stride < MANY else 2)
+    stored = STORED if layout.channels_last else TRANSPOSED * (1 if last.stride < MANY else 2)
     n = terms(problem, layout)
     return IN_CHANNELS * filled(channels_of(problem).written, lanes) * inside(last) * n / (n + stored)
 
@@ -45,20 +45,20 @@ def _share_of_phases(problem: Problem, layout: Layout, isa: Isa, threads: int) -
     """Channels last a run of lanes holds all channels of a pixel. (Of `conv` dilation is negative: one phase.)"""
     if problem.operation == "weight_gradient":
         return None
-    last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
+    last, lanes = layout.axes[-1], isa.lanes(problem.itemsize)
     if layout.joined:
-        return 1.0 if last.apart == 1 else None
-    if last.dilation != 1 or (layout.last and problem.groups > 1):
+        return 1.0 if last.read_stride == 1 else None
+    if last.dilation != 1 or (layout.channels_last and problem.groups > 1):
         return None
     written, n = channels_of(problem).written, terms(problem, layout)
-    run = last.stride * (written if layout.last else 1)
-    runs = 1 if layout.last else max(1, lanes // run)  # of a vector
+    run = last.stride * (written if layout.channels_last else 1)
+    runs = 1 if layout.channels_last else max(1, lanes // run)  # of a vector
     in_use = filled(run * runs, lanes) * _tapped(last) * inside(last, last.low % last.stride, every=True)
-    in_use *= 1.0 if layout.last else filled(written, runs)
+    in_use *= 1.0 if layout.channels_last else filled(written, runs)
     return IN_CHANNELS * in_use * n / (n + MOVED * max(1.0, lanes / run))
 
 
-def _tapped(last: Line) -> float:
+def _tapped(last: LoopAxis) -> float:
     """The share of (phase, shift) pairs of the last axis that have a tap."""
     return last.kernel / (len(by_shift(last, last.low % last.stride)) * last.stride)
 
@@ -67,7 +67,7 @@ def _share_of_depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int
     lanes = isa.lanes(problem.itemsize)
     if problem.operation == "weight_gradient" or layout.joined or not problem.cin == problem.cout == 1:
         return None
-    if layout.last:
+    if layout.channels_last:
         return 2.0
     return SHORT * filled(problem.groups, lanes) if problem.groups >= lanes else None
 
@@ -119,7 +119,7 @@ def _tile(kernel: Kernel, s: ChannelSchedule) -> Tile | None:
     channels, phases = min(wide, s.written), 1
     if s.in_lanes == "phases":
         phases = min(wide, s.last.stride)
-        if s.layout.last:
+        if s.layout.channels_last:
             phases = max(1, min(wide, s.run) // s.written)
         else:
             channels = max(1, min(wide // s.last.stride, s.written))
@@ -132,7 +132,7 @@ CHANNELS = Kind(
     lanes="output channels: elements of {read} are broadcast",
     chunk=("phases and rows", "pixels"),
     tile_loops=("taps", "input channels"),
-    free=("vectors", "pixels", "rows", "part", "box"),
+    free=("vectors", "pixels", "rows", "part", "cache_block"),
     share=_share_of_channels,
     make=_channels,
     program=_program,
@@ -147,7 +147,7 @@ PHASES = Kind(
     lanes="(channel, phase) pairs of the last axis: elements of {read} are broadcast",
     chunk=("phases and rows", "pixels"),
     tile_loops=("taps", "input channels"),
-    free=("vectors", "pixels", "rows", "part", "box"),
+    free=("vectors", "pixels", "rows", "part", "cache_block"),
     share=_share_of_phases,
     make=_phases,
     program=_program,
@@ -161,7 +161,7 @@ DEPTHWISE = Kind(
     lanes="channels, each with its own channel of {read}",
     chunk=("phases and rows", "pixels"),
     tile_loops=("taps",),
-    free=("vectors", "pixels", "box"),
+    free=("vectors", "pixels", "cache_block"),
     share=_share_of_depthwise,
     make=_depthwise,
     program=_program,

@@ -29,6 +29,6 @@ def packed_on_the_fly(schedule: ChannelSchedule) -> ChannelSchedule:
     weights = prod(problem.w_shape) * problem.itemsize
     if problem.groups > 1 or weights < LARGE:
         return schedule
-    made = replace(schedule, on_the_fly=True, box=tuple(map(len, schedule.spans)))
+    made = replace(schedule, on_the_fly=True, cache_block=tuple(map(len, schedule.spans)))
     near, window = made.panel + made.block, problem.taps * made.part * made.widest * problem.itemsize
     return schedule if near * SHARE > weights or near + window > MOST else made

@@ -4,7 +4,7 @@ Lanes are output channels, or (channel, phase) pairs of the last axis where its 
 phases of one q, is a run of lanes. In channels-last arrays a run holds (phase, channel) pairs. The pixels of a tile
 are the q along the last axis, or the images where each is a single cell (`Layout.joined`).
 
-A chunk is a box of q over all axes. For one tile of channels after the other, every phase and row of the chunk is
+A chunk is a cache block of q over all axes. For one tile of channels after the other, every phase and row of the chunk is
 computed into the block, and the block moved into y; channels-last results with whole channels in lanes go straight into
 y. Input channels are taken in parts whose weights fit the cache.
 """
@@ -20,16 +20,16 @@ from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.moves import Runs, Transpose
+from tconv.jit.kernels.pack_channels_last import PackChannelsLast
 from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
-from tconv.jit.kernels.rows import Rows
-from tconv.jit.kernels.turn import Turn
+from tconv.jit.kernels.pack_rows import PackRows
+from tconv.jit.kernels.unpack import UnpackRuns, UnpackTransposed
 from tconv.jit.programs.program import balanced, spans
-from tconv.jit.schedules.axes import Line, by_shift, meets, phase_taps
+from tconv.jit.schedules.axes import LoopAxis, by_shift, meets, phase_taps
 from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM, TERMS
+from tconv.jit.schedules.broadcast import BroadcastSchedule
 from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, cut
 from tconv.jit.schedules.layouts import Layout
-from tconv.jit.schedules.source import Source
 from tconv.problem import Problem
 
 #: Bytes of the weights of a tile that stay near while one row after the other meets all of them.
@@ -37,7 +37,7 @@ NEAR = 1 << 20
 
 
 @dataclass(frozen=True)
-class ChannelSchedule(Source):
+class ChannelSchedule(BroadcastSchedule):
     """Sizes of tiles and chunks."""
 
     problem: Problem
@@ -46,7 +46,7 @@ class ChannelSchedule(Source):
     vectors: int  #: vectors of a tile, at most
     pixels: int  #: pixels of a tile, at most
     in_lanes: Literal["channels", "phases"]
-    box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
+    cache_block: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     part: int  #: input channels taken at a time
     in_place: bool  #: x is read where it is
     masks: bool  #: loads under a mask are quick
@@ -68,7 +68,7 @@ class ChannelSchedule(Source):
 
     @cached_property
     def origin(self) -> int:
-        """The origin of the last axis (see `lines.py`): with phases in lanes all have equal shifts."""
+        """The origin of the last axis (see `axes.py`): with phases in lanes all have equal shifts."""
         return self.last.low % self.last.stride if self.in_lanes == "phases" else 0
 
     @cached_property
@@ -86,12 +86,12 @@ class ChannelSchedule(Source):
         """Neighbouring elements of y that lanes stand for: the length of a run, of which there are `runs`."""
         if self.in_lanes == "channels":
             return 1
-        return self.last.stride * (self.written if self.layout.last else 1)
+        return self.last.stride * (self.written if self.layout.channels_last else 1)
 
     @cached_property
     def runs(self) -> int:
         """How many runs one pixel has."""
-        return 1 if self.layout.last and self.in_lanes == "phases" else self.written
+        return 1 if self.layout.channels_last and self.in_lanes == "phases" else self.written
 
     @cached_property
     def tiles(self) -> tuple[LaneTile, ...]:
@@ -101,17 +101,17 @@ class ChannelSchedule(Source):
     @cached_property
     def variants(self) -> list[tuple[int, int, int]]:
         """(vectors, length of a run, lanes of the last vector that count) in which tiles come."""
-        found = {(t.vectors, t.length, self._last_lanes(t)): None for t in self.tiles}
+        found = {(t.vectors, t.length, self._tail_lanes(t)): None for t in self.tiles}
         return list(found)
 
-    def _last_lanes(self, tile: LaneTile) -> int:
+    def _tail_lanes(self, tile: LaneTile) -> int:
         if not self.direct:
             return self.lanes
         return tile.count - (tile.vectors - 1) * self.lanes
 
     def variant(self, tile: LaneTile) -> int:
         """The number of the variant of a tile."""
-        return self.variants.index((tile.vectors, tile.length, self._last_lanes(tile)))
+        return self.variants.index((tile.vectors, tile.length, self._tail_lanes(tile)))
 
     # ---- the block
 
@@ -123,10 +123,10 @@ class ChannelSchedule(Source):
     @cached_property
     def positions(self) -> int:
         """Pixels or positions of the block."""
-        strides = [line.stride for line in self.layout.lines]
+        strides = [line.stride for line in self.layout.axes]
         if self.in_lanes == "phases":
             strides[-1] = 1
-        return prod(n * s for n, s in zip(self.box, strides, strict=True))
+        return prod(n * s for n, s in zip(self.cache_block, strides, strict=True))
 
     @cached_property
     def block(self) -> int:
@@ -143,10 +143,10 @@ class ChannelSchedule(Source):
         return self.depthwise and large and self.last.pixel_step % vector == 0 and self.last.y_step % vector == 0
 
     @cached_property
-    def near(self) -> int:
+    def working_set(self) -> int:
         """Bytes of x that a chunk reads again and again, and of y that several tiles write between each other."""
         written = self.positions * self.written * self.problem.itemsize if self.direct else 0
-        rows = prod(self.box[:-1] if self.heavy else self.slots)
+        rows = prod(self.cache_block[:-1] if self.weights_exceed_cache else self.slots)
         return rows * self.row + written
 
     # ---- code
@@ -155,7 +155,7 @@ class ChannelSchedule(Source):
     def shapes(self) -> list[tuple[int, int]]:
         """(rows, pixels) in which tiles come."""
         cut: set[tuple[int, int]] = set()
-        chunks = spans(self.spans[-1], self.box[-1])
+        chunks = spans(self.spans[-1], self.cache_block[-1])
         # Chunks that meet the ends of the axis alike are cut alike.
         cuts = {meets(self.last, columns, self.origin): columns for columns in chunks}.values()
         for b in range(self.last.stride if self.in_lanes == "channels" else 1):
@@ -172,7 +172,7 @@ class ChannelSchedule(Source):
         return max(1, min(MOST_ROWS, self.pixels // (2 * pixels)))
 
     @cached_property
-    def heavy(self) -> bool:
+    def weights_exceed_cache(self) -> bool:
         """Whether the weights of a tile are too many to stay near while row after row meets all of them."""
         weights = self.problem.taps * self.part * self.widest * self.problem.itemsize
         return self.in_place and self.direct and not self.layout.joined and weights > NEAR
@@ -180,7 +180,7 @@ class ChannelSchedule(Source):
     @cached_property
     def outer_first(self) -> bool:
         """Whether all rows take one tap of the outer axes before the next."""
-        return self.rows > 1 or self.heavy
+        return self.rows > 1 or self.weights_exceed_cache
 
     def ahead(self, pixels: int) -> int:
         """Bytes of x to ask for with each term of a tile, from where the next one begins; 0 for none.
@@ -205,7 +205,7 @@ class ChannelSchedule(Source):
     @cached_property
     def inner(self) -> tuple[range, range]:
         """The q of the last two axes all of whose taps, of every phase, read x."""
-        before, last = (_inner(line) for line in self.layout.lines[-2:])
+        before, last = (_inner(line) for line in self.layout.axes[-2:])
         return before, last
 
     def within(self, columns: range, b: int) -> range:
@@ -238,19 +238,21 @@ class ChannelSchedule(Source):
         for _, length, _ in () if self.direct else variants:
             phases = self.in_lanes == "phases"
             kernels.append(
-                Runs(element, self.lanes, widest, length) if phases else Transpose(element, self.lanes, widest)
+                UnpackRuns(element, self.lanes, widest, length)
+                if phases
+                else UnpackTransposed(element, self.lanes, widest)
             )
         # An op calls the kernel of the variant of its tile.
         kernels += [PackOnTheFly(element, self.lanes)] * (len(variants) if self.on_the_fly else 0)
         if self.at_once:
             kernels.append(self.inner_kernel)
-        copy = Turn(element, self.lanes, self.cell) if self.turned else Rows(element, self.lanes)
+        copy = PackChannelsLast(element, self.lanes, self.cell) if self.transposed else PackRows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, copy))
 
     @cached_property
     def inner_kernel(self) -> AtOnce:
         """The kernel for cells within: one tile has all channels."""
-        before, last = self.layout.lines[-2:]
+        before, last = self.layout.axes[-2:]
         [(vectors, _, left)] = self.variants
         starts = Channels(ELEMENTS[self.problem.dtype], self.lanes, 1, vectors, self.pixel, left).starts
         sources = tuple(
@@ -264,7 +266,7 @@ class ChannelSchedule(Source):
         return AtOnce(ELEMENTS[self.problem.dtype], self.lanes, starts, *steps, sources)
 
 
-def _inner(line: Line) -> range:
+def _inner(line: LoopAxis) -> range:
     """The q of an axis that every phase has, and all of whose taps read x."""
     shifts_of_taps = [shift for taps in phase_taps(line) for _, shift in taps]
     start = max([line.first(b) for b in range(line.stride)] + [-shift for shift in shifts_of_taps])

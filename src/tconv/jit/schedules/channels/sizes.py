@@ -8,7 +8,7 @@ from typing import Literal
 
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.program import balanced
-from tconv.jit.schedules.axes import Line, inside, phase_taps
+from tconv.jit.schedules.axes import LoopAxis, inside, phase_taps
 from tconv.jit.schedules.base import MOST_SCRATCH
 from tconv.jit.schedules.channels.schedule import ChannelSchedule
 from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
@@ -30,7 +30,7 @@ CUT = 8
 #: Bytes of x that a tile reads for each tap, at most, where its pixels are apart: two thirds of a first-level cache. A
 #: layer of kernel 16 and stride 8 takes 1.3 times as long with 56 KB.
 SPANNED = 32 << 10
-#: Turns of the clock that a vector of weights costs, which comes from the second-level cache: channels last less than
+#: Cycles that a vector of weights costs, which comes from the second-level cache: channels last less than
 #: channels first, as pixels are lines apart there, so that many of them cost more. Measured, on AMD Zen 5: with two
 #: vectors for twice the pixels instead of three, layers gain 2 to 4 % channels first, and lose up to 5 % channels last.
 FAR, FARTHER = 0.6, 1.0
@@ -46,17 +46,17 @@ def make(
     s = _with_tile(problem, layout, isa, in_lanes, depthwise=depthwise)
     s = _with_part(s)
     columns = len(s.spans[-1])
-    while (s.near > PANEL // 2 or s.block > BLOCK // 2) and s.box[-1] > s.pixels:
-        size = max(balanced(columns, max(s.pixels, s.box[-1] // 2 // s.pixels * s.pixels)))
-        s = replace(s, box=(*s.box[:-1], size))
+    while (s.working_set > PANEL // 2 or s.block > BLOCK // 2) and s.cache_block[-1] > s.pixels:
+        size = max(balanced(columns, max(s.pixels, s.cache_block[-1] // 2 // s.pixels * s.pixels)))
+        s = replace(s, cache_block=(*s.cache_block[:-1], size))
     # What one row of tiles reads may be too much to copy: far apart in x, or of many channels. Channels first, it is
     # slow to read in place, where channels may fall into few sets of the cache.
     too_much = s.panel + BLOCK > MOST_SCRATCH
-    if in_lanes == "channels" and (layout.last or not depthwise) and too_much:
+    if in_lanes == "channels" and (layout.channels_last or not depthwise) and too_much:
         s = replace(s, in_place=True)
-    for axis in reversed(range(len(s.box) - 1)):
+    for axis in reversed(range(len(s.cache_block) - 1)):
         s = _grown(s, axis)
-        if s.box[axis] < len(s.spans[axis]):
+        if s.cache_block[axis] < len(s.spans[axis]):
             break
     return s
 
@@ -64,22 +64,22 @@ def make(
 def _with_tile(
     problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, depthwise: bool
 ) -> ChannelSchedule:
-    """The tile that takes the fewest turns of the clock, in chunks of one row, and whether x is read in place."""
-    lanes, last, written = isa.lanes(problem.itemsize), layout.lines[-1], channels_of(problem).written
+    """The tile that takes the fewest cycles, in chunks of one row, and whether x is read in place."""
+    lanes, last, written = isa.lanes(problem.itemsize), layout.axes[-1], channels_of(problem).written
     columns = len(last.span(last.low % last.stride if in_lanes == "phases" else 0))
-    run = 1 if in_lanes == "channels" else last.stride * (written if layout.last else 1)
-    runs = 1 if layout.last and in_lanes == "phases" else written
-    of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.lines[:-1])
+    run = 1 if in_lanes == "channels" else last.stride * (written if layout.channels_last else 1)
+    runs = 1 if layout.channels_last and in_lanes == "phases" else written
+    of_phase = prod(max(len(line.of_phase(b, line.span())) for b in range(line.stride)) for line in layout.axes[:-1])
     most_rows = 1 if depthwise or layout.joined else min(MOST_ROWS, of_phase)
     # Lanes of phases take every q for every phase. In depthwise layers copying takes as long as computing.
-    direct = layout.last and in_lanes == "channels"
+    direct = layout.channels_last and in_lanes == "channels"
     in_place = layout.joined or (direct and _straight(last, depthwise=depthwise))
     of_tile = columns if depthwise or not in_place else columns - cut_off(last)
-    widest, loaded = (WIDE, LOADED) if depthwise else (3, FAR if layout.last else FARTHER)
+    widest, loaded = (WIDE, LOADED) if depthwise else (3, FAR if layout.channels_last else FARTHER)
     _, vectors, pixels, rows = best_tile(of_tile, -(-run * runs // lanes), most_rows, isa, widest, loaded)
     at_once = depthwise and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
-    box = (*[1] * (len(layout.lines) - 1), columns)
-    sizes = (vectors, pixels, in_lanes, box, channels_of(problem).read, in_place)
+    cache_block = (*[1] * (len(layout.axes) - 1), columns)
+    sizes = (vectors, pixels, in_lanes, cache_block, channels_of(problem).read, in_place)
     return ChannelSchedule(problem, layout, lanes, *sizes, isa.masks, rows=rows, depthwise=depthwise, at_once=at_once)
 
 
@@ -93,7 +93,7 @@ def _with_part(s: ChannelSchedule) -> ChannelSchedule:
     if joined and weights * s.read <= JOINED:
         return s
     # Channels first, what a row of a strided tile spans is read by one tap after the other.
-    spanned = 0 if s.layout.last else s.pixels * (s.last.apart - 1) * s.problem.itemsize
+    spanned = 0 if s.layout.channels_last else s.pixels * (s.last.read_stride - 1) * s.problem.itemsize
     return replace(s, part=max(balanced(s.read, max(32, min(PART // weights, SPANNED // max(1, spanned))))))
 
 
@@ -104,21 +104,21 @@ def _grown(s: ChannelSchedule, axis: int) -> ChannelSchedule:
         return s
 
     def at(size: int) -> ChannelSchedule:
-        return replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
+        return replace(s, cache_block=(*s.cache_block[:axis], size, *s.cache_block[axis + 1 :]))
 
     # Each q more takes as much more as the second does.
     two = at(2)
-    near, block = two.near - s.near, two.block - s.block
+    near, block = two.working_set - s.working_set, two.block - s.block
     while size < whole:
         grown = min(whole, size * 2)
-        if s.near + (grown - 1) * near > PANEL or s.block + (grown - 1) * block > BLOCK:
+        if s.working_set + (grown - 1) * near > PANEL or s.block + (grown - 1) * block > BLOCK:
             break
         size = grown
     size = max(balanced(whole, size))
     return {1: s, 2: two}.get(size) or at(size)
 
 
-def _straight(last: Line, *, depthwise: bool) -> bool:
+def _straight(last: LoopAxis, *, depthwise: bool) -> bool:
     """Whether x is read in place, channels last: where few q of a row have a tap that reads beside it."""
     columns = len(last.span())
     if depthwise:
@@ -126,21 +126,21 @@ def _straight(last: Line, *, depthwise: bool) -> bool:
     return cut_off(last) * CUT <= columns
 
 
-def cut_off(last: Line) -> int:
+def cut_off(last: LoopAxis) -> int:
     """How many q of a row have a tap that reads beside x: of the phase that has the most of them."""
     return max(_cut_off(last, b, [shift for _, shift in taps]) for b, taps in enumerate(phase_taps(last)))
 
 
-def _cut_off(last: Line, b: int, shifts: list[int]) -> int:
+def _cut_off(last: LoopAxis, b: int, shifts: list[int]) -> int:
     of_phase = last.of_phase(b, last.span())
-    start = max([of_phase.start] + [-(shift // last.apart) for shift in shifts])
-    stop = min([of_phase.stop] + [-((shift - last.read) // last.apart) for shift in shifts])
+    start = max([of_phase.start] + [-(shift // last.read_stride) for shift in shifts])
+    stop = min([of_phase.stop] + [-((shift - last.read) // last.read_stride) for shift in shifts])
     return len(of_phase) - len(range(start, stop))
 
 
 def _few_weights(layout: Layout, isa: Isa) -> bool:
     """Whether the weights of a depthwise layer fit registers, beside the sums of all phases of a cell."""
-    earlier, (before, last) = layout.lines[:-2], layout.lines[-2:]
+    earlier, (before, last) = layout.axes[:-2], layout.axes[-2:]
     taps, sums = before.kernel * last.kernel, before.stride * last.stride
-    alone = all(line.stays for line in earlier) and before.apart == last.apart == 1
+    alone = all(line.stays for line in earlier) and before.read_stride == last.read_stride == 1
     return alone and taps + sums + 2 <= isa.registers

@@ -8,7 +8,7 @@ import numpy as np
 
 from tconv.cached import cached_property
 from tconv.jit.kernels.abi import Context, Header, Piece
-from tconv.jit.kernels.weights import Block
+from tconv.jit.kernels.pack_weights import Block
 from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import Ints
 from tconv.jit.programs.loops.words import COPIED, MET, Met
@@ -45,7 +45,7 @@ class ChannelTables(ChannelWeights):
         """The sizes that all ops share."""
         s = self.s
         return {
-            Context.COPIED: 1 if s.layout.last else s.written if s.turned else s.read,
+            Context.COPIED: 1 if s.layout.channels_last else s.written if s.transposed else s.read,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.source_channel,
             Context.SOURCE_TERM: s.source_channel,
@@ -69,7 +69,7 @@ class ChannelTables(ChannelWeights):
         s, lists = self.s, lists_of(self.layer, self.s, self.lists)
         axes, parts = axes_of(s, lists, None if s.in_place else s.row)
         given = array(C, {**self.words(), **lists.places})
-        taps, rows = sum(line.kernel for line in s.layout.lines), prod(s.box[:-1])
+        taps, rows = sum(line.kernel for line in s.layout.axes), prod(s.cache_block[:-1])
         met, listed = np.empty(Met.FIRST + MET * taps, np.int64), np.empty(2 * TAP * self.blocks, np.int64)
         bounds = np.empty(max(rows, 2 * (taps + len(parts))), np.int64)
         found = np.empty((prod(parts), Piece.TILE), np.int64)
@@ -82,10 +82,10 @@ class ChannelTables(ChannelWeights):
     def words(self) -> dict[C, int]:
         """The schedule, for the loops."""
         s, layout = self.s, self.s.layout
-        run = s.last.stride * (s.written if layout.last else 1)
+        run = s.last.stride * (s.written if layout.channels_last else 1)
         within = s.inner if s.at_once else (range(0), range(0))
         return {
-            C.AXES: len(layout.lines),
+            C.AXES: len(layout.axes),
             C.SIZE: self.size,
             C.IN_PLACE: s.in_place,
             C.DIRECT: s.direct,
@@ -102,10 +102,10 @@ class ChannelTables(ChannelWeights):
             C.CELL: s.cell,
             C.BEFORE: s.before,
             C.BEHIND: s.behind,
-            C.WIDE: s.last.x_step // self.size if layout.last and not s.picked else 1,
-            C.COPIED: s.copied if s.picked else 0,
-            C.JOIN: s.cell if s.turned else self.size,
-            C.JOINED: layout.last and s.cell == s.read * self.size,
+            C.WIDE: s.last.x_step // self.size if layout.channels_last and not s.channel_subset else 1,
+            C.COPIED: s.copied if s.channel_subset else 0,
+            C.JOIN: s.cell if s.transposed else self.size,
+            C.JOINED: layout.channels_last and s.cell == s.read * self.size,
             C.SOURCE_CHANNEL: s.source_channel,
             C.TARGET_PIXEL: self.target_pixel,
             C.POSITION: s.widest * self.size,
@@ -122,7 +122,7 @@ class ChannelTables(ChannelWeights):
             C.COLUMNS: within[1].start,
             C.COLUMNS_END: within[1].stop,
             C.RUN: run,
-            C.ELEMENTS: s.written * s.problem.groups if layout.last else 1,
+            C.ELEMENTS: s.written * s.problem.groups if layout.channels_last else 1,
         }
 
     def lists(self, collector: Collector) -> dict[C, int]:

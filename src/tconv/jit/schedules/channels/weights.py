@@ -58,7 +58,7 @@ class ChannelWeights(Tables):
             reached = list(self.by_shift.values())[inner]
             lanes = []
             for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
-                b, channel = divmod(e, s.written) if s.layout.last else (e, run)
+                b, channel = divmod(e, s.written) if s.layout.channels_last else (e, run)
                 lanes.append((channel, reached[b]) if b in reached else (0, -1))
         return self._whole_vectors(tile, lanes, (0, -1))
 
@@ -171,5 +171,5 @@ class ChannelWeights(Tables):
         s = self.s
         lanes = []
         for run, e in product(range(tile.run, tile.run + tile.count), range(tile.first, tile.first + tile.length)):
-            lanes.append(e % s.written if s.layout.last and s.in_lanes == "phases" else run)
+            lanes.append(e % s.written if s.layout.channels_last and s.in_lanes == "phases" else run)
         return self._whole_vectors(tile, lanes, -1)

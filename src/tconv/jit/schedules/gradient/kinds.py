@@ -48,12 +48,12 @@ def _variations(s: GradientSchedule, budget: int) -> Iterator[dict[str, Any]]:
         pixels = max(1, min(neighbours, budget // vectors))
         yield {"vectors": vectors, "pixels": pixels, "rows": max(1, min(MOST_ROWS, budget // (vectors * pixels)))}
     yield from ({"outputs": min(s.read, n)} for n in (2 * s.outputs, -(-s.outputs // 2)) if not s.depthwise)
-    yield from ({"together": min(len(s.tiles), n)} for n in (2 * s.together, -(-s.together // 2)))
+    yield from ({"run_tiles": min(len(s.tiles), n)} for n in (2 * s.run_tiles, -(-s.run_tiles // 2)))
 
 
 def _allowed(s: GradientSchedule, isa: Isa) -> bool:
     fits = s.rows <= MOST_ROWS and s.rows * s.pixels * s.vectors <= isa.registers
-    return fits and s.outputs <= s.read and s.together <= len(s.tiles) and (s.gathered or s.readable)
+    return fits and s.outputs <= s.read and s.run_tiles <= len(s.tiles) and (s.gathered or s.readable)
 
 
 def _tile(kernel: Kernel, s: GradientSchedule) -> Tile | None:
@@ -70,7 +70,7 @@ GRADIENT = Kind(
     lanes="channels of x: elements of y are broadcast, {s.neighbours} side by side",
     chunk=("tiles of y",),
     tile_loops=("rows of x", "cells"),
-    free=("vectors", "pixels", "rows", "box", "outputs", "together"),
+    free=("vectors", "pixels", "rows", "cache_block", "outputs", "run_tiles"),
     share=_share,
     make=_make,
     program=_program,
@@ -85,7 +85,7 @@ DEPTHWISE = Kind(
     lanes="channels of x, each with its own channel of y",
     chunk=("tiles of y",),
     tile_loops=("rows of x", "cells"),
-    free=("vectors", "pixels", "rows", "box", "together"),
+    free=("vectors", "pixels", "rows", "cache_block", "run_tiles"),
     share=_share_of_depthwise,
     make=_depthwise,
     program=_program,

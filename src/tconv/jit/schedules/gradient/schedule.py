@@ -3,14 +3,14 @@
     dw[i, o, t] = sum over images n and coarse cells c of  x[n, i, c] * y[n, o, c * stride - low + t * dilation]
 
 Lanes are the channels i of the coarse grid. The kernel multiplies "weights", here the coarse cells, with their channels
-turned innermost (`kernels/cells.py`), by elements that it broadcasts, here of the fine grid; the sums of a tile are
+turned innermost (`kernels/pack_cells.py`), by elements that it broadcasts, here of the fine grid; the sums of a tile are
 those of some taps, or of some channels o, and its terms are coarse cells:
 
     sum[tap, lanes] += y[o, c * stride + tap] * x[c, lanes]
                        one number,              vectors, loaded once
                        in all lanes             for all taps
 
-In the words of `lines.py` what is read is the fine grid, as of `conv`, and q is a coarse cell. A chunk is a box of q.
+In the words of `axes.py` what is read is the fine grid, as of `conv`, and q is a coarse cell. A chunk is a cache block of q.
 Sums of a chunk are added up in the block, [tile][o, tap][lanes], and squares of it are turned on their way into dw when
 all chunks are done. A run of pieces has all chunks for some tiles of lanes and some channels o.
 """
@@ -23,24 +23,24 @@ from math import prod
 
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
-from tconv.jit.kernels.cells import Cells
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.moves import Transpose
-from tconv.jit.kernels.rows import Rows
-from tconv.jit.kernels.turn import Turn
+from tconv.jit.kernels.pack_cells import PackCells
+from tconv.jit.kernels.pack_channels_last import PackChannelsLast
+from tconv.jit.kernels.pack_rows import PackRows
+from tconv.jit.kernels.unpack import UnpackTransposed
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import inside
 from tconv.jit.schedules.base import ELEMENTS, TERMS
+from tconv.jit.schedules.broadcast import BroadcastSchedule
 from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
 from tconv.jit.schedules.layouts import Layout, as_one_group, channels_of
-from tconv.jit.schedules.source import Source
 from tconv.problem import Problem
 
 
 @dataclass(frozen=True)
-class GradientSchedule(Source):
+class GradientSchedule(BroadcastSchedule):
     """Sizes of tiles, chunks and runs."""
 
     problem: Problem
@@ -49,9 +49,9 @@ class GradientSchedule(Source):
     vectors: int  #: vectors of a tile, at most
     pixels: int  #: neighbouring taps of a tile, or channels last neighbouring channels o, at most
     rows: int  #: rows of them
-    box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
+    cache_block: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     outputs: int  #: channels o of a run, at most
-    together: int  #: tiles of lanes of a run, at most
+    run_tiles: int  #: tiles of lanes of a run, at most
     by_channel: bool  #: whether the neighbours in a tile are channels o, not taps of the last axis
     in_place: bool  #: the fine grid is read where it is
     gathered: bool  #: coarse cells are copied, their channels side by side; else they are read where they are
@@ -89,7 +89,7 @@ class GradientSchedule(Source):
 
     def variant_of(self, tile: LaneTile) -> tuple[int, int]:
         """The variant of a tile: what lies behind the last channel is read where it may be, and never used."""
-        beyond = not self.gathered or (self.depthwise and self.layout.last)
+        beyond = not self.gathered or (self.depthwise and self.layout.channels_last)
         return tile.vectors, tile.count - (tile.vectors - 1) * self.lanes if beyond else self.lanes
 
     @cached_property
@@ -110,7 +110,7 @@ class GradientSchedule(Source):
     @cached_property
     def tiles_outside(self) -> bool:
         """Whether a tile of lanes does a whole chunk before the next: not where all read the same lines of memory."""
-        return not (self.depthwise and self.layout.last)
+        return not (self.depthwise and self.layout.channels_last)
 
     @cached_property
     def readable(self) -> bool:
@@ -142,19 +142,19 @@ class GradientSchedule(Source):
     @cached_property
     def block(self) -> int:
         """Bytes of the block; a transpose may read a square of positions behind the last."""
-        return self.together * self.of_tile + self.lanes * self.widest * self.problem.itemsize
+        return self.run_tiles * self.of_tile + self.lanes * self.widest * self.problem.itemsize
 
     @cached_property
     def cells_of_tile(self) -> int:
         """Bytes of the cells of a chunk, and a square behind the last, for one tile."""
-        return (prod(self.box) + self.lanes) * self.widest * self.problem.itemsize
+        return (prod(self.cache_block) + self.lanes) * self.widest * self.problem.itemsize
 
     @cached_property
     def cells(self) -> int:
         """Bytes of cells in scratch, with the zeros before them."""
         if not self.gathered:
             return 0
-        return self.widest * self.problem.itemsize + self.cells_of_tile * (1 if self.tiles_outside else self.together)
+        return self.widest * self.problem.itemsize + self.cells_of_tile * (1 if self.tiles_outside else self.run_tiles)
 
     # ---- runs
 
@@ -166,7 +166,7 @@ class GradientSchedule(Source):
     @cached_property
     def runs(self) -> int:
         """How many runs of pieces there are: independent work."""
-        return self.problem.groups * len(self.cut) * -(-len(self.tiles) // self.together)
+        return self.problem.groups * len(self.cut) * -(-len(self.tiles) // self.run_tiles)
 
     # ---- code
 
@@ -198,9 +198,11 @@ class GradientSchedule(Source):
             for vectors, last in variants
         ]
         if self.gathered:
-            kernels += [Cells(element, self.lanes, vectors, self.side_by_side, last) for vectors, last in variants]
-        kernels += [Transpose(element, self.lanes, self.widest // self.lanes)] * len(variants)
-        copy = Turn(element, self.lanes, self.cell, True) if self.turned else Rows(element, self.lanes)
+            kernels += [PackCells(element, self.lanes, vectors, self.side_by_side, last) for vectors, last in variants]
+        kernels += [UnpackTransposed(element, self.lanes, self.widest // self.lanes)] * len(variants)
+        copy = (
+            PackChannelsLast(element, self.lanes, self.cell, True) if self.transposed else PackRows(element, self.lanes)
+        )
         return Code(element, self.lanes, (*kernels, *[copy] * len(variants)))
 
 
@@ -221,32 +223,32 @@ def make(problem: Problem, layout: Layout, isa: Isa, *, depthwise: bool = False)
     """Choose the sizes: a tile, the channels o of a run, then a chunk as large as the caches like."""
     problem = as_one_group(problem) if depthwise else problem
     s = _of_one_cell(problem, layout, isa, gathered=False, depthwise=depthwise)
-    if not s.readable or layout.lines[-1].y_step >= PAGE:
+    if not s.readable or layout.axes[-1].y_step >= PAGE:
         s = _of_one_cell(problem, layout, isa, gathered=True, depthwise=depthwise)
     while s.outputs > 1 and not (_fits(s) and s.of_tile <= 2 * BLOCK):
         s = replace(s, outputs=-(-s.outputs // 2))
-    for axis in reversed(range(len(s.box))):
+    for axis in reversed(range(len(s.cache_block))):
         s = _grown(s, axis)
-        if s.box[axis] < len(s.spans[axis]):
+        if s.cache_block[axis] < len(s.spans[axis]):
             break
-    return replace(s, together=max(1, min(len(s.tiles), BLOCK // s.of_tile)))
+    return replace(s, run_tiles=max(1, min(len(s.tiles), BLOCK // s.of_tile)))
 
 
 def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, *, gathered: bool, depthwise: bool) -> GradientSchedule:
-    """The tile that takes the fewest turns of the clock, for chunks of a single cell."""
-    lanes, last = isa.lanes(problem.itemsize), layout.lines[-1]
+    """The tile that takes the fewest cycles, for chunks of a single cell."""
+    lanes, last = isa.lanes(problem.itemsize), layout.axes[-1]
     read, written, *_ = channels_of(problem)
     taps, channels = (
         best_tile(n, -(-written // lanes), min(MOST_ROWS, read * problem.taps // n), isa, 3 if gathered else 2)
         for n in (last.kernel, read)
     )
     scattered = SCATTERED if read * problem.itemsize >= LINE else 1.0
-    by_channel = layout.last and not depthwise and channels[0] < taps[0] * scattered
+    by_channel = layout.channels_last and not depthwise and channels[0] < taps[0] * scattered
     _, vectors, pixels, rows = channels if by_channel else taps
-    outputs = max(balanced(read, max(FEWEST if layout.last else 1, POSITIONS // problem.taps)))
-    in_place = layout.joined or (depthwise and layout.last and inside(last))
-    box = (1,) * len(layout.lines)
-    sizes = (vectors, pixels, rows, box, outputs, 1, by_channel, in_place, gathered)
+    outputs = max(balanced(read, max(FEWEST if layout.channels_last else 1, POSITIONS // problem.taps)))
+    in_place = layout.joined or (depthwise and layout.channels_last and inside(last))
+    cache_block = (1,) * len(layout.axes)
+    sizes = (vectors, pixels, rows, cache_block, outputs, 1, by_channel, in_place, gathered)
     return GradientSchedule(problem, layout, lanes, *sizes, depthwise=depthwise)
 
 
@@ -260,7 +262,7 @@ def _grown(s: GradientSchedule, axis: int) -> GradientSchedule:
     whole = len(s.spans[axis])
 
     def at(size: int) -> GradientSchedule:
-        return replace(s, box=(*s.box[:axis], size, *s.box[axis + 1 :]))
+        return replace(s, cache_block=(*s.cache_block[:axis], size, *s.cache_block[axis + 1 :]))
 
     most = 1 + bisect_left(range(2, whole + 1), True, key=lambda size: not _fits(at(size)))
     return at(max(balanced(whole, most)))

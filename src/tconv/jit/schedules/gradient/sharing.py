@@ -10,8 +10,8 @@ from tconv.jit.programs.program import spans
 from tconv.jit.schedules.gradient.schedule import FEWEST, GradientSchedule
 from tconv.jit.schedules.lane_tiles import BROADCAST, LOADED, MOST_ROWS
 
-#: Turns of the clock that a vector of cells costs to bring into order, and an element of the fine grid to copy.
-TURNED, COPIED = 6.0, 0.2
+#: Cycles that a vector of cells costs to bring into order, and an element of the fine grid to copy.
+TRANSPOSED, COPIED = 6.0, 0.2
 #: What runs of half of `gradient.FEWEST` channels o cost more, channels last, where lines of memory are read in part.
 FEW = 0.1
 #: What the largest run is taken to cost beyond itself: a thread that begins late keeps the others waiting for it.
@@ -25,11 +25,11 @@ def finer(s: GradientSchedule, threads: int) -> GradientSchedule:
     if threads == 1:
         return s
     tried = (
-        replace(tiles, together=together, outputs=outputs)
+        replace(tiles, run_tiles=run_tiles, outputs=outputs)
         for tiles in _narrower(s)
-        for together, outputs in product(_halves(tiles.together), _halves(tiles.outputs))
+        for run_tiles, outputs in product(_halves(tiles.run_tiles), _halves(tiles.outputs))
     )
-    return min(tried, key=lambda cut: turns(cut, threads))
+    return min(tried, key=lambda cut: cycles(cut, threads))
 
 
 def _narrower(s: GradientSchedule) -> Iterator[GradientSchedule]:
@@ -39,7 +39,7 @@ def _narrower(s: GradientSchedule) -> Iterator[GradientSchedule]:
         rows = max(1, min(MOST_ROWS, s.vectors * s.rows // vectors))
         other = replace(s, vectors=vectors, rows=rows)
         if s.gathered or other.readable:
-            yield replace(other, together=min(len(other.tiles), -(-s.together * s.vectors // vectors)))
+            yield replace(other, run_tiles=min(len(other.tiles), -(-s.run_tiles * s.vectors // vectors)))
 
 
 def _halves(number: int) -> list[int]:
@@ -47,9 +47,9 @@ def _halves(number: int) -> list[int]:
     return [number] if number == 1 else [number, *_halves(-(-number // 2))]
 
 
-def turns(s: GradientSchedule, threads: int) -> float:
-    """About how many turns of the clock the busiest thread takes for a cell: what runs do twice is their price."""
-    parts = [sum(s.tiles[n].vectors for n in part) for part in spans(range(len(s.tiles)), s.together)]
+def cycles(s: GradientSchedule, threads: int) -> float:
+    """About how many cycles the busiest thread takes for a cell: what runs do twice is their price."""
+    parts = [sum(s.tiles[n].vectors for n in part) for part in spans(range(len(s.tiles)), s.run_tiles)]
     # Thousands of runs are of a few sizes, and all runs are gone through for each way of cutting that is tried.
     price = {size: _of_run(s, *size) for size in product(set(parts), set(s.cut))}
     runs = [price[size] for size in product(parts, s.cut)]
@@ -63,10 +63,10 @@ def turns(s: GradientSchedule, threads: int) -> float:
 
 
 def _of_run(s: GradientSchedule, vectors: int, outputs: int) -> float:
-    """About how many turns of the clock a run takes for a cell, with so many vectors of lanes and channels o."""
+    """About how many cycles a run takes for a cell, with so many vectors of lanes and channels o."""
     pixels, fine = min(s.pixels, outputs) if s.by_channel else s.pixels, s.problem.fine_cells / s.problem.coarse_cells
     neighbours = s.rows * pixels
     product_of = 0.5 + BROADCAST / s.vectors + LOADED / neighbours
-    turned = TURNED if s.gathered else 0.0
-    few = FEW * (min(FEWEST, s.read) / outputs - 1) if s.layout.last and outputs < FEWEST else 0.0
-    return (1 + few) * vectors * (outputs * s.problem.taps * product_of + turned) + outputs * fine * COPIED
+    transposed = TRANSPOSED if s.gathered else 0.0
+    few = FEW * (min(FEWEST, s.read) / outputs - 1) if s.layout.channels_last and outputs < FEWEST else 0.0
+    return (1 + few) * vectors * (outputs * s.problem.taps * product_of + transposed) + outputs * fine * COPIED

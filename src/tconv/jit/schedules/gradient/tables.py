@@ -38,7 +38,7 @@ class GradientTables:
     def write(self) -> Program:
         """The program: pieces of a run in the order of chunks, which never depends on threads."""
         s, p = self.s, self.s.problem
-        parts = spans(range(len(s.tiles)), s.together)
+        parts = spans(range(len(s.tiles)), s.run_tiles)
         self._tiles(parts)
         chunks, ops, number = dict[int, Ints](), list[Ints](), 0
         for outputs in dict.fromkeys(s.cut):
@@ -89,8 +89,8 @@ class GradientTables:
                 **self._of_cells(tile, place),
                 Tile.Y: tile.run * p.cout * p.taps * self.size,
                 Tile.TARGET: place * s.of_tile,
-                Tile.X: tile.run * self.size if s.depthwise and not s.turned else 0,
-                Tile.OF_X: tile.run * s.layout.x_channel if s.turned else 0,
+                Tile.X: tile.run * self.size if s.depthwise and not s.transposed else 0,
+                Tile.OF_X: tile.run * s.layout.x_channel if s.transposed else 0,
                 Tile.OF_W: tile.run * s.layout.y_channel,
                 Tile.COUNT: tile.count,
             })  # fmt: skip
@@ -101,7 +101,7 @@ class GradientTables:
         if not s.gathered:
             return {Tile.W: tile.run * s.layout.y_channel, Tile.TAP: 1}
         first = s.widest * self.size + (0 if s.tiles_outside else place * s.cells_of_tile)
-        return {Tile.W: first, Tile.TAP: s.box[-1] * tile.vectors * s.lanes * self.size}
+        return {Tile.W: first, Tile.TAP: s.cache_block[-1] * tile.vectors * s.lanes * self.size}
 
     # ---- chunks
 
@@ -109,7 +109,7 @@ class GradientTables:
         """For runs of so many channels o the words of pieces up to those of tiles, and their ops, which lie `here`."""
         s, lists = self.s, lists_of(self.layer, self.s, no_lists)
         axes, parts = axes_of(s, lists, None if s.in_place else s.row)
-        taps, units = sum(line.kernel for line in s.layout.lines), s.problem.taps * (1 if s.by_channel else outputs)
+        taps, units = sum(line.kernel for line in s.layout.axes), s.problem.taps * (1 if s.by_channel else outputs)
         rows = np.empty(1 if s.in_place else prod(s.slots) * COPIED, np.int64)
         met, listed = np.empty(Met.FIRST + MET * taps, np.int64), np.empty(UNIT * units, np.int64)
         found = np.empty((prod(parts), Piece.TILE), np.int64)
@@ -123,10 +123,10 @@ class GradientTables:
         """The schedule, for the loops."""
         s, layout = self.s, self.s.layout
         return {
-            G.AXES: len(layout.lines),
+            G.AXES: len(layout.axes),
             G.SIZE: self.size,
             G.IN_PLACE: s.in_place,
-            G.TURNED: s.turned,
+            G.TRANSPOSED: s.transposed,
             G.GATHERED: self.cells if s.gathered else 0,
             G.SIDE_BY_SIDE: s.side_by_side,
             G.BY_CHANNEL: s.by_channel,
@@ -136,13 +136,13 @@ class GradientTables:
             G.ROWS: s.rows,
             G.PIXELS: s.pixels,
             G.PIXEL: s.pixel,
-            G.COLUMNS: s.box[-1],
+            G.COLUMNS: s.cache_block[-1],
             G.CELL: s.cell,
             G.BEFORE: s.before,
             G.BEHIND: s.behind,
-            G.WIDE: s.last.x_step // self.size if layout.last and not s.picked else 1,
-            G.PICKED: s.picked,
-            G.CHANNELS: 1 if layout.last else outputs,
+            G.WIDE: s.last.x_step // self.size if layout.channels_last and not s.channel_subset else 1,
+            G.CHANNEL_SUBSET: s.channel_subset,
+            G.CHANNELS: 1 if layout.channels_last else outputs,
             G.X_CHANNEL: layout.x_channel,
             G.SOURCE_CHANNEL: s.source_channel,
             G.SOURCE_PIXEL: s.source_pixel,

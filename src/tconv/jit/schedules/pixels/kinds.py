@@ -11,7 +11,7 @@ from tconv.jit.kernels.folded import Folded
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.machine.isa import Isa
-from tconv.jit.schedules.axes import moves, phase_taps
+from tconv.jit.schedules.axes import phase_taps, strand_shifts
 from tconv.jit.schedules.kind import Kind, Tile
 from tconv.jit.schedules.layouts import Layout, channels_of
 from tconv.jit.schedules.pixels import planes, schedule
@@ -28,16 +28,16 @@ IN_PARTS = 30.0
 FEW_PHASES, MANY_PHASES = 0.92, 0.80
 #: What becomes of it with one vector of each phase.
 ALONE = 0.55
-#: Products that an element of x costs which is turned on its way into the panel.
-TURNED = 12.0
+#: Products that an element of x costs that is transposed on its way into the panel.
+TRANSPOSED = 12.0
 #: What becomes of it where a row is one vector.
 NARROW = 0.9
 #: Bytes of weights from which every tile of pixels, which reads all of them, waits for memory: of `conv_transpose`, and
 #: of `conv`, where a vector of x that was loaded meets one tap only, so that x is in the way too; what becomes of it.
 HEAVY, WAITING = {"conv_transpose": 3 << 19, "conv": 3 << 17}, 0.6
 
-#: Results that beginning with the next plane costs: 30 ns, against 0.2 to 0.4 a result by turning. Below 200 results a
-#: plane, turning is quicker.
+#: Results that beginning with the next plane costs: 30 ns, against 0.2 to 0.4 a result by transposing. Below 200 results a
+#: plane, transposing is quicker.
 PLANE = 67.0
 #: From so many taps a sum on, pixels in lanes serve better where several channels share what is loaded of x.
 SHARED = 9
@@ -52,22 +52,22 @@ def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | 
     """The share of the peak with pixels in lanes."""
     if problem.operation == "weight_gradient" or layout.joined or not schedule.able(problem, layout, isa):
         return None
-    last, lanes, budget = layout.lines[-1], isa.lanes(problem.itemsize), schedule.budget(isa)
-    columns, beside = len(last.span()), len(moves(last)) - 1
+    last, lanes, budget = layout.axes[-1], isa.lanes(problem.itemsize), schedule.budget(isa)
+    columns, beside = len(last.span()), len(strand_shifts(last)) - 1
     # Channels first, rows that no tap reaches cost next to nothing.
-    computed = 1.0 if layout.last else prod(min(1.0, line.kernel / line.stride) for line in layout.lines[:-1])
+    computed = 1.0 if layout.channels_last else prod(min(1.0, line.kernel / line.stride) for line in layout.axes[:-1])
     n = terms(problem, layout) / computed
     # Row by row, or flat over rows that are as far apart as x is wide with its zeros.
     by_row = filled(columns, lanes) * (NARROW if columns <= lanes else 1.0) * n / (n + STORED)
-    flat = columns / (columns + beside) * filled(columns * layout.lines[-2].of_strand, lanes) * n / (n + IN_PARTS)
+    flat = columns / (columns + beside) * filled(columns * layout.axes[-2].of_strand, lanes) * n / (n + IN_PARTS)
     share = FEW_PHASES if last.stride < MANY else MANY_PHASES
     # One vector of a phase: each weight that is loaded meets one vector of x.
-    together = channels_of(problem).written * last.stride * layout.lines[-2].stride
-    share *= ALONE if len(layout.lines) > 2 and budget // 2 < together <= budget else 1.0
+    together = channels_of(problem).written * last.stride * layout.axes[-2].stride
+    share *= ALONE if len(layout.axes) > 2 and budget // 2 < together <= budget else 1.0
     heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY[problem.operation]
-    turned = channels_of(problem).written * problem.taps
-    turning = turned / (turned + TURNED) if layout.last else 1.0
-    return share * turning * max(by_row, flat) * (WAITING if heavy else 1.0) * inside(last)
+    products = channels_of(problem).written * problem.taps
+    packing = products / (products + TRANSPOSED) if layout.channels_last else 1.0
+    return share * packing * max(by_row, flat) * (WAITING if heavy else 1.0) * inside(last)
 
 
 def _make(problem: Problem, layout: Layout, isa: Isa, threads: int) -> PixelSchedule:
@@ -75,10 +75,10 @@ def _make(problem: Problem, layout: Layout, isa: Isa, threads: int) -> PixelSche
 
 
 def _variations(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
-    for rows in dict.fromkeys((s.rows, 1, s.layout.lines[-2].stride)):
+    for rows in dict.fromkeys((s.rows, 1, s.layout.axes[-2].stride)):
         for vectors in (1, 2, 3, 4):
             most = max(1, budget // (s.last.stride * vectors * rows))
-            channels = s.written if s.layout.last else min(s.written, most)
+            channels = s.written if s.layout.channels_last else min(s.written, most)
             yield {"rows": rows, "vectors": vectors, "channels": channels}
     yield from ({"flat": not s.flat}, {"in_place": not s.in_place})
 
@@ -88,9 +88,9 @@ def _sums(s: PixelSchedule) -> int:
 
 
 def _allowed(s: PixelSchedule, isa: Isa) -> bool:
-    together = s.rows == 1 or (s.rows == s.layout.lines[-2].stride and len(s.layout.lines) > 2)
-    spanning = not s.flat or (s.box[-1] == len(s.spans[-1]) and s.box[-2] > 1)
-    whole = s.channels == s.written if s.layout.last else s.channels <= s.written
+    together = s.rows == 1 or (s.rows == s.layout.axes[-2].stride and len(s.layout.axes) > 2)
+    spanning = not s.flat or (s.cache_block[-1] == len(s.spans[-1]) and s.cache_block[-2] > 1)
+    whole = s.channels == s.written if s.layout.channels_last else s.channels <= s.written
     readable = not s.in_place or (s.readable and isa.masks)
     return together and spanning and whole and readable and _sums(s) <= isa.registers
 
@@ -110,14 +110,14 @@ def _share_of_planes(problem: Problem, layout: Layout, isa: Isa, threads: int) -
     """The rank among what serves depthwise layers, by the taps of a sum and the lanes in use."""
     if problem.operation == "weight_gradient" or layout.joined or not planes.able(problem, layout):
         return None
-    last, lanes = layout.lines[-1], isa.lanes(problem.itemsize)
-    taps = prod(max(map(len, phase_taps(line))) for line in layout.lines)
+    last, lanes = layout.axes[-1], isa.lanes(problem.itemsize)
+    taps = prod(max(map(len, phase_taps(line))) for line in layout.axes)
     in_use = filled(len(last.span()), lanes)
     if channels_of(problem).written > 1 and taps >= SHARED:
         return 0.0
     if taps >= LONG:
         return LONG_SUMS * in_use
-    results = prod(line.written for line in layout.lines[max(1, len(layout.lines) - 2) :])
+    results = prod(line.written for line in layout.axes[max(1, len(layout.axes) - 2) :])
     return 2.0 * (results / (results + PLANE) if planes.folded(last, lanes, isa) else in_use)
 
 
@@ -127,9 +127,9 @@ def _variations_of_planes(s: PlaneSchedule, budget: int) -> Iterator[dict[str, A
 
 
 def _planes_allowed(s: PlaneSchedule, isa: Isa) -> bool:
-    whole = s.vectors == 1 and s.box[-1] == len(s.spans[-1])
+    whole = s.vectors == 1 and s.cache_block[-1] == len(s.spans[-1])
     alone = not s.in_place and (whole or not s.fold)
-    return s.flat and s.rows == s.layout.lines[-2].stride and _sums(s) <= isa.registers and alone
+    return s.flat and s.rows == s.layout.axes[-2].stride and _sums(s) <= isa.registers and alone
 
 
 def _tile_of_planes(kernel: Kernel, s: PlaneSchedule) -> Tile | None:
@@ -145,7 +145,7 @@ PIXELS = Kind(
     lanes="pixels: vectors run along the last axis of both grids, weights are broadcast",
     chunk=("phases and rows", "pixels"),
     tile_loops=("rows of {read} and their taps", "input channels"),
-    free=("vectors", "channels", "rows", "box", "flat", "in_place"),
+    free=("vectors", "channels", "rows", "cache_block", "flat", "in_place"),
     share=_share,
     make=_make,
     program=lambda s, threads: PixelTables(s, threads).write(),
@@ -159,7 +159,7 @@ PLANES = Kind(
     lanes="pixels of one channel: its weights stay in registers",
     chunk=("phases of the outer axes", "rows", "pixels"),
     tile_loops=(),
-    free=("vectors", "box", "streaming"),
+    free=("vectors", "cache_block", "streaming"),
     share=_share_of_planes,
     make=planes.make,
     program=lambda s, threads: PlaneTables(s, threads).write(),

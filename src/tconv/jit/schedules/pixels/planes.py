@@ -9,14 +9,14 @@ from math import prod
 
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
-from tconv.jit.kernels.folded import Folded, Short
-from tconv.jit.kernels.moves import Stream
+from tconv.jit.kernels.folded import Folded, PackShortRows
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
+from tconv.jit.kernels.unpack import UnpackStreaming
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import balanced
-from tconv.jit.schedules.axes import Line, by_shift, moves, phase_taps, residues
+from tconv.jit.schedules.axes import LoopAxis, by_shift, phase_taps, residues, strand_shifts
 from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM
 from tconv.jit.schedules.layouts import Layout, channels_of
 from tconv.jit.schedules.pixels.schedule import MOST_STRANDS, PixelSchedule, feeds
@@ -51,7 +51,7 @@ class PlaneSchedule(PixelSchedule):
     @cached_property
     def block(self) -> int:
         """Bytes of the block: the rows of y of a chunk."""
-        rows = self.box[-2] * self.outer[-1].stride
+        rows = self.cache_block[-2] * self.outer[-1].stride
         return rows * self.last.written * self.last.y_step if self.through_block else 0
 
     @cached_property
@@ -62,7 +62,7 @@ class PlaneSchedule(PixelSchedule):
     @cached_property
     def vectors_of_rows(self) -> list[int]:
         """Vectors up to the last tile of the last row of a chunk: every row begins with a tile of its own."""
-        tile, rows = self.vectors * self.lanes, self.box[-2]
+        tile, rows = self.vectors * self.lanes, self.cache_block[-2]
         rows += -rows % max(1, self.fold)
         cells = (rows - 1) * self.pitch + -(-self.columns // tile) * tile
         return [-(-cells // self.lanes)]
@@ -96,39 +96,39 @@ class PlaneSchedule(PixelSchedule):
         """One kernel for each number of combinations, then those that move the block and copy rows."""
         element = ELEMENTS[self.problem.dtype]
         kernels = tuple(self.kernel(n) for n in self.repeats)
-        return Code(element, self.lanes, (*kernels, Stream(element, self.lanes), self.copy))
+        return Code(element, self.lanes, (*kernels, UnpackStreaming(element, self.lanes), self.copy))
 
     @cached_property
     def copy(self) -> Kernel:
         """The kernel that fills the panel."""
-        return Short(ELEMENTS[self.problem.dtype], self.lanes) if self.fold else super().copy
+        return PackShortRows(ELEMENTS[self.problem.dtype], self.lanes) if self.fold else super().copy
 
 
 def able(problem: Problem, layout: Layout) -> bool:
     """Whether this schedule serves a problem: one input channel a group, channels first, few phases in a tile."""
-    last, before = layout.lines[-1], layout.lines[-2]
-    few = last.stride <= 8 and before.stride * last.stride <= 16 and last.apart <= MOST_STRANDS
-    return channels_of(problem).read == 1 and not layout.last and few
+    last, before = layout.axes[-1], layout.axes[-2]
+    few = last.stride <= 8 and before.stride * last.stride <= 16 and last.read_stride <= MOST_STRANDS
+    return channels_of(problem).read == 1 and not layout.channels_last and few
 
 
 def make(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> PlaneSchedule:
     """Choose the sizes: all phases of the last two axes, chunks that fit half of the first cache."""
-    lines, lanes = layout.lines, isa.lanes(problem.itemsize)
+    lines, lanes = layout.axes, isa.lanes(problem.itemsize)
     columns, rows = len(lines[-1].span()), lines[-2].stride
     vectors = max(1, min(2, (isa.registers // 2) // (rows * lines[-1].stride), columns // lanes))
-    box = [1] * len(lines)
+    cache_block = [1] * len(lines)
     limit = 32 << 10
     strands = len(residues(lines[-1]))
-    box[-1] = max(balanced(columns, max(lanes, limit // (problem.itemsize * strands))))
+    cache_block[-1] = max(balanced(columns, max(lanes, limit // (problem.itemsize * strands))))
     result = prod(problem.written_shape) * problem.itemsize
 
     streaming, fold = result > STREAM_FROM * min(threads, 2), folded(lines[-1], lanes, isa)
-    sizes = (lanes, 1, vectors, rows, tuple(box), True)
+    sizes = (lanes, 1, vectors, rows, tuple(cache_block), True)
     s = PlaneSchedule(problem, layout, *sizes, streaming=streaming, fold=fold)
-    if box[-1] == columns:
+    if cache_block[-1] == columns:
         per = s.pitch * problem.itemsize * prod(s.slots[:-1]) * strands * len(residues(lines[-2]))
         of_chunk = max(balanced(len(lines[-2].span()), max(1, limit // max(per, s.block // 2))))
-        s = replace(s, box=(*s.box[:-2], of_chunk, s.box[-1])) if of_chunk > 1 else s
+        s = replace(s, cache_block=(*s.cache_block[:-2], of_chunk, s.cache_block[-1])) if of_chunk > 1 else s
     return s
 
 
@@ -136,11 +136,11 @@ def make(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> PlaneS
 FEWEST = 4
 
 
-def folded(last: Line, lanes: int, isa: Isa) -> int:
+def folded(last: LoopAxis, lanes: int, isa: Isa) -> int:
     """How many rows a vector holds; 0 where a row with its zeros is longer than one, or masks are slow."""
-    columns, reach = len(last.span()), moves(last)
+    columns, reach = len(last.span()), strand_shifts(last)
     wide = columns + max(0, -reach.start) + max(0, reach.stop - 1)
-    if wide > lanes or last.apart > 1 or not isa.masks:
+    if wide > lanes or last.read_stride > 1 or not isa.masks:
         return 0
     fold = 1
     while lanes >= 2 * fold * max(columns, FEWEST):

@@ -66,7 +66,7 @@ class PlaneTables(PixelTables):
     def _block_of(self, phase: tuple[int, ...]) -> list[int]:
         """The taps of the whole kernel that reach rows of a phase of the axes before the last two, in order."""
         s = self.s
-        kernel = [line.kernel for line in s.layout.lines]
+        kernel = [line.kernel for line in s.layout.axes]
         taps = [phase_taps(line)[b] for line, b in zip(s.outer[:-1], phase, strict=True)]
         return [
             flat((*(t for t, _ in before), *pair), kernel)

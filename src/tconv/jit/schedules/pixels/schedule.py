@@ -1,11 +1,11 @@
 """Schedules with pixels in lanes (`kernels/pixels.py`); `pixels_tables.py` writes their programs.
 
-A chunk is a box of q over all axes but the last, and a range of q along the last. Its rows of x are copied into the
+A chunk is a cache block of q over all axes but the last, and a range of q along the last. Its rows of x are copied into the
 panel, [strand][channel][outer rows][row][pitch], with zeros on both sides, so that every load is in bounds and every
 tap that falls beside x reads a zero; or they are read where they are, behind masks, where copying them would take long
-and they stay near. There is one strand, or of `conv` those that taps read (`lines.strands`). A tile
+and they stay near. There is one strand, or of `conv` those that taps read (`axes.strands`). A tile
 starts anywhere in the flat panel: where rows are short, one tile spans several of them and is stored in segments. In
-channels-last arrays a tile has all channels, and x is turned on its way into the panel (`kernels/split.py`).
+channels-last arrays a tile has all channels, and x is turned on its way into the panel (`kernels/pack_channels_first.py`).
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import TypeAlias
 
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
-from tconv.jit.kernels.comb import Comb
+from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
+from tconv.jit.kernels.pack_rows import PackRows
+from tconv.jit.kernels.pack_strands import PackStrands
 from tconv.jit.kernels.pixels import Pixels, Stage
-from tconv.jit.kernels.rows import Rows
 from tconv.jit.kernels.scatter import Fill
-from tconv.jit.kernels.split import Split
 from tconv.jit.machine.isa import Isa
-from tconv.jit.programs.kept import Kept
+from tconv.jit.programs.layer_cache import LayerCache
 from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import balanced
-from tconv.jit.schedules.axes import Line, Strand, by_shift, moves, phase_taps, residues, strands
+from tconv.jit.schedules.axes import LoopAxis, Strand, by_shift, phase_taps, residues, strand_shifts, strands
 from tconv.jit.schedules.base import ELEMENTS, TERMS, Schedule
 from tconv.jit.schedules.layouts import Layout, channels_of
 from tconv.problem import Problem
@@ -44,7 +44,7 @@ class PixelSchedule(Schedule):
     channels: int  #: output channels of a tile, at most
     vectors: int  #: vectors of a tile, at most
     rows: int  #: phases of the axis before the last in a tile: 1, or all of them
-    box: tuple[int, ...]  #: q of a chunk along each axis, the batch first
+    cache_block: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     flat: bool  #: tiles may span rows
     terms: int = field(default=TERMS, kw_only=True)  #: of a sum, at most
     in_place: bool = field(default=False, kw_only=True)  #: x is read where it is
@@ -57,17 +57,17 @@ class PixelSchedule(Schedule):
     @cached_property
     def before(self) -> int:
         """Zeros before a row of the panel."""
-        return max(0, -moves(self.last).start)
+        return max(0, -strand_shifts(self.last).start)
 
     @cached_property
     def behind(self) -> int:
         """Cells of a strand that the last q of a row reads beyond it."""
-        return max(0, moves(self.last).stop - 1)
+        return max(0, strand_shifts(self.last).stop - 1)
 
     @cached_property
     def columns(self) -> int:
         """q along the last axis in a chunk."""
-        return self.box[-1]
+        return self.cache_block[-1]
 
     @cached_property
     def pitch(self) -> int:
@@ -86,14 +86,14 @@ class PixelSchedule(Schedule):
         """Vectors of the tiles of one row, or of all rows of a chunk where they are flat."""
         cells = self.columns
         if self.flat:
-            cells += (self.box[-2] - 1) * self.pitch
+            cells += (self.cache_block[-2] - 1) * self.pitch
         return balanced(-(-cells // self.lanes), self.vectors)
 
     @cached_property
     def panel_row(self) -> int:
         """Elements of the panel for a strand of a channel."""
         tiles = sum(self.vectors_of_rows) * self.lanes
-        last_row = prod(self.slots) - (self.box[-2] if self.flat else 1)
+        last_row = prod(self.slots) - (self.cache_block[-2] if self.flat else 1)
         most = self.before + last_row * self.pitch + tiles + self.behind
         lines = -(-most * self.problem.itemsize // LINE)
         # An even number of cache lines would put the rows of all channels into few sets of the cache.
@@ -112,13 +112,13 @@ class PixelSchedule(Schedule):
     @cached_property
     def readable(self) -> bool:
         """Whether x can be read where it is: nothing to take apart, or to put between rows that a tile spans."""
-        return not self.layout.last and self.last.apart == 1 and (not self.flat or self._seamless)
+        return not self.layout.channels_last and self.last.read_stride == 1 and (not self.flat or self._seamless)
 
     @cached_property
     def _seamless(self) -> bool:
         """Whether q of the last two axes are the cells of x, row after row."""
-        rows, cells = self.layout.lines[-2:]
-        alike = all(len(moves(line)) == 1 and moves(line).start == 0 for line in (rows, cells))
+        rows, cells = self.layout.axes[-2:]
+        alike = all(len(strand_shifts(line)) == 1 and strand_shifts(line).start == 0 for line in (rows, cells))
         # Of rows that are apart, those between them lie in x but are no q.
         side_by_side = rows.read_step == cells.read * cells.read_step
         return alike and side_by_side and self.columns == cells.read and len(self.spans[-2]) <= rows.read
@@ -158,7 +158,7 @@ class PixelSchedule(Schedule):
     @cached_property
     def most_taps(self) -> list[int]:
         """The taps of the phase that has most of them, along each axis."""
-        return [max(map(len, phase_taps(line))) for line in self.layout.lines]
+        return [max(map(len, phase_taps(line))) for line in self.layout.axes]
 
     @cached_property
     def parts(self) -> bool:
@@ -180,7 +180,7 @@ class PixelSchedule(Schedule):
 
     def _code(self) -> Code:
         element = ELEMENTS[self.problem.dtype]
-        stages, last = tuple(stage for stage, _ in self.stages), self.layout.last
+        stages, last = tuple(stage for stage, _ in self.stages), self.layout.channels_last
         kernels = [
             Pixels(
                 element,
@@ -205,28 +205,30 @@ class PixelSchedule(Schedule):
     @cached_property
     def gaps(self) -> bool:
         """Whether there are rows of y that no tap reaches, all of them runs of one channel: they are not computed."""
-        return not self.layout.last and self.rows == 1 and any(not all(phase_taps(line)) for line in self.outer)
+        return (
+            not self.layout.channels_last and self.rows == 1 and any(not all(phase_taps(line)) for line in self.outer)
+        )
 
     @cached_property
     def copy(self) -> Kernel:
         """The kernel that fills the panel."""
         element = ELEMENTS[self.problem.dtype]
-        if self.layout.last:
-            return Split(element, self.lanes)
-        if self.last.apart == 1:
-            return Rows(element, self.lanes)
-        return Comb(element, self.lanes, self.last.apart, residues(self.last))
+        if self.layout.channels_last:
+            return PackChannelsFirst(element, self.lanes)
+        if self.last.read_stride == 1:
+            return PackRows(element, self.lanes)
+        return PackStrands(element, self.lanes, self.last.read_stride, residues(self.last))
 
 
 #: The stages of a tile, and the taps of each: see `PixelSchedule.stages`.
 Stages: TypeAlias = list[tuple[Stage, tuple[tuple[int, ...], ...]]]
 
 #: The code of layers: kernels of pixels depend on no size.
-CODES: Kept[Code] = Kept()
+CODES: LayerCache[Code] = LayerCache()
 
 
 @lru_cache(maxsize=1024)
-def _stages(alone: bool, before: Line, last: Line) -> Stages:
+def _stages(alone: bool, before: LoopAxis, last: LoopAxis) -> Stages:
     """`alone`: each phase of the axis before the last is computed by itself."""
     if alone:
         return [(stage, ()) for stage in dict.fromkeys(feeds((0,), strand) for strand in strands(last))]
@@ -264,10 +266,10 @@ ENOUGH, MOST_VECTORS = 10, 4
 
 def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
     """Whether tiles fit the registers; in channels-last arrays all channels are in them, one beside the other in y."""
-    last = layout.lines[-1]
-    if layout.last:
+    last = layout.axes[-1]
+    if layout.channels_last:
         return problem.groups == 1 and last.stride * channels_of(problem).written <= min(TOO_MANY, budget(isa))
-    return last.stride <= TOO_MANY and last.apart <= MOST_STRANDS
+    return last.stride <= TOO_MANY and last.read_stride <= MOST_STRANDS
 
 
 def budget(isa: Isa) -> int:
@@ -278,7 +280,7 @@ def budget(isa: Isa) -> int:
 def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     """Choose the sizes."""
     lanes = isa.lanes(problem.itemsize)
-    sums_at_most, lines = budget(isa), layout.lines
+    sums_at_most, lines = budget(isa), layout.axes
     read, written, *_ = channels_of(problem)
     stride, before = lines[-1].stride, lines[-2]
     spans_ = [line.span() for line in lines]
@@ -294,32 +296,32 @@ def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
     # Two vectors, or more where few channels and phases would leave too few sums under way at a time.
     sums = stride * rows * min(written, max(1, sums_at_most // (stride * rows)))
     most = min(max(2, -(-ENOUGH // sums)), MOST_VECTORS, -(-columns * len(spans_[-2]) // lanes))
-    vectors = max(1, min(most, sums_at_most // (stride * rows * (written if layout.last else 1))))
-    channels = written if layout.last else max(1, min(written, sums_at_most // (stride * vectors * rows)))
-    box = [1] * len(lines)
-    box[-1] = columns
+    vectors = max(1, min(most, sums_at_most // (stride * rows * (written if layout.channels_last else 1))))
+    channels = written if layout.channels_last else max(1, min(written, sums_at_most // (stride * vectors * rows)))
+    cache_block = [1] * len(lines)
+    cache_block[-1] = columns
 
     def at(*, flat: bool) -> PixelSchedule:
-        return PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(box), flat)
+        return PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(cache_block), flat)
 
     made = draft = at(flat=False)
     if draft.panel > PANEL:
         per = draft.panel / draft.columns
         fit = max(lanes * vectors, int(PANEL / per) // (lanes * vectors) * lanes * vectors)
-        box[-1] = max(balanced(columns, fit))
+        cache_block[-1] = max(balanced(columns, fit))
     else:
         full = len(spans_[-2])
         row = draft.flat_pitch * read * problem.itemsize
         per = row * prod(draft.slots[:-1]) * len(draft.strands) * len(residues(before))
-        beside = len(moves(before)) - 1
+        beside = len(strand_shifts(before)) - 1
         # Rows beside the chunk are copied too: at most half as many as its own where the second-level cache allows.
         fit = max(1, int(PANEL / per) - beside, min(2 * beside, int(2 * PANEL / per) - beside))
-        box[-2] = max(balanced(full, fit))
-    if box[-1] == columns and box[-2] > 1:
+        cache_block[-2] = max(balanced(full, fit))
+    if cache_block[-1] == columns and cache_block[-2] > 1:
         made = at(flat=True)
-        if sum(made.vectors_of_rows) >= -(-columns // lanes) * box[-2]:
+        if sum(made.vectors_of_rows) >= -(-columns // lanes) * cache_block[-2]:
             made = at(flat=False)
-    elif draft.box != tuple(box):
+    elif draft.cache_block != tuple(cache_block):
         made = at(flat=False)
     return _near(made) if isa.mask_registers and made.readable and _copied_in_vain(made) else made
 
@@ -334,9 +336,9 @@ def _copied_in_vain(s: PixelSchedule) -> bool:
 def _near(s: PixelSchedule) -> PixelSchedule:
     """In place, in chunks so small that one stays near, and the rows that the next one reads beside it."""
     s = replace(s, in_place=True)
-    while s.box[-2] > 1 and (1 + s.box[-2] / s.slots[-1]) * _bytes_read(s) > 2 * PANEL:
-        fewer = max(balanced(s.box[-2], -(-s.box[-2] // 2)))
-        s = replace(s, box=(*s.box[:-2], fewer, s.box[-1]))
+    while s.cache_block[-2] > 1 and (1 + s.cache_block[-2] / s.slots[-1]) * _bytes_read(s) > 2 * PANEL:
+        fewer = max(balanced(s.cache_block[-2], -(-s.cache_block[-2] // 2)))
+        s = replace(s, cache_block=(*s.cache_block[:-2], fewer, s.cache_block[-1]))
     return s
 
 

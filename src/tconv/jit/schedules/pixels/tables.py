@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from tconv.jit.kernels.abi import Context, Header, Piece
-from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import Ints
 from tconv.jit.programs.loops.words import COPIED, MET, Met
@@ -36,7 +36,7 @@ class PixelTables(PixelWeights):
             Context.COPIED: s.read,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.X_PIXEL: s.last.read_step,
-            Context.X_AHEAD: LINE if s.layout.last else s.layout.x_channel,
+            Context.X_AHEAD: LINE if s.layout.channels_last else s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.source_channel,
             Context.SOURCE_STRAND: s.panel_strand,
             Context.Y_CHANNEL: s.layout.y_channel,
@@ -50,8 +50,8 @@ class PixelTables(PixelWeights):
         s, lists = self.s, lists_of(self.layer, self.s, self.lists)
         axes, parts = axes_of(s, lists, None if s.in_place else s.pitch * self.size)
         given = array(S, {**self.words(), **lists.places})
-        rows = max(prod(s.slots) * (len(s.strands) if s.layout.last else 1), self._fine_rows())
-        met = np.empty(Met.FIRST + MET * sum(line.kernel for line in s.layout.lines), np.int64)
+        rows = max(prod(s.slots) * (len(s.strands) if s.layout.channels_last else 1), self._fine_rows())
+        met = np.empty(Met.FIRST + MET * sum(line.kernel for line in s.layout.axes), np.int64)
         lines = np.empty(1 + MOST_LINES + COPIED, np.int64)
         lines[0] = MOST_LINES
         found = np.empty((prod(parts), Piece.TILE), np.int64)
@@ -61,13 +61,17 @@ class PixelTables(PixelWeights):
 
     def _fine_rows(self) -> int:
         """Rows of y of a chunk, where those that no tap reaches are listed."""
-        return prod(n * line.stride for n, line in zip(self.s.box, self.s.outer, strict=False)) if self.s.gaps else 0
+        return (
+            prod(n * line.stride for n, line in zip(self.s.cache_block, self.s.outer, strict=False))
+            if self.s.gaps
+            else 0
+        )
 
     def words(self) -> dict[S, int]:
         """The schedule, for the loops."""
-        s, last = self.s, self.s.layout.last
+        s, last = self.s, self.s.layout.channels_last
         return {
-            S.AXES: len(s.layout.lines),
+            S.AXES: len(s.layout.axes),
             S.GROUPS: s.problem.groups,
             S.X_GROUP: s.layout.x_group,
             S.THREADS: self.threads,
@@ -78,7 +82,7 @@ class PixelTables(PixelWeights):
             S.FLAT: s.flat,
             S.IN_PLACE: s.in_place,
             S.GAPS: len(s.widths) * len(s.sizes) if s.gaps else 0,
-            S.LAST: last,
+            S.CHANNELS_LAST: last,
             S.READ: s.read,
             S.WRITTEN: s.written,
             S.PARTS: len(self.parts),
@@ -95,7 +99,7 @@ class PixelTables(PixelWeights):
             S.SIZES: len(s.sizes),
             S.TILES: self.number_of_tiles,
             S.COPY: self.copy,
-            S.JOIN: self.size if isinstance(s.copy, Rows) else 0,
+            S.JOIN: self.size if isinstance(s.copy, PackRows) else 0,
             S.LINE: LINE,
         }
 

@@ -24,7 +24,7 @@ def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | 
     """The share of the peak: what is beside y is in vain, and adding a run costs much."""
     if not schedule.able(problem, layout, isa):
         return None
-    last, cells, lanes = layout.lines[-1], prod(line.read for line in layout.lines), isa.lanes(problem.itemsize)
+    last, cells, lanes = layout.axes[-1], prod(line.read for line in layout.axes), isa.lanes(problem.itemsize)
     landing = problem.multiplications / max(1, cells * problem.taps * problem.cin * problem.cout * problem.groups)
     run = min(lanes, last.kernel if last.dilation == 1 else 1)
     return IN_TAPS * landing * schedule.filled(problem, layout, lanes) * problem.cin / (problem.cin + ADDED / run)
@@ -40,7 +40,7 @@ def _variations(s: TapSchedule, budget: int) -> Iterator[dict[str, Any]]:
 
 
 def _allowed(s: TapSchedule, isa: Isa) -> bool:
-    whole = s.box == (1, len(s.spans[-1]))
+    whole = s.cache_block == (1, len(s.spans[-1]))
     return whole and s.channels <= s.written and s.vectors * s.pixels <= isa.registers
 
 
@@ -57,7 +57,7 @@ TAPS = Kind(
     lanes="(output channel, tap) pairs: elements of {read} are broadcast, and products added where taps land",
     chunk=("parts of the taps", "cells"),
     tile_loops=("input channels",),
-    free=("vectors", "pixels", "channels", "box"),
+    free=("vectors", "pixels", "channels", "cache_block"),
     share=_share,
     make=_make,
     program=lambda s, threads: TapTables(s, threads).write(),

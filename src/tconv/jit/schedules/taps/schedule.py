@@ -18,12 +18,12 @@ from math import prod
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.rows import Rows
+from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import balanced
-from tconv.jit.schedules.axes import Line
+from tconv.jit.schedules.axes import LoopAxis
 from tconv.jit.schedules.base import ELEMENTS, MOST_SCRATCH, TERMS, Schedule
 from tconv.jit.schedules.lane_tiles import best_tile
 from tconv.jit.schedules.layouts import Layout
@@ -41,7 +41,7 @@ class TapSchedule(Schedule):
     vectors: int  #: vectors of a part of a tile, at most
     pixels: int  #: cells of a part of a tile, at most
     channels: int  #: output channels of a tile
-    box: tuple[int, ...]  #: one image, all cells
+    cache_block: tuple[int, ...]  #: one image, all cells
     terms: int = TERMS  #: of a sum, at most
 
     @property
@@ -55,9 +55,9 @@ class TapSchedule(Schedule):
         return self.spread
 
     @property
-    def axes(self) -> tuple[Line, ...]:
+    def axes(self) -> tuple[LoopAxis, ...]:
         """The axes of the grids, without the batch."""
-        return self.spread.lines[1:]
+        return self.spread.axes[1:]
 
     @cached_property
     def taps(self) -> int:
@@ -82,7 +82,7 @@ class TapSchedule(Schedule):
     @cached_property
     def source_channel(self) -> int:
         """Bytes from a channel to the next in the panel: an odd number of lines keeps them in different sets."""
-        lines = -(-self.box[-1] * self.problem.itemsize // LINE)
+        lines = -(-self.cache_block[-1] * self.problem.itemsize // LINE)
         return (lines + 1 - lines % 2) * LINE
 
     @cached_property
@@ -93,12 +93,12 @@ class TapSchedule(Schedule):
     @cached_property
     def block(self) -> int:
         """Bytes of the block."""
-        return self.box[-1] * self.pitch * self.problem.itemsize
+        return self.cache_block[-1] * self.pitch * self.problem.itemsize
 
     @cached_property
     def widths(self) -> list[int]:
         """The numbers of cells that parts come in."""
-        return sorted(set(balanced(self.box[-1], self.pixels)), reverse=True)
+        return sorted(set(balanced(self.cache_block[-1], self.pixels)), reverse=True)
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -114,7 +114,7 @@ class TapSchedule(Schedule):
             for width in self.widths
             for vectors in self.sizes
         ]
-        ends = Fill(element, self.lanes), Scatter(element, self.lanes), Rows(element, self.lanes)
+        ends = Fill(element, self.lanes), Scatter(element, self.lanes), PackRows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, *ends))
 
 
@@ -128,9 +128,9 @@ ENOUGH = 3
 
 def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
     """Whether this schedule serves a problem: its arrays are channels first, and fit scratch."""
-    if problem.operation != "conv_transpose" or layout.last or layout.joined:
+    if problem.operation != "conv_transpose" or layout.channels_last or layout.joined:
         return False
-    cells, size = prod(line.read for line in layout.lines[1:]), problem.itemsize
+    cells, size = prod(line.read for line in layout.axes[1:]), problem.itemsize
     vector = isa.lanes(size)
     block = cells * -(-problem.taps // vector) * vector * size
     panel = problem.cin * (cells * size + 2 * LINE)
@@ -139,11 +139,11 @@ def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
 
 def make(problem: Problem, layout: Layout, isa: Isa) -> TapSchedule:
     """Choose the sizes: as many channels in a tile as fill its vectors best."""
-    lanes, cells = isa.lanes(problem.itemsize), prod(line.read for line in layout.lines[1:])
+    lanes, cells = isa.lanes(problem.itemsize), prod(line.read for line in layout.axes[1:])
     channels = min(_channels(problem, cells), key=lambda n: (_few(problem, n, lanes), vectors_of(problem, n, lanes), n))
     _, vectors, pixels, _ = best_tile(cells, -(-channels * problem.taps // lanes), 1, isa)
-    size, batch = problem.itemsize, layout.lines[0]
-    flat = layout._replace(lines=(batch, Line(cells, cells, 1, 1, 1, 0, size, size)))
+    size, batch = problem.itemsize, layout.axes[0]
+    flat = layout._replace(axes=(batch, LoopAxis(cells, cells, 1, 1, 1, 0, size, size)))
     return TapSchedule(problem, flat, layout, lanes, vectors, pixels, channels, (1, cells))
 
 
@@ -165,6 +165,6 @@ def vectors_of(problem: Problem, channels: int, lanes: int) -> int:
 
 def filled(problem: Problem, layout: Layout, lanes: int) -> float:
     """The share of the lanes in use with the best number of channels."""
-    cells = prod(line.read for line in layout.lines[1:])
+    cells = prod(line.read for line in layout.axes[1:])
     vectors = min(vectors_of(problem, n, lanes) for n in _channels(problem, cells))
     return problem.cout * problem.taps / (vectors * lanes)

@@ -93,7 +93,7 @@ class TapTables(Tables):
         return {
             T.SIZE: self.size,
             T.AXES: len(s.axes),
-            T.CELLS: s.box[-1],
+            T.CELLS: s.cache_block[-1],
             T.READ: s.read,
             T.TERMS: s.terms,
             T.PIXELS: s.pixels,

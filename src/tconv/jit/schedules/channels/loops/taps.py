@@ -23,8 +23,8 @@ def segment_end(s: Ints, axis: Ints, lists: Ints, low: int, high: int) -> int:
         taps = lists[axis[Axis.TAPS_AT] + axis[Axis.PHASE]]
         for number in range(lists[taps]):
             shift = lists[taps + 1 + 3 * number + 1]
-            found = sooner(low, found, -(shift // axis[Axis.APART]))
-            found = sooner(low, found, -((shift - axis[Axis.READ]) // axis[Axis.APART]))
+            found = sooner(low, found, -(shift // axis[Axis.READ_STRIDE]))
+            found = sooner(low, found, -((shift - axis[Axis.READ]) // axis[Axis.READ_STRIDE]))
     if s[C.AT_ONCE]:
         found = sooner(low, found, s[C.COLUMNS])
         found = sooner(low, found, s[C.COLUMNS_END])
@@ -40,8 +40,8 @@ def list_bounds(axis: Ints, lists: Ints, bounds: Ints, at: int) -> int:
         high = axis[Axis.TO]
         for number in range(lists[taps]):
             shift = lists[taps + 1 + 3 * number + 1]
-            high = sooner(q, high, -(shift // axis[Axis.APART]))
-            high = sooner(q, high, -((shift - axis[Axis.READ]) // axis[Axis.APART]))
+            high = sooner(q, high, -(shift // axis[Axis.READ_STRIDE]))
+            high = sooner(q, high, -((shift - axis[Axis.READ]) // axis[Axis.READ_STRIDE]))
         bounds[at + found] = high
         found += 1
         q = high

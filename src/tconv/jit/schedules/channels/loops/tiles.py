@@ -34,7 +34,7 @@ def tiles_of_rows(
 ) -> None:  # fmt: skip
     """The tiles of so many rows, side by side."""
     last = (s[C.AXES] - 1) * AXIS
-    apart, read = axes[last + Axis.APART], axes[last + Axis.READ]
+    apart, read = axes[last + Axis.READ_STRIDE], axes[last + Axis.READ]
     target = target_of(s, axes)
     parts = -(-(high - low) // s[C.PIXELS])
     at = low

@@ -29,7 +29,7 @@ def chunks_of_gradient(
         number = select(axes, count, classes)
         chunk = number * PIECE
         chunks[chunk + Piece.COPIES] = 8 * out[Out.USED]
-        if not s[G.IN_PLACE] and not s[G.TURNED]:
+        if not s[G.IN_PLACE] and not s[G.TRANSPOSED]:
             copies(s, axes, lists, rows, out)
         chunks[chunk + Piece.COPIES_END], chunks[chunk + Piece.OPS] = 8 * out[Out.USED], 8 * out[Out.USED]
         if members(axes, count, classes) > (number == 0) + (total > 1 and is_last(axes, count, classes)):
@@ -87,7 +87,7 @@ def copies(s: Ints, axes: Ints, lists: Ints, rows: Ints, out: Ints) -> None:
     """Rows of the fine grid into the panel, with zeros around."""
     last = (s[G.AXES] - 1) * AXIS
     found = list_rows(axes, s[G.AXES], lists, rows, s[G.BEFORE], s[G.BEHIND], s[G.WIDE], s[G.CELL])
-    if s[G.PICKED]:
+    if s[G.CHANNEL_SUBSET]:
         step = axes[last + Axis.X_STEP]
         for number in range(found):
             pick(rows[number * COPIED :], s[G.COPY], step, s[G.CELL], s[G.OUTPUTS], s[G.SIZE], out)

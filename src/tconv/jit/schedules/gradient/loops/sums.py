@@ -18,7 +18,7 @@ def sums_of_chunk(
     count = s[G.AXES] - 1
     if s[G.GATHERED]:
         gather(s, axes, out)
-    if s[G.TURNED]:
+    if s[G.TRANSPOSED]:
         found = list_rows(axes, s[G.AXES], lists, rows, s[G.BEFORE], s[G.BEHIND], s[G.WIDE], s[G.CELL])
         copy(out, s[G.COPY], rows, found)
     first_phase(axes, count)
@@ -85,13 +85,13 @@ def put_cells(s: Ints, first: int, before: int, cells: int, step: int, out: Ints
 @native
 def first_met(axis: Ints, shift: int) -> int:
     """The first q of a chunk that reads a cell through a tap."""
-    return max(axis[Axis.Q], -(shift // axis[Axis.APART]))
+    return max(axis[Axis.Q], -(shift // axis[Axis.READ_STRIDE]))
 
 
 @native
 def end_met(axis: Ints, shift: int) -> int:
     """The q of a chunk behind the last that reads a cell through a tap."""
-    return min(axis[Axis.Q_END], -((shift - axis[Axis.READ]) // axis[Axis.APART]))
+    return min(axis[Axis.Q_END], -((shift - axis[Axis.READ]) // axis[Axis.READ_STRIDE]))
 
 
 @native

@@ -13,7 +13,7 @@ class G(Words):
     AXES = auto()
     SIZE = auto()  #: bytes of an element
     IN_PLACE = auto()
-    TURNED = auto()  #: rows are copied tile by tile
+    TRANSPOSED = auto()  #: rows are copied tile by tile
     GATHERED = auto()  #: the kernel that copies coarse cells, or 0
     SIDE_BY_SIDE = auto()  #: squares of coarse cells are turned
     BY_CHANNEL = auto()
@@ -28,7 +28,7 @@ class G(Words):
     BEFORE = auto()  #: cells before a row of the panel, and behind it
     BEHIND = auto()
     WIDE = auto()  #: elements that are copied of a cell
-    PICKED = auto()  #: whether some channels of each pixel are copied
+    CHANNEL_SUBSET = auto()  #: whether some channels of each pixel are copied
     CHANNELS = auto()  #: how often rows are copied, a channel further each time, and bytes of that in x
     X_CHANNEL = auto()
     SOURCE_CHANNEL = auto()

@@ -30,12 +30,12 @@ def row_of_strand(
         scale *= axes[axis + Axis.SLOTS]
         number = number // n
     last = count * AXIS
-    apart = axes[last + Axis.APART]
+    apart = axes[last + Axis.READ_STRIDE]
     low, high = axes[last + Axis.Q + 2 * later] - s[S.BEFORE], axes[last + Axis.Q_END + 2 * later] + s[S.BEHIND]
     start, stop = max(0, low), min(axes[last + Axis.READ], high * apart)
     # Channels last a strand is copied by itself; else a copy takes the cells of all.
     first, step = start * apart, 1
-    if s[S.LAST]:
+    if s[S.CHANNELS_LAST]:
         first, step = first + lists[s[S.STRANDS_AT] + 3 * strand], apart
     length = max(0, -((first - stop) // step))
     behind = high - start + (-length * step) // apart
@@ -55,7 +55,7 @@ def copies(s: Ints, axes: Ints, lists: Ints, rows: Ints, out: Ints) -> None:
     """The rows of x of a chunk into the panel, each with its zeros; where tiles span rows also those beside x."""
     kept, base = 0, base_in_x(axes, s[S.AXES])
     of_strand = rows_read(axes, s[S.AXES] - 1, 0)
-    for strand in range(s[S.STRANDS] if s[S.LAST] else 1):
+    for strand in range(s[S.STRANDS] if s[S.CHANNELS_LAST] else 1):
         for number in range(of_strand):
             exists = row_of_strand(s, axes, lists, number, strand, 0, rows[kept * COPIED :])
             if rows[kept * COPIED + Copied.LENGTH] > 0:
@@ -74,9 +74,12 @@ def near(axes: Ints, count: int, lists: Ints, number: int) -> int:
         axis = (count - 1 - reverse) * AXIS
         low, high = axes[axis + Axis.LATER], axes[axis + Axis.LATER_END]
         n = cells(axes[axis:], low, high)
-        q = cell(axes[axis:], lists, low, high, number % n) // axes[axis + Axis.APART] - axes[axis + Axis.FIRST_MOVE]
+        q = (
+            cell(axes[axis:], lists, low, high, number % n) // axes[axis + Axis.READ_STRIDE]
+            - axes[axis + Axis.FIRST_STRAND_SHIFT]
+        )
         number = number // n
-        if q < axes[axis + Axis.Q] or q >= axes[axis + Axis.Q_END] + axes[axis + Axis.MOVES] - 1:
+        if q < axes[axis + Axis.Q] or q >= axes[axis + Axis.Q_END] + axes[axis + Axis.STRAND_SHIFTS] - 1:
             return 0
     return axes[count * AXIS + Axis.LATER] == axes[count * AXIS + Axis.Q]
 
@@ -90,7 +93,7 @@ def lines_of(s: Ints, axes: Ints, lists: Ints, lines: Ints, further: int) -> Non
     count, kept, length, room = s[S.AXES] - 1, 0, 0, lines[0]
     last = count * AXIS
     each, step = axes[last + Axis.X_STEP], s[S.TILES] * s[S.LINE]
-    if s[S.LAST]:
+    if s[S.CHANNELS_LAST]:
         each, step = axes[last + Axis.READ_STEP], step * s[S.READ]
     base = base_in_x(axes, s[S.AXES])
     for number in range(rows_read(axes, count, 1)):

@@ -21,8 +21,8 @@ def column_reads(s: Ints, axes: Ints, lists: Ints, strand: int) -> int:
 @native
 def along_reads(axis: Ints, shift: int, low: int, high: int) -> int:
     """Whether a shift of the axis before the last reads x for any q from low to high."""
-    q = max(low, -(shift // axis[Axis.APART]))
-    return q <= high and q * axis[Axis.APART] + shift < axis[Axis.READ]
+    q = max(low, -(shift // axis[Axis.READ_STRIDE]))
+    return q <= high and q * axis[Axis.READ_STRIDE] + shift < axis[Axis.READ]
 
 
 @native
@@ -35,7 +35,7 @@ def put_row(s: Ints, lines: Ints, reads: int, number: int, out: Ints) -> None:
         put(out, number)
         put(out, first)
         put(out, channels)
-        ahead = 0 if s[S.LAST] else first * s[S.X_CHANNEL]
+        ahead = 0 if s[S.CHANNELS_LAST] else first * s[S.X_CHANNEL]
         put(out, ahead + (lines[1 + min(s[S.ASKED], s[S.LINES] - 1)] if s[S.LINES] else 0))
         s[S.ASKED] += 1
         first += channels
@@ -104,9 +104,9 @@ def put_cells(s: Ints, axes: Ints, column: int, rows: int, lists: Ints, out: Int
     """
     last = (s[S.AXES] - 1) * AXIS
     q, q_end, read = axes[last + Axis.Q], axes[last + Axis.Q_END], axes[last + Axis.READ]
-    reach = axes[last + Axis.FIRST_MOVE]
+    reach = axes[last + Axis.FIRST_STRAND_SHIFT]
     first = q + column + lists[s[S.STRANDS_AT] + 1]
-    high = min(read, q_end - 1 + max(1, reach + axes[last + Axis.MOVES]))
+    high = min(read, q_end - 1 + max(1, reach + axes[last + Axis.STRAND_SHIFTS]))
     put(out, max(0, q + min(0, reach)) - first)
     put(out, (rows - 1) * read + high - first)
 

@@ -50,7 +50,7 @@ def tiles_of_row(s: Ints, axes: Ints, lists: Ints, lines: Ints, met: Ints, x: in
     combinations = list_taps(axes, outer - (s[S.ROWS] > 1), lists, met, s[S.IN_PLACE], 0)
     q = axes[before + Axis.AT]
     phases = min(s[S.ROWS], axes[before + Axis.WRITTEN] - q * axes[before + Axis.STRIDE] - axes[before + Axis.PHASE])
-    inner = s[S.WRITTEN] if s[S.LAST] else 1
+    inner = s[S.WRITTEN] if s[S.CHANNELS_LAST] else 1
     elements = axes[last + Axis.STRIDE] * inner  # of y, for each q
     ends = min(axes[last + Axis.WRITTEN] * inner, axes[last + Axis.Q_END] * elements) - axes[last + Axis.Q] * elements
     columns = axes[last + Axis.Q_END] - axes[last + Axis.Q]
@@ -110,7 +110,7 @@ def tiles_of_rows(s: Ints, axes: Ints, lists: Ints, lines: Ints, met: Ints, x: i
 def segment(s: Ints, axes: Ints, at: int, width: int, number: int, y: int, write: int, out: Ints) -> int:
     """The part of a row of y that a tile reaches; whether there is any."""
     last, before = (s[S.AXES] - 1) * AXIS, (s[S.AXES] - 2) * AXIS
-    inner = s[S.WRITTEN] if s[S.LAST] else 1
+    inner = s[S.WRITTEN] if s[S.CHANNELS_LAST] else 1
     elements = axes[last + Axis.STRIDE] * inner
     column = at - number * s[S.PITCH]
     low = max(0, -column * elements)

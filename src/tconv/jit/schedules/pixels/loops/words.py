@@ -21,7 +21,7 @@ class S(Words):
     FLAT = auto()
     IN_PLACE = auto()
     GAPS = auto()  #: the kernel that fills rows that no tap reaches; 0: there are none
-    LAST = auto()  #: channels are the innermost axis
+    CHANNELS_LAST = auto()  #: channels are the innermost axis
     READ = auto()  #: channels of a group
     WRITTEN = auto()
     PARTS = auto()  #: of input channels, of a row that makes several sums
