@@ -39,7 +39,8 @@ CONV = {
                                            forced={"pixels": {"cache_block": (1, 1, 1), "flat": False},
                                                    "channels": {"cache_block": (1, 1, 1)}}),
     "conv, boxes of two rows": _case(_down((13, 11), 3, stride=(2, 1), padding=1), (3, 4),
-                                     forced={"pixels": {"cache_block": (1, 2, 11)}, "channels": {"cache_block": (1, 2, 4)}}),
+                                     forced={"pixels": {"cache_block": (1, 2, 11)},
+                                             "channels": {"cache_block": (1, 2, 4)}}),
     "conv, 1-D": _case(_down(121, 5, stride=3, padding=1), (4, 5), batch=17),
     "conv, several images in a chunk": _case(_down(19, 4, stride=2, padding=1), (4, 5), batch=17,
                                              forced={"pixels": {"cache_block": (5, 9), "flat": False},
@@ -60,7 +61,8 @@ CONV = {
                                           forced={"channels": {"part": 4}}, on_the_fly=True),
     "conv, images in a chunk, channels": _case(_down((4, 7), 3, stride=2), (32, 5), batch=7,
                                                forced={"channels": {"cache_block": (3, 1, 3)}}),
-    "conv, in place": _case(_down((10, 12), 2, stride=2), (20, 9), 1, 2, forced={"channels": {"part": 4}}, on_the_fly=True),
+    "conv, in place": _case(_down((10, 12), 2, stride=2), (20, 9), 1, 2,
+                            forced={"channels": {"part": 4}}, on_the_fly=True),
     "conv, in place, cropped": _case(_down((13, 15), 2, stride=2, padding=((-1, -2), (0, -1))), (20, 5)),
     "conv, in place, cut": _case(_down((9, 40), 5, stride=2, padding=((0, 3), (4, 1))), (20, 3),
                                  forced={"channels": {"in_place": True}}),
@@ -101,7 +103,8 @@ CONV = {
 
 #: What their schedules have to show, together, for every set of instructions.
 CONV_EXPECTED = {f"conv, {way}" for way in (
-    "first: planes", "first: pixels", "first: channels", "first: depthwise", "last: pixels", "last: channels", "last: depthwise",
+    "first: planes", "first: pixels", "first: channels", "first: depthwise", "last: pixels", "last: channels",
+    "last: depthwise",
     "pixels: strands", "pixels: several stages", "pixels: strands that no tap reads", "pixels: one row", "pixels: flat",
     "pixels: columns cut", "pixels: rows cut", "pixels: images together", "pixels: several sizes of channels",
     "pixels: several vectors", "pixels: parts, several stages", "pixels: parts, flat", "pixels: parts of a tap",

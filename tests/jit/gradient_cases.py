@@ -40,9 +40,12 @@ GRADIENT = {
     "gradient, long sums": _case(_up((5, 9), 3, stride=2, padding=1), (5, 3), batch=2, forced=_force(terms=20)),
     "gradient, long sums, long rows": _case(_up((2, 40), 3, stride=2, padding=1), (5, 3), forced=_force(terms=7)),
     "gradient, columns cut": _case(_up((3, 41), 4, stride=2, padding=1), (20, 3), forced=_force(cache_block=(1, 2, 7))),
-    "gradient, a row cut after every cell": _case(_up((2, 5), (2, 4), stride=2), (2, 3), forced=_force(cache_block=(1, 1, 1))),
-    "gradient, rows cut": _case(_up((17, 5), 3, stride=2, padding=1), (4, 3), batch=2, forced=_force(cache_block=(1, 2, 5))),
-    "gradient, images in a chunk": _case(_up((2, 3), 3, stride=2), (5, 6), batch=7, forced=_force(cache_block=(3, 2, 3))),
+    "gradient, a row cut after every cell": _case(_up((2, 5), (2, 4), stride=2), (2, 3),
+                                                  forced=_force(cache_block=(1, 1, 1))),
+    "gradient, rows cut": _case(_up((17, 5), 3, stride=2, padding=1), (4, 3), batch=2,
+                                forced=_force(cache_block=(1, 2, 5))),
+    "gradient, images in a chunk": _case(_up((2, 3), 3, stride=2), (5, 6), batch=7,
+                                         forced=_force(cache_block=(3, 2, 3))),
     "gradient, 1-D": _case(_up(40, 5, stride=3, padding=1), (4, 5), batch=17),
     "gradient, columns of one": _case(_up((5, 1), 3, stride=2, padding=1, output_padding=1), (5, 3), batch=3),
     "gradient, one cell, padded": _case(_up((1, 1), 4, padding=1), (20, 3), batch=19),
@@ -88,7 +91,8 @@ GRADIENT_EXPECTED = {
         "all of each pixel",
         "positions that a chunk misses",
     )),
-    "depthwise gradient: part of a vector", "depthwise gradient: channels are transposed", "depthwise gradient: all tiles for one op",
+    "depthwise gradient: part of a vector", "depthwise gradient: channels are transposed",
+    "depthwise gradient: all tiles for one op",
 }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ PACKING, PACK = 12e9, 2e-6
 #: Bytes a second at which x is read and y written: what a copy in memory reaches (`roofline.py`). The gradient by the
 #: weights, which turns what it reads, reaches half of it.
 MOVING = 16e9
-#: Bytes a second of large weights that are packed on the fly (`on_the_fly.py`): with 33 MB a call takes 1.5 to 2 ms longer.
+#: Bytes a second of large weights that are packed on the fly (`on_the_fly.py`): with 33 MB a call takes 1.5 to 2 ms
+#: longer.
 ON_THE_FLY = 16e9
 #: Seconds of a call beyond its arithmetic.
 CALL = 8e-6

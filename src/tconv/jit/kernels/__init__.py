@@ -1,7 +1,7 @@
 """The kernels, one file a kind, and the module of IR of each.
 
-Every kernel is a module of its own, and so is the macro-kernel that calls them, through a table of addresses. So machine code
-depends on nothing beside it: what one schedule compiled serves all others that have the same kernel.
+Every kernel is a module of its own, and so is the macro-kernel that calls them, through a table of addresses. So
+machine code depends on nothing beside it: what one schedule compiled serves all others that have the same kernel.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 is `share` of `pool.py`, or GOMP_parallel of an OpenMP runtime, which needs no pool. Which thread does which piece never
 changes a result: every element of y is computed within one run, piece after piece.
 
-Kernels are called through a table of their addresses, in the order in which ops number them. Who loads the macro-kernel puts
-it beside its code (`machine/loader.py`).
+Kernels are called through a table of their addresses, in the order in which ops number them. Who loads the macro-kernel
+puts it beside its code (`machine/loader.py`).
 """
 
 from __future__ import annotations

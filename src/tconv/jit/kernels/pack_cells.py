@@ -1,7 +1,7 @@
 """Cells of the coarse grid with the channels of a tile innermost, as channels in lanes want their weights.
 
-The other factor of a weight gradient: what `kernels/pack_weights.py` does for weights, once a chunk, near its use. In front
-of the cells lies a row of zeros, with which sums begin.
+The other factor of a weight gradient: what `kernels/pack_weights.py` does for weights, once a chunk, near its use. In
+front of the cells lies a row of zeros, with which sums begin.
 
 Op: kernel, bytes, offset in W, how many cells lie before these, cells, bytes of W from one to the next.
 Where cells lie side by side squares are turned in registers. A last square that is not whole writes cells behind the

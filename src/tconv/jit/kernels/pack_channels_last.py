@@ -1,7 +1,7 @@
 """Rows of x into the panel with channels innermost, for depthwise layers whose rows are short: squares are turned.
 
-Op: as in `kernels/pack_rows.py`; elements and zeros are counted in pixels. All channels of a row, or those of a tile, are
-copied, a vector of them at a time; lanes behind the last channel hold zeros.
+Op: as in `kernels/pack_rows.py`; elements and zeros are counted in pixels. All channels of a row, or those of a tile,
+are copied, a vector of them at a time; lanes behind the last channel hold zeros.
 """
 
 from __future__ import annotations

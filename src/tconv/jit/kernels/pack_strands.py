@@ -2,9 +2,9 @@
 
 The mirror image of what kernels with pixels in lanes do where they interleave phases on their way into y.
 
-Op: as in `kernels/pack_rows.py`, but zeros before and behind are those of each strand, in cells of it, and the offset in the
-panel is that of the first strand. Where the elements of a row end in the midst of a turn of strands, those that lack a
-cell get a zero in its place.
+Op: as in `kernels/pack_rows.py`, but zeros before and behind are those of each strand, in cells of it, and the offset
+in the panel is that of the first strand. Where the elements of a row end in the midst of a turn of strands, those that
+lack a cell get a zero in its place.
 """
 
 from __future__ import annotations

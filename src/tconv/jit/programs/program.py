@@ -37,7 +37,7 @@ class Program:
 
     @property
     def on_the_fly(self) -> bool:
-        """Whether weights are packed on the fly: `run` is then given the words of `abi.UnpackedWeights` for packed ones."""
+        """Whether weights are packed on the fly: `run` is then given `abi.UnpackedWeights` for packed ones."""
         return bool(self.words[Header.ON_THE_FLY])
 
 

@@ -1,9 +1,9 @@
 """A program as NumPy runs it, with every access checked: what generated code does, for those who read or test it.
 
-`interpret` packs the weights as `kernels/pack_weights.py` does, goes through pieces, tiles and ops as `kernels/macro_kernel.py`
-does, and does each op as `meaning.py` says. It needs neither LLVM nor the processor that a program is made for. Packed
-weights and scratch hold NaN before they are written, and scratch does so again for every run of pieces: a result that
-depends on what nobody wrote, or on what another run left, is NaN.
+`interpret` packs the weights as `kernels/pack_weights.py` does, goes through pieces, tiles and ops as
+`kernels/macro_kernel.py` does, and does each op as `meaning.py` says. It needs neither LLVM nor the processor that a
+program is made for. Packed weights and scratch hold NaN before they are written, and scratch does so again for every
+run of pieces: a result that depends on what nobody wrote, or on what another run left, is NaN.
 """
 
 from __future__ import annotations

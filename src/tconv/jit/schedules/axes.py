@@ -7,13 +7,13 @@ the phase, q counts along it, and tap t reads cell
 
     q * read_stride + shift,    shift = (b - origin + low - t * dilation) / stride,
 
-for the taps that make it whole. Of `conv_transpose` the cells are `read_stride` 1: its phases are dense convolutions of x.
-With origin 0 every phase has about the same range of q; with origin = low mod stride, at dilation 1, phase b has the
+for the taps that make it whole. Of `conv_transpose` the cells are `read_stride` 1: its phases are dense convolutions of
+x. With origin 0 every phase has about the same range of q; with origin = low mod stride, at dilation 1, phase b has the
 taps b, b + stride, ... and all phases have the same shifts.
 
 `conv` is the same the other way round. It has one phase, whose q are a stride of cells apart, and taps that look ahead,
-not back: `dilation` and `low` are negated. De-interleaved into strands, the cells m * read_stride + r for each r that a tap
-reads, its x is dense as well.
+not back: `dilation` and `low` are negated. De-interleaved into strands, the cells m * read_stride + r for each r that a
+tap reads, its x is dense as well.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ TERMS = 512
 
 
 class Schedule:
-    """A problem cut into chunks: cache blocks of q over all axes, the batch first. Each kind is a dataclass of its sizes."""
+    """A problem cut into chunks: cache blocks of q over all axes, the batch first. Each kind is a dataclass."""
 
     problem: Problem
     layout: Layout

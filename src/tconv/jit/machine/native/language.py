@@ -1,8 +1,8 @@
 """A subset of Python that becomes machine code: functions of integers and of arrays of them.
 
 A table has an entry for each of many rows, and a loop of Python takes a microsecond for each word of it. Such loops are
-written here as functions marked `native`, which run both ways: called, they are Python; `translate.py` writes them as LLVM
-IR, and `compiled.py` runs that. What may stand in them:
+written here as functions marked `native`, which run both ways: called, they are Python; `translate.py` writes them as
+LLVM IR, and `compiled.py` runs that. What may stand in them:
 
     parameters   `int`, and `Ints`: arrays of i64, of which `a[n:]` is one that begins further on
     statements   assignment to names and elements, if, while, for over range (upwards), break, continue, return, calls

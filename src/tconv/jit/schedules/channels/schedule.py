@@ -4,9 +4,9 @@ Lanes are output channels, or (channel, phase) pairs of the last axis where its 
 phases of one q, is a run of lanes. In channels-last arrays a run holds (phase, channel) pairs. The pixels of a tile
 are the q along the last axis, or the images where each is a single cell (`Layout.joined`).
 
-A chunk is a cache block of q over all axes. For one tile of channels after the other, every phase and row of the chunk is
-computed into the block, and the block moved into y; channels-last results with whole channels in lanes go straight into
-y. Input channels are taken in parts whose weights fit the cache.
+A chunk is a cache block of q over all axes. For one tile of channels after the other, every phase and row of the chunk
+is computed into the block, and the block moved into y; channels-last results with whole channels in lanes go straight
+into y. Input channels are taken in parts whose weights fit the cache.
 """
 
 from __future__ import annotations

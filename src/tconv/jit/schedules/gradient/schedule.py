@@ -3,16 +3,16 @@
     dw[i, o, t] = sum over images n and coarse cells c of  x[n, i, c] * y[n, o, c * stride - low + t * dilation]
 
 Lanes are the channels i of the coarse grid. The kernel multiplies "weights", here the coarse cells, with their channels
-turned innermost (`kernels/pack_cells.py`), by elements that it broadcasts, here of the fine grid; the sums of a tile are
-those of some taps, or of some channels o, and its terms are coarse cells:
+turned innermost (`kernels/pack_cells.py`), by elements that it broadcasts, here of the fine grid; the sums of a tile
+are those of some taps, or of some channels o, and its terms are coarse cells:
 
     sum[tap, lanes] += y[o, c * stride + tap] * x[c, lanes]
                        one number,              vectors, loaded once
                        in all lanes             for all taps
 
-In the words of `axes.py` what is read is the fine grid, as of `conv`, and q is a coarse cell. A chunk is a cache block of q.
-Sums of a chunk are added up in the block, [tile][o, tap][lanes], and squares of it are turned on their way into dw when
-all chunks are done. A run of pieces has all chunks for some tiles of lanes and some channels o.
+In the words of `axes.py` what is read is the fine grid, as of `conv`, and q is a coarse cell. A chunk is a cache block
+of q. Sums of a chunk are added up in the block, [tile][o, tap][lanes], and squares of it are turned on their way into
+dw when all chunks are done. A run of pieces has all chunks for some tiles of lanes and some channels o.
 """
 
 from __future__ import annotations

@@ -36,8 +36,8 @@ NARROW = 0.9
 #: of `conv`, where a vector of x that was loaded meets one tap only, so that x is in the way too; what becomes of it.
 HEAVY, WAITING = {"conv_transpose": 3 << 19, "conv": 3 << 17}, 0.6
 
-#: Results that beginning with the next plane costs: 30 ns, against 0.2 to 0.4 a result by transposing. Below 200 results a
-#: plane, transposing is quicker.
+#: Results that beginning with the next plane costs: 30 ns, against 0.2 to 0.4 a result by transposing. Below 200
+#: results a plane, transposing is quicker.
 PLANE = 67.0
 #: From so many taps a sum on, pixels in lanes serve better where several channels share what is loaded of x.
 SHARED = 9

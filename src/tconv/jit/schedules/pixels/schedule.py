@@ -1,11 +1,11 @@
 """Schedules with pixels in lanes (`kernels/pixels.py`); `pixels_tables.py` writes their programs.
 
-A chunk is a cache block of q over all axes but the last, and a range of q along the last. Its rows of x are copied into the
-panel, [strand][channel][outer rows][row][pitch], with zeros on both sides, so that every load is in bounds and every
-tap that falls beside x reads a zero; or they are read where they are, behind masks, where copying them would take long
-and they stay near. There is one strand, or of `conv` those that taps read (`axes.strands`). A tile
-starts anywhere in the flat panel: where rows are short, one tile spans several of them and is stored in segments. In
-channels-last arrays a tile has all channels, and x is turned on its way into the panel (`kernels/pack_channels_first.py`).
+A chunk is a cache block of q over all axes but the last, and a range of q along the last. Its rows of x are copied into
+the panel, [strand][channel][outer rows][row][pitch], with zeros on both sides, so that every load is in bounds and
+every tap that falls beside x reads a zero; or they are read where they are, behind masks, where copying them would take
+long and they stay near. There is one strand, or of `conv` those that taps read (`axes.strands`). A tile starts anywhere
+in the flat panel: where rows are short, one tile spans several of them and is stored in segments. In channels-last
+arrays a tile has all channels, and x is turned on its way into the panel (`kernels/pack_channels_first.py`).
 """
 
 from __future__ import annotations
