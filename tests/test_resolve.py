@@ -40,7 +40,9 @@ def test_words_stay_words_until_an_axis_is_settled():
 
 @given(geometries())
 def test_both_grids_of_a_weight_gradient_settle_the_output_padding(geometry):
-    coarse = resolve.Window(geometry.coarse, geometry.kernel, geometry.stride, geometry.padding, geometry.dilation)
+    coarse = resolve.AxisArguments(
+        geometry.coarse, geometry.kernel, geometry.stride, geometry.padding, geometry.dilation
+    )
     assert resolve.between(coarse, geometry.fine) == geometry.axes
 
 

@@ -52,7 +52,7 @@ class Demo:
     """The pictures and the numbers of the demo."""
 
     geometry: Geometry  #: of C
-    matrix: explain.Matrix  #: the shape of C, all channels together
+    matrix: explain.MatrixShape  #: the shape of C, all channels together
     photo: Picture  #: x
     coarse: Picture  #: C x
     back: Picture  #: CᵀC x

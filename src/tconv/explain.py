@@ -74,7 +74,7 @@ def zero_inserted(axis: Axis) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Matrix:
+class MatrixShape:
     """The shape of C and how many of its elements are stored: those whose tap lands inside the fine grid."""
 
     rows: int
@@ -87,10 +87,10 @@ class Matrix:
         return self.stored / (self.rows * self.columns)
 
 
-def matrix(geometry: Geometry, in_channels: int = 1, out_channels: int = 1, groups: int = 1) -> Matrix:
+def matrix(geometry: Geometry, in_channels: int = 1, out_channels: int = 1, groups: int = 1) -> MatrixShape:
     """C as a matrix, counted and not built: conv multiplies by it, conv_transpose by its transpose."""
     work = geometry.work(in_channels, out_channels, groups=groups)
-    return Matrix(in_channels * prod(geometry.coarse), out_channels * prod(geometry.fine), work.multiplications)
+    return MatrixShape(in_channels * prod(geometry.coarse), out_channels * prod(geometry.fine), work.multiplications)
 
 
 def phase_count(geometry: Geometry) -> int:

@@ -17,7 +17,7 @@ Ints: TypeAlias = int | Sequence[int]
 PaddingLike: TypeAlias = int | str | Sequence[int | tuple[int, int]]
 
 
-class Window(NamedTuple):
+class AxisArguments(NamedTuple):
     """The arguments that both directions share, with a value an axis."""
 
     size: tuple[int, ...]  #: of the grid that is known: fine for conv, coarse for conv_transpose
@@ -27,12 +27,12 @@ class Window(NamedTuple):
     dilation: tuple[int, ...]
 
 
-def window(size: Ints, kernel: Ints, stride: Ints, padding: PaddingLike, dilation: Ints, name: str) -> Window:
+def window(size: Ints, kernel: Ints, stride: Ints, padding: PaddingLike, dilation: Ints, name: str) -> AxisArguments:
     """The shared arguments; the size, called `name` in messages, or else the kernel says how many axes there are."""
     ndim = next((len(value) for value in (size, kernel) if checks.is_sequence(value)), 1)
     if ndim == 0:
         checks.wrong(f"{name} must have at least 1 axis; got {size!r}")
-    return Window(
+    return AxisArguments(
         checks.per_axis(name, size, ndim, 1),
         checks.per_axis("kernel", kernel, ndim, 1),
         checks.per_axis("stride", stride, ndim, 1),
@@ -41,27 +41,27 @@ def window(size: Ints, kernel: Ints, stride: Ints, padding: PaddingLike, dilatio
     )
 
 
-def conv(fine: Window, output_padding: Ints | None, output_size: Ints | None) -> tuple[Axis, ...]:
+def conv(fine: AxisArguments, output_padding: Ints | None, output_size: Ints | None) -> tuple[Axis, ...]:
     """The axes of a convolution."""
     a = _optional("output_padding", output_padding, len(fine.size), 0)
     coarse = _optional("output_size", output_size, len(fine.size), 1)
     return _settled(fine, lambda i, n, k, s, pad, d: sizes.of_conv(n, k, s, pad, a[i], coarse[i], d))
 
 
-def conv_transpose(coarse: Window, output_padding: Ints, output_size: Ints | None) -> tuple[Axis, ...]:
+def conv_transpose(coarse: AxisArguments, output_padding: Ints, output_size: Ints | None) -> tuple[Axis, ...]:
     """The axes of a transposed convolution."""
     a = checks.per_axis("output_padding", output_padding, len(coarse.size), 0)
     fine = _optional("output_size", output_size, len(coarse.size), 1)
     return _settled(coarse, lambda i, n, k, s, pad, d: sizes.of_conv_transpose(n, k, s, pad, a[i], fine[i], d))
 
 
-def between(coarse: Window, fine: tuple[int, ...]) -> tuple[Axis, ...]:
+def between(coarse: AxisArguments, fine: tuple[int, ...]) -> tuple[Axis, ...]:
     """The axes of a weight gradient, where both grids are given."""
     return _settled(coarse, lambda i, n, k, s, pad, d: sizes.of_both(n, fine[i], k, s, pad, d))
 
 
 def _settled(
-    window: Window, settle: Callable[[int, int, int, int, sizes.Padding | str, int], sizes.Ends]
+    window: AxisArguments, settle: Callable[[int, int, int, int, sizes.Padding | str, int], sizes.Ends]
 ) -> tuple[Axis, ...]:
     axes = []
     for i, (n, k, s, pad, d) in enumerate(zip(*window, strict=True)):

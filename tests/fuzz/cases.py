@@ -91,7 +91,7 @@ def _of_schedule(trial: Trial, schedule: Any, how: str) -> str:
     return "\n".join([
         "import tests.fuzz",
         "from tconv import Geometry",
-        "from tconv.jit.schedules.layouts import Layout",
+        "from tconv.jit.schedules.layouts import MemoryLayout",
         "from tconv.jit.schedules.axes import LoopAxis",
         "from tconv.problem import Problem",
         f"from {own.__module__} import {own.__name__}",

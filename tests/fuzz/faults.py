@@ -18,7 +18,7 @@ from typing import Any
 
 from tconv.jit.choice import choose
 from tconv.jit.machine.native import compiled
-from tconv.jit.machine.native.language import Native
+from tconv.jit.machine.native.language import NativeFunction
 from tconv.jit.programs import layer_cache, tables
 from tconv.jit.programs.loops import chunks, copies, rows
 from tconv.jit.schedules.channels import schedule as channels_schedule
@@ -54,7 +54,7 @@ class Fault:
         source, made = source.replace(self.right, self.wrong), dict[str, Any]()
         linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
         exec(compile(source, file, "exec"), vars(module), made)
-        put = _put_native if isinstance(before, Native) else _put
+        put = _put_native if isinstance(before, NativeFunction) else _put
         put(self.owner, self.name, made[self.name])
         try:
             yield
@@ -71,7 +71,7 @@ def _put(owner: Any, name: str, what: Any) -> None:
     layer_cache.forget()
 
 
-def _put_native(owner: Any, name: str, what: Native) -> None:
+def _put_native(owner: Any, name: str, what: NativeFunction) -> None:
     """Put a loop in the place of another, wherever that was imported; machine code is made anew, from what it says."""
     before = getattr(owner, name)
     for module in [m for n, m in sys.modules.items() if n.startswith("tconv.jit.") and ".loops." in n]:
@@ -93,7 +93,7 @@ FAULTS = {
     "outer axes cropped, cells at once": Fault(
         channels_sizes, "_few_weights", "line.stays", "line.kernel == line.stride == 1"),
     "a cell less at the high border": Fault(
-        copies, "list_rows", "min(axes[last + Axis.READ], high)", "min(axes[last + Axis.READ], high - 1)"),
+        copies, "list_rows", "min(axes[last + AxisWords.READ], high)", "min(axes[last + AxisWords.READ], high - 1)"),
     "no zeros between rows that a tile spans": Fault(
         pixels.PixelSchedule, "flat_pitch", "max(self.before, self.columns + self.behind - cells)", "0"),
     "lanes of the last vector": Fault(
@@ -101,7 +101,7 @@ FAULTS = {
     "where the weights of a group begin": Fault(
         tables.Tables, "first_weight", "g * p.cin * p.cout * p.taps", "g * p.cin * p.taps"),
     "from image to image of y": Fault(
-        chunks, "spread", "offset(axes, count, Axis.PIXEL_STEP)", "offset(axes, count, Axis.READ_STEP)"),
+        chunks, "spread", "offset(axes, count, AxisWords.PIXEL_STEP)", "offset(axes, count, AxisWords.READ_STEP)"),
     "the last row, of some phases": Fault(
         planes, "planes", "if whole < line_end", "if whole < 0"),
     "copies as if cells were not apart": Fault(
@@ -113,11 +113,11 @@ FAULTS = {
     "cells that exist, of one row only": Fault(
         pixels_reads, "put_cells", "(rows - 1) * read + high", "high"),
     "chunks at the high border like the others": Fault(
-        chunks, "beside_high", "max(0, last * axis[Axis.READ_STRIDE] - axis[Axis.READ])", "0"),
+        chunks, "beside_high", "max(0, last * axis[AxisWords.READ_STRIDE] - axis[AxisWords.READ])", "0"),
     "chunks that lack a phase like the others": Fault(
         chunks, "alike", "(a == last) != (b == last)", "a != a"),
     "rows that some taps miss like the others": Fault(
-        channels_taps, "list_bounds", "-(shift // axis[Axis.READ_STRIDE])", "q"),
+        channels_taps, "list_bounds", "-(shift // axis[AxisWords.READ_STRIDE])", "q"),
     "the last of several tiles that are alike": Fault(
         channels_tiles, "tiles_of_rows", "at += pixels", "at += pixels - (part > 1)"),
     "the first phase of another origin": Fault(

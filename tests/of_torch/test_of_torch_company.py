@@ -105,7 +105,7 @@ def test_gradients_lie_as_pytorchs_do(layers, x, order):
 def test_a_weight_gradient_by_the_engine_lies_as_the_weights_do(layers, x):
     """Whatever the processor: on some the layers above leave it to PyTorch."""
     w = layers[1].weight.detach().to(memory_format=torch.channels_last)
-    window = engine.Window((2, 2), (1, 1), (10, 12), (1, 1), 1)
+    window = engine.OperationWindow((2, 2), (1, 1), (10, 12), (1, 1), 1)
     dy = torch.randn(2, 6, 10, 12)
     found = engine.weights(x, dy, w, window)
     assert found.stride() == w.stride() != found.contiguous().stride()

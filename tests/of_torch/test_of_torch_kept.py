@@ -9,7 +9,7 @@ import torch
 from torch_pairs import close, grid, pair
 
 from tconv.torch import functional, kept
-from tconv.torch.kept import Kept
+from tconv.torch.kept import PackedWeights
 
 ARGUMENTS = {"kernel_size": 4, "stride": 2, "padding": 1}
 
@@ -122,7 +122,7 @@ def test_what_is_kept_is_freed_with_the_weights():
 
 
 def test_an_owner_keeps_so_many_orders():
-    held = kept.Kept()
+    held = kept.PackedWeights()
     for order in range(3 * kept.MOST):
         held.packed(None, order, 1, 0, 0, lambda: True)
         assert len(held) <= kept.MOST
@@ -156,7 +156,7 @@ def test_what_others_write_before_weights_are_packed_is_not_kept(monkeypatch, wh
     """The weights that were seen come back later: what is kept for them must be theirs."""
     theirs, layer = pair(2, ARGUMENTS)
     layer.to(memory_format=memory_format)
-    x, look, written = grid(2), Kept.found, getattr(layer, what).data
+    x, look, written = grid(2), PackedWeights.found, getattr(layer, what).data
     old = written.clone()
 
     def written_then(self, order, seen):
@@ -168,7 +168,7 @@ def test_what_others_write_before_weights_are_packed_is_not_kept(monkeypatch, wh
     with torch.no_grad():
         layer(x)
         with monkeypatch.context() as patch:
-            patch.setattr(Kept, "found", written_then)
+            patch.setattr(PackedWeights, "found", written_then)
             layer(x)
         assert not torch.equal(written, old)
         for _ in range(3):

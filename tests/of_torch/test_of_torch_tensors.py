@@ -138,7 +138,7 @@ def test_numpy_arrays_do_not_load_pytorch():
 def test_what_tune_finds_is_used_at_once():
     from tconv.torch import engine
 
-    window = engine.Window((2, 2), (0, 0), (11, 13), (1, 1), 2)
+    window = engine.OperationWindow((2, 2), (0, 0), (11, 13), (1, 1), 2)
     before = engine.call("conv_transpose", X, W, window)
     assert engine.call("conv_transpose", X, W, window) is before
     tconv.tune(tuple(X.shape), tuple(W.shape), stride=2, groups=2, threads=1, seconds=0.001)

@@ -145,7 +145,7 @@ def weight_from_tconv(
 
 def _weight_arguments(
     w: NDArray[Any], dialect: str, groups: int, transpose_kernel: bool, dilation: Ints | None
-) -> tuple[weights.Layout, int, tuple[int, ...] | None]:
+) -> tuple[weights.WeightLayout, int, tuple[int, ...] | None]:
     if not isinstance(w, np.ndarray) or w.ndim < 3:
         got = f"{w.ndim} axes" if isinstance(w, np.ndarray) else checks.shorten(w)
         checks.wrong_type(f"w must be a NumPy array of at least 3 axes, two of channels and one an axis; got {got}")

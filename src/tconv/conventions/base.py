@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from tconv import checks
 from tconv.conventions.given import Given
-from tconv.conventions.weights import Layout
+from tconv.conventions.weights import WeightLayout
 from tconv.geometry import Geometry
 from tconv.resolve import Ints
 
@@ -130,7 +130,7 @@ class Dialect(ABC):
     def _write(self, layer: Layer) -> Saying: ...
 
     @abstractmethod
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """How the weights of a layer with these parameters lie in memory."""
 
     def disagreements(self, parameters: Mapping[str, Any], layer: Layer) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from tconv.conventions import code
 from tconv.conventions.base import Dialect, Layer, Saying, end_notes
 from tconv.conventions.ends import Pairs, cuts, difference, symmetric_padding
 from tconv.conventions.given import Given
-from tconv.conventions.weights import Layout
+from tconv.conventions.weights import WeightLayout
 from tconv.geometry import Geometry
 
 #: Parameters that two fields may say too, one for the height and one for the width.
@@ -59,9 +59,9 @@ class Caffe(Dialect):
             merged = _merged(parameters)
         return super().read(merged, **keywords)
 
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(Cin, Cout/group, *kernel), which is tconv's."""
-        return Layout("IO*")
+        return WeightLayout("IO*")
 
     def prepend(self, lines: Sequence[str], code: str) -> str:
         """The lines as comments: the code is no Python."""

@@ -97,7 +97,7 @@ class Given:
     ) -> Geometry:
         """The geometry of this kernel on the coarse size given, or on the nominal one."""
         coarse = self.coarse or tuple(map(_nominal, self.kernel, stride, padding, dilation))
-        window = resolve.Window(coarse, self.kernel, stride, tuple(padding), dilation)
+        window = resolve.AxisArguments(coarse, self.kernel, stride, tuple(padding), dilation)
         return Geometry(resolve.conv_transpose(window, output_padding, output_size))
 
     def _kernel(self, name: str | None, kernel: Ints | None) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from tconv.conventions.base import Dialect, Layer, Saying
 from tconv.conventions.ends import cuts
 from tconv.conventions.given import Given
 from tconv.conventions.keras import cut_of_word
-from tconv.conventions.weights import Layout, from_tconv_lines
+from tconv.conventions.weights import WeightLayout, from_tconv_lines
 from tconv.geometry import Geometry
 from tconv.sizes import effective_kernel
 
@@ -42,11 +42,11 @@ class Jax(Dialect):
         "dilation": "rhs_dilation",
     }
 
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(*kernel, Cin, Cout), taps flipped; with transpose_kernel=True (*kernel, Cout, Cin), as Keras."""
         if parameters.get("transpose_kernel"):
-            return Layout("*OI")
-        return Layout("*IO", flipped=True, grouping="outputs")
+            return WeightLayout("*OI")
+        return WeightLayout("*IO", flipped=True, grouping="outputs")
 
     def _spelt(self, word: str, value: Any) -> dict[str, Any]:
         if word == "padding" and isinstance(value, str):

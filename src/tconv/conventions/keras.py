@@ -19,7 +19,7 @@ from tconv.conventions import code
 from tconv.conventions.base import Dialect, Layer, Saying, end_notes
 from tconv.conventions.ends import Pairs, cuts, difference
 from tconv.conventions.given import Given
-from tconv.conventions.weights import Layout, from_tconv_lines
+from tconv.conventions.weights import WeightLayout, from_tconv_lines
 from tconv.geometry import Geometry
 from tconv.sizes import effective_kernel
 
@@ -59,9 +59,9 @@ class Keras(Dialect):
     }
     default_bias = True
 
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(*kernel, Cout, Cin), whatever data_format says of x and y."""
-        return Layout("*OI", grouping="dense")
+        return WeightLayout("*OI", grouping="dense")
 
     def disagreements(self, parameters: Mapping[str, Any], layer: Layer) -> tuple[str, ...]:
         """On an even kernel with output_padding=0, and on dilation."""

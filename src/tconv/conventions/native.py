@@ -10,7 +10,7 @@ from tconv import checks
 from tconv.conventions import code
 from tconv.conventions.base import Dialect, Layer, Saying
 from tconv.conventions.given import Given
-from tconv.conventions.weights import Layout
+from tconv.conventions.weights import WeightLayout
 from tconv.geometry import Geometry
 
 _DEFAULTS = {"stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "dilation": 1, "layout": "channels_first"}
@@ -25,9 +25,9 @@ class Native(Dialect):
     known = ("kernel", "stride", "padding", "output_padding", "output_size", "groups", "dilation", "layout")
     words: ClassVar[Mapping[str, str]] = {name: name for name in known if name != "layout"}
 
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(Cin, Cout/groups, *kernel)."""
-        return Layout("IO*")
+        return WeightLayout("IO*")
 
     def _geometry(self, given: Given) -> Geometry:
         given.choice("layout", ("channels_first", "channels_last"), "channels_first")

@@ -19,7 +19,7 @@ from tconv.conventions import code
 from tconv.conventions.base import Dialect, Layer, Saying, end_notes
 from tconv.conventions.ends import Pairs, cuts, difference
 from tconv.conventions.given import Given
-from tconv.conventions.weights import Layout, from_tconv_lines
+from tconv.conventions.weights import WeightLayout, from_tconv_lines
 from tconv.geometry import Geometry
 from tconv.sizes import effective_kernel
 
@@ -63,9 +63,9 @@ class Onnx(Dialect):
         "dilation": "dilations",
     }
 
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(Cin, Cout/groups, *kernel), which is tconv's."""
-        return Layout("IO*")
+        return WeightLayout("IO*")
 
     def _spelt(self, word: str, value: Any) -> dict[str, Any]:
         if word == "padding" and isinstance(value, str):

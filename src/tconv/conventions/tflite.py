@@ -15,7 +15,7 @@ from tconv.conventions import code
 from tconv.conventions.base import Dialect, Layer, Saying, end_notes
 from tconv.conventions.ends import Pairs, cuts, difference
 from tconv.conventions.given import Given
-from tconv.conventions.weights import Layout, from_tconv_lines
+from tconv.conventions.weights import WeightLayout, from_tconv_lines
 from tconv.geometry import Geometry
 
 _SPREAD = "TRANSPOSE_CONV has no dilation: the kernel is written out with zeros."
@@ -32,9 +32,9 @@ class TfLite(Dialect):
     known = ("padding", "stride_h", "stride_w", "output_shape")
     words: ClassVar[Mapping[str, str]] = {"stride": "stride_h", "padding": "padding", "output_size": "output_shape"}
 
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(Cout, *kernel, Cin)."""
-        return Layout("O*I", grouping="dense")
+        return WeightLayout("O*I", grouping="dense")
 
     def _spelt(self, word: str, value: Any) -> dict[str, Any]:
         if word == "padding" and isinstance(value, str):

@@ -13,7 +13,7 @@ from tconv.conventions import code
 from tconv.conventions.base import Dialect, Layer, Saying, end_notes
 from tconv.conventions.ends import Pairs, cuts, difference, symmetric_padding
 from tconv.conventions.given import Given
-from tconv.conventions.weights import Layout, from_tconv_lines
+from tconv.conventions.weights import WeightLayout, from_tconv_lines
 from tconv.geometry import Geometry
 
 _DEFAULTS = {"padding": 0, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1, "stride": 1}
@@ -52,9 +52,9 @@ class Torch(Dialect):
     }
     default_bias = True
 
-    def layout(self, parameters: Mapping[str, Any]) -> Layout:
+    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(Cin, Cout/groups, *kernel), which is tconv's."""
-        return Layout("IO*")
+        return WeightLayout("IO*")
 
     def _geometry(self, given: Given) -> Geometry:
         given.choice("padding_mode", ("zeros",), "zeros")

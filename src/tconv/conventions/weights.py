@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class WeightLayout:
     """The axes of one framework's weights, relative to tconv's."""
 
     axes: str  #: "IO*", "*OI", "*IO" or "O*I"
@@ -43,7 +43,7 @@ class Layout:
         return f"({', '.join(letters[letter] for letter in self.axes)})" + (", taps flipped" if self.flipped else "")
 
 
-def from_tconv(w: Array, layout: Layout, groups: int, dilation: tuple[int, ...] | None = None) -> Array:
+def from_tconv(w: Array, layout: WeightLayout, groups: int, dilation: tuple[int, ...] | None = None) -> Array:
     """Weights (Cin, Cout/groups, *kernel) in this layout; with `dilation`, zeros are written out between the taps."""
     taps = tuple(range(2, w.ndim))
     if dilation is not None:
@@ -56,7 +56,7 @@ def from_tconv(w: Array, layout: Layout, groups: int, dilation: tuple[int, ...] 
     return (np.flip(w, taps) if layout.flipped else w).transpose(layout.order(len(taps)))
 
 
-def to_tconv(w: Array, layout: Layout, groups: int, dilation: tuple[int, ...] | None = None) -> Array:
+def to_tconv(w: Array, layout: WeightLayout, groups: int, dilation: tuple[int, ...] | None = None) -> Array:
     """Weights in this layout as (Cin, Cout/groups, *kernel); zeros between groups or taps must be zeros."""
     ndim = w.ndim - 2
     w = w.transpose(tuple(np.argsort(layout.order(ndim))))
@@ -71,7 +71,7 @@ def to_tconv(w: Array, layout: Layout, groups: int, dilation: tuple[int, ...] | 
     return w if dilation is None else _gathered(w, dilation)
 
 
-def from_tconv_lines(layout: Layout, groups: int, dilation: Sequence[int] | None, ndim: int) -> list[str]:
+def from_tconv_lines(layout: WeightLayout, groups: int, dilation: Sequence[int] | None, ndim: int) -> list[str]:
     """The lines that turn `w` into `kernel`, in this layout: `from_tconv` as NumPy says it; `w` itself where it is."""
     lines, source, last = [], "w", _reordered(layout.order(ndim), layout.flipped)
     if dilation is not None:
@@ -93,7 +93,7 @@ def from_tconv_lines(layout: Layout, groups: int, dilation: Sequence[int] | None
     return [*lines, f"kernel = {source}{last}  # {layout}"] if source + last != "w" else [f"# w: {layout}"]
 
 
-def to_tconv_lines(layout: Layout, groups: int, ndim: int) -> list[str]:
+def to_tconv_lines(layout: WeightLayout, groups: int, ndim: int) -> list[str]:
     """The lines that turn `kernel`, in this layout, into `w`: `to_tconv` as NumPy says it; `w` itself where it is."""
     last = _reordered(tuple(int(i) for i in np.argsort(layout.order(ndim))), False)
     last += f"[:, :, {', '.join(['::-1'] * ndim)}]" if layout.flipped else ""

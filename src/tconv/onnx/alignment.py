@@ -26,7 +26,7 @@ EVERY_LEAD = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ResiduePiece:
     """Neighbouring residues of one axis, computed by one convolution at stride 1; without taps they are zero."""
 
     residues: range
@@ -44,7 +44,7 @@ class Piece:
 class Alignment:
     """An axis as pieces: their results have coarse + extra cells, and, interleaved, lead and tail cells too many."""
 
-    pieces: tuple[Piece, ...]
+    pieces: tuple[ResiduePiece, ...]
     stride: int
     extra: int
     lead: int
@@ -114,9 +114,9 @@ def _span(group: list[AxisPhase], later: int) -> tuple[list[AxisPhase], range]:
     return group, range(shifts[0], shifts[-1] + 1, step)
 
 
-def _piece(group: list[AxisPhase], shifts: range, later: int, extra: int) -> Piece:
+def _piece(group: list[AxisPhase], shifts: range, later: int, extra: int) -> ResiduePiece:
     residues = range(group[0].residue, group[-1].residue + 1)
     places = [dict(zip(phase.shifts, phase.taps, strict=True)) for phase in group]
     taps = tuple(tuple(place.get(shift + later) for shift in shifts) for place in places)
     padding = (-shifts[0], extra + shifts[-1]) if shifts else (0, 0)
-    return Piece(residues, taps, shifts.step, padding)
+    return ResiduePiece(residues, taps, shifts.step, padding)

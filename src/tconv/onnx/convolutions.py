@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tconv import checks
 from tconv.conventions import Layer
 from tconv.geometry import Geometry
-from tconv.onnx.alignment import Alignment, Partition, Piece, align
+from tconv.onnx.alignment import Alignment, Partition, ResiduePiece, align
 
 #: How to say a transposed convolution by others: see `VARIANTS`.
 Variant: TypeAlias = Literal["one_conv", "depth_to_space", "conv_per_phase", "conv_per_block"]
@@ -46,7 +46,7 @@ class Convolutions:
     axes: tuple[Alignment, ...]
 
     @property
-    def pieces(self) -> list[tuple[Piece, ...]]:
+    def pieces(self) -> list[tuple[ResiduePiece, ...]]:
         """A piece of every axis for each convolution, the last axis running fastest."""
         return list(product(*(axis.pieces for axis in self.axes)))
 
@@ -60,7 +60,7 @@ class Convolutions:
         """The axes that have phases to interleave."""
         return [i for i, axis in enumerate(self.axes) if axis.stride > 1]
 
-    def weights(self, w: Array, pieces: tuple[Piece, ...]) -> Array:
+    def weights(self, w: Array, pieces: tuple[ResiduePiece, ...]) -> Array:
         """The weights of one convolution, (Cout * residues, Cin / groups, *kernel), from those of the layer.
 
         The results of an output channel are neighbours, residues of the last axis running fastest.
@@ -132,7 +132,7 @@ def _check_variant(g: Geometry, variant: Variant) -> None:
         checks.wrong(f"depth_to_space must have two axes of one stride; here it is {strides}")
 
 
-def _placed(w: Array, axis: int, piece: Piece) -> Array:
+def _placed(w: Array, axis: int, piece: ResiduePiece) -> Array:
     """The taps of one axis spread over two: residues, and places of the kernel, zeros where there is no tap."""
     zero = np.zeros((*w.shape[:axis], 1, *w.shape[axis + 1 :]), w.dtype)
     where = np.array([[w.shape[axis] if tap is None else tap for tap in row] for row in piece.taps], np.intp)

@@ -33,7 +33,7 @@ class Cells:
 
 
 @dataclass
-class Sizes:
+class KnownSizes:
     """The cells of each axis in the results of the convolutions, and Reshape nodes that use them."""
 
     writer: Writer
@@ -93,7 +93,7 @@ class Sizes:
         return self.writer.node("Slice", [self._vectors[None], *bounds])
 
 
-def put_together(made: Convolutions, results: Sequence[str | None], sizes: Sizes, nothing: Array) -> str:
+def put_together(made: Convolutions, results: Sequence[str | None], sizes: KnownSizes, nothing: Array) -> str:
     """The results of all pieces as (N, Cout, *residues, *cells); None stands for a piece that no tap reaches.
 
     `nothing` is what positions hold that no tap reaches: (Cout,) the bias, or zeros.
@@ -111,7 +111,7 @@ def put_together(made: Convolutions, results: Sequence[str | None], sizes: Sizes
     return parts[0]
 
 
-def side_by_side(made: Convolutions, results: Sequence[str | None], sizes: Sizes, nothing: Array) -> str:
+def side_by_side(made: Convolutions, results: Sequence[str | None], sizes: KnownSizes, nothing: Array) -> str:
     """Results as (N, *residues, Cout, *cells), by one Concat, where every piece is one phase."""
     cells = [sizes.of(i) for i in range(len(made.axes))]
     shape = [len(nothing), *cells]
@@ -120,7 +120,7 @@ def side_by_side(made: Convolutions, results: Sequence[str | None], sizes: Sizes
     return sizes.reshape(together, [*(made.axes[i].stride for i in made.split), *shape])
 
 
-def interleaved(value: str, made: Convolutions, channels: int, sizes: Sizes, *, phases_first: bool) -> str:
+def interleaved(value: str, made: Convolutions, channels: int, sizes: KnownSizes, *, phases_first: bool) -> str:
     """(N, Cout, *residues, *cells), or with residues before Cout, as (N, Cout, *fine), the last axis first."""
     ndim, split = len(made.axes), made.split
     for number, i in reversed(list(enumerate(split))):
@@ -136,7 +136,7 @@ def interleaved(value: str, made: Convolutions, channels: int, sizes: Sizes, *, 
     return value
 
 
-def _filled(nothing: Array, shape: Sequence[Size], sizes: Sizes) -> str:
+def _filled(nothing: Array, shape: Sequence[Size], sizes: KnownSizes) -> str:
     """What positions hold that no tap reaches, as (N, *shape)."""
     fill = nothing.reshape(1, -1, *[1] * (len(shape) - 1))
     return sizes.broadcast(sizes.writer.constant(fill, "unreached"), shape)

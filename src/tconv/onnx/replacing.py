@@ -9,11 +9,11 @@ from math import prod
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto
 
-from tconv.onnx.alignment import Piece
+from tconv.onnx.alignment import ResiduePiece
 from tconv.onnx.convolutions import Convolutions, Variant
 from tconv.onnx.folding import Array, Folded
 from tconv.onnx.graphs import scopes, uses
-from tconv.onnx.interleaving import Sizes, cropped, depth_to_space, interleaved, put_together, side_by_side
+from tconv.onnx.interleaving import KnownSizes, cropped, depth_to_space, interleaved, put_together, side_by_side
 from tconv.onnx.nodes import ConvTransposeNode
 from tconv.onnx.writing import Constants, Names, Writer
 
@@ -56,14 +56,14 @@ def _whole(
     nothing = np.zeros(channels, parts.w.dtype) if parts.bias is None else parts.bias
     known = (None,) * len(made.axes) if found.x is None else found.x[2:]
     cells = [None if n is None else n + axis.extra for n, axis in zip(known, made.axes, strict=True)]
-    sizes = Sizes(writer, first, tuple(cells))
+    sizes = KnownSizes(writer, first, tuple(cells))
     phases_first = len(results) == made.phases
     value = (side_by_side if phases_first else put_together)(made, results, sizes, nothing)
     return interleaved(value, made, channels, sizes, phases_first=phases_first)
 
 
 def _convolution(
-    found: ConvTransposeNode, made: Convolutions, pieces: Sequence[Piece], parts: Folded, writer: Writer
+    found: ConvTransposeNode, made: Convolutions, pieces: Sequence[ResiduePiece], parts: Folded, writer: Writer
 ) -> str | None:
     """The result of one convolution; None where no tap reaches its residues."""
     if not all(piece.kernel for piece in pieces):
@@ -83,7 +83,7 @@ def _convolution(
     )
 
 
-def _repeated(bias: Array, pieces: Sequence[Piece]) -> Array:
+def _repeated(bias: Array, pieces: Sequence[ResiduePiece]) -> Array:
     """The bias of each output channel, for all of its residues."""
     return np.repeat(bias, prod(len(piece.residues) for piece in pieces))
 

@@ -13,7 +13,7 @@ _PARAMETERS = ("kernel", "stride", "padding", "output_padding", "dilation", "max
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class ReachedSizes:
     """The fine sizes that are reached at one stride: first, first + step, ... to last, or without end."""
 
     first: int
@@ -58,7 +58,7 @@ def _no_stride(question: Question) -> str:
     return f"output_padding must be less than max(stride, dilation) = max({stride}, {d}) = {max(stride, d)}; it is {a}"
 
 
-def reached(question: Question, stride: int) -> Sizes:
+def reached(question: Question, stride: int) -> ReachedSizes:
     """The fine sizes that the fixed parameters reach from the coarse size (for a scale: how far they are from it)."""
     least, most = question.output_paddings(stride)
     smallest = question.kernel or 1
@@ -71,10 +71,10 @@ def reached(question: Question, stride: int) -> Sizes:
     if question.padding is None:  # the largest kernel, and with it the largest padding, reaches furthest both ways
         assert largest is not None  # for padding and kernel both free there is always a solution
         crop = 2 * (sizes.effective_kernel(largest, question.dilation) - 1)
-        found = Sizes(beyond(largest) - crop + least, beyond(largest) + most, 1)
+        found = ReachedSizes(beyond(largest) - crop + least, beyond(largest) + most, 1)
     else:
         step = question.dilation if least == most and question.kernel is None else 1
-        found = Sizes(beyond(smallest) + least, None if largest is None else beyond(largest) + most, step)
+        found = ReachedSizes(beyond(smallest) + least, None if largest is None else beyond(largest) + most, step)
     if question.scale is not None:
         return found
     return replace(found, first=max(found.first, 1 + (found.first - 1) % found.step))

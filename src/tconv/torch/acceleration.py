@@ -19,7 +19,7 @@ from tconv.torch.acceleration_report import Measured, Report
 from tconv.torch.closing import closed
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
-from tconv.torch.watching import Call
+from tconv.torch.watching import WatchedCall
 from tconv.torch.whole_runs import Example
 
 M = TypeVar("M", bound=Module)
@@ -143,7 +143,7 @@ def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: boo
     args, kwargs = _arguments(example_inputs)
     measuring = Measuring(model, effort, new_sizes=new_sizes)
 
-    def found(module: Module, call: Call) -> None:
+    def found(module: Module, call: WatchedCall) -> None:
         measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
 
     watch = watching.Watch(found, Counter())

@@ -12,7 +12,7 @@ from tconv.arguments import Layout
 from tconv.geometry import Geometry
 from tconv.methods import Operation
 from tconv.torch import dispatched, engine, gradients, messages, native
-from tconv.torch.engine import Window
+from tconv.torch.engine import OperationWindow
 
 
 def computed(
@@ -57,11 +57,11 @@ def _first(grid: Tensor, ndim: int, layout: Layout, batched: bool) -> Tensor:
     return grid if layout == "channels_first" else grid.movedim(-1, -1 - ndim)
 
 
-def _window(g: Geometry, size: tuple[int, ...], groups: int) -> Window:
-    return Window(g.stride, tuple(pair[0] for pair in g.padding), size, g.dilation, groups)
+def _window(g: Geometry, size: tuple[int, ...], groups: int) -> OperationWindow:
+    return OperationWindow(g.stride, tuple(pair[0] for pair in g.padding), size, g.dilation, groups)
 
 
-def _conv(y: Tensor, w: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+def _conv(y: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow) -> Tensor:
     if dispatched.by_operator(y, w, None):
         x = torch.ops.tconv.conv(y, w, *window)
     elif torch.compiler.is_compiling():
@@ -71,7 +71,7 @@ def _conv(y: Tensor, w: Tensor, bias: Tensor | None, window: Window) -> Tensor:
     return x if bias is None else x + bias.reshape(-1, *[1] * len(window.stride))  # type: ignore[no-any-return]
 
 
-def _weight_gradient(x: Tensor, y: Tensor, window: Window) -> Tensor:
+def _weight_gradient(x: Tensor, y: Tensor, window: OperationWindow) -> Tensor:
     if x.is_complex():  # for which PyTorch has no operator
         of = [[_weight_gradient(a, b, window) for b in (y.real, y.imag)] for a in (x.real, x.imag)]
         return torch.complex(of[0][0] - of[1][1], of[0][1] + of[1][0])

@@ -21,7 +21,7 @@ from tconv.measuring.rounds import Effort, Run, timed
 from tconv.torch.accelerated import LAYERS, CallsReplaced
 from tconv.torch.comparing import disagreement
 from tconv.torch.messages import name_of
-from tconv.torch.watching import Call
+from tconv.torch.watching import WatchedCall
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Manner(NamedTuple):
     new_sizes: bool  #: no call has the size of one before
 
 
-def refusal(call: Call) -> str:
+def refusal(call: WatchedCall) -> str:
     """Why a call cannot be computed by the engine; "" where it can."""
     if torch._C._are_functorch_transforms_active():
         return "it is called in a transform of torch.func"
@@ -57,7 +57,7 @@ def unserved(tensor: Tensor) -> str:
     return ""
 
 
-def key(call: Call, manner: Manner) -> Hashable:
+def key(call: WatchedCall, manner: Manner) -> Hashable:
     """Calls with the same key take the same time."""
     tensors = tuple(
         t if t is None else (t.dtype, t.shape, t.stride(), t.requires_grad) for t in (call.x, call.w, call.bias)
@@ -66,7 +66,7 @@ def key(call: Call, manner: Manner) -> Hashable:
     return call.function, tensors, window, manner, torch.is_autocast_enabled("cpu"), torch.is_grad_enabled()
 
 
-def contest(call: Call, manner: Manner, effort: Effort) -> Contest:
+def contest(call: WatchedCall, manner: Manner, effort: Effort) -> Contest:
     """Compare and time; what goes wrong with tconv's is its failure."""
     runs = _runs(call, manner)
     wrong = _compared(runs)
@@ -75,7 +75,7 @@ def contest(call: Call, manner: Manner, effort: Effort) -> Contest:
     return Contest({ORIGINAL: [took[ORIGINAL]]}, {}, {OURS: wrong}) if wrong else Contest(in_turns(runs, took, effort))
 
 
-def compared(call: Call, manner: Manner) -> str:
+def compared(call: WatchedCall, manner: Manner) -> str:
     """Why tconv's result is not PyTorch's, "" where it is."""
     return _compared(_runs(call, manner))
 
@@ -102,11 +102,11 @@ def seconds_an_operation() -> float:
         return max(0.0, min(timed(several) for _ in range(5)) - without) / 100
 
 
-def _runs(call: Call, manner: Manner) -> dict[str, Run]:
+def _runs(call: WatchedCall, manner: Manner) -> dict[str, Run]:
     if manner.layer is None:
         forms = {ORIGINAL: _Form(call, manner), OURS: _Replaced(call, manner)}
     else:
-        forms = {ORIGINAL: _Layer(call, manner, manner.layer), OURS: _Layer(call, manner, LAYERS[manner.layer])}
+        forms = {ORIGINAL: _LayerForm(call, manner, manner.layer), OURS: _LayerForm(call, manner, LAYERS[manner.layer])}
     runs = {name: form.trained if manner.trains else form.computed for name, form in forms.items()}
     return {**runs, OURS: anew(runs[OURS])} if manner.new_sizes else runs
 
@@ -124,7 +124,7 @@ def anew(run: Callable[[], T]) -> Callable[[], T]:
 class _Form:
     """A way to compute a call, on tensors of its own: the model's keep their versions, their graphs and no gradient."""
 
-    def __init__(self, call: Call, manner: Manner) -> None:
+    def __init__(self, call: WatchedCall, manner: Manner) -> None:
         self.call, self.manner = call, manner
         self.x = call.x.detach().requires_grad_(call.x.requires_grad)
         self.w = Parameter(call.w.detach().clone(), call.w.requires_grad)
@@ -154,8 +154,8 @@ class _Replaced(_Form):
             return super().compute()
 
 
-class _Layer(_Form):
-    def __init__(self, call: Call, manner: Manner, kind: type) -> None:
+class _LayerForm(_Form):
+    def __init__(self, call: WatchedCall, manner: Manner, kind: type) -> None:
         super().__init__(call, manner)
         sizes = {"kernel_size": tuple(self.w.shape[2:]), "bias": call.bias is not None, "device": "meta"}
         channels = self.w.shape[0], self.w.shape[1] * call.window["groups"]

@@ -9,19 +9,19 @@ from torch import Tensor
 
 from tconv import arguments, checks
 from tconv.torch import dispatched, engine, kept, messages, windows
-from tconv.torch.engine import Call, Window
+from tconv.torch.engine import Call, OperationWindow
 from tconv.torch.gradients import record_conv_transpose
-from tconv.torch.kept import Kept, Small
+from tconv.torch.kept import PackedWeights, Small
 from tconv.torch.plain import needs_graph, plain
-from tconv.torch.windows import Given
+from tconv.torch.windows import RawArguments
 
 
 def frozen(*values: Any) -> tuple[Any, ...]:
-    """The arguments as part of a key, in the order of `Given`."""
+    """The arguments as part of a key, in the order of `RawArguments`."""
     if torch.compiler.is_compiling():  # nothing is looked up then
         return values
     try:
-        return tuple([arguments.freeze(name, value) for name, value in zip(Given._fields, values, strict=True)])
+        return tuple([arguments.freeze(name, value) for name, value in zip(RawArguments._fields, values, strict=True)])
     except checks.Rejected as rejected:
         raise messages.error("conv_transpose", rejected) from None
 
@@ -31,7 +31,7 @@ _remembered = engine.remembered
 
 
 def call(
-    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], layer: Kept | None = None,
+    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], layer: PackedWeights | None = None,
     last: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """The transposed convolution of ndim axes.
@@ -60,7 +60,7 @@ def call(
 
 
 def _small(
-    x: Tensor, w: Tensor, bias: Tensor | None, known: Call, given: tuple[Any, ...], layer: Kept | None
+    x: Tensor, w: Tensor, bias: Tensor | None, known: Call, given: tuple[Any, ...], layer: PackedWeights | None
 ) -> Tensor:
     """Compute by PyTorch, to which the layer goes by itself from now on if its arguments are PyTorch's."""
     if layer is not None and given == (*known.arguments, None):
@@ -72,7 +72,7 @@ def prepared(
     ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], last: bool | None = None
 ) -> Call:
     """The call, once everything about it has been checked."""
-    said = Given(*given)
+    said = RawArguments(*given)
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         named = {name: windows.unpacked(entry, ndim) for name, entry in said._asdict().items()}
@@ -86,4 +86,4 @@ def prepared(
         messages.check_bias(bias, problem.out_channels)
     g = problem.geometry
     low = tuple(pair[0] for pair in g.padding)
-    return engine.call("conv_transpose", x, w, Window(g.stride, low, g.fine, g.dilation, problem.groups), last)
+    return engine.call("conv_transpose", x, w, OperationWindow(g.stride, low, g.fine, g.dilation, problem.groups), last)

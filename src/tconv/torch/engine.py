@@ -20,7 +20,7 @@ from tconv.jit.machine import fingerprint, launch
 from tconv.methods.jit import weight_gradient
 from tconv.problem import Array, Problem
 from tconv.torch import choice, formats, native
-from tconv.torch.kept import Kept, Pack
+from tconv.torch.kept import Pack, PackedWeights
 from tconv.torch.windows import Integers, geometry
 
 Operation: TypeAlias = Literal["conv_transpose", "conv"]
@@ -29,7 +29,7 @@ Operation: TypeAlias = Literal["conv_transpose", "conv"]
 DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 
 
-class Window(NamedTuple):
+class OperationWindow(NamedTuple):
     """What an operation needs beside tensors; `size` is that of its result."""
 
     stride: Integers
@@ -65,7 +65,7 @@ class Call(PreparedCall):
     """One operation on tensors of given shapes and strides."""
 
     operation: Operation
-    window: Window
+    window: OperationWindow
     shape: Integers  #: of the result
     strides: Integers
     dtype: torch.dtype
@@ -89,7 +89,7 @@ class Call(PreparedCall):
         """What a call depends on beside its arguments: what engines do, and PyTorch's threads."""
         return torch.get_num_threads(), engine.state()
 
-    def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: Kept | None) -> Tensor:
+    def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None) -> Tensor:
         """Compute, without a record for derivatives; `kept` None: weights serve this call only."""
         engines = self.engines
         if engines is None:
@@ -112,7 +112,7 @@ class Call(PreparedCall):
             return result
         return self._by_torch(x, w, bias)  # kernels have multiplied the zeros around x by a NaN or an Inf
 
-    def _kept(self, ready: Engine, w: Tensor, bias: int, kept: Kept) -> Pack | None:
+    def _kept(self, ready: Engine, w: Tensor, bias: int, kept: PackedWeights) -> Pack | None:
         """The weights packed; None where they are not kept."""
         w = w if self.weights.dense else w.contiguous()
         memory = w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0
@@ -120,7 +120,7 @@ class Call(PreparedCall):
         known = kept.found(ready.program.packing, seen)
         return self._packed(ready, w, memory, seen, kept) if known is None else known
 
-    def _packed(self, ready: Engine, w: Tensor, memory: Integers, seen: int, kept: Kept) -> Pack | None:
+    def _packed(self, ready: Engine, w: Tensor, memory: Integers, seen: int, kept: PackedWeights) -> Pack | None:
         """The weights packed for keeps, if they come again, and stay what they are meanwhile."""
         source = self.weights.contiguous(w)
         return kept.packed(
@@ -138,7 +138,7 @@ class Call(PreparedCall):
         return bias.dtype is self.dtype and bias.shape == self.bias_shape and bias.is_cpu
 
 
-def by_extra(window: Window, coarse: Integers, fine: Integers) -> tuple[Any, ...]:
+def by_extra(window: OperationWindow, coarse: Integers, fine: Integers) -> tuple[Any, ...]:
     """The window as `native.py` wants it: `extra` in place of a size."""
     stride, low, _, dilation, groups = window
     return stride, low, native.extra(coarse, stride, fine), dilation, groups
@@ -159,7 +159,7 @@ def threads() -> int:
         raise rejected.kind(str(rejected)) from None
 
 
-def call(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None = None) -> Call:
+def call(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, last: bool | None = None) -> Call:
     """The call of an operation on checked tensors in memory; x is what is read, whichever grid it lies on."""
     key = (operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), last)
     known = remembered(key)
@@ -182,7 +182,7 @@ def remembered(key: Hashable) -> Call | None:
     return known if known is not None and known.is_current() else None
 
 
-def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool | None) -> Call:
+def made(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, last: bool | None) -> Call:
     """Prepare a call."""
     now = Call.current()  # before engines are made: what is set meanwhile is not missed
     problem = problem_of(operation, x, w, window)
@@ -202,7 +202,7 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: Window, last: bool 
     )  # fmt: skip
 
 
-def _small(operation: Operation, x: Tensor, w: Tensor, window: Window, problem: Problem) -> Any:
+def _small(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, problem: Problem) -> Any:
     """Whether the call is tiny, and short; and how PyTorch says it, if it is one of both and PyTorch does."""
     nothing = (False, False), (None, ())
     if operation != "conv_transpose":
@@ -212,7 +212,7 @@ def _small(operation: Operation, x: Tensor, w: Tensor, window: Window, problem: 
     return nothing if said is None or True not in small else (small, (native.function(len(window.stride)), said))
 
 
-def serves_weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> bool:
+def serves_weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> bool:
     """Whether the engine computes the weight gradient of plain tensors, sooner than PyTorch as far as is known."""
     if 0 in x.shape or 0 in y.shape or 0 in like.shape:
         return False
@@ -227,7 +227,7 @@ def _serves_weights(problem: Problem, channels_last: bool, _: object) -> bool:
         return False
 
 
-def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
+def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """The weight gradient by the engine, in the memory format of these weights."""
     problem, result = gradient_of(x, y, like, window), torch.empty(like.shape, dtype=x.dtype)
     formats.ask_for_huge_pages(result)
@@ -240,14 +240,14 @@ def _grouped(grid: Array, groups: int) -> Array:
     return grid.reshape(grid.shape[0], groups, grid.shape[1] // groups, *grid.shape[2:])
 
 
-def gradient_of(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Problem:
+def gradient_of(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Problem:
     """What is to be computed from both grids."""
     stride, low, _, dilation, groups = window
     found = geometry(tuple(like.shape[2:]), stride, low, dilation, tuple(x.shape[2:]), tuple(y.shape[2:]))
     return Problem("weight_gradient", found, x.shape[0], x.shape[1], y.shape[1], groups, DTYPES[x.dtype])
 
 
-def problem_of(operation: Operation, x: Tensor, w: Tensor, window: Window) -> Problem:
+def problem_of(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow) -> Problem:
     """What is to be computed."""
     stride, low, size, dilation, groups = window
     grids = (x.shape[2:], size) if operation == "conv_transpose" else (size, x.shape[2:])

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 from tconv.torch import engine, native
-from tconv.torch.engine import Call, Window
-from tconv.torch.kept import Kept
+from tconv.torch.engine import Call, OperationWindow
+from tconv.torch.kept import PackedWeights
 from tconv.torch.plain import needs_graph, plain
 
 
@@ -24,7 +24,7 @@ class ConvTranspose(Function):
     """The transposed convolution, which is differentiated by the coarse grid, the weights and the bias."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, call: Call, kept: Kept | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, call: Call, kept: PackedWeights | None) -> Tensor:
         """Compute, and remember x and w."""
         ctx.save_for_backward(x, w)
         ctx.window = call.window
@@ -62,7 +62,7 @@ class WeightGradient(Function):
     """The gradient by the weights, which is differentiated by both grids."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
+    def forward(ctx: Any, x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
         """Compute, and remember x and y."""
         ctx.save_for_backward(x, y)
         ctx.window = window
@@ -78,12 +78,14 @@ class WeightGradient(Function):
 
 
 #: Compute and record: what PyTorch calls `apply`, of which it does not say the types.
-record_conv_transpose: Callable[[Tensor, Tensor, Tensor | None, Call, Kept | None], Tensor] = ConvTranspose.apply
+record_conv_transpose: Callable[[Tensor, Tensor, Tensor | None, Call, PackedWeights | None], Tensor] = (
+    ConvTranspose.apply
+)
 _record_conv: Callable[[Tensor, Tensor, Call], Tensor] = Conv.apply
-_record_weight_gradient: Callable[[Tensor, Tensor, Tensor, Window], Tensor] = WeightGradient.apply
+_record_weight_gradient: Callable[[Tensor, Tensor, Tensor, OperationWindow], Tensor] = WeightGradient.apply
 
 
-def conv_transpose(x: Tensor, w: Tensor, window: Window) -> Tensor:
+def conv_transpose(x: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
     """Differentiable, from the coarse grid to the fine grid."""
     if not served(x, w):
         return native.conv_transpose(x, w, None, *engine.by_extra(window, x.shape[2:], window.size))
@@ -93,7 +95,7 @@ def conv_transpose(x: Tensor, w: Tensor, window: Window) -> Tensor:
     return call.run(x, w, None, None)
 
 
-def conv(y: Tensor, w: Tensor, window: Window) -> Tensor:
+def conv(y: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
     """Differentiable, from the fine grid to the coarse grid."""
     if not served(y, w):
         return native.conv(y, w, None, *engine.by_extra(window, window.size, y.shape[2:]))
@@ -103,7 +105,7 @@ def conv(y: Tensor, w: Tensor, window: Window) -> Tensor:
     return call.run(y, w, None, None)
 
 
-def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
+def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """Differentiable, from both grids to weights like these, in shape and memory format."""
     if not served(x, y):
         return native.weight_gradient(x, y, like, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
@@ -112,7 +114,7 @@ def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tenso
     return weights(x, y, like, window)
 
 
-def weights(x: Tensor, y: Tensor, like: Tensor, window: Window) -> Tensor:
+def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """The weight gradient itself, by whoever computes it faster."""
     if engine.serves_weights(x, y, like, window):
         return engine.weights(x, y, like, window)
@@ -131,9 +133,9 @@ def served(x: Tensor, w: Tensor) -> bool:
 _is_batched: Callable[[Tensor], bool] = torch._C._functorch.is_legacy_batchedtensor
 
 
-def with_size(window: Window, grid: Tensor) -> Window:
+def with_size(window: OperationWindow, grid: Tensor) -> OperationWindow:
     """The window of an operation whose result is like this grid."""
-    return Window(window.stride, window.low, tuple(grid.shape[2:]), window.dilation, window.groups)
+    return OperationWindow(window.stride, window.low, tuple(grid.shape[2:]), window.dilation, window.groups)
 
 
 def summed(dy: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class Small(NamedTuple):
     arguments: tuple[Any, ...]
 
 
-class Kept(dict[int, Pack]):
+class PackedWeights(dict[int, Pack]):
     """The packed weights of one layer, by the order of packing. Copies and pickles of it are empty.
 
     `small` has the shapes of x for which the layer asks PyTorch. It does so without looking at anything else: whatever
@@ -60,7 +60,7 @@ class Kept(dict[int, Pack]):
         self.small: dict[tuple[int, ...], Small] = {}
 
     def __reduce__(self) -> Any:
-        return Kept, ()
+        return PackedWeights, ()
 
     def remember(self, shape: tuple[int, ...], small: Small) -> None:
         """Calls with x of this shape are so small."""
@@ -94,15 +94,15 @@ class Kept(dict[int, Pack]):
 
 
 #: What is kept for weights that come without a layer, by their id, for as long as they live.
-_of_weights: dict[int, tuple[weakref.ref[Tensor], Kept]] = {}
+_of_weights: dict[int, tuple[weakref.ref[Tensor], PackedWeights]] = {}
 
 
-def of(w: Tensor) -> Kept:
+def of(w: Tensor) -> PackedWeights:
     """What is kept for weights that come without a layer."""
     known = _of_weights.get(id(w))
     if known is not None and known[0]() is w:
         return known[1]
-    number, kept = id(w), Kept()
+    number, kept = id(w), PackedWeights()
 
     def forget(gone: weakref.ref[Tensor]) -> None:
         entry = _of_weights.get(number)

@@ -18,7 +18,7 @@ from tconv.torch import both_ways
 from tconv.torch.accelerated import LAYERS, plain_class
 from tconv.torch.acceleration_report import Measured
 from tconv.torch.both_ways import OURS, Manner
-from tconv.torch.watching import Call
+from tconv.torch.watching import WatchedCall
 
 
 class Called(NamedTuple):
@@ -39,14 +39,14 @@ class Measuring:
         self.trained = False
         self._contests: dict[Hashable, Contest] = {}
 
-    def found(self, module: Module, call: Call, refused: str) -> None:
+    def found(self, module: Module, call: WatchedCall, refused: str) -> None:
         """Measure a call that belongs to a module, unless there is a reason why the engine cannot have it."""
         with _saving_here():
             contest = None if refused else self._contest(module, call)
         called = Called(tuple(call.x.shape), tuple(call.result.shape), contest, refused)
         self.calls.setdefault(module, []).append(called)
 
-    def _contest(self, module: Module, call: Call) -> Contest:
+    def _contest(self, module: Module, call: WatchedCall) -> Contest:
         kind = plain_class(module)
         trains = module.training and call.result.requires_grad
         self.trained |= trains

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tconv import checks
 from tconv.checks import Rejected
-from tconv.torch.windows import Given
+from tconv.torch.windows import RawArguments
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def _renamed(reason: str) -> str:
 def _called_with(x: Any, w: Any, bias: Any, given: Any) -> str:
     shown = [f"input={summary(x)}", f"weight={summary(w)}"] + ([] if bias is None else [f"bias={summary(bias)}"])
     defaults = (1, 0, 0, 1, 1, None)
-    for (name, value), default in zip(Given(*given)._asdict().items(), defaults, strict=True):
+    for (name, value), default in zip(RawArguments(*given)._asdict().items(), defaults, strict=True):
         if not (type(value) is type(default) and value == default):
             shown.append(f"{name}={checks.shorten(value)}")
     return ", ".join(shown)

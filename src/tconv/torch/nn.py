@@ -10,7 +10,7 @@ from torch import Tensor
 from tconv import checks
 from tconv.resolve import Ints, PaddingLike
 from tconv.torch.calls import call
-from tconv.torch.kept import Kept
+from tconv.torch.kept import PackedWeights
 from tconv.torch.plain import needs_graph
 
 _is_compiling = torch.compiler.is_compiling
@@ -56,7 +56,7 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
         kept = state.get("_kept")
         if not _is_compiling():
             if kept is None:  # also in a layer whose class was changed
-                kept = state["_kept"] = Kept()
+                kept = state["_kept"] = PackedWeights()
             try:
                 small = kept.small.get(input.shape)
                 if small is not None and small.given == given and (small.tiny or needs_graph(input, w, bias)):

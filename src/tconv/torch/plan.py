@@ -10,7 +10,7 @@ from tconv.plan import Plan as EnginePlan
 from tconv.plan import plan as plan_of_arrays
 from tconv.resolve import Ints, PaddingLike
 from tconv.torch import calls, engine, formats, messages
-from tconv.torch.engine import Window
+from tconv.torch.engine import OperationWindow
 from tconv.torch.plain import needs_graph, overheard, plain
 
 
@@ -64,7 +64,7 @@ def plan(
     return Plan("tconv", "plain tensors of a dtype and a shape that it computes", _by_engine(x, weight, call.window))
 
 
-def _by_engine(x: Tensor, w: Tensor, window: Window) -> EnginePlan:
+def _by_engine(x: Tensor, w: Tensor, window: OperationWindow) -> EnginePlan:
     """The engine's plan, of arrays that lie as the tensors do."""
     g, last = engine.problem_of("conv_transpose", x, w, window).geometry, formats.of(x, w).last
     shape = (x.shape[0], *x.shape[2:], x.shape[1]) if last else tuple(x.shape)

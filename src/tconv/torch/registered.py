@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, library
 
 from tconv.torch import engine, formats, gradients, kept, native
-from tconv.torch.engine import Window
+from tconv.torch.engine import OperationWindow
 from tconv.torch.plain import plain
 
 _ARGUMENTS = "int[] stride, int[] low, SymInt[] size, int[] dilation, int groups"
@@ -50,12 +50,14 @@ def _weight_gradient(x: Tensor, y: Tensor, *window: Any) -> Tensor:
     return native.weight_gradient(x, y, w, *engine.by_extra(given, x.shape[2:], y.shape[2:])).contiguous()
 
 
-def _window(given: Sequence[Any]) -> Window:
+def _window(given: Sequence[Any]) -> OperationWindow:
     stride, low, size, dilation, groups = given
-    return Window(tuple(stride), tuple(low), tuple(size), tuple(dilation), groups)
+    return OperationWindow(tuple(stride), tuple(low), tuple(size), tuple(dilation), groups)
 
 
-def _computed(operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: Window) -> Tensor:
+def _computed(
+    operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow
+) -> Tensor:
     if plain(x, w, bias) and x.dtype in engine.DTYPES and x.dtype is w.dtype:
         call = engine.call(operation, x, w, window)
         if bias is None or call.bias_fits(bias):

@@ -22,7 +22,7 @@ _NAMES = ("input", "weight", "bias", "stride", "padding", "output_padding", "gro
 _DEFAULTS = {"bias": None, "stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "dilation": 1}
 
 
-class Call(NamedTuple):
+class WatchedCall(NamedTuple):
     """One call of `torch.conv_transpose1d` to `3d`, and what came of it."""
 
     function: Callable[..., Tensor]
@@ -41,7 +41,7 @@ class Call(NamedTuple):
 class Watch:
     """Who is asked about every call, and how many operations each module's forward method had, those inside too."""
 
-    found: Callable[[Module, Call], None]
+    found: Callable[[Module, WatchedCall], None]
     operations: Counter[Module]
 
 
@@ -84,5 +84,5 @@ class _Watching(TorchFunctionMode):
         if func in CALLS and self.running:
             given = _DEFAULTS | dict(zip(_NAMES, args, strict=False)) | (kwargs or {})
             x, w, bias = (given.pop(name) for name in _NAMES[:3])
-            self.watch.found(self.running[-1], Call(_FUNCTIONS[w.dim() - 3], x, w, bias, given, result))
+            self.watch.found(self.running[-1], WatchedCall(_FUNCTIONS[w.dim() - 3], x, w, bias, given, result))
         return result

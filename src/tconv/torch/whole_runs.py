@@ -18,7 +18,7 @@ from tconv.measuring.rounds import timed
 from tconv.torch import watching
 from tconv.torch.accelerated import LAYERS, class_after, plain_class
 from tconv.torch.both_ways import OURS, anew
-from tconv.torch.kept import Kept
+from tconv.torch.kept import PackedWeights
 from tconv.torch.undone import undone
 
 
@@ -38,7 +38,7 @@ class Results(NamedTuple):
     gradients: list[Tensor]
 
 
-class Run:
+class ModelRun:
     """A run of the model: forward, and if it trains, backward from noise, by all that wants gradients."""
 
     def __init__(self, model: Module, example: Example) -> None:
@@ -70,7 +70,7 @@ class Run:
 class Form:
     """The model as it was, or as it would be."""
 
-    run: Run
+    run: ModelRun
     kinds: Mapping[Module, type]
     put_back: Callable[[], None]
     compute: Callable[[], Results]
@@ -107,7 +107,7 @@ def both_forms(model: Module, example: Example, names: Sequence[str]) -> Iterato
     found = dict(model.named_modules())
     changed = [found[name] for name in names]
     with _packed(changed), watching.eagerly(), undone(model, (example.args, example.kwargs)) as put_back:
-        run = Run(model, example)
+        run = ModelRun(model, example)
         original = Form(run, {module: type(module) for module in changed}, put_back, run.results)
         compute = anew(run.results) if example.new_sizes else run.results
         ours = Form(run, {module: class_after(module) for module in changed}, put_back, compute)
@@ -122,7 +122,7 @@ def _packed(changed: Sequence[Module]) -> Iterator[None]:
     """Layers have room for packed weights, which putting back would else take from them after every run."""
     layers = [module for module in changed if plain_class(module) in LAYERS]
     for layer in layers:
-        layer.__dict__["_kept"] = Kept()
+        layer.__dict__["_kept"] = PackedWeights()
     try:
         yield
     finally:

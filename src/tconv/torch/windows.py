@@ -13,7 +13,7 @@ from tconv.resolve import PaddingLike
 Integers: TypeAlias = tuple[int, ...]
 
 
-class Given(NamedTuple):
+class RawArguments(NamedTuple):
     """The arguments that are no tensors, as they were given but hashable."""
 
     stride: Any
@@ -24,7 +24,7 @@ class Given(NamedTuple):
     output_size: Any
 
 
-class Window(NamedTuple):
+class SettledWindow(NamedTuple):
     """A transposed convolution but for the sizes of its grids, one integer an axis."""
 
     kernel: Integers
@@ -41,7 +41,7 @@ class Window(NamedTuple):
 
 def window(
     kernel: Integers, stride: Any, padding: PaddingLike, output_padding: Any, groups: Any, dilation: Any
-) -> Window:
+) -> SettledWindow:
     """Settle the arguments; raises `checks.Rejected`.
 
     A sequence with one integer stands for all axes, as in PyTorch.
@@ -60,7 +60,7 @@ def window(
         for k, s, (_, pair, a), d in zip(kernel, stride, ends, dilation, strict=True)
     ]
     low = tuple(pair[0] for _, pair, _ in ends)
-    return Window(kernel, stride, low, tuple(extra), dilation, checks.integer("groups", groups, 1))
+    return SettledWindow(kernel, stride, low, tuple(extra), dilation, checks.integer("groups", groups, 1))
 
 
 def each(name: str, value: Any, ndim: int, least: int) -> Integers:
@@ -78,7 +78,7 @@ def _checked(a: int, s: int, d: int) -> int:
     return a
 
 
-def for_size(window: Window, coarse: Integers, padding: PaddingLike, output_size: Any) -> Window:
+def for_size(window: SettledWindow, coarse: Integers, padding: PaddingLike, output_size: Any) -> SettledWindow:
     """The window whose result has the size that is asked for."""
     ndim = len(coarse)
     wanted = each("output_size", output_size, ndim, 1)

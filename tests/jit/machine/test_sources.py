@@ -12,7 +12,7 @@ from tconv.jit.kernels import linking
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import sources
 from tconv.jit.machine.native import compiled
-from tconv.jit.machine.native.language import Native, native
+from tconv.jit.machine.native.language import NativeFunction, native
 from tconv.jit.programs.loops import rows
 from tconv.jit.schedules.channels.loops.chunks import chunks_of_channels
 from tconv.jit.schedules.gradient.loops.chunks import chunks_of_gradient
@@ -116,7 +116,11 @@ def outer(a: int) -> int:
 
 def test_a_constant_a_word_and_a_call_change_what_a_loop_is_known_by(digested, monkeypatch):
     found = [digested(outer)]
-    for name, value in (("FACTOR", 4), ("Word", IntEnum("Word", {"FIRST": 2})), ("inner", Native(rows.row.function))):
+    for name, value in (
+        ("FACTOR", 4),
+        ("Word", IntEnum("Word", {"FIRST": 2})),
+        ("inner", NativeFunction(rows.row.function)),
+    ):
         monkeypatch.setitem(globals(), name, value)
         found.append(digested(outer))
     assert len({(said, frozenset(files)) for said, files in found}) == 4

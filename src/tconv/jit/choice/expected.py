@@ -13,7 +13,7 @@ EFFICIENCY, CLOCK = 0.75, 4e9
 #: Bytes a second at which weights are packed, and seconds to begin with it: 5 to 4000 KB take 4 to 195 us (AMD Zen 5).
 PACKING, PACK = 12e9, 2e-6
 #: Bytes a second at which x is read and y written: what a copy in memory reaches (`roofline.py`). The gradient by the
-#: weights, which turns what it reads, reaches half of it.
+#: weights, which transposes what it reads, reaches half of it.
 MOVING = 16e9
 #: Bytes a second of large weights that are packed on the fly (`on_the_fly.py`): with 33 MB a call takes 1.5 to 2 ms
 #: longer.

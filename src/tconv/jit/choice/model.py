@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tconv.jit.machine.isa import Isa
 from tconv.jit.schedules.base import MOST_SCRATCH, Schedule
-from tconv.jit.schedules.layouts import Layout, layout_of, spread_out
+from tconv.jit.schedules.layouts import MemoryLayout, layout_of, spread_out
 from tconv.jit.schedules.registry import KINDS
 from tconv.problem import Problem
 
@@ -57,7 +57,7 @@ def _fits(made: Schedule) -> bool:
     return made.panel + made.block + made.cells <= MOST_SCRATCH - SPARE
 
 
-def offers(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> Iterator[Offer]:
+def offers(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int = 1) -> Iterator[Offer]:
     """What the kinds that can serve a problem offer, one after the other."""
     for kind in KINDS.values():
         share = kind.share(problem, layout, isa, threads)

@@ -14,8 +14,8 @@ from tconv.jit.schedules.registry import free, kind_of
 def variations(schedule: Schedule, isa: Isa) -> list[Schedule]:
     """Other schedules of its kind that are worth a try, each at one remove from it."""
     tried: dict[Schedule, None] = {}
-    boxes = ({"cache_block": cache_block} for cache_block in _cache_blocks(schedule))
-    for changes in chain(kind_of(schedule).variations(schedule, isa.registers - BESIDE), boxes):
+    blocks = ({"cache_block": block} for block in _cache_blocks(schedule))
+    for changes in chain(kind_of(schedule).variations(schedule, isa.registers - BESIDE), blocks):
         other = schedule.with_(**changes)
         if other != schedule and allowed(other, isa):
             tried.setdefault(other)

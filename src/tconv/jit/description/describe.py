@@ -15,11 +15,11 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.count import Counted, count
 from tconv.jit.programs.program import Program
 from tconv.jit.schedules.base import Schedule
-from tconv.jit.schedules.kind import Tile
+from tconv.jit.schedules.kind import RegisterTile
 from tconv.jit.schedules.registry import kind_of, program_of
 from tconv.problem import Problem
 
-#: What is assumed of one core where nothing was measured: multiply-adds it can begin in a turn of the clock, turns a
+#: What is assumed of one core where nothing was measured: multiply-adds it can begin in a cycle, cycles a
 #: second, and bytes a second to and from memory. Those of one core of an AMD Zen 5 (a virtual machine with two), where
 #: `roofline.py` measured 236 GFLOP/s for float32 with AVX-512, 2 * 16 lanes * 2 * 3.7e9, and copies of 64 MB at
 #: 15.6 GB/s.
@@ -116,7 +116,7 @@ def _matching(schedule: Schedule) -> Isa | None:
     return current if current.lanes(schedule.problem.itemsize) == schedule.lanes else None
 
 
-def _tile(schedule: Schedule) -> Tile:
+def _tile(schedule: Schedule) -> RegisterTile:
     """The tile of the largest of the kernels that multiply."""
     kind = kind_of(schedule)
     tiles = (kind.tile(kernel, schedule) for kernel in schedule.code.kernels)

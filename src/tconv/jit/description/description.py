@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tconv import checks
-from tconv.jit.schedules.kind import Tile
+from tconv.jit.schedules.kind import RegisterTile
 from tconv.jit.schedules.registry import KINDS, by
 
 
@@ -27,7 +27,7 @@ class Description:
     isa: str
     threads: int
     lanes: str
-    tile: Tile
+    tile: RegisterTile
     cache_block: tuple[int, ...]  #: q of a chunk along each axis, the batch first
     whole: tuple[int, ...]  #: q of all
     pieces: int  #: of work, which threads take one after the other

@@ -28,7 +28,7 @@ from tconv.jit.kernels import (
 )
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.folded import Folded, PackShortRows
+from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.macro_kernel import MacroKernel
 from tconv.jit.kernels.pack_cells import PackCells
 from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
@@ -46,7 +46,7 @@ from tconv.jit.machine.isa import Isa
 Kernel: TypeAlias = (
     Pixels
     | Planes
-    | Folded
+    | FoldedRows
     | Channels
     | AtOnce
     | UnpackTransposed
@@ -67,7 +67,7 @@ Part: TypeAlias = Kernel | MacroKernel
 _EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     Pixels: pixels.emit,
     Planes: planes.emit,
-    Folded: folded.emit,
+    FoldedRows: folded.emit,
     Channels: channels.emit,
     AtOnce: at_once.emit,
     UnpackTransposed: unpack.emit_transpose,

@@ -30,7 +30,7 @@ Sums = dict[tuple[int, int], str]  # (a, b)
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class FoldedRows:
     """A size of the kernel."""
 
     element: str
@@ -70,7 +70,7 @@ class PackShortRows:
     lanes: int
 
 
-def emit(module: Module, name: str, kernel: Folded) -> Function:
+def emit(module: Module, name: str, kernel: FoldedRows) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     packed = f.pointer("%context", Context.W)
@@ -105,7 +105,7 @@ def emit(module: Module, name: str, kernel: Folded) -> Function:
 
 
 def _sums(
-    f: Function, v: Vector, kernel: Folded, x: list[str], x_row: str, held: list[str], weights: str, bias: str
+    f: Function, v: Vector, kernel: FoldedRows, x: list[str], x_row: str, held: list[str], weights: str, bias: str
 ) -> Sums:
     """The sums of some rows: each vector of x is put together once."""
     sums, number = dict.fromkeys(product(range(kernel.rows), range(kernel.phases)), bias), 0
@@ -118,7 +118,7 @@ def _sums(
     return sums
 
 
-def _cells(f: Function, kernel: Folded, x: str, x_row: str, shift: int) -> str:
+def _cells(f: Function, kernel: FoldedRows, x: str, x_row: str, shift: int) -> str:
     """The cells of several rows, side by side."""
     parts, narrow = [], kernel.narrow
     for _ in range(kernel.fold):
@@ -131,12 +131,12 @@ def _cells(f: Function, kernel: Folded, x: str, x_row: str, shift: int) -> str:
     return parts[0]
 
 
-def _pieces(f: Function, v: Vector, kernel: Folded, sums: Sums, a: int) -> list[str]:
+def _pieces(f: Function, v: Vector, kernel: FoldedRows, sums: Sums, a: int) -> list[str]:
     """Vectors that hold the runs of the rows, one after the other."""
     return interleave(f, v, [sums[a, b] for b in range(kernel.phases)])
 
 
-def _part(f: Function, v: Vector, kernel: Folded, pieces: list[str], number: int) -> str:
+def _part(f: Function, v: Vector, kernel: FoldedRows, pieces: list[str], number: int) -> str:
     """One piece of `cells` elements."""
     vector, part = divmod(number, kernel.fold)
     if kernel.fold == 1:
@@ -144,7 +144,9 @@ def _part(f: Function, v: Vector, kernel: Folded, pieces: list[str], number: int
     return f.shuffle(v, pieces[vector], "poison", list(range(part * kernel.cells, (part + 1) * kernel.cells)))
 
 
-def _store(f: Function, v: Vector, kernel: Folded, pieces: list[list[str]], y: str, steps: tuple[Value, Value]) -> None:
+def _store(
+    f: Function, v: Vector, kernel: FoldedRows, pieces: list[list[str]], y: str, steps: tuple[Value, Value]
+) -> None:
     """All rows whole, in the order in which they lie in y."""
     per_row, per_phase = steps
     for i in range(kernel.fold):
@@ -165,7 +167,7 @@ def _store(f: Function, v: Vector, kernel: Folded, pieces: list[list[str]], y: s
 
 def _store_last(
     f: Function,
-    kernel: Folded,
+    kernel: FoldedRows,
     pieces: list[list[str]],
     y: str,
     steps: tuple[Value, Value],

@@ -4,8 +4,8 @@ The other factor of a weight gradient: what `kernels/pack_weights.py` does for w
 front of the cells lies a row of zeros, with which sums begin.
 
 Op: kernel, bytes, offset in W, how many cells lie before these, cells, bytes of W from one to the next.
-Where cells lie side by side squares are turned in registers. A last square that is not whole writes cells behind the
-last: scratch has room for them, and what belongs there is written later. Lanes behind the last channel are zero.
+Where cells lie side by side squares are transposed in registers. A last square that is not whole writes cells behind
+the last: scratch has room for them, and what belongs there is written later. Lanes behind the last channel are zero.
 """
 
 from __future__ import annotations

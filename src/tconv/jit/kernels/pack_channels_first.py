@@ -1,4 +1,4 @@
-"""Rows of channels-last x into the panel with pixels innermost, as pixels in lanes want them: squares are turned.
+"""Rows of channels-last x into the panel with pixels innermost, as pixels in lanes want them: squares are transposed.
 
 Op: as in `kernels/pack_rows.py`; elements and zeros are counted in pixels. Each channel gets its row of the panel.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context
 from tconv.jit.kernels.pack_channels_last import load_part
-from tconv.jit.kernels.pack_rows import Run
+from tconv.jit.kernels.pack_rows import RowCopy
 from tconv.jit.kernels.unpack import store_square
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.shuffles import interleave
@@ -30,7 +30,7 @@ def emit(module: Module, name: str, kernel: PackChannelsFirst) -> Function:
     source = f.at(f.pointer("%context", Context.X), f.word("%op", 2))
     target = f.at(f.pointer("%context", Context.PANEL), f.word("%op", 3))
     rows, x_row, panel_row, pixels = (f.word("%op", word) for word in (4, 5, 6, 7))
-    before, behind = (Run(f, v, f.word("%op", word)) for word in (8, 9))
+    before, behind = (RowCopy(f, v, f.word("%op", word)) for word in (8, 9))
     channels, per_channel = f.word("%context", Context.COPIED), f.word("%context", Context.SOURCE_CHANNEL)
     with f.loop(rows, carried=[("ptr", source), ("ptr", target)], once=True) as (_, [x, panel]):
         with f.loop(channels, carried=[("ptr", panel)], once=True) as (_, [here]):

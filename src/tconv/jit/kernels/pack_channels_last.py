@@ -1,4 +1,4 @@
-"""Rows of x into the panel with channels innermost, for depthwise layers whose rows are short: squares are turned.
+"""Rows of x into the panel with channels innermost, for depthwise layers whose rows are short: squares are transposed.
 
 Op: as in `kernels/pack_rows.py`; elements and zeros are counted in pixels. All channels of a row, or those of a tile,
 are copied, a vector of them at a time; lanes behind the last channel hold zeros.
@@ -15,7 +15,7 @@ from tconv.jit.machine.shuffles import interleave
 
 @dataclass(frozen=True, slots=True)
 class PackChannelsLast:
-    """The kernel that copies rows of x and turns them; pixels of the panel are `pixel` bytes apart."""
+    """The kernel that copies rows of x and transposes them; pixels of the panel are `pixel` bytes apart."""
 
     element: str
     lanes: int

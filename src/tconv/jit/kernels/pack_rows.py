@@ -14,7 +14,7 @@ from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
 #: Bytes of a cache line.
 LINE = 64
-#: Vectors copied in one turn of the loop.
+#: Vectors copied in one iteration of the loop.
 UNROLLED = 4
 #: How many channels ahead rows are asked for: a row is short, the next channel far away, and hardware sees no pattern.
 AHEAD = 4
@@ -35,7 +35,7 @@ def emit(module: Module, name: str, kernel: PackRows) -> Function:
     source = f.at(f.pointer("%context", Context.X), f.word("%op", 2))
     target = f.at(f.pointer("%context", Context.PANEL), f.word("%op", 3))
     rows, x_row, panel_row = (f.word("%op", word) for word in (4, 5, 6))
-    whole, before, behind = (Run(f, v, f.word("%op", word)) for word in (7, 8, 9))
+    whole, before, behind = (RowCopy(f, v, f.word("%op", word)) for word in (7, 8, 9))
     from_channel = f.word("%context", Context.X_CHANNEL)
     ahead = f.mul(from_channel, AHEAD)
     to_channel = f.word("%context", Context.SOURCE_CHANNEL)
@@ -51,8 +51,8 @@ def emit(module: Module, name: str, kernel: PackRows) -> Function:
     return f
 
 
-class Run:
-    """A number of neighbouring elements, cut into turns of several vectors, single vectors, and a rest."""
+class RowCopy:
+    """A number of neighbouring elements, cut into iterations of several vectors, single vectors, and a rest."""
 
     def __init__(self, f: Function, v: Vector, count: str) -> None:
         self.f, self.v, self.count, self.size = f, v, count, BYTES[v.element]
@@ -108,7 +108,7 @@ def _bytes(f: Function, count: Value, size: int) -> str:
 
 
 def copy_few(f: Function, v: Vector, source: str, to: str, count: Value) -> None:
-    """Copy `count` elements, one vector a turn and the last under a mask, or one by one where masks are slow."""
+    """Copy `count` elements, one vector an iteration and the last under a mask, or one by one where masks are slow."""
     size = BYTES[v.element]
     if not f.module.isa.masks:
         with f.loop(count) as (i, _):

@@ -3,7 +3,7 @@
 The mirror image of what kernels with pixels in lanes do where they interleave phases on their way into y.
 
 Op: as in `kernels/pack_rows.py`, but zeros before and behind are those of each strand, in cells of it, and the offset
-in the panel is that of the first strand. Where the elements of a row end in the midst of a turn of strands, those that
+in the panel is that of the first strand. Where the elements of a row end in the midst of a round of strands, those that
 lack a cell get a zero in its place.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context
-from tconv.jit.kernels.pack_rows import AHEAD, LINE, Run, copy_few
+from tconv.jit.kernels.pack_rows import AHEAD, LINE, RowCopy, copy_few
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.shuffles import deinterleave
 
@@ -34,7 +34,7 @@ def emit(module: Module, name: str, kernel: PackStrands) -> Function:
     target = f.at(f.pointer("%context", Context.PANEL), f.word("%op", 3))
     rows, x_row, panel_row = (f.word("%op", word) for word in (4, 5, 6))
     row = _Row(f, v, kernel, f.word("%op", 7))
-    before, behind = (Run(f, v, f.word("%op", word)) for word in (8, 9))
+    before, behind = (RowCopy(f, v, f.word("%op", word)) for word in (8, 9))
     from_channel, to_channel = f.word("%context", Context.X_CHANNEL), f.word("%context", Context.SOURCE_CHANNEL)
     carried = [("ptr", source), ("ptr", target)]
     with f.loop(f.word("%context", Context.COPIED), carried=carried, once=True) as (_, [x, panel]):
@@ -50,7 +50,7 @@ def emit(module: Module, name: str, kernel: PackStrands) -> Function:
 
 
 class _Row:
-    """A row of so many elements, cut into turns of a vector for each strand, and a rest."""
+    """A row of so many elements, cut into iterations of a vector for each strand, and a rest."""
 
     def __init__(self, f: Function, v: Vector, kernel: PackStrands, elements: str) -> None:
         self.f, self.v, self.kernel, self.size = f, v, kernel, BYTES[v.element]
@@ -86,7 +86,7 @@ class _Row:
         return [strands[residue] for residue in self.kernel.residues]
 
     def _rest(self, source: str, target: str) -> None:
-        """Less than a turn, with zeros behind it."""
+        """Less than an iteration, with zeros behind it."""
         f, v = self.f, self.v
         if f.module.isa.masks:
             masks = [f.lanes_between(v, None, self.rest, number * v.lanes) for number in range(self.kernel.read_stride)]

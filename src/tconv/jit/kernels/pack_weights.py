@@ -9,9 +9,9 @@ weights lie side by side. Rows of a tap are packed tightly and written in whole 
 each has a vector to spare.
 
 Where a row is vectors of output channels, of which the last may repeat some of the one before, and the taps are all of
-the kernel, there is no list (its offset is 0): squares of channels by taps are turned in registers, eight times as fast
-as gathering. Where the input channels of an output channel lie side by side, as for `conv`, their taps are one long run
-to it.
+the kernel, there is no list (its offset is 0): squares of channels by taps are transposed in registers, eight times as
+fast as gathering. Where the input channels of an output channel lie side by side, as for `conv`, their taps are one
+long run to it.
 
 Threads take blocks one after the other. What is returned is whether some weight is not finite: with a NaN or an Inf
 among them, kernels would spread it to cells where it meets the padding of x.

@@ -1,7 +1,7 @@
-"""Results from the block into y: turned from channels in lanes to channels first, run by run, or as they are.
+"""Results from the block into y: transposed from channels in lanes to channels first, run by run, or as they are.
 
 `transpose` reads a block of positions, each with the lanes of a tile, and writes rows of y. Squares of lanes by lanes
-elements are turned in registers.
+elements are transposed in registers.
 
     Op: kernel, bytes, offset in the tile's part of the block, offset in y, positions.
 
@@ -76,7 +76,7 @@ def emit_stream(module: Module, name: str, kernel: UnpackStreaming) -> Function:
 
 
 def emit_transpose(module: Module, name: str, kernel: UnpackTransposed) -> Function:
-    """Write the kernel that turns a block."""
+    """Write the kernel that transposes a block."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     size, position = BYTES[v.element], kernel.vectors * v.bytes
     block = f.at(f.at(f.pointer("%context", Context.BLOCK), f.word("%tile", Tile.TARGET)), f.word("%op", 2))

@@ -16,7 +16,7 @@ from tconv.jit.machine.isa import Isa
 
 #: Sums that do not wait for each other: more than any processor has multiply-adds under way.
 CHAINS = 20
-#: Multiply-adds of one turn and chain, and turns of one measurement: about a millisecond.
+#: Multiply-adds of one iteration and chain, and iterations of one measurement: about a millisecond.
 UNROLLED, ITERATIONS = 2, 100_000
 
 

@@ -1,4 +1,4 @@
-"""Matrices of few rows turned in memory: weights with channels innermost into the order that packing reads.
+"""Matrices of few rows transposed in memory: weights with channels innermost into the order that packing reads.
 
 a0 a1 a2 a3 ...      taps by channels, as vectors along the channels
 b0 b1 b2 b3 ...
@@ -26,7 +26,7 @@ MOST_ROWS = 16
 
 
 def function(dtype: str, rows: int) -> Transposer:
-    """What turns matrices of a dtype, with so many rows, on this processor."""
+    """What transposes matrices of a dtype, with so many rows, on this processor."""
     transposer: Transposer = _function(isa.current(), {"float32": "float", "float64": "double"}[dtype], rows)
     return transposer
 

@@ -84,7 +84,7 @@ def _of_planes(kernel: planes.Planes, op: Words) -> int:
     return rows * -(-elements // kernel.run) * kernel.vectors * weights
 
 
-def _of_folded(kernel: folded.Folded, op: Words) -> int:
+def _of_folded(kernel: folded.FoldedRows, op: Words) -> int:
     return -(-op[4] // kernel.fold) * kernel.weights
 
 
@@ -97,6 +97,6 @@ PRODUCTS: dict[type, Callable[[Any, Words], int]] = {
     pixels.Pixels: _of_pixels,
     channels.Channels: _of_channels,
     planes.Planes: _of_planes,
-    folded.Folded: _of_folded,
+    folded.FoldedRows: _of_folded,
     at_once.AtOnce: _of_at_once,
 }

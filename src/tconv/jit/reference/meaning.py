@@ -21,7 +21,7 @@ from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
-from tconv.jit.kernels.folded import Folded, PackShortRows
+from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.pack_cells import PackCells
 from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
 from tconv.jit.kernels.pack_channels_last import PackChannelsLast
@@ -139,7 +139,7 @@ def planes(kernel: Planes, thread: Thread, op: Words, tile: Words) -> None:
         y.write(interleaved[:exist, :count], (exist, thread.sizes[Context.Y_PHASE]), (count, size))
 
 
-def folded(kernel: Folded, thread: Thread, op: Words, tile: Words) -> None:
+def folded(kernel: FoldedRows, thread: Thread, op: Words, tile: Words) -> None:
     """As `planes`, in tiles of one row: that a vector holds several rows changes no result."""
     alone = Planes(kernel.element, kernel.cells, 1, kernel.rows, kernel.phases, kernel.sources, False)
     planes(alone, thread, op, tile)
@@ -365,7 +365,7 @@ def pack_cells(kernel: PackCells, thread: Thread, op: Words, tile: Words) -> Non
 MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Pixels: pixels,
     Planes: planes,
-    Folded: folded,
+    FoldedRows: folded,
     Channels: channels,
     AtOnce: at_once,
     UnpackTransposed: unpack_transposed,

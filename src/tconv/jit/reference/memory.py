@@ -10,7 +10,7 @@ import numpy as np
 from tconv.problem import Array
 
 #: How many elements, and bytes from one to the next.
-Axis: TypeAlias = tuple[int, int]
+Extent: TypeAlias = tuple[int, int]
 
 
 class OutOfBounds(IndexError):
@@ -26,7 +26,7 @@ class Offsets(NamedTuple):
 
 
 @lru_cache(maxsize=256)  # as many as repeat within a program; those of a large one are large
-def along(axes: tuple[Axis, ...], size: int) -> Offsets:
+def along(axes: tuple[Extent, ...], size: int) -> Offsets:
     """Offsets of the elements along each of the axes; of one element without axes."""
     offsets = np.zeros((), np.int64)
     for count, step in axes:
@@ -69,7 +69,7 @@ class Pointer(NamedTuple):
         """The place so many bytes further on."""
         return Pointer(self.memory, self.offset + offset)
 
-    def read(self, *axes: Axis) -> Array:
+    def read(self, *axes: Extent) -> Array:
         """The elements from here along each of the axes, as an array; one element without axes."""
         elements, offsets = self.memory.elements, along(axes, self.size)
         self.memory.check(self.offset, offsets, "reads")
@@ -85,7 +85,7 @@ class Pointer(NamedTuple):
         found: Array = self.memory.elements[self.offset // self.size + further.elements]
         return found
 
-    def write(self, values: Array, *axes: Axis) -> None:
+    def write(self, values: Array, *axes: Extent) -> None:
         """Write an array along each of the axes, its last axis first: what is written twice holds what came last."""
         offsets = along(axes, self.size)
         self.memory.check(self.offset, offsets, "writes")

@@ -11,7 +11,7 @@ import numpy as np
 
 from tconv.jit.machine.native.language import Ints
 from tconv.jit.programs.layer_cache import LayerCache
-from tconv.jit.programs.loops.words import AXIS, Axis, Out, Words
+from tconv.jit.programs.loops.words import AXIS, AxisWords, Out, Words
 from tconv.jit.schedules.axes import LoopAxis, by_shift, phase_taps, residues, strand_shifts
 from tconv.jit.schedules.base import Schedule
 
@@ -40,15 +40,17 @@ class Collector:
         number = {residue: n for n, residue in enumerate(residues(line))}
         words = [0] * AXIS
         reach = strand_shifts(line, origin)
-        words[Axis.FIRST_STRAND_SHIFT], words[Axis.STRAND_SHIFTS] = reach.start, len(reach)
-        words[Axis.RESIDUES], words[Axis.RESIDUES_AT] = len(number), self.add(list(number))
+        words[AxisWords.FIRST_STRAND_SHIFT], words[AxisWords.STRAND_SHIFTS] = reach.start, len(reach)
+        words[AxisWords.RESIDUES], words[AxisWords.RESIDUES_AT] = len(number), self.add(list(number))
         of_phase = [
             self.add([len(taps), *(n for tap, shift in taps for n in (tap, shift, number[shift % line.read_stride]))])
             for taps in phase_taps(line, origin)
         ]
-        words[Axis.TAPS_AT] = self.add(of_phase)
+        words[AxisWords.TAPS_AT] = self.add(of_phase)
         shifts = list(by_shift(line, origin))
-        words[Axis.SHIFTS_AT] = self.add([len(shifts), *(n for s in shifts for n in (s, number[s % line.read_stride]))])
+        words[AxisWords.SHIFTS_AT] = self.add(
+            [len(shifts), *(n for s in shifts for n in (s, number[s % line.read_stride]))]
+        )
         return words
 
 
@@ -96,12 +98,12 @@ def axes_of(s: Schedule, lists: Lists, row: int | None) -> tuple[Ints, list[int]
     parts = [-(-len(span) // n) for span, n in zip(s.spans, s.cache_block, strict=True)]
     given = [words_of(*axis) for axis in zip(s.layout.axes, s.origins, s.spans, strict=True)]
     axes, outer = lists.axes.copy(), s.outer
-    axes[:, : Axis.PARTS], axes[:, Axis.PARTS] = given, parts
+    axes[:, : AxisWords.PARTS], axes[:, AxisWords.PARTS] = given, parts
     if row is None:
-        axes[:-1, Axis.ROW_STEP] = [line.read_step for line in outer]
+        axes[:-1, AxisWords.ROW_STEP] = [line.read_step for line in outer]
     else:
-        axes[:-1, Axis.ROW_STEP] = [row * prod(s.slots[axis + 1 :]) for axis in range(len(outer))]
-    axes[:-1, Axis.SLOTS] = s.slots
+        axes[:-1, AxisWords.ROW_STEP] = [row * prod(s.slots[axis + 1 :]) for axis in range(len(outer))]
+    axes[:-1, AxisWords.SLOTS] = s.slots
     return axes, parts
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code
 from tconv.jit.schedules.axes import LoopAxis, residues, strand_shifts
-from tconv.jit.schedules.layouts import Channels, Layout, channels_of
+from tconv.jit.schedules.layouts import GroupChannels, MemoryLayout, channels_of
 from tconv.problem import Problem
 
 #: The types of LLVM that dtypes are computed in.
@@ -32,7 +32,7 @@ class Schedule:
     """A problem cut into chunks: cache blocks of q over all axes, the batch first. Each kind is a dataclass."""
 
     problem: Problem
-    layout: Layout
+    layout: MemoryLayout
     lanes: int
     cache_block: tuple[int, ...]
     on_the_fly: bool = False  #: weights are packed on the fly: for one call, whose chunk is one
@@ -78,7 +78,7 @@ class Schedule:
         return self.problem
 
     @property
-    def posed_layout(self) -> Layout:
+    def posed_layout(self) -> MemoryLayout:
         """The layout as it was posed, with every axis of the grids, where the schedule joins them."""
         return self.layout
 
@@ -92,7 +92,7 @@ class Schedule:
         return replace(self, **values)  # type: ignore[type-var]  # every kind is a dataclass
 
     @cached_property
-    def channels_of_group(self) -> Channels:
+    def channels_of_group(self) -> GroupChannels:
         """How many channels of a group are read and written, and elements of its weights from one to the next."""
         return channels_of(self.problem)
 

@@ -28,7 +28,7 @@ class BroadcastSchedule(Schedule):
 
     @cached_property
     def transposed(self) -> bool:
-        """Whether channels are turned innermost on their way into the panel, and back on their way into y."""
+        """Whether channels are transposed innermost on their way into the panel, and back on their way into y."""
         return self.depthwise and not self.layout.channels_last
 
     @cached_property
@@ -51,7 +51,7 @@ class BroadcastSchedule(Schedule):
 
     @cached_property
     def innermost(self) -> int:
-        """Channels of a pixel of the panel, where they are turned: whole vectors."""
+        """Channels of a pixel of the panel, where they are transposed: whole vectors."""
         return -(-self.written // self.lanes) * self.lanes
 
     @cached_property

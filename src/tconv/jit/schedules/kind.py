@@ -13,7 +13,7 @@ from tconv.jit.kernels import Kernel
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.program import Program
 from tconv.jit.schedules.base import Schedule
-from tconv.jit.schedules.layouts import Layout
+from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.problem import Problem
 
 S = TypeVar("S", bound=Schedule)
@@ -23,7 +23,7 @@ BESIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class RegisterTile:
     """What one call of the largest kernel computes, with its sums in registers."""
 
     pixels: int
@@ -53,9 +53,9 @@ class Kind(Generic[S]):
 
     #: The share of the peak that it should reach of a problem in a layout, on so many threads, or a rank above 1 where
     #: it is preferred to all others; None where it cannot serve.
-    share: Callable[[Problem, Layout, Isa, int], float | None]
+    share: Callable[[Problem, MemoryLayout, Isa, int], float | None]
     #: The schedule of a problem that it serves.
-    make: Callable[[Problem, Layout, Isa, int], S]
+    make: Callable[[Problem, MemoryLayout, Isa, int], S]
     #: The program of a schedule for so many threads.
     program: Callable[[S, int], Program]
     #: What to change in a schedule for others that are worth a try, the most promising first, with so many registers
@@ -64,7 +64,7 @@ class Kind(Generic[S]):
     #: Whether its free fields hold what its program and kernels are made for, beyond what holds for all kinds.
     allowed: Callable[[S, Isa], bool]
     #: What a call of one of its kernels computes; None for kernels that do not multiply.
-    tile: Callable[[Kernel, S], Tile | None]
+    tile: Callable[[Kernel, S], RegisterTile | None]
     #: The schedule for weights that serve one call only.
     once: Callable[[S], S] = as_it_is
 

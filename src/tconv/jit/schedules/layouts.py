@@ -10,7 +10,7 @@ from tconv.jit.schedules.axes import LoopAxis
 from tconv.problem import Problem
 
 
-class Channels(NamedTuple):
+class GroupChannels(NamedTuple):
     """The channels of a group, and elements of its weights from one to the next."""
 
     read: int
@@ -19,13 +19,13 @@ class Channels(NamedTuple):
     w_written: int
 
 
-def channels_of(problem: Problem) -> Channels:
+def channels_of(problem: Problem) -> GroupChannels:
     """Weights are (Cin, Cout / groups, *kernel): `conv_transpose` reads along the first of them, `conv` writes."""
     p = problem
     of_first, of_second = p.cout * p.taps, p.taps
     if p.operation != "conv_transpose":
-        return Channels(p.cout, p.cin, of_second, of_first)
-    return Channels(p.cin, p.cout, of_first, of_second)
+        return GroupChannels(p.cout, p.cin, of_second, of_first)
+    return GroupChannels(p.cin, p.cout, of_first, of_second)
 
 
 def as_one_group(problem: Problem) -> Problem:
@@ -35,7 +35,7 @@ def as_one_group(problem: Problem) -> Problem:
     return replace(problem, in_channels=1, out_channels=problem.groups, groups=1)
 
 
-class Layout(NamedTuple):
+class MemoryLayout(NamedTuple):
     """Where the elements of a problem lie in contiguous arrays."""
 
     axes: tuple[LoopAxis, ...]  #: the batch, then the axes of the grids
@@ -57,7 +57,7 @@ def innermost(problem: Problem, channels_last: bool) -> bool:
     return channels_last and (x or (problem.out_channels > 1 and problem.fine_cells > 1))
 
 
-def layout_of(problem: Problem, channels_last: bool) -> Layout:
+def layout_of(problem: Problem, channels_last: bool) -> MemoryLayout:
     """The lines of a problem in one of the layouts."""
     spread = spread_out(problem, channels_last)
     return _joined(problem, spread) if _single_cells(problem) else spread
@@ -71,7 +71,7 @@ def _single_cells(problem: Problem) -> bool:
     )
 
 
-def _joined(problem: Problem, spread: Layout) -> Layout:
+def _joined(problem: Problem, spread: MemoryLayout) -> MemoryLayout:
     """Images as the cells of one axis, and the whole kernel as its stride: positions lie side by side in an image."""
     batch, taps, last = spread.axes[0], problem.taps, spread.axes[-1]
     images = batch.read
@@ -82,7 +82,7 @@ def _joined(problem: Problem, spread: Layout) -> Layout:
     return spread._replace(axes=(LoopAxis(1, 1, 1, 1, 1, 0, 0, 0), line), joined=True)
 
 
-def spread_out(problem: Problem, channels_last: bool) -> Layout:
+def spread_out(problem: Problem, channels_last: bool) -> MemoryLayout:
     """Every axis a line of its own, but for those along which nothing is to be done."""
     channels_last = innermost(problem, channels_last)
     g, size, conv = problem.geometry, problem.itemsize, problem.operation != "conv_transpose"
@@ -100,7 +100,7 @@ def spread_out(problem: Problem, channels_last: bool) -> Layout:
     x_channel, y_channel = (size * (1 if channels_last else prod(grid.cells)) for grid in (x, y))
     channels = channels_of(problem)
     groups = (channels.read * x_channel, channels.written * y_channel)
-    return Layout((lines[0], *_merged(lines[1:])), x_channel, y_channel, *groups, channels_last)
+    return MemoryLayout((lines[0], *_merged(lines[1:])), x_channel, y_channel, *groups, channels_last)
 
 
 def _merged(lines: list[LoopAxis]) -> list[LoopAxis]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import prod
 
 from tconv.jit.schedules.axes import LoopAxis, phase_taps
-from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.problem import Problem
 
 #: Products that the store of a result costs, from registers.
@@ -22,7 +22,7 @@ IN_CHANNELS = 0.93
 MANY = 8
 
 
-def terms(problem: Problem, layout: Layout) -> float:
+def terms(problem: Problem, layout: MemoryLayout) -> float:
     """Products of a result, those in gaps among them."""
     return channels_of(problem).read * prod(line.kernel / line.stride for line in layout.axes)
 

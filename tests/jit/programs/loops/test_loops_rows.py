@@ -8,7 +8,7 @@ from strategies import axes
 
 import tconv
 from tconv.jit.programs.loops.rows import cell, cells, is_read, list_taps_of, of_phase, tap_reads
-from tconv.jit.programs.loops.words import MET, Axis, Met
+from tconv.jit.programs.loops.words import MET, AxisWords, Met
 from tconv.jit.schedules.arrays import Collector, words_of
 from tconv.jit.schedules.axes import by_shift, phase_taps, residues
 from tconv.jit.schedules.layouts import spread_out
@@ -23,15 +23,15 @@ def arrays(axis, operation):
     line = spread_out(Problem(operation, tconv.Geometry([axis]), 2, 3, 5, 1, "float32"), False).axes[-1]
     collector = Collector()
     axis = np.array(collector.axis(line, 0), np.int64)
-    axis[: Axis.PARTS] = words_of(line, 0, line.span())
-    axis[Axis.ROW_STEP] = 1
+    axis[: AxisWords.PARTS] = words_of(line, 0, line.span())
+    axis[AxisWords.ROW_STEP] = 1
     return line, axis, np.array(collector.values, np.int64)
 
 
 @given(axes(), operations, st.integers(0, 5), st.integers(1, 4))
 def test_cells_of_a_chunk_are_all_that_its_taps_read(axis, operation, start, count):
     line, axis, lists = arrays(axis, operation)
-    axis[Axis.Q], axis[Axis.Q_END] = start, start + count
+    axis[AxisWords.Q], axis[AxisWords.Q_END] = start, start + count
     found = [cell(axis, lists, start, start + count, n) for n in range(cells(axis, start, start + count))]
     assert len(set(found)) == len(found)
     for shift in by_shift(line):
@@ -45,12 +45,12 @@ def test_cells_of_a_chunk_are_all_that_its_taps_read(axis, operation, start, cou
 @given(axes(), operations)
 def test_taps_of_a_phase_are_listed_where_they_read(axis, operation):
     line, axis, lists = arrays(axis, operation)
-    axis[Axis.Q], axis[Axis.Q_END] = line.span().start, line.span().stop
+    axis[AxisWords.Q], axis[AxisWords.Q_END] = line.span().start, line.span().stop
     met = np.zeros(Met.FIRST + MET * line.kernel, np.int64)
     for b, taps in enumerate(phase_taps(line)):
-        axis[Axis.PHASE] = b
+        axis[AxisWords.PHASE] = b
         of_phase(axis)
-        assert range(axis[Axis.FROM], axis[Axis.TO]) == line.of_phase(b, line.span()) or not line.of_phase(
+        assert range(axis[AxisWords.FROM], axis[AxisWords.TO]) == line.of_phase(b, line.span()) or not line.of_phase(
             b, line.span()
         )
         for q in line.span():

@@ -15,11 +15,11 @@ from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa
 from tconv.jit.machine.address import address
 from tconv.jit.machine.ir import Module
-from tconv.jit.machine.native.language import Native
+from tconv.jit.machine.native.language import NativeFunction
 from tconv.jit.machine.sources import digest
 
 
-def run(what: Native, *arguments: Any) -> Any:
+def run(what: NativeFunction, *arguments: Any) -> Any:
     """The result of a function; arrays are contiguous, of i64."""
     code = _code(what)
     if code is None:
@@ -28,7 +28,7 @@ def run(what: Native, *arguments: Any) -> Any:
 
 
 @cache  # what is loaded stays in memory
-def _code(what: Native) -> Callable[..., Any] | None:
+def _code(what: NativeFunction) -> Callable[..., Any] | None:
     target = isa.ISAS[isa.available()[-1]] if isa.available() else None
 
     def text() -> str:
@@ -49,19 +49,19 @@ def _code(what: Native) -> Callable[..., Any] | None:
     return ctypes.CFUNCTYPE(kinds[what.returns], *[kinds[kind] for kind, _ in what.parameters])(found[what.name])
 
 
-def _sources(what: Native) -> str:
+def _sources(what: NativeFunction) -> str:
     """A digest of what this machine code comes from, beside what all comes from (`compile.py`).
 
     Of the function and all that it calls these are the files, and the integers and words that they name.
     """
-    calls: list[Native] = [what]
+    calls: list[NativeFunction] = [what]
     words: set[type[IntEnum]] = set()
     integers: set[str] = set()
     for one in calls:  # it grows meanwhile
         scope = one.function.__globals__
         for name in one.function.__code__.co_names:
             value = scope.get(name)
-            if isinstance(value, Native):
+            if isinstance(value, NativeFunction):
                 calls += [] if value in calls else [value]
             elif isinstance(value, int):
                 integers.add(f"{name} {value}")

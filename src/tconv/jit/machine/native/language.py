@@ -30,7 +30,7 @@ TYPES = {"int": "i64", "Ints": "ptr", "None": "void"}
 
 
 @dataclass(frozen=True, eq=False)
-class Native:
+class NativeFunction:
     """A function that runs both ways; `translate.py` writes it as LLVM IR."""
 
     function: Callable[..., Any]
@@ -56,11 +56,11 @@ class Native:
         return TYPES[self.function.__annotations__["return"]]
 
 
-def native(function: Callable[..., Any]) -> Native:
+def native(function: Callable[..., Any]) -> NativeFunction:
     """Mark a function as one that runs both ways."""
-    return Native(function)
+    return NativeFunction(function)
 
 
-def inlined(function: Callable[..., Any]) -> Native:
+def inlined(function: Callable[..., Any]) -> NativeFunction:
     """Mark one that does little and is called for every word."""
-    return Native(function, inlined=True)
+    return NativeFunction(function, inlined=True)

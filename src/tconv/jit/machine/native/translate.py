@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from tconv.jit.machine.ir import Function, Module
-from tconv.jit.machine.native.language import Native
+from tconv.jit.machine.native.language import NativeFunction
 
 _COMPARE: dict[type, str] = {
     ast.Lt: "slt", ast.LtE: "sle", ast.Gt: "sgt", ast.GtE: "sge", ast.Eq: "eq", ast.NotEq: "ne",
@@ -20,20 +20,20 @@ class Unsupported(SyntaxError):
     """What stands in a function is not of the subset."""
 
 
-def emit(what: Native, module: Module) -> None:
+def emit(what: NativeFunction, module: Module) -> None:
     """Write a function, and all that it calls, to a module."""
-    emitted: dict[Native, Function] = {}
+    emitted: dict[NativeFunction, Function] = {}
     _emit(what, module, emitted)
     emitted[what].exported = True
 
 
-def _emit(what: Native, module: Module, emitted: dict[Native, Function]) -> None:
+def _emit(what: NativeFunction, module: Module, emitted: dict[NativeFunction, Function]) -> None:
     body = _Body(what, module, emitted)
     emitted[what] = body.f
     body.write()
 
 
-def _tree(what: Native) -> ast.FunctionDef:
+def _tree(what: NativeFunction) -> ast.FunctionDef:
     """What a function says. OSError: it was installed without its source."""
     return _functions(what.function.__code__.co_filename)[what.name]
 
@@ -50,7 +50,7 @@ def _functions(file: str) -> dict[str, ast.FunctionDef]:
 class _Body:
     """The body of a function on its way to LLVM. Variables lie on the stack; LLVM puts them into registers."""
 
-    def __init__(self, what: Native, module: Module, emitted: dict[Native, Function]) -> None:
+    def __init__(self, what: NativeFunction, module: Module, emitted: dict[NativeFunction, Function]) -> None:
         self.what, self.module, self.emitted = what, module, emitted
         self.f = module.function(what.name, what.parameters, returns=what.returns)
         self.f.inlined = what.inlined
@@ -263,7 +263,7 @@ class _Body:
     def call(self, node: ast.expr) -> str:
         """The result of another function; "" where it has none."""
         what = self.constant(node.func) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
-        if not isinstance(what, Native):
+        if not isinstance(what, NativeFunction):
             raise self.unsupported(node)
         assert isinstance(node, ast.Call)
         if what not in self.emitted:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, inlined, native
-from tconv.jit.programs.loops.words import AXIS, PIECE, Axis, Out
+from tconv.jit.programs.loops.words import AXIS, PIECE, AxisWords, Out
 
 # ---- what is written
 
@@ -40,22 +40,22 @@ def end(out: Ints, start: int) -> None:
 @native
 def part_start(axis: Ints, part: int) -> int:
     """The first q of a part of an axis: parts differ by at most 1, the larger first."""
-    size = (axis[Axis.STOP] - axis[Axis.START]) // axis[Axis.PARTS]
-    larger = (axis[Axis.STOP] - axis[Axis.START]) % axis[Axis.PARTS]
-    return axis[Axis.START] + part * size + min(part, larger)
+    size = (axis[AxisWords.STOP] - axis[AxisWords.START]) // axis[AxisWords.PARTS]
+    larger = (axis[AxisWords.STOP] - axis[AxisWords.START]) % axis[AxisWords.PARTS]
+    return axis[AxisWords.START] + part * size + min(part, larger)
 
 
 @native
 def beside_low(axis: Ints, part: int) -> int:
     """How far what a part reads lies before x."""
-    return min(0, (part_start(axis, part) + min(0, axis[Axis.FIRST_STRAND_SHIFT])) * axis[Axis.READ_STRIDE])
+    return min(0, (part_start(axis, part) + min(0, axis[AxisWords.FIRST_STRAND_SHIFT])) * axis[AxisWords.READ_STRIDE])
 
 
 @native
 def beside_high(axis: Ints, part: int) -> int:
     """How far what a part reads lies behind x."""
-    last = part_start(axis, part + 1) - 1 + max(1, axis[Axis.FIRST_STRAND_SHIFT] + axis[Axis.STRAND_SHIFTS])
-    return max(0, last * axis[Axis.READ_STRIDE] - axis[Axis.READ])
+    last = part_start(axis, part + 1) - 1 + max(1, axis[AxisWords.FIRST_STRAND_SHIFT] + axis[AxisWords.STRAND_SHIFTS])
+    return max(0, last * axis[AxisWords.READ_STRIDE] - axis[AxisWords.READ])
 
 
 @native
@@ -65,10 +65,10 @@ def alike(axis: Ints, a: int, b: int) -> int:
         return 0
     if beside_low(axis, a) != beside_low(axis, b) or beside_high(axis, a) != beside_high(axis, b):
         return 0
-    if axis[Axis.ORIGIN] % axis[Axis.STRIDE] > 0 and (a == 0) != (b == 0):
+    if axis[AxisWords.ORIGIN] % axis[AxisWords.STRIDE] > 0 and (a == 0) != (b == 0):
         return 0
-    last = axis[Axis.PARTS] - 1
-    if (axis[Axis.ORIGIN] + axis[Axis.WRITTEN]) % axis[Axis.STRIDE] > 0 and (a == last) != (b == last):
+    last = axis[AxisWords.PARTS] - 1
+    if (axis[AxisWords.ORIGIN] + axis[AxisWords.WRITTEN]) % axis[AxisWords.STRIDE] > 0 and (a == last) != (b == last):
         return 0
     return 1
 
@@ -79,8 +79,8 @@ def classify(axes: Ints, count: int, classes: Ints) -> None:
     at = 0
     for n in range(count):
         axis = n * AXIS
-        parts = axes[axis + Axis.PARTS]
-        axes[axis + Axis.CLASS_AT] = at
+        parts = axes[axis + AxisWords.PARTS]
+        axes[axis + AxisWords.CLASS_AT] = at
         found = 0
         for part in range(parts):
             first = part
@@ -93,8 +93,8 @@ def classify(axes: Ints, count: int, classes: Ints) -> None:
                 classes[at + parts + found] = part
                 found += 1
             classes[at + part] = first
-        axes[axis + Axis.CLASSES] = found
-        axes[axis + Axis.CLASS] = 0
+        axes[axis + AxisWords.CLASSES] = found
+        axes[axis + AxisWords.CLASS] = 0
         at += 2 * parts
 
 
@@ -104,10 +104,10 @@ def select(axes: Ints, count: int, classes: Ints) -> int:
     number = 0
     for n in range(count):
         axis = n * AXIS
-        parts = axes[axis + Axis.PARTS]
-        part = classes[axes[axis + Axis.CLASS_AT] + parts + axes[axis + Axis.CLASS]]
-        axes[axis + Axis.Q] = part_start(axes[axis:], part)
-        axes[axis + Axis.Q_END] = part_start(axes[axis:], part + 1)
+        parts = axes[axis + AxisWords.PARTS]
+        part = classes[axes[axis + AxisWords.CLASS_AT] + parts + axes[axis + AxisWords.CLASS]]
+        axes[axis + AxisWords.Q] = part_start(axes[axis:], part)
+        axes[axis + AxisWords.Q_END] = part_start(axes[axis:], part + 1)
         number = number * parts + part
     return number
 
@@ -117,9 +117,9 @@ def select_later(axes: Ints, count: int, number: int) -> int:
     """The cache block of the chunk of a number; whether there is one."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        parts = axes[axis + Axis.PARTS]
-        axes[axis + Axis.LATER] = part_start(axes[axis:], number % parts)
-        axes[axis + Axis.LATER_END] = part_start(axes[axis:], number % parts + 1)
+        parts = axes[axis + AxisWords.PARTS]
+        axes[axis + AxisWords.LATER] = part_start(axes[axis:], number % parts)
+        axes[axis + AxisWords.LATER_END] = part_start(axes[axis:], number % parts + 1)
         number = number // parts
     return number == 0
 
@@ -128,8 +128,8 @@ def select_later(axes: Ints, count: int, number: int) -> int:
 def stay(axes: Ints, count: int) -> None:
     """The later chunk is the one at hand, of another group."""
     for n in range(count):
-        axes[n * AXIS + Axis.LATER] = axes[n * AXIS + Axis.Q]
-        axes[n * AXIS + Axis.LATER_END] = axes[n * AXIS + Axis.Q_END]
+        axes[n * AXIS + AxisWords.LATER] = axes[n * AXIS + AxisWords.Q]
+        axes[n * AXIS + AxisWords.LATER_END] = axes[n * AXIS + AxisWords.Q_END]
 
 
 @native
@@ -137,10 +137,10 @@ def advance(axes: Ints, count: int) -> int:
     """Go on to the next classes, the last axis innermost; whether there are any."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        axes[axis + Axis.CLASS] += 1
-        if axes[axis + Axis.CLASS] < axes[axis + Axis.CLASSES]:
+        axes[axis + AxisWords.CLASS] += 1
+        if axes[axis + AxisWords.CLASS] < axes[axis + AxisWords.CLASSES]:
             return 1
-        axes[axis + Axis.CLASS] = 0
+        axes[axis + AxisWords.CLASS] = 0
     return 0
 
 
@@ -150,9 +150,9 @@ def locate(axes: Ints, count: int, classes: Ints, number: int) -> int:
     first, scale = 0, 1
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        parts = axes[axis + Axis.PARTS]
-        axes[axis + Axis.AT] = part_start(axes[axis:], number % parts)
-        first += classes[axes[axis + Axis.CLASS_AT] + number % parts] * scale
+        parts = axes[axis + AxisWords.PARTS]
+        axes[axis + AxisWords.AT] = part_start(axes[axis:], number % parts)
+        first += classes[axes[axis + AxisWords.CLASS_AT] + number % parts] * scale
         scale *= parts
         number = number // parts
     return first
@@ -163,7 +163,7 @@ def offset(axes: Ints, count: int, step: int) -> int:
     """Bytes to AT, given which word of an axis says how many lie from a q to the next."""
     found = 0
     for n in range(count):
-        found += axes[n * AXIS + Axis.AT] * axes[n * AXIS + step]
+        found += axes[n * AXIS + AxisWords.AT] * axes[n * AXIS + step]
     return found
 
 
@@ -180,14 +180,18 @@ def spread(axes: Ints, count: int, classes: Ints, chunks: Ints) -> int:
 
     Those come first, in their order.
     """
-    total, kept, origin = 1, 0, axes[(count - 1) * AXIS + Axis.ORIGIN] * axes[(count - 1) * AXIS + Axis.Y_STEP]
+    total, kept, origin = (
+        1,
+        0,
+        axes[(count - 1) * AXIS + AxisWords.ORIGIN] * axes[(count - 1) * AXIS + AxisWords.Y_STEP],
+    )
     for n in range(count):
-        total *= axes[n * AXIS + Axis.PARTS]
+        total *= axes[n * AXIS + AxisWords.PARTS]
     for number in range(total):
         # The first that is alike lies before, or is this one.
         share(chunks, locate(axes, count, classes, number), number)
-        chunks[number * PIECE + Piece.X] = offset(axes, count, Axis.READ_STEP)
-        chunks[number * PIECE + Piece.Y] = offset(axes, count, Axis.PIXEL_STEP) - origin
+        chunks[number * PIECE + Piece.X] = offset(axes, count, AxisWords.READ_STEP)
+        chunks[number * PIECE + Piece.Y] = offset(axes, count, AxisWords.PIXEL_STEP) - origin
     for number in range(total):
         if chunks[number * PIECE + Piece.OPS_END] > chunks[number * PIECE + Piece.OPS]:
             for word in range(PIECE):

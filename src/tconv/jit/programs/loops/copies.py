@@ -5,7 +5,7 @@ from __future__ import annotations
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
 from tconv.jit.programs.loops.rows import base_in_x, cell, cells, rows_read
-from tconv.jit.programs.loops.words import AXIS, COPIED, Axis, Copied
+from tconv.jit.programs.loops.words import AXIS, COPIED, AxisWords, Copied
 
 
 @native
@@ -87,27 +87,27 @@ def list_rows(
     """
     outer, kept = count - 1, 0
     last, base = outer * AXIS, base_in_x(axes, count)
-    low = axes[last + Axis.Q] * axes[last + Axis.READ_STRIDE] - before
-    high = (axes[last + Axis.Q_END] - 1) * axes[last + Axis.READ_STRIDE] + 1 + behind
-    start, stop = max(0, low), min(axes[last + Axis.READ], high)
+    low = axes[last + AxisWords.Q] * axes[last + AxisWords.READ_STRIDE] - before
+    high = (axes[last + AxisWords.Q_END] - 1) * axes[last + AxisWords.READ_STRIDE] + 1 + behind
+    start, stop = max(0, low), min(axes[last + AxisWords.READ], high)
     for number in range(rows_read(axes, outer, 0)):
         exists, source, slot, rest = 1, 0, 0, number
         for reverse in range(outer):
             axis = (outer - 1 - reverse) * AXIS
-            q, q_end = axes[axis + Axis.Q], axes[axis + Axis.Q_END]
+            q, q_end = axes[axis + AxisWords.Q], axes[axis + AxisWords.Q_END]
             n = cells(axes[axis:], q, q_end)
             at = cell(axes[axis:], lists, q, q_end, rest % n)
-            if at < 0 or at >= axes[axis + Axis.READ]:
+            if at < 0 or at >= axes[axis + AxisWords.READ]:
                 exists = 0
-            source += at * axes[axis + Axis.X_STEP]
-            slot += (rest % n) * axes[axis + Axis.ROW_STEP]
+            source += at * axes[axis + AxisWords.X_STEP]
+            slot += (rest % n) * axes[axis + AxisWords.ROW_STEP]
             rest = rest // n
         if exists:
             there = kept * COPIED
             rows[there + Copied.SOURCE], rows[there + Copied.TARGET], rows[there + Copied.LENGTH] = 0, slot, 0
             rows[there + Copied.BEFORE], rows[there + Copied.BEHIND] = 0, (high - low) * wide
             if start < stop:
-                rows[there + Copied.SOURCE] = source + start * axes[last + Axis.X_STEP] - base
+                rows[there + Copied.SOURCE] = source + start * axes[last + AxisWords.X_STEP] - base
                 rows[there + Copied.TARGET] = slot + (start - low) * size
                 rows[there + Copied.LENGTH] = (stop - start) * wide
                 rows[there + Copied.BEFORE], rows[there + Copied.BEHIND] = (start - low) * wide, (high - stop) * wide

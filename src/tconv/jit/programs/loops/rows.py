@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tconv.jit.machine.native.language import Ints, inlined, native
-from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met
+from tconv.jit.programs.loops.words import AXIS, MET, AxisWords, Met
 
 
 @native
@@ -11,7 +11,7 @@ def rows_between(axes: Ints, count: int) -> int:
     """How many rows there are from FROM to TO of so many axes."""
     total = 1
     for n in range(count):
-        total *= max(0, axes[n * AXIS + Axis.TO] - axes[n * AXIS + Axis.FROM])
+        total *= max(0, axes[n * AXIS + AxisWords.TO] - axes[n * AXIS + AxisWords.FROM])
     return total
 
 
@@ -20,8 +20,8 @@ def row(axes: Ints, count: int, number: int) -> None:
     """Let AT be the row of a number, the last axis innermost."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        n = axes[axis + Axis.TO] - axes[axis + Axis.FROM]
-        axes[axis + Axis.AT] = axes[axis + Axis.FROM] + number % n
+        n = axes[axis + AxisWords.TO] - axes[axis + AxisWords.FROM]
+        axes[axis + AxisWords.AT] = axes[axis + AxisWords.FROM] + number % n
         number = number // n
 
 
@@ -30,7 +30,7 @@ def further(axes: Ints, count: int, step: int) -> int:
     """Bytes from the chunk's first q to AT, given which word of an axis says how many lie from a q to the next."""
     found = 0
     for n in range(count):
-        found += (axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]) * axes[n * AXIS + step]
+        found += (axes[n * AXIS + AxisWords.AT] - axes[n * AXIS + AxisWords.Q]) * axes[n * AXIS + step]
     return found
 
 
@@ -38,7 +38,7 @@ def further(axes: Ints, count: int, step: int) -> int:
 def first_phase(axes: Ints, count: int) -> int:
     """Begin with the first phases of so many axes; there always are some."""
     for n in range(count):
-        axes[n * AXIS + Axis.PHASE] = 0
+        axes[n * AXIS + AxisWords.PHASE] = 0
     return 1
 
 
@@ -47,26 +47,26 @@ def next_phase(axes: Ints, count: int) -> int:
     """Go on to the next phases of so many axes, the last innermost; whether there are any."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        axes[axis + Axis.PHASE] += 1
-        if axes[axis + Axis.PHASE] < axes[axis + Axis.STRIDE]:
+        axes[axis + AxisWords.PHASE] += 1
+        if axes[axis + AxisWords.PHASE] < axes[axis + AxisWords.STRIDE]:
             return 1
-        axes[axis + Axis.PHASE] = 0
+        axes[axis + AxisWords.PHASE] = 0
     return 0
 
 
 @native
 def of_phase(axis: Ints) -> None:
     """Let FROM and TO be the q of the phase at hand within the chunk."""
-    stride, b = axis[Axis.STRIDE], axis[Axis.PHASE] - axis[Axis.ORIGIN]
-    axis[Axis.FROM] = max(axis[Axis.Q], -(b // stride))
-    axis[Axis.TO] = min(axis[Axis.Q_END], -((b - axis[Axis.WRITTEN]) // stride))
+    stride, b = axis[AxisWords.STRIDE], axis[AxisWords.PHASE] - axis[AxisWords.ORIGIN]
+    axis[AxisWords.FROM] = max(axis[AxisWords.Q], -(b // stride))
+    axis[AxisWords.TO] = min(axis[AxisWords.Q_END], -((b - axis[AxisWords.WRITTEN]) // stride))
 
 
 @inlined
 def is_read(axis: Ints, shift: int, q: int) -> int:
     """Whether a tap at this shift reads a cell of x for a q."""
-    cell = q * axis[Axis.READ_STRIDE] + shift
-    return 0 <= cell < axis[Axis.READ]
+    cell = q * axis[AxisWords.READ_STRIDE] + shift
+    return 0 <= cell < axis[AxisWords.READ]
 
 
 # ---- cells of x
@@ -75,15 +75,15 @@ def is_read(axis: Ints, shift: int, q: int) -> int:
 @native
 def cells(axis: Ints, low: int, high: int) -> int:
     """How many cells taps of so many q read, those beside x among them."""
-    return axis[Axis.RESIDUES] * (high - low + axis[Axis.STRAND_SHIFTS] - 1)
+    return axis[AxisWords.RESIDUES] * (high - low + axis[AxisWords.STRAND_SHIFTS] - 1)
 
 
 @native
 def cell(axis: Ints, lists: Ints, low: int, high: int, number: int) -> int:
     """The cell of a number among those that taps of so many q read (see `cells`)."""
-    reach = high - low + axis[Axis.STRAND_SHIFTS] - 1
-    residue = lists[axis[Axis.RESIDUES_AT] + number // reach]
-    return (low + axis[Axis.FIRST_STRAND_SHIFT] + number % reach) * axis[Axis.READ_STRIDE] + residue
+    reach = high - low + axis[AxisWords.STRAND_SHIFTS] - 1
+    residue = lists[axis[AxisWords.RESIDUES_AT] + number // reach]
+    return (low + axis[AxisWords.FIRST_STRAND_SHIFT] + number % reach) * axis[AxisWords.READ_STRIDE] + residue
 
 
 @native
@@ -92,7 +92,7 @@ def rows_read(axes: Ints, count: int, later: int) -> int:
     total = 1
     for n in range(count):
         axis = n * AXIS
-        total *= cells(axes[axis:], axes[axis + Axis.Q + 2 * later], axes[axis + Axis.Q_END + 2 * later])
+        total *= cells(axes[axis:], axes[axis + AxisWords.Q + 2 * later], axes[axis + AxisWords.Q_END + 2 * later])
     return total
 
 
@@ -101,7 +101,7 @@ def base_in_x(axes: Ints, count: int) -> int:
     """Where the chunk at hand begins in x."""
     base = 0
     for n in range(count):
-        base += axes[n * AXIS + Axis.Q] * axes[n * AXIS + Axis.READ_STEP]
+        base += axes[n * AXIS + AxisWords.Q] * axes[n * AXIS + AxisWords.READ_STEP]
     return base
 
 
@@ -112,9 +112,11 @@ def base_in_x(axes: Ints, count: int) -> int:
 def tap_reads(axis: Ints, shift: int, residue: int, in_place: int) -> int:
     """Where a tap reads for the first q of a chunk, in bytes along an axis."""
     if in_place:
-        return shift * axis[Axis.X_STEP]
-    reach = axis[Axis.Q_END] - axis[Axis.Q] + axis[Axis.STRAND_SHIFTS] - 1
-    return (residue * reach + shift // axis[Axis.READ_STRIDE] - axis[Axis.FIRST_STRAND_SHIFT]) * axis[Axis.ROW_STEP]
+        return shift * axis[AxisWords.X_STEP]
+    reach = axis[AxisWords.Q_END] - axis[AxisWords.Q] + axis[AxisWords.STRAND_SHIFTS] - 1
+    return (residue * reach + shift // axis[AxisWords.READ_STRIDE] - axis[AxisWords.FIRST_STRAND_SHIFT]) * axis[
+        AxisWords.ROW_STEP
+    ]
 
 
 @native
@@ -122,15 +124,15 @@ def list_taps(axes: Ints, count: int, lists: Ints, met: Ints, in_place: int, eve
     """List for each axis the taps of its phase that read x at the q at hand, or every one; how many combinations."""
     total, at = 1, Met.FIRST
     for n in range(count):
-        at = list_taps_of(axes[n * AXIS :], lists, met, at, axes[n * AXIS + Axis.AT], in_place, every)
-        total *= axes[n * AXIS + Axis.MET]
+        at = list_taps_of(axes[n * AXIS :], lists, met, at, axes[n * AXIS + AxisWords.AT], in_place, every)
+        total *= axes[n * AXIS + AxisWords.MET]
     return total
 
 
 @native
 def list_taps_of(axis: Ints, lists: Ints, met: Ints, at: int, q: int, in_place: int, every: int) -> int:
     """List the taps of one axis as `list_taps` does, from a place on; returns where those of the next axis begin."""
-    taps, found = lists[axis[Axis.TAPS_AT] + axis[Axis.PHASE]], 0
+    taps, found = lists[axis[AxisWords.TAPS_AT] + axis[AxisWords.PHASE]], 0
     for number in range(lists[taps]):
         tap = taps + 1 + 3 * number
         if every or is_read(axis, lists[tap + 1], q):
@@ -138,7 +140,7 @@ def list_taps_of(axis: Ints, lists: Ints, met: Ints, at: int, q: int, in_place: 
             met[entry + Met.TAP], met[entry + Met.SHIFT] = lists[tap], lists[tap + 1]
             met[entry + Met.READS] = tap_reads(axis, lists[tap + 1], lists[tap + 2], in_place)
             found += 1
-    axis[Axis.MET_AT], axis[Axis.MET] = at, found
+    axis[AxisWords.MET_AT], axis[AxisWords.MET] = at, found
     return at + MET * found
 
 
@@ -148,9 +150,9 @@ def combination(axes: Ints, count: int, met: Ints, number: int) -> None:
     tap, reads, scale = 0, 0, 1
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        at = axes[axis + Axis.MET_AT] + MET * (number % axes[axis + Axis.MET])
-        number = number // axes[axis + Axis.MET]
+        at = axes[axis + AxisWords.MET_AT] + MET * (number % axes[axis + AxisWords.MET])
+        number = number // axes[axis + AxisWords.MET]
         tap += met[at + Met.TAP] * scale
         reads += met[at + Met.READS]
-        scale *= axes[axis + Axis.KERNEL]
+        scale *= axes[axis + AxisWords.KERNEL]
     met[Met.TAP], met[Met.READS] = tap, reads

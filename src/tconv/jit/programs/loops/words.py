@@ -15,7 +15,7 @@ class Words(IntEnum):
         return count
 
 
-class Axis(Words):
+class AxisWords(Words):
     """Words of an axis; the axes lie one after the other, the batch first (see `axes.py`)."""
 
     READ = auto()
@@ -86,4 +86,4 @@ class Out(Words):
     FIRST = auto()
 
 
-AXIS, COPIED, PIECE, MET = len(Axis), len(Copied), int(Piece.TILE), int(Met.FIRST)
+AXIS, COPIED, PIECE, MET = len(AxisWords), len(Copied), int(Piece.TILE), int(Met.FIRST)

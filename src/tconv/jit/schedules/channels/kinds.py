@@ -14,22 +14,22 @@ from tconv.jit.schedules.channels import sizes
 from tconv.jit.schedules.channels.on_the_fly import packed_on_the_fly
 from tconv.jit.schedules.channels.schedule import ChannelSchedule
 from tconv.jit.schedules.channels.tables import ChannelTables
-from tconv.jit.schedules.kind import Kind, Tile
+from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.lane_tiles import MOST_ROWS
-from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.shares import IN_CHANNELS, MANY, STORED, filled, inside, terms
 from tconv.problem import Problem
 
 #: Products that a result costs on its way through the block: by a transpose, and as runs of a vector or more.
 TRANSPOSED, MOVED = 24.0, 40.0
-#: The rank of channels of depthwise layers that are turned, against 2 for planes whose rows fill vectors.
+#: The rank of channels of depthwise layers that are transposed, against 2 for planes whose rows fill vectors.
 SHORT = 1.5
 
 
 # ---- shares
 
 
-def _share_of_channels(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share_of_channels(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     if problem.operation == "weight_gradient":
         return None
     last, lanes = layout.axes[-1], isa.lanes(problem.itemsize)
@@ -41,7 +41,7 @@ def _share_of_channels(problem: Problem, layout: Layout, isa: Isa, threads: int)
     return IN_CHANNELS * filled(channels_of(problem).written, lanes) * inside(last) * n / (n + stored)
 
 
-def _share_of_phases(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share_of_phases(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     """Channels last a run of lanes holds all channels of a pixel. (Of `conv` dilation is negative: one phase.)"""
     if problem.operation == "weight_gradient":
         return None
@@ -63,7 +63,7 @@ def _tapped(last: LoopAxis) -> float:
     return last.kernel / (len(by_shift(last, last.low % last.stride)) * last.stride)
 
 
-def _share_of_depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share_of_depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     lanes = isa.lanes(problem.itemsize)
     if problem.operation == "weight_gradient" or layout.joined or not problem.cin == problem.cout == 1:
         return None
@@ -75,15 +75,15 @@ def _share_of_depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int
 # ---- schedules
 
 
-def _channels(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
+def _channels(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> ChannelSchedule:
     return sizes.make(problem, layout, isa, "channels")
 
 
-def _phases(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
+def _phases(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> ChannelSchedule:
     return sizes.make(problem, layout, isa, "phases")
 
 
-def _depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> ChannelSchedule:
+def _depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> ChannelSchedule:
     return sizes.make(problem, layout, isa, "channels", depthwise=True)
 
 
@@ -112,7 +112,7 @@ def _allowed(s: ChannelSchedule, isa: Isa) -> bool:
     return fits and s.rows <= most_rows and (len(s.tiles) == 1 or not s.at_once)
 
 
-def _tile(kernel: Kernel, s: ChannelSchedule) -> Tile | None:
+def _tile(kernel: Kernel, s: ChannelSchedule) -> RegisterTile | None:
     if not isinstance(kernel, Channels):
         return None
     pixels, wide = kernel.rows * kernel.pixels, kernel.lanes * kernel.vectors
@@ -123,7 +123,7 @@ def _tile(kernel: Kernel, s: ChannelSchedule) -> Tile | None:
             phases = max(1, min(wide, s.run) // s.written)
         else:
             channels = max(1, min(wide // s.last.stride, s.written))
-    return Tile(pixels, channels, phases, kernel.vectors, pixels * kernel.vectors)
+    return RegisterTile(pixels, channels, phases, kernel.vectors, pixels * kernel.vectors)
 
 
 CHANNELS = Kind(

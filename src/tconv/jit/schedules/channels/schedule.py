@@ -2,7 +2,7 @@
 
 Lanes are output channels, or (channel, phase) pairs of the last axis where its stride is large: then a run of y, the
 phases of one q, is a run of lanes. In channels-last arrays a run holds (phase, channel) pairs. The pixels of a tile
-are the q along the last axis, or the images where each is a single cell (`Layout.joined`).
+are the q along the last axis, or the images where each is a single cell (`MemoryLayout.joined`).
 
 A chunk is a cache block of q over all axes. For one tile of channels after the other, every phase and row of the chunk
 is computed into the block, and the block moved into y; channels-last results with whole channels in lanes go straight
@@ -29,7 +29,7 @@ from tconv.jit.schedules.axes import LoopAxis, by_shift, meets, phase_taps
 from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM, TERMS
 from tconv.jit.schedules.broadcast import BroadcastSchedule
 from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, cut
-from tconv.jit.schedules.layouts import Layout
+from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.problem import Problem
 
 #: Bytes of the weights of a tile that stay near while one row after the other meets all of them.
@@ -41,7 +41,7 @@ class ChannelSchedule(BroadcastSchedule):
     """Sizes of tiles and chunks."""
 
     problem: Problem
-    layout: Layout
+    layout: MemoryLayout
     lanes: int
     vectors: int  #: vectors of a tile, at most
     pixels: int  #: pixels of a tile, at most

@@ -12,7 +12,7 @@ from tconv.jit.schedules.axes import LoopAxis, inside, phase_taps
 from tconv.jit.schedules.base import MOST_SCRATCH
 from tconv.jit.schedules.channels.schedule import ChannelSchedule
 from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
-from tconv.jit.schedules.layouts import Layout, as_one_group, channels_of
+from tconv.jit.schedules.layouts import MemoryLayout, as_one_group, channels_of
 from tconv.problem import Problem
 
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
@@ -39,7 +39,12 @@ WIDE = 4
 
 
 def make(
-    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, depthwise: bool = False
+    problem: Problem,
+    layout: MemoryLayout,
+    isa: Isa,
+    in_lanes: Literal["channels", "phases"],
+    *,
+    depthwise: bool = False,
 ) -> ChannelSchedule:
     """Choose the sizes."""
     problem = as_one_group(problem) if depthwise else problem
@@ -62,7 +67,7 @@ def make(
 
 
 def _with_tile(
-    problem: Problem, layout: Layout, isa: Isa, in_lanes: Literal["channels", "phases"], *, depthwise: bool
+    problem: Problem, layout: MemoryLayout, isa: Isa, in_lanes: Literal["channels", "phases"], *, depthwise: bool
 ) -> ChannelSchedule:
     """The tile that takes the fewest cycles, in chunks of one row, and whether x is read in place."""
     lanes, last, written = isa.lanes(problem.itemsize), layout.axes[-1], channels_of(problem).written
@@ -138,7 +143,7 @@ def _cut_off(last: LoopAxis, b: int, shifts: list[int]) -> int:
     return len(of_phase) - len(range(start, stop))
 
 
-def _few_weights(layout: Layout, isa: Isa) -> bool:
+def _few_weights(layout: MemoryLayout, isa: Isa) -> bool:
     """Whether the weights of a depthwise layer fit registers, beside the sums of all phases of a cell."""
     earlier, (before, last) = layout.axes[:-2], layout.axes[-2:]
     taps, sums = before.kernel * last.kernel, before.stride * last.stride

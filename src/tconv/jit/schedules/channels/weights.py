@@ -120,7 +120,7 @@ class ChannelWeights(Tables):
         self.packer.squares(target, lanes, self.s.problem.taps, tap=tap, source=source, channels=channels)
 
     def _whole(self, tile: LaneTile) -> bool:
-        """Whether the lanes of a tile are vectors of output channels, whose weights are turned in squares."""
+        """Whether the lanes of a tile are vectors of output channels, whose weights are transposed in squares."""
         vectors = tile.count == tile.vectors * self.s.lanes or (self.s.direct and tile.vectors > 1)
         return self.s.in_lanes == "channels" and vectors and self.s.masks
 

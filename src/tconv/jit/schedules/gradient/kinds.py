@@ -12,29 +12,29 @@ from tconv.jit.programs.program import Program
 from tconv.jit.schedules.gradient import schedule
 from tconv.jit.schedules.gradient.schedule import GradientSchedule
 from tconv.jit.schedules.gradient.tables import GradientTables
-from tconv.jit.schedules.kind import Kind, Tile
+from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.lane_tiles import MOST_ROWS
-from tconv.jit.schedules.layouts import Layout
+from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.jit.schedules.shares import IN_CHANNELS, filled
 from tconv.problem import Problem
 
 
-def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     if problem.operation != "weight_gradient":
         return None
     return IN_CHANNELS * filled(problem.cin, isa.lanes(problem.itemsize))
 
 
-def _share_of_depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share_of_depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     depthwise = problem.cin == problem.cout == 1 and not layout.joined
     return 1.0 if problem.operation == "weight_gradient" and depthwise else None
 
 
-def _make(problem: Problem, layout: Layout, isa: Isa, threads: int) -> GradientSchedule:
+def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> GradientSchedule:
     return schedule.make(problem, layout, isa)
 
 
-def _depthwise(problem: Problem, layout: Layout, isa: Isa, threads: int) -> GradientSchedule:
+def _depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> GradientSchedule:
     return schedule.make(problem, layout, isa, depthwise=True)
 
 
@@ -56,12 +56,12 @@ def _allowed(s: GradientSchedule, isa: Isa) -> bool:
     return fits and s.outputs <= s.read and s.run_tiles <= len(s.tiles) and (s.gathered or s.readable)
 
 
-def _tile(kernel: Kernel, s: GradientSchedule) -> Tile | None:
+def _tile(kernel: Kernel, s: GradientSchedule) -> RegisterTile | None:
     if not isinstance(kernel, Channels):
         return None
     pixels, channels = kernel.rows * kernel.pixels, min(kernel.lanes * kernel.vectors, s.written)
     of = "output channel" if s.by_channel else "tap"
-    return Tile(pixels, channels, 1, kernel.vectors, pixels * kernel.vectors, of=of)
+    return RegisterTile(pixels, channels, 1, kernel.vectors, pixels * kernel.vectors, of=of)
 
 
 GRADIENT = Kind(

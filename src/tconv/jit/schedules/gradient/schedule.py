@@ -3,16 +3,16 @@
     dw[i, o, t] = sum over images n and coarse cells c of  x[n, i, c] * y[n, o, c * stride - low + t * dilation]
 
 Lanes are the channels i of the coarse grid. The kernel multiplies "weights", here the coarse cells, with their channels
-turned innermost (`kernels/pack_cells.py`), by elements that it broadcasts, here of the fine grid; the sums of a tile
-are those of some taps, or of some channels o, and its terms are coarse cells:
+transposed innermost (`kernels/pack_cells.py`), by elements that it broadcasts, here of the fine grid; the sums of a
+tile are those of some taps, or of some channels o, and its terms are coarse cells:
 
     sum[tap, lanes] += y[o, c * stride + tap] * x[c, lanes]
                        one number,              vectors, loaded once
                        in all lanes             for all taps
 
 In the words of `axes.py` what is read is the fine grid, as of `conv`, and q is a coarse cell. A chunk is a cache block
-of q. Sums of a chunk are added up in the block, [tile][o, tap][lanes], and squares of it are turned on their way into
-dw when all chunks are done. A run of pieces has all chunks for some tiles of lanes and some channels o.
+of q. Sums of a chunk are added up in the block, [tile][o, tap][lanes], and squares of it are transposed on their way
+into dw when all chunks are done. A run of pieces has all chunks for some tiles of lanes and some channels o.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tconv.jit.schedules.axes import inside
 from tconv.jit.schedules.base import ELEMENTS, TERMS
 from tconv.jit.schedules.broadcast import BroadcastSchedule
 from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
-from tconv.jit.schedules.layouts import Layout, as_one_group, channels_of
+from tconv.jit.schedules.layouts import MemoryLayout, as_one_group, channels_of
 from tconv.problem import Problem
 
 
@@ -44,7 +44,7 @@ class GradientSchedule(BroadcastSchedule):
     """Sizes of tiles, chunks and runs."""
 
     problem: Problem
-    layout: Layout
+    layout: MemoryLayout
     lanes: int
     vectors: int  #: vectors of a tile, at most
     pixels: int  #: neighbouring taps of a tile, or channels last neighbouring channels o, at most
@@ -99,7 +99,7 @@ class GradientSchedule(BroadcastSchedule):
 
     @cached_property
     def innermost(self) -> int:
-        """Channels of a pixel of the panel, where they are turned: those of a tile."""
+        """Channels of a pixel of the panel, where they are transposed: those of a tile."""
         return self.widest
 
     @cached_property
@@ -119,7 +119,7 @@ class GradientSchedule(BroadcastSchedule):
 
     @cached_property
     def side_by_side(self) -> bool:
-        """Whether coarse cells lie side by side, so that squares of them are turned; else their channels do."""
+        """Whether coarse cells lie side by side, so that squares of them are transposed; else their channels do."""
         return self.layout.y_channel != self.problem.itemsize
 
     # ---- scratch
@@ -206,7 +206,7 @@ class GradientSchedule(BroadcastSchedule):
         return Code(element, self.lanes, (*kernels, *[copy] * len(variants)))
 
 
-#: Positions of a run: more amortise the turning of cells, fewer leave room for longer chunks.
+#: Positions of a run: more amortise the transposing of cells, fewer leave room for longer chunks.
 POSITIONS = 512
 #: Channels o of a run at least where they lie side by side, as long as the block does not become too large: lines of
 #: memory are read once for each run. Measured on AMD Zen 5: 32 take 10 to 30 % longer where there are 64, 128 no less.
@@ -219,7 +219,7 @@ PAGE = 4096
 CELLS, PANEL, BLOCK = 128 << 10, 512 << 10, 1 << 20
 
 
-def make(problem: Problem, layout: Layout, isa: Isa, *, depthwise: bool = False) -> GradientSchedule:
+def make(problem: Problem, layout: MemoryLayout, isa: Isa, *, depthwise: bool = False) -> GradientSchedule:
     """Choose the sizes: a tile, the channels o of a run, then a chunk as large as the caches like."""
     problem = as_one_group(problem) if depthwise else problem
     s = _of_one_cell(problem, layout, isa, gathered=False, depthwise=depthwise)
@@ -234,7 +234,9 @@ def make(problem: Problem, layout: Layout, isa: Isa, *, depthwise: bool = False)
     return replace(s, run_tiles=max(1, min(len(s.tiles), BLOCK // s.of_tile)))
 
 
-def _of_one_cell(problem: Problem, layout: Layout, isa: Isa, *, gathered: bool, depthwise: bool) -> GradientSchedule:
+def _of_one_cell(
+    problem: Problem, layout: MemoryLayout, isa: Isa, *, gathered: bool, depthwise: bool
+) -> GradientSchedule:
     """The tile that takes the fewest cycles, for chunks of a single cell."""
     lanes, last = isa.lanes(problem.itemsize), layout.axes[-1]
     read, written, *_ = channels_of(problem)

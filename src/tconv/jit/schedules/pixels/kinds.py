@@ -7,13 +7,13 @@ from math import prod
 from typing import Any
 
 from tconv.jit.kernels import Kernel
-from tconv.jit.kernels.folded import Folded
+from tconv.jit.kernels.folded import FoldedRows
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.machine.isa import Isa
 from tconv.jit.schedules.axes import phase_taps, strand_shifts
-from tconv.jit.schedules.kind import Kind, Tile
-from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.kind import Kind, RegisterTile
+from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.pixels import planes, schedule
 from tconv.jit.schedules.pixels.planes import PlaneSchedule
 from tconv.jit.schedules.pixels.planes_tables import PlaneTables
@@ -48,7 +48,7 @@ LONG, LONG_SUMS = 25, 1.4
 # ---- any layer
 
 
-def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     """The share of the peak with pixels in lanes."""
     if problem.operation == "weight_gradient" or layout.joined or not schedule.able(problem, layout, isa):
         return None
@@ -70,7 +70,7 @@ def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | 
     return share * packing * max(by_row, flat) * (WAITING if heavy else 1.0) * inside(last)
 
 
-def _make(problem: Problem, layout: Layout, isa: Isa, threads: int) -> PixelSchedule:
+def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> PixelSchedule:
     return schedule.make(problem, layout, isa)
 
 
@@ -95,18 +95,18 @@ def _allowed(s: PixelSchedule, isa: Isa) -> bool:
     return together and spanning and whole and readable and _sums(s) <= isa.registers
 
 
-def _tile(kernel: Kernel, s: PixelSchedule) -> Tile | None:
+def _tile(kernel: Kernel, s: PixelSchedule) -> RegisterTile | None:
     if not isinstance(kernel, Pixels):
         return None
     phases = kernel.phases * kernel.rows
     sums = kernel.channels * phases * kernel.vectors
-    return Tile(kernel.lanes * kernel.vectors, kernel.channels, phases, kernel.vectors, sums)
+    return RegisterTile(kernel.lanes * kernel.vectors, kernel.channels, phases, kernel.vectors, sums)
 
 
 # ---- planes of depthwise layers
 
 
-def _share_of_planes(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share_of_planes(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     """The rank among what serves depthwise layers, by the taps of a sum and the lanes in use."""
     if problem.operation == "weight_gradient" or layout.joined or not planes.able(problem, layout):
         return None
@@ -132,11 +132,11 @@ def _planes_allowed(s: PlaneSchedule, isa: Isa) -> bool:
     return s.flat and s.rows == s.layout.axes[-2].stride and _sums(s) <= isa.registers and alone
 
 
-def _tile_of_planes(kernel: Kernel, s: PlaneSchedule) -> Tile | None:
-    if not isinstance(kernel, Planes | Folded):
+def _tile_of_planes(kernel: Kernel, s: PlaneSchedule) -> RegisterTile | None:
+    if not isinstance(kernel, Planes | FoldedRows):
         return None
     phases = kernel.phases * kernel.rows
-    return Tile(kernel.lanes * kernel.vectors, 1, phases, kernel.vectors, phases * kernel.vectors)
+    return RegisterTile(kernel.lanes * kernel.vectors, 1, phases, kernel.vectors, phases * kernel.vectors)
 
 
 PIXELS = Kind(

@@ -9,7 +9,7 @@ from math import prod
 
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
-from tconv.jit.kernels.folded import Folded, PackShortRows
+from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.unpack import UnpackStreaming
@@ -18,7 +18,7 @@ from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import LoopAxis, by_shift, phase_taps, residues, strand_shifts
 from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM
-from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.pixels.schedule import MOST_STRANDS, PixelSchedule, feeds
 from tconv.problem import Problem
 
@@ -67,7 +67,7 @@ class PlaneSchedule(PixelSchedule):
         cells = (rows - 1) * self.pitch + -(-self.columns // tile) * tile
         return [-(-cells // self.lanes)]
 
-    def kernel(self, repeats: int) -> Planes | Folded:
+    def kernel(self, repeats: int) -> Planes | FoldedRows:
         """The kernel where so many combinations of taps of the axes before the last two reach a row."""
         sources: tuple[Stage, ...] = self.row_stages() * repeats
         element = ELEMENTS[self.problem.dtype]
@@ -77,7 +77,7 @@ class PlaneSchedule(PixelSchedule):
             # What is written behind a row must fall into those of the next q.
             behind = self.lanes // self.fold * self.last.stride - self.last.written
             joined = joined and behind <= self.rows * self.last.written
-            return Folded(element, self.lanes, self.fold, self.rows, self.last.stride, sources, joined)
+            return FoldedRows(element, self.lanes, self.fold, self.rows, self.last.stride, sources, joined)
         streaming = self.streaming and not self.through_block
         return Planes(element, self.lanes, self.vectors, self.rows, self.last.stride, sources, streaming)
 
@@ -104,14 +104,14 @@ class PlaneSchedule(PixelSchedule):
         return PackShortRows(ELEMENTS[self.problem.dtype], self.lanes) if self.fold else super().copy
 
 
-def able(problem: Problem, layout: Layout) -> bool:
+def able(problem: Problem, layout: MemoryLayout) -> bool:
     """Whether this schedule serves a problem: one input channel a group, channels first, few phases in a tile."""
     last, before = layout.axes[-1], layout.axes[-2]
     few = last.stride <= 8 and before.stride * last.stride <= 16 and last.read_stride <= MOST_STRANDS
     return channels_of(problem).read == 1 and not layout.channels_last and few
 
 
-def make(problem: Problem, layout: Layout, isa: Isa, threads: int = 1) -> PlaneSchedule:
+def make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int = 1) -> PlaneSchedule:
     """Choose the sizes: all phases of the last two axes, chunks that fit half of the first cache."""
     lines, lanes = layout.axes, isa.lanes(problem.itemsize)
     columns, rows = len(lines[-1].span()), lines[-2].stride

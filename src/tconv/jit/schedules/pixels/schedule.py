@@ -5,7 +5,7 @@ the panel, [strand][channel][outer rows][row][pitch], with zeros on both sides, 
 every tap that falls beside x reads a zero; or they are read where they are, behind masks, where copying them would take
 long and they stay near. There is one strand, or of `conv` those that taps read (`axes.strands`). A tile starts anywhere
 in the flat panel: where rows are short, one tile spans several of them and is stored in segments. In channels-last
-arrays a tile has all channels, and x is turned on its way into the panel (`kernels/pack_channels_first.py`).
+arrays a tile has all channels, and x is transposed on its way into the panel (`kernels/pack_channels_first.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import LoopAxis, Strand, by_shift, phase_taps, residues, strand_shifts, strands
 from tconv.jit.schedules.base import ELEMENTS, TERMS, Schedule
-from tconv.jit.schedules.layouts import Layout, channels_of
+from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.problem import Problem
 
 
@@ -39,7 +39,7 @@ class PixelSchedule(Schedule):
     """Sizes of tiles and chunks."""
 
     problem: Problem
-    layout: Layout
+    layout: MemoryLayout
     lanes: int
     channels: int  #: output channels of a tile, at most
     vectors: int  #: vectors of a tile, at most
@@ -264,7 +264,7 @@ MOST_STRANDS = 16
 ENOUGH, MOST_VECTORS = 10, 4
 
 
-def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
+def able(problem: Problem, layout: MemoryLayout, isa: Isa) -> bool:
     """Whether tiles fit the registers; in channels-last arrays all channels are in them, one beside the other in y."""
     last = layout.axes[-1]
     if layout.channels_last:
@@ -277,7 +277,7 @@ def budget(isa: Isa) -> int:
     return isa.registers - 4 - (not isa.fma)
 
 
-def make(problem: Problem, layout: Layout, isa: Isa) -> PixelSchedule:
+def make(problem: Problem, layout: MemoryLayout, isa: Isa) -> PixelSchedule:
     """Choose the sizes."""
     lanes = isa.lanes(problem.itemsize)
     sums_at_most, lines = budget(isa), layout.axes

@@ -9,8 +9,8 @@ from typing import Any
 from tconv.jit.kernels import Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.machine.isa import Isa
-from tconv.jit.schedules.kind import Kind, Tile
-from tconv.jit.schedules.layouts import Layout
+from tconv.jit.schedules.kind import Kind, RegisterTile
+from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.jit.schedules.taps import schedule
 from tconv.jit.schedules.taps.schedule import TapSchedule
 from tconv.jit.schedules.taps.tables import TapTables
@@ -20,7 +20,7 @@ from tconv.problem import Problem
 IN_TAPS, ADDED = 0.85, 200.0
 
 
-def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | None:
+def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     """The share of the peak: what is beside y is in vain, and adding a run costs much."""
     if not schedule.able(problem, layout, isa):
         return None
@@ -30,7 +30,7 @@ def _share(problem: Problem, layout: Layout, isa: Isa, threads: int) -> float | 
     return IN_TAPS * landing * schedule.filled(problem, layout, lanes) * problem.cin / (problem.cin + ADDED / run)
 
 
-def _make(problem: Problem, layout: Layout, isa: Isa, threads: int) -> TapSchedule:
+def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> TapSchedule:
     return schedule.make(problem, layout, isa)
 
 
@@ -44,11 +44,11 @@ def _allowed(s: TapSchedule, isa: Isa) -> bool:
     return whole and s.channels <= s.written and s.vectors * s.pixels <= isa.registers
 
 
-def _tile(kernel: Kernel, s: TapSchedule) -> Tile | None:
+def _tile(kernel: Kernel, s: TapSchedule) -> RegisterTile | None:
     if not isinstance(kernel, Channels):
         return None
     pixels = kernel.rows * kernel.pixels
-    return Tile(pixels, s.channels, 1, kernel.vectors, pixels * kernel.vectors)
+    return RegisterTile(pixels, s.channels, 1, kernel.vectors, pixels * kernel.vectors)
 
 
 TAPS = Kind(

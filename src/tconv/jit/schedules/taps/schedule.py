@@ -26,7 +26,7 @@ from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import LoopAxis
 from tconv.jit.schedules.base import ELEMENTS, MOST_SCRATCH, TERMS, Schedule
 from tconv.jit.schedules.lane_tiles import best_tile
-from tconv.jit.schedules.layouts import Layout
+from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.problem import Problem
 
 
@@ -35,8 +35,8 @@ class TapSchedule(Schedule):
     """Sizes of tiles. A chunk is an image."""
 
     problem: Problem
-    layout: Layout  #: the images, and all cells of one as a single axis
-    spread: Layout  #: likewise, with the axes of the grids
+    layout: MemoryLayout  #: the images, and all cells of one as a single axis
+    spread: MemoryLayout  #: likewise, with the axes of the grids
     lanes: int
     vectors: int  #: vectors of a part of a tile, at most
     pixels: int  #: cells of a part of a tile, at most
@@ -50,7 +50,7 @@ class TapSchedule(Schedule):
         return "taps"
 
     @property
-    def posed_layout(self) -> Layout:
+    def posed_layout(self) -> MemoryLayout:
         """The layout as it was posed, with the axes of the grids."""
         return self.spread
 
@@ -126,7 +126,7 @@ MOST_CHANNELS = 32
 ENOUGH = 3
 
 
-def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
+def able(problem: Problem, layout: MemoryLayout, isa: Isa) -> bool:
     """Whether this schedule serves a problem: its arrays are channels first, and fit scratch."""
     if problem.operation != "conv_transpose" or layout.channels_last or layout.joined:
         return False
@@ -137,7 +137,7 @@ def able(problem: Problem, layout: Layout, isa: Isa) -> bool:
     return block <= LARGEST and block + panel + LINE <= MOST_SCRATCH - 4 * LINE
 
 
-def make(problem: Problem, layout: Layout, isa: Isa) -> TapSchedule:
+def make(problem: Problem, layout: MemoryLayout, isa: Isa) -> TapSchedule:
     """Choose the sizes: as many channels in a tile as fill its vectors best."""
     lanes, cells = isa.lanes(problem.itemsize), prod(line.read for line in layout.axes[1:])
     channels = min(_channels(problem, cells), key=lambda n: (_few(problem, n, lanes), vectors_of(problem, n, lanes), n))
@@ -163,7 +163,7 @@ def vectors_of(problem: Problem, channels: int, lanes: int) -> int:
     return -(-problem.cout // channels) * -(-channels * problem.taps // lanes)
 
 
-def filled(problem: Problem, layout: Layout, lanes: int) -> float:
+def filled(problem: Problem, layout: MemoryLayout, lanes: int) -> float:
     """The share of the lanes in use with the best number of channels."""
     cells = prod(line.read for line in layout.axes[1:])
     vectors = min(vectors_of(problem, n, lanes) for n in _channels(problem, cells))

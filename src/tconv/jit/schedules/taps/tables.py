@@ -9,7 +9,7 @@ import numpy as np
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import Ints
-from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.programs.loops.words import AXIS, AxisWords
 from tconv.jit.programs.tables import Tables
 from tconv.jit.schedules.arrays import array, axes_of, lists_of, no_lists, words_of, written
 from tconv.jit.schedules.taps.loops.chunks import RUN, T, chunks_of_taps
@@ -80,7 +80,7 @@ class TapTables(Tables):
         s, last = self.s, self.s.axes[-1]
         images, parts = axes_of(s, lists_of(self.layer, s, no_lists), None)
         grid, low = np.zeros((len(s.axes), AXIS), np.int64), np.array([(n.dilation, n.low) for n in s.axes], np.int64)
-        grid[:, : Axis.PARTS] = [words_of(line, 0, line.span()) for line in s.axes]
+        grid[:, : AxisWords.PARTS] = [words_of(line, 0, line.span()) for line in s.axes]
         given = array(T, self.words())
         runs, found = np.empty((last.read + last.kernel + 1, RUN), np.int64), np.empty((parts[0], Piece.TILE), np.int64)
         arrays = given, images, grid, low, np.empty(2 * sum(parts), np.int64), runs, found

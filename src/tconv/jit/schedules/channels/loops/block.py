@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
-from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.programs.loops.words import AXIS, AxisWords
 from tconv.jit.schedules.channels.loops.words import C
 
 
 @native
 def fine(axis: Ints) -> int:
     """Positions of y that a chunk has along an axis."""
-    stop = min(axis[Axis.WRITTEN], axis[Axis.Q_END] * axis[Axis.STRIDE])
-    return max(0, stop - axis[Axis.Q] * axis[Axis.STRIDE])
+    stop = min(axis[AxisWords.WRITTEN], axis[AxisWords.Q_END] * axis[AxisWords.STRIDE])
+    return max(0, stop - axis[AxisWords.Q] * axis[AxisWords.STRIDE])
 
 
 @native
@@ -22,7 +22,7 @@ def positions(s: Ints, axes: Ints, number: int) -> int:
     last = (s[C.AXES] - 1) * AXIS
     found = s[C.POSITION]
     if s[C.PHASES]:
-        found *= axes[last + Axis.Q_END] - axes[last + Axis.Q]
+        found *= axes[last + AxisWords.Q_END] - axes[last + AxisWords.Q]
     for n in range(number + 1, count):
         found *= fine(axes[n * AXIS :])
     return found
@@ -34,10 +34,10 @@ def target_of(s: Ints, axes: Ints) -> int:
     count, target = s[C.AXES] - 1, 0
     last = count * AXIS
     for n in range(count):
-        step = axes[n * AXIS + Axis.Y_STEP] if s[C.DIRECT] else positions(s, axes, n)
-        target += axes[n * AXIS + Axis.PHASE] * step
+        step = axes[n * AXIS + AxisWords.Y_STEP] if s[C.DIRECT] else positions(s, axes, n)
+        target += axes[n * AXIS + AxisWords.PHASE] * step
     if not s[C.PHASES]:
-        target += axes[last + Axis.PHASE] * (axes[last + Axis.Y_STEP] if s[C.DIRECT] else s[C.POSITION])
+        target += axes[last + AxisWords.PHASE] * (axes[last + AxisWords.Y_STEP] if s[C.DIRECT] else s[C.POSITION])
     return target
 
 
@@ -52,9 +52,9 @@ def moves(s: Ints, axes: Ints, out: Ints) -> None:
         while more:
             count -= 1
             together *= fine(axes[count * AXIS :])
-            more = count > 1 and fine(axes[count * AXIS :]) == axes[count * AXIS + Axis.WRITTEN]
-    columns = axes[last + Axis.Q_END] - axes[last + Axis.Q]
-    start = axes[last + Axis.Q] * axes[last + Axis.STRIDE] - axes[last + Axis.ORIGIN]
+            more = count > 1 and fine(axes[count * AXIS :]) == axes[count * AXIS + AxisWords.WRITTEN]
+    columns = axes[last + AxisWords.Q_END] - axes[last + AxisWords.Q]
+    start = axes[last + AxisWords.Q] * axes[last + AxisWords.STRIDE] - axes[last + AxisWords.ORIGIN]
     for n in range(count):
         total *= fine(axes[n * AXIS :])
     for number in range(total):
@@ -62,15 +62,15 @@ def moves(s: Ints, axes: Ints, out: Ints) -> None:
         for reverse in range(count):
             axis = (count - 1 - reverse) * AXIS
             n = fine(axes[axis:])
-            y += (rest % n) * axes[axis + Axis.Y_STEP]
+            y += (rest % n) * axes[axis + AxisWords.Y_STEP]
             rest = rest // n
         op = begin(out, s[C.MOVE])
         put(out, number * (columns if s[C.PHASES] else together) * s[C.POSITION])
         put(out, y)
         put(out, columns if s[C.PHASES] else together)
         if s[C.PHASES]:
-            put(out, axes[last + Axis.PIXEL_STEP])
+            put(out, axes[last + AxisWords.PIXEL_STEP])
             put(out, s[C.RUN])
             put(out, max(0, -start) * s[C.ELEMENTS])
-            put(out, (axes[last + Axis.WRITTEN] - start) * s[C.ELEMENTS])
+            put(out, (axes[last + AxisWords.WRITTEN] - start) * s[C.ELEMENTS])
         end(out, op)

@@ -6,7 +6,7 @@ from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import advance, begin, classify, end, put, select, spread
 from tconv.jit.programs.loops.rows import first_phase, next_phase, of_phase, rows_between
-from tconv.jit.programs.loops.words import AXIS, PIECE, Axis, Out
+from tconv.jit.programs.loops.words import AXIS, PIECE, AxisWords, Out
 from tconv.jit.schedules.channels.loops.block import moves
 from tconv.jit.schedules.channels.loops.copies import copies
 from tconv.jit.schedules.channels.loops.rows import phase
@@ -75,12 +75,12 @@ def compute(
         for n in range(count):
             of_phase(axes[n * AXIS :])
         if rows_between(axes, count):
-            for b in range(1 if s[C.PHASES] else axes[last + Axis.STRIDE]):
-                axes[last + Axis.PHASE] = b
-                low, high = axes[last + Axis.Q], axes[last + Axis.Q_END]
+            for b in range(1 if s[C.PHASES] else axes[last + AxisWords.STRIDE]):
+                axes[last + AxisWords.PHASE] = b
+                low, high = axes[last + AxisWords.Q], axes[last + AxisWords.Q_END]
                 if not s[C.PHASES]:
                     of_phase(axes[last:])
-                    low, high = axes[last + Axis.FROM], axes[last + Axis.TO]
+                    low, high = axes[last + AxisWords.FROM], axes[last + AxisWords.TO]
                 while low < high:
                     stop = segment_end(s, axes[last:], lists, low, high) if s[C.IN_PLACE] else high
                     phase(s, axes, lists, shapes, met, taps, chosen, begun, first, low, stop, out)
@@ -93,27 +93,30 @@ def at_once(s: Ints, axes: Ints, lists: Ints, out: Ints) -> None:
     """All phases of the cells within, row by row."""
     count = s[C.AXES] - 1
     before, last = (count - 1) * AXIS, count * AXIS
-    low = max(axes[last + Axis.Q], s[C.COLUMNS])
-    columns = min(axes[last + Axis.Q_END], s[C.COLUMNS_END]) - low
+    low = max(axes[last + AxisWords.Q], s[C.COLUMNS])
+    columns = min(axes[last + AxisWords.Q_END], s[C.COLUMNS_END]) - low
     for n in range(count):
-        axes[n * AXIS + Axis.FROM], axes[n * AXIS + Axis.TO] = axes[n * AXIS + Axis.Q], axes[n * AXIS + Axis.Q_END]
-    axes[before + Axis.FROM] = max(axes[before + Axis.Q], s[C.WITHIN])
-    axes[before + Axis.TO] = min(axes[before + Axis.Q_END], s[C.WITHIN_END])
+        axes[n * AXIS + AxisWords.FROM], axes[n * AXIS + AxisWords.TO] = (
+            axes[n * AXIS + AxisWords.Q],
+            axes[n * AXIS + AxisWords.Q_END],
+        )
+    axes[before + AxisWords.FROM] = max(axes[before + AxisWords.Q], s[C.WITHIN])
+    axes[before + AxisWords.TO] = min(axes[before + AxisWords.Q_END], s[C.WITHIN_END])
     if columns <= 0:
         return
-    at, shifts = low - axes[last + Axis.Q], axes[before + Axis.SHIFTS_AT]
+    at, shifts = low - axes[last + AxisWords.Q], axes[before + AxisWords.SHIFTS_AT]
     for number in range(rows_between(axes, count)):
-        x, y, rest = at * axes[last + Axis.X_STEP], at * axes[last + Axis.PIXEL_STEP], number
+        x, y, rest = at * axes[last + AxisWords.X_STEP], at * axes[last + AxisWords.PIXEL_STEP], number
         for reverse in range(count):
             axis = (count - 1 - reverse) * AXIS
-            n = axes[axis + Axis.TO] - axes[axis + Axis.FROM]
-            further = axes[axis + Axis.FROM] + rest % n - axes[axis + Axis.Q]
+            n = axes[axis + AxisWords.TO] - axes[axis + AxisWords.FROM]
+            further = axes[axis + AxisWords.FROM] + rest % n - axes[axis + AxisWords.Q]
             rest = rest // n
-            x += further * axes[axis + Axis.X_STEP]
-            y += further * axes[axis + Axis.PIXEL_STEP]
+            x += further * axes[axis + AxisWords.X_STEP]
+            y += further * axes[axis + AxisWords.PIXEL_STEP]
         op = begin(out, s[C.AT_ONCE])
         put(out, columns)
         put(out, y)
         for n in range(lists[shifts]):
-            put(out, x + lists[shifts + 1 + 2 * n] * axes[before + Axis.X_STEP])
+            put(out, x + lists[shifts + 1 + 2 * n] * axes[before + AxisWords.X_STEP])
         end(out, op)

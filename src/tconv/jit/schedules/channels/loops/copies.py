@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.copies import copy, joined, list_rows, pick
-from tconv.jit.programs.loops.words import AXIS, COPIED, Axis
+from tconv.jit.programs.loops.words import AXIS, COPIED, AxisWords
 from tconv.jit.schedules.channels.loops.words import C
 
 
@@ -16,6 +16,6 @@ def copies(s: Ints, axes: Ints, lists: Ints, rows: Ints, out: Ints) -> None:
     if s[C.COPIED]:
         for number in range(found):
             here = number * COPIED
-            pick(rows[here:], s[C.COPY], axes[last + Axis.X_STEP], s[C.CELL], s[C.COPIED], s[C.SIZE], out)
+            pick(rows[here:], s[C.COPY], axes[last + AxisWords.X_STEP], s[C.CELL], s[C.COPIED], s[C.SIZE], out)
     else:
         copy(out, s[C.COPY], rows, joined(rows, found, s[C.SIZE], s[C.JOIN]))

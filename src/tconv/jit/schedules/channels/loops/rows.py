@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.rows import combination, list_taps, of_phase, rows_between
-from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.programs.loops.words import AXIS, AxisWords
 from tconv.jit.schedules.channels.loops.taps import (
     choose_row,
     has,
@@ -36,15 +36,15 @@ def phase(
     while more:
         for n in range(count):
             axis = n * AXIS
-            bound = axes[axis + Axis.BOUNDS_AT] + axes[axis + Axis.BOUND]
-            axes[axis + Axis.FROM], axes[axis + Axis.TO] = begun[bound], begun[bound + 1]
-            axes[axis + Axis.AT] = begun[bound]
+            bound = axes[axis + AxisWords.BOUNDS_AT] + axes[axis + AxisWords.BOUND]
+            axes[axis + AxisWords.FROM], axes[axis + AxisWords.TO] = begun[bound], begun[bound + 1]
+            axes[axis + AxisWords.AT] = begun[bound]
         combinations = list_taps(axes, count, lists, met, s[C.IN_PLACE], 0)
         number, some = list_all(s, axes, count, lists, met, combinations, taps), 0
         done = s[C.AT_ONCE] and s[C.COLUMNS] <= low < s[C.COLUMNS_END]
         for each in range(rows_between(axes, count)):
             row_in_turn(s, axes, each)
-            if not (done and s[C.WITHIN] <= axes[before + Axis.AT] < s[C.WITHIN_END]):
+            if not (done and s[C.WITHIN] <= axes[before + AxisWords.AT] < s[C.WITHIN_END]):
                 some = choose_row(s, axes, chosen, some)
         tiles(s, axes, shapes, taps, number, chosen, some, first, low, high, first > 0, out)
         more = next_bounds(axes, count)

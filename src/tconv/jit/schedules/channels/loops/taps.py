@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.rows import combination, further, is_read
-from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met
+from tconv.jit.programs.loops.words import AXIS, MET, AxisWords, Met
 from tconv.jit.schedules.channels.loops.block import positions
 from tconv.jit.schedules.channels.loops.words import TAP, C, Tap
 
@@ -20,11 +20,11 @@ def segment_end(s: Ints, axis: Ints, lists: Ints, low: int, high: int) -> int:
     """Where a segment of a row ends that is read in place: where a tap comes upon x, or leaves it."""
     found = high
     if not s[C.PHASES]:
-        taps = lists[axis[Axis.TAPS_AT] + axis[Axis.PHASE]]
+        taps = lists[axis[AxisWords.TAPS_AT] + axis[AxisWords.PHASE]]
         for number in range(lists[taps]):
             shift = lists[taps + 1 + 3 * number + 1]
-            found = sooner(low, found, -(shift // axis[Axis.READ_STRIDE]))
-            found = sooner(low, found, -((shift - axis[Axis.READ]) // axis[Axis.READ_STRIDE]))
+            found = sooner(low, found, -(shift // axis[AxisWords.READ_STRIDE]))
+            found = sooner(low, found, -((shift - axis[AxisWords.READ]) // axis[AxisWords.READ_STRIDE]))
     if s[C.AT_ONCE]:
         found = sooner(low, found, s[C.COLUMNS])
         found = sooner(low, found, s[C.COLUMNS_END])
@@ -34,18 +34,18 @@ def segment_end(s: Ints, axis: Ints, lists: Ints, low: int, high: int) -> int:
 @native
 def list_bounds(axis: Ints, lists: Ints, bounds: Ints, at: int) -> int:
     """List the q of the phase at hand at which a tap comes upon x or leaves it, and both ends; how many they are."""
-    taps, found, q = lists[axis[Axis.TAPS_AT] + axis[Axis.PHASE]], 1, axis[Axis.FROM]
+    taps, found, q = lists[axis[AxisWords.TAPS_AT] + axis[AxisWords.PHASE]], 1, axis[AxisWords.FROM]
     bounds[at] = q
-    while q < axis[Axis.TO]:
-        high = axis[Axis.TO]
+    while q < axis[AxisWords.TO]:
+        high = axis[AxisWords.TO]
         for number in range(lists[taps]):
             shift = lists[taps + 1 + 3 * number + 1]
-            high = sooner(q, high, -(shift // axis[Axis.READ_STRIDE]))
-            high = sooner(q, high, -((shift - axis[Axis.READ]) // axis[Axis.READ_STRIDE]))
+            high = sooner(q, high, -(shift // axis[AxisWords.READ_STRIDE]))
+            high = sooner(q, high, -((shift - axis[AxisWords.READ]) // axis[AxisWords.READ_STRIDE]))
         bounds[at + found] = high
         found += 1
         q = high
-    axis[Axis.BOUNDS_AT], axis[Axis.BOUNDS], axis[Axis.BOUND] = at, found - 1, 0
+    axis[AxisWords.BOUNDS_AT], axis[AxisWords.BOUNDS], axis[AxisWords.BOUND] = at, found - 1, 0
     return found
 
 
@@ -54,10 +54,10 @@ def next_bounds(axes: Ints, count: int) -> int:
     """Go on to the next part of the rows; whether there is one."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        axes[axis + Axis.BOUND] += 1
-        if axes[axis + Axis.BOUND] < axes[axis + Axis.BOUNDS]:
+        axes[axis + AxisWords.BOUND] += 1
+        if axes[axis + AxisWords.BOUND] < axes[axis + AxisWords.BOUNDS]:
             return 1
-        axes[axis + Axis.BOUND] = 0
+        axes[axis + AxisWords.BOUND] = 0
     return 0
 
 
@@ -75,7 +75,7 @@ def list_all(s: Ints, axes: Ints, count: int, lists: Ints, met: Ints, combinatio
 @native
 def list_inner(s: Ints, axes: Ints, lists: Ints, met: Ints, taps: Ints, found: int, masked: int) -> int:
     """List the taps of the last axis for the combination at hand, with or without a mask, behind others; how many."""
-    phase_at = 0 if s[C.PHASES] else axes[(s[C.AXES] - 1) * AXIS + Axis.PHASE]
+    phase_at = 0 if s[C.PHASES] else axes[(s[C.AXES] - 1) * AXIS + AxisWords.PHASE]
     inner = lists[s[C.INNER_AT] + phase_at]
     reads = met[Met.READS] + (0 if s[C.IN_PLACE] else s[C.BEFORE] * s[C.CELL])
     for n in range(lists[inner]):
@@ -94,9 +94,9 @@ def has(axes: Ints, count: int, met: Ints, number: int) -> int:
     """Whether the row at hand reads x through a combination of taps."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        at = axes[axis + Axis.MET_AT] + MET * (number % axes[axis + Axis.MET])
-        number = number // axes[axis + Axis.MET]
-        if not is_read(axes[axis:], met[at + Met.SHIFT], axes[axis + Axis.AT]):
+        at = axes[axis + AxisWords.MET_AT] + MET * (number % axes[axis + AxisWords.MET])
+        number = number // axes[axis + AxisWords.MET]
+        if not is_read(axes[axis:], met[at + Met.SHIFT], axes[axis + AxisWords.AT]):
             return 0
     return 1
 
@@ -107,8 +107,8 @@ def row_in_turn(s: Ints, axes: Ints, number: int) -> None:
     count = s[C.AXES] - 1
     for reverse in range(count):
         axis = (0 if reverse == 0 else count - reverse) * AXIS
-        n = axes[axis + Axis.TO] - axes[axis + Axis.FROM]
-        axes[axis + Axis.AT] = axes[axis + Axis.FROM] + number % n
+        n = axes[axis + AxisWords.TO] - axes[axis + AxisWords.FROM]
+        axes[axis + AxisWords.AT] = axes[axis + AxisWords.FROM] + number % n
         number = number // n
 
 
@@ -117,10 +117,10 @@ def choose_row(s: Ints, axes: Ints, chosen: Ints, number: int) -> int:
     """Append how much further the row at hand is read and written than the chunk's first q; how many rows there are."""
     count, written = s[C.AXES] - 1, 0
     if s[C.DIRECT]:
-        written = further(axes, count, Axis.PIXEL_STEP)
+        written = further(axes, count, AxisWords.PIXEL_STEP)
     else:
         for n in range(count):
-            q = axes[n * AXIS + Axis.AT] - axes[n * AXIS + Axis.Q]
-            written += q * axes[n * AXIS + Axis.STRIDE] * positions(s, axes, n)
-    chosen[2 * number], chosen[2 * number + 1] = further(axes, count, Axis.ROW_STEP), written
+            q = axes[n * AXIS + AxisWords.AT] - axes[n * AXIS + AxisWords.Q]
+            written += q * axes[n * AXIS + AxisWords.STRIDE] * positions(s, axes, n)
+    chosen[2 * number], chosen[2 * number + 1] = further(axes, count, AxisWords.ROW_STEP), written
     return number + 1

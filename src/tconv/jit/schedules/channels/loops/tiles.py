@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
-from tconv.jit.programs.loops.words import AXIS, Axis, Out
+from tconv.jit.programs.loops.words import AXIS, AxisWords, Out
 from tconv.jit.schedules.channels.loops.block import target_of
 from tconv.jit.schedules.channels.loops.words import TAP, C, Tap
 
@@ -34,7 +34,7 @@ def tiles_of_rows(
 ) -> None:  # fmt: skip
     """The tiles of so many rows, side by side."""
     last = (s[C.AXES] - 1) * AXIS
-    apart, read = axes[last + Axis.READ_STRIDE], axes[last + Axis.READ]
+    apart, read = axes[last + AxisWords.READ_STRIDE], axes[last + AxisWords.READ]
     target = target_of(s, axes)
     parts = -(-(high - low) // s[C.PIXELS])
     at = low
@@ -48,7 +48,7 @@ def tiles_of_rows(
                 for word in range(TAP):
                     taps[TAP * (number + found) + word] = taps[TAP * n + word]
                 found += 1
-        moved = at - axes[last + Axis.Q]
+        moved = at - axes[last + AxisWords.Q]
         shape = 0
         while shape < s[C.SHAPES] and (shapes[2 * shape] != rows or shapes[2 * shape + 1] != pixels):
             shape += 1

@@ -6,7 +6,7 @@ from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import advance, classify, locate, offset, select, select_later, share
 from tconv.jit.programs.loops.copies import copy, list_rows, pick
-from tconv.jit.programs.loops.words import AXIS, COPIED, PIECE, Axis, Copied, Out
+from tconv.jit.programs.loops.words import AXIS, COPIED, PIECE, AxisWords, Copied, Out
 from tconv.jit.schedules.gradient.loops.sums import sums_of_chunk
 from tconv.jit.schedules.gradient.loops.words import G
 
@@ -23,7 +23,7 @@ def chunks_of_gradient(
     count, more, total = s[G.AXES], 1, 1
     classify(axes, count, classes)
     for n in range(count):
-        total *= axes[n * AXIS + Axis.PARTS]
+        total *= axes[n * AXIS + AxisWords.PARTS]
     select_later(axes, count, total - 1)
     while more:
         number = select(axes, count, classes)
@@ -40,8 +40,8 @@ def chunks_of_gradient(
     for number in range(0, total, max(1, total - 1)):
         select_later(axes, count, number)
         for n in range(count):
-            axes[n * AXIS + Axis.Q] = axes[n * AXIS + Axis.LATER]
-            axes[n * AXIS + Axis.Q_END] = axes[n * AXIS + Axis.LATER_END]
+            axes[n * AXIS + AxisWords.Q] = axes[n * AXIS + AxisWords.LATER]
+            axes[n * AXIS + AxisWords.Q_END] = axes[n * AXIS + AxisWords.LATER_END]
         chunks[number * PIECE + Piece.OPS] = 8 * out[Out.USED]
         sums_of_chunk(s, axes, lists, widths, rows, met, units, number > 0, number == total - 1, out)
         chunks[number * PIECE + Piece.OPS_END] = 8 * out[Out.USED]
@@ -54,9 +54,9 @@ def members(axes: Ints, count: int, classes: Ints) -> int:
     total = 1
     for n in range(count):
         axis = n * AXIS
-        at, parts, found = axes[axis + Axis.CLASS_AT], axes[axis + Axis.PARTS], 0
+        at, parts, found = axes[axis + AxisWords.CLASS_AT], axes[axis + AxisWords.PARTS], 0
         for part in range(parts):
-            found += classes[at + part] == classes[at + parts + axes[axis + Axis.CLASS]]
+            found += classes[at + part] == classes[at + parts + axes[axis + AxisWords.CLASS]]
         total *= found
     return total
 
@@ -66,8 +66,8 @@ def is_last(axes: Ints, count: int, classes: Ints) -> int:
     """Whether the last of all chunks is alike with the one of the classes at hand."""
     for n in range(count):
         axis = n * AXIS
-        at, parts = axes[axis + Axis.CLASS_AT], axes[axis + Axis.PARTS]
-        if classes[at + parts - 1] != classes[at + parts + axes[axis + Axis.CLASS]]:
+        at, parts = axes[axis + AxisWords.CLASS_AT], axes[axis + AxisWords.PARTS]
+        if classes[at + parts - 1] != classes[at + parts + axes[axis + AxisWords.CLASS]]:
             return 0
     return 1
 
@@ -77,8 +77,8 @@ def spread(axes: Ints, count: int, classes: Ints, total: int, chunks: Ints) -> N
     """Every chunk: where it begins on both grids, and what the first that is alike has."""
     for number in range(total):
         share(chunks, locate(axes, count, classes, number), number)
-        chunks[number * PIECE + Piece.X] = offset(axes, count, Axis.READ_STEP)
-        chunks[number * PIECE + Piece.W] = offset(axes, count, Axis.Y_STEP)
+        chunks[number * PIECE + Piece.X] = offset(axes, count, AxisWords.READ_STEP)
+        chunks[number * PIECE + Piece.W] = offset(axes, count, AxisWords.Y_STEP)
         chunks[number * PIECE + Piece.Y] = 0
 
 
@@ -88,7 +88,7 @@ def copies(s: Ints, axes: Ints, lists: Ints, rows: Ints, out: Ints) -> None:
     last = (s[G.AXES] - 1) * AXIS
     found = list_rows(axes, s[G.AXES], lists, rows, s[G.BEFORE], s[G.BEHIND], s[G.WIDE], s[G.CELL])
     if s[G.CHANNEL_SUBSET]:
-        step = axes[last + Axis.X_STEP]
+        step = axes[last + AxisWords.X_STEP]
         for number in range(found):
             pick(rows[number * COPIED :], s[G.COPY], step, s[G.CELL], s[G.OUTPUTS], s[G.SIZE], out)
         return

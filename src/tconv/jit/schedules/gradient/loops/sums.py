@@ -6,7 +6,7 @@ from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
 from tconv.jit.programs.loops.copies import copy, list_rows
 from tconv.jit.programs.loops.rows import combination, first_phase, further, list_taps, row, rows_between
-from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met, Out
+from tconv.jit.programs.loops.words import AXIS, MET, AxisWords, Met, Out
 from tconv.jit.schedules.gradient.loops.words import UNIT, G, Unit
 
 
@@ -48,15 +48,18 @@ def gather(s: Ints, axes: Ints, out: Ints) -> None:
     """The coarse cells of a chunk, a run of evenly spaced ones after the other."""
     count = s[G.AXES] - 1
     last = count * AXIS
-    columns, wide = axes[last + Axis.Q_END] - axes[last + Axis.Q], s[G.COLUMNS]
+    columns, wide = axes[last + AxisWords.Q_END] - axes[last + AxisWords.Q], s[G.COLUMNS]
     for n in range(count):
-        axes[n * AXIS + Axis.FROM], axes[n * AXIS + Axis.TO] = axes[n * AXIS + Axis.Q], axes[n * AXIS + Axis.Q_END]
+        axes[n * AXIS + AxisWords.FROM], axes[n * AXIS + AxisWords.TO] = (
+            axes[n * AXIS + AxisWords.Q],
+            axes[n * AXIS + AxisWords.Q_END],
+        )
     first, before, cells, step = 0, 0, 0, 0
     for number in range(rows_between(axes, count)):
         row(axes, count, number)
-        source = further(axes, count, Axis.Y_STEP)
+        source = further(axes, count, AxisWords.Y_STEP)
         if cells and columns == wide:
-            # Single cells may be any step apart, unless squares of them are turned.
+            # Single cells may be any step apart, unless squares of them are transposed.
             if cells == 1 and not s[G.SIDE_BY_SIDE]:
                 step = source - first
             if source == first + cells * step:
@@ -64,7 +67,7 @@ def gather(s: Ints, axes: Ints, out: Ints) -> None:
                 continue
         if cells:
             put_cells(s, first, before, cells, step, out)
-        first, before, cells, step = source, number * wide, columns, axes[last + Axis.Y_STEP]
+        first, before, cells, step = source, number * wide, columns, axes[last + AxisWords.Y_STEP]
     put_cells(s, first, before, cells, step, out)
 
 
@@ -85,13 +88,13 @@ def put_cells(s: Ints, first: int, before: int, cells: int, step: int, out: Ints
 @native
 def first_met(axis: Ints, shift: int) -> int:
     """The first q of a chunk that reads a cell through a tap."""
-    return max(axis[Axis.Q], -(shift // axis[Axis.READ_STRIDE]))
+    return max(axis[AxisWords.Q], -(shift // axis[AxisWords.READ_STRIDE]))
 
 
 @native
 def end_met(axis: Ints, shift: int) -> int:
     """The q of a chunk behind the last that reads a cell through a tap."""
-    return min(axis[Axis.Q_END], -((shift - axis[Axis.READ]) // axis[Axis.READ_STRIDE]))
+    return min(axis[AxisWords.Q_END], -((shift - axis[AxisWords.READ]) // axis[AxisWords.READ_STRIDE]))
 
 
 @native
@@ -99,10 +102,10 @@ def meet(axes: Ints, count: int, met: Ints, number: int) -> None:
     """Let FROM and TO be the rows that a combination of taps meets."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        at = axes[axis + Axis.MET_AT] + MET * (number % axes[axis + Axis.MET])
-        number = number // axes[axis + Axis.MET]
-        axes[axis + Axis.FROM] = first_met(axes[axis:], met[at + Met.SHIFT])
-        axes[axis + Axis.TO] = end_met(axes[axis:], met[at + Met.SHIFT])
+        at = axes[axis + AxisWords.MET_AT] + MET * (number % axes[axis + AxisWords.MET])
+        number = number // axes[axis + AxisWords.MET]
+        axes[axis + AxisWords.FROM] = first_met(axes[axis:], met[at + Met.SHIFT])
+        axes[axis + AxisWords.TO] = end_met(axes[axis:], met[at + Met.SHIFT])
 
 
 @native
@@ -111,9 +114,9 @@ def meet_alike(axes: Ints, count: int, met: Ints, a: int, b: int) -> int:
     same, some_a, some_b = 1, 1, 1
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        n = axes[axis + Axis.MET]
-        of_a = met[axes[axis + Axis.MET_AT] + MET * (a % n) + Met.SHIFT]
-        of_b = met[axes[axis + Axis.MET_AT] + MET * (b % n) + Met.SHIFT]
+        n = axes[axis + AxisWords.MET]
+        of_a = met[axes[axis + AxisWords.MET_AT] + MET * (a % n) + Met.SHIFT]
+        of_b = met[axes[axis + AxisWords.MET_AT] + MET * (b % n) + Met.SHIFT]
         a, b = a // n, b // n
         low_a, low_b = first_met(axes[axis:], of_a), first_met(axes[axis:], of_b)
         high_a, high_b = end_met(axes[axis:], of_a), end_met(axes[axis:], of_b)
@@ -131,13 +134,13 @@ def list_units(s: Ints, axes: Ints, lists: Ints, met: Ints, units: Ints, combina
     """List the rows of tiles for all taps that meet the rows of one, with each channel o or tap of the last axis."""
     count, found = s[G.AXES] - 1, 0
     last = count * AXIS
-    taps = lists[axes[last + Axis.TAPS_AT]]
-    for number in range(axes[last + Axis.KERNEL] if s[G.BY_CHANNEL] else s[G.OUTPUTS]):
+    taps = lists[axes[last + AxisWords.TAPS_AT]]
+    for number in range(axes[last + AxisWords.KERNEL] if s[G.BY_CHANNEL] else s[G.OUTPUTS]):
         for other in range(combinations):
             if meet_alike(axes, count, met, other, like):
                 combination(axes, count, met, other)
                 reads = met[Met.READS] + (0 if s[G.IN_PLACE] else s[G.BEFORE] * s[G.CELL])
-                position = met[Met.TAP] * axes[last + Axis.KERNEL]
+                position = met[Met.TAP] * axes[last + AxisWords.KERNEL]
                 if s[G.BY_CHANNEL]:
                     reads += lists[taps + 1 + 3 * number + 1] * s[G.CELL]
                     position += number
@@ -155,7 +158,7 @@ def list_units(s: Ints, axes: Ints, lists: Ints, met: Ints, units: Ints, combina
 @native
 def tiles(s: Ints, axes: Ints, widths: Ints, units: Ints, rows: int, adds: int, out: Ints) -> None:
     """The tiles of some units, side by side: of neighbouring channels o, or taps."""
-    length = s[G.OUTPUTS] if s[G.BY_CHANNEL] else axes[(s[G.AXES] - 1) * AXIS + Axis.KERNEL]
+    length = s[G.OUTPUTS] if s[G.BY_CHANNEL] else axes[(s[G.AXES] - 1) * AXIS + AxisWords.KERNEL]
     parts, at = -(-length // s[G.PIXELS]), 0
     for part in range(parts):
         pixels, width = length // parts + (part < length % parts), 0
@@ -176,7 +179,7 @@ def sums(
     """The ops of one tile: sums of so many terms each, over the rows of cells that its taps meet."""
     count = s[G.AXES] - 1
     last = count * AXIS
-    columns, reached = axes[last + Axis.Q_END] - axes[last + Axis.Q], rows_between(axes, count)
+    columns, reached = axes[last + AxisWords.Q_END] - axes[last + AxisWords.Q], rows_between(axes, count)
     parts = -(-reached // max(1, s[G.TERMS] // columns))
     pieces, done = -(-columns // s[G.TERMS]), 0
     for part in range(parts):
@@ -216,10 +219,14 @@ def put_row(s: Ints, axes: Ints, units: Ints, rows: int, number: int, moved: int
     row(axes, count, number)
     for n in range(count):
         axis = n * AXIS
-        which = which * (axes[axis + Axis.Q_END] - axes[axis + Axis.Q]) + axes[axis + Axis.AT] - axes[axis + Axis.Q]
-    beside = further(axes, count, Axis.Y_STEP) + at * axes[count * AXIS + Axis.Y_STEP]
+        which = (
+            which * (axes[axis + AxisWords.Q_END] - axes[axis + AxisWords.Q])
+            + axes[axis + AxisWords.AT]
+            - axes[axis + AxisWords.Q]
+        )
+    beside = further(axes, count, AxisWords.Y_STEP) + at * axes[count * AXIS + AxisWords.Y_STEP]
     put(out, which if s[G.GATHERED] else beside)
     put(out, 0)  # no mask
-    reads = further(axes, count, Axis.ROW_STEP)
+    reads = further(axes, count, AxisWords.ROW_STEP)
     for unit in range(rows):
         put(out, reads + units[UNIT * unit + Unit.READS] + moved + at * s[G.SOURCE_PIXEL])

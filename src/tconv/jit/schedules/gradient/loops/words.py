@@ -15,7 +15,7 @@ class G(Words):
     IN_PLACE = auto()
     TRANSPOSED = auto()  #: rows are copied tile by tile
     GATHERED = auto()  #: the kernel that copies coarse cells, or 0
-    SIDE_BY_SIDE = auto()  #: squares of coarse cells are turned
+    SIDE_BY_SIDE = auto()  #: squares of coarse cells are transposed
     BY_CHANNEL = auto()
     OUTPUTS = auto()
     TAPS = auto()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import advance, classify, select, select_later, spread, stay
-from tconv.jit.programs.loops.words import AXIS, PIECE, Axis, Out
+from tconv.jit.programs.loops.words import AXIS, PIECE, AxisWords, Out
 from tconv.jit.schedules.pixels.loops.panel import copies, lines_of
 from tconv.jit.schedules.pixels.loops.planes import planes
 from tconv.jit.schedules.pixels.loops.tiles import tiles
@@ -21,7 +21,7 @@ def chunks_of_pixels(
     classify(axes, count, classes)
     more, total = 1, 1
     for n in range(count):
-        total *= axes[n * AXIS + Axis.PARTS]
+        total *= axes[n * AXIS + AxisWords.PARTS]
     while more:
         number = select(axes, count, classes)
         start = out[Out.USED]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
 from tconv.jit.programs.loops.rows import row, rows_between
-from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.programs.loops.words import AXIS, AxisWords
 from tconv.jit.schedules.pixels.loops.words import S
 
 
@@ -14,20 +14,24 @@ def gaps(s: Ints, axes: Ints, lists: Ints, rows: Ints, out: Ints) -> None:
     """The bias into rows of y that no tap reaches, as runs as long as there are."""
     outer, kept = s[S.AXES] - 1, 0
     last = outer * AXIS
-    stride = axes[last + Axis.STRIDE]
-    elements = min(axes[last + Axis.WRITTEN], axes[last + Axis.Q_END] * stride) - axes[last + Axis.Q] * stride
+    stride = axes[last + AxisWords.STRIDE]
+    elements = (
+        min(axes[last + AxisWords.WRITTEN], axes[last + AxisWords.Q_END] * stride) - axes[last + AxisWords.Q] * stride
+    )
     for n in range(outer):  # positions of y
         axis = n * AXIS
-        axes[axis + Axis.FROM] = axes[axis + Axis.Q] * axes[axis + Axis.STRIDE]
-        axes[axis + Axis.TO] = min(axes[axis + Axis.WRITTEN], axes[axis + Axis.Q_END] * axes[axis + Axis.STRIDE])
+        axes[axis + AxisWords.FROM] = axes[axis + AxisWords.Q] * axes[axis + AxisWords.STRIDE]
+        axes[axis + AxisWords.TO] = min(
+            axes[axis + AxisWords.WRITTEN], axes[axis + AxisWords.Q_END] * axes[axis + AxisWords.STRIDE]
+        )
     for number in range(rows_between(axes, outer)):
         row(axes, outer, number)
         reached, y = 1, 0
         for n in range(outer):
             axis = n * AXIS
-            at = axes[axis + Axis.AT]
-            reached *= lists[lists[axes[axis + Axis.TAPS_AT] + at % axes[axis + Axis.STRIDE]]]
-            y += (at - axes[axis + Axis.FROM]) * axes[axis + Axis.Y_STEP]
+            at = axes[axis + AxisWords.AT]
+            reached *= lists[lists[axes[axis + AxisWords.TAPS_AT] + at % axes[axis + AxisWords.STRIDE]]]
+            y += (at - axes[axis + AxisWords.FROM]) * axes[axis + AxisWords.Y_STEP]
         if not reached:
             if kept and y - rows[2 * kept - 2] == rows[2 * kept - 1] * s[S.SIZE]:
                 rows[2 * kept - 1] += elements

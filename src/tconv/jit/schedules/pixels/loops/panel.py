@@ -5,7 +5,7 @@ from __future__ import annotations
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.copies import copy, joined
 from tconv.jit.programs.loops.rows import base_in_x, cell, cells, rows_read
-from tconv.jit.programs.loops.words import AXIS, COPIED, Axis, Copied
+from tconv.jit.programs.loops.words import AXIS, COPIED, AxisWords, Copied
 from tconv.jit.schedules.pixels.loops.words import S
 
 
@@ -20,19 +20,22 @@ def row_of_strand(
     count, exists, source, slot, scale = s[S.AXES] - 1, 1, 0, 0, 1
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        low, high = axes[axis + Axis.Q + 2 * later], axes[axis + Axis.Q_END + 2 * later]
+        low, high = axes[axis + AxisWords.Q + 2 * later], axes[axis + AxisWords.Q_END + 2 * later]
         n = cells(axes[axis:], low, high)
         at = cell(axes[axis:], lists, low, high, number % n)
-        if at < 0 or at >= axes[axis + Axis.READ]:
+        if at < 0 or at >= axes[axis + AxisWords.READ]:
             exists = 0
-        source += at * axes[axis + Axis.X_STEP]
+        source += at * axes[axis + AxisWords.X_STEP]
         slot += (number % n) * scale
-        scale *= axes[axis + Axis.SLOTS]
+        scale *= axes[axis + AxisWords.SLOTS]
         number = number // n
     last = count * AXIS
-    apart = axes[last + Axis.READ_STRIDE]
-    low, high = axes[last + Axis.Q + 2 * later] - s[S.BEFORE], axes[last + Axis.Q_END + 2 * later] + s[S.BEHIND]
-    start, stop = max(0, low), min(axes[last + Axis.READ], high * apart)
+    apart = axes[last + AxisWords.READ_STRIDE]
+    low, high = (
+        axes[last + AxisWords.Q + 2 * later] - s[S.BEFORE],
+        axes[last + AxisWords.Q_END + 2 * later] + s[S.BEHIND],
+    )
+    start, stop = max(0, low), min(axes[last + AxisWords.READ], high * apart)
     # Channels last a strand is copied by itself; else a copy takes the cells of all.
     first, step = start * apart, 1
     if s[S.CHANNELS_LAST]:
@@ -44,8 +47,8 @@ def row_of_strand(
         found[Copied.SOURCE], found[Copied.TARGET], found[Copied.LENGTH] = 0, target, 0
         found[Copied.BEFORE], found[Copied.BEHIND] = s[S.BEFORE], s[S.COLUMNS] + s[S.BEHIND]
     else:
-        found[Copied.SOURCE] = source + first * axes[last + Axis.X_STEP]
-        found[Copied.TARGET] = target + (start - axes[last + Axis.Q + 2 * later]) * s[S.SIZE]
+        found[Copied.SOURCE] = source + first * axes[last + AxisWords.X_STEP]
+        found[Copied.TARGET] = target + (start - axes[last + AxisWords.Q + 2 * later]) * s[S.SIZE]
         found[Copied.LENGTH], found[Copied.BEFORE], found[Copied.BEHIND] = length, start - low, behind
     return exists
 
@@ -72,16 +75,16 @@ def near(axes: Ints, count: int, lists: Ints, number: int) -> int:
     """Whether the chunk at hand reads the row of a number of the later chunk."""
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        low, high = axes[axis + Axis.LATER], axes[axis + Axis.LATER_END]
+        low, high = axes[axis + AxisWords.LATER], axes[axis + AxisWords.LATER_END]
         n = cells(axes[axis:], low, high)
         q = (
-            cell(axes[axis:], lists, low, high, number % n) // axes[axis + Axis.READ_STRIDE]
-            - axes[axis + Axis.FIRST_STRAND_SHIFT]
+            cell(axes[axis:], lists, low, high, number % n) // axes[axis + AxisWords.READ_STRIDE]
+            - axes[axis + AxisWords.FIRST_STRAND_SHIFT]
         )
         number = number // n
-        if q < axes[axis + Axis.Q] or q >= axes[axis + Axis.Q_END] + axes[axis + Axis.STRAND_SHIFTS] - 1:
+        if q < axes[axis + AxisWords.Q] or q >= axes[axis + AxisWords.Q_END] + axes[axis + AxisWords.STRAND_SHIFTS] - 1:
             return 0
-    return axes[count * AXIS + Axis.LATER] == axes[count * AXIS + Axis.Q]
+    return axes[count * AXIS + AxisWords.LATER] == axes[count * AXIS + AxisWords.Q]
 
 
 @native
@@ -92,9 +95,9 @@ def lines_of(s: Ints, axes: Ints, lists: Ints, lines: Ints, further: int) -> Non
     """
     count, kept, length, room = s[S.AXES] - 1, 0, 0, lines[0]
     last = count * AXIS
-    each, step = axes[last + Axis.X_STEP], s[S.TILES] * s[S.LINE]
+    each, step = axes[last + AxisWords.X_STEP], s[S.TILES] * s[S.LINE]
     if s[S.CHANNELS_LAST]:
-        each, step = axes[last + Axis.READ_STEP], step * s[S.READ]
+        each, step = axes[last + AxisWords.READ_STEP], step * s[S.READ]
     base = base_in_x(axes, s[S.AXES])
     for number in range(rows_read(axes, count, 1)):
         if kept >= room or (not further and near(axes, count, lists, number)):

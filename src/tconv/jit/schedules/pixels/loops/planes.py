@@ -5,7 +5,7 @@ from __future__ import annotations
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
 from tconv.jit.programs.loops.rows import first_phase, further, next_phase, of_phase, row, rows_between, tap_reads
-from tconv.jit.programs.loops.words import AXIS, Axis
+from tconv.jit.programs.loops.words import AXIS, AxisWords
 from tconv.jit.schedules.pixels.loops.reads import column_reads
 from tconv.jit.schedules.pixels.loops.words import S
 
@@ -15,10 +15,10 @@ def planes(s: Ints, axes: Ints, lists: Ints, out: Ints) -> None:
     """For each phase and q of the axes before the last two, one op for all rows of the chunk (`kernels/planes.py`)."""
     count, number = s[S.AXES] - 2, 0
     before = count * AXIS
-    line, line_end = axes[before + Axis.Q], axes[before + Axis.Q_END]
+    line, line_end = axes[before + AxisWords.Q], axes[before + AxisWords.Q_END]
     whole = line_end
     if s[S.ROWS] > 1:  # the last row may lack some of the phases
-        whole = max(line, min(line_end, axes[before + Axis.WRITTEN] // axes[before + Axis.STRIDE]))
+        whole = max(line, min(line_end, axes[before + AxisWords.WRITTEN] // axes[before + AxisWords.STRIDE]))
     more = first_phase(axes, count)
     while more:
         for n in range(count):
@@ -38,23 +38,23 @@ def plane(s: Ints, axes: Ints, lists: Ints, number: int, start: int, stop: int, 
     """The op of some rows of a plane, and what writes them if they go through the block."""
     count = s[S.AXES] - 2
     before, last = count * AXIS, (count + 1) * AXIS
-    stride = axes[before + Axis.STRIDE]
-    axes[before + Axis.AT], combinations = start, 1
-    x, y = further(axes, count + 1, Axis.ROW_STEP), further(axes, count + 1, Axis.PIXEL_STEP)
+    stride = axes[before + AxisWords.STRIDE]
+    axes[before + AxisWords.AT], combinations = start, 1
+    x, y = further(axes, count + 1, AxisWords.ROW_STEP), further(axes, count + 1, AxisWords.PIXEL_STEP)
     for n in range(count):
         axis = n * AXIS
-        y += axes[axis + Axis.PHASE] * axes[axis + Axis.Y_STEP]
-        combinations *= lists[lists[axes[axis + Axis.TAPS_AT] + axes[axis + Axis.PHASE]]]
-    first = axes[last + Axis.Q] * axes[last + Axis.STRIDE]
-    elements = min(axes[last + Axis.WRITTEN], axes[last + Axis.Q_END] * axes[last + Axis.STRIDE]) - first
-    phases = min(s[S.ROWS], axes[before + Axis.WRITTEN] - start * stride) if s[S.ROWS] > 1 else 1
+        y += axes[axis + AxisWords.PHASE] * axes[axis + AxisWords.Y_STEP]
+        combinations *= lists[lists[axes[axis + AxisWords.TAPS_AT] + axes[axis + AxisWords.PHASE]]]
+    first = axes[last + AxisWords.Q] * axes[last + AxisWords.STRIDE]
+    elements = min(axes[last + AxisWords.WRITTEN], axes[last + AxisWords.Q_END] * axes[last + AxisWords.STRIDE]) - first
+    phases = min(s[S.ROWS], axes[before + AxisWords.WRITTEN] - start * stride) if s[S.ROWS] > 1 else 1
     op = begin(out, lists[s[S.PLANES] + number])
     put(out, 0 if s[S.THROUGH_BLOCK] else y)
     put(out, number * s[S.PER_PHASE])
     put(out, stop - start)
     put(out, phases)
     put(out, elements)
-    shifts = axes[before + Axis.SHIFTS_AT]
+    shifts = axes[before + AxisWords.SHIFTS_AT]
     for which in range(combinations):
         reads = x + plane_reads(s, axes, lists, which)
         for n in range(lists[shifts]):
@@ -79,7 +79,7 @@ def plane_reads(s: Ints, axes: Ints, lists: Ints, number: int) -> int:
     count, reads = s[S.AXES] - 2, 0
     for reverse in range(count):
         axis = (count - 1 - reverse) * AXIS
-        taps = lists[axes[axis + Axis.TAPS_AT] + axes[axis + Axis.PHASE]]
+        taps = lists[axes[axis + AxisWords.TAPS_AT] + axes[axis + AxisWords.PHASE]]
         tap = taps + 1 + 3 * (number % lists[taps])
         number = number // lists[taps]
         reads += tap_reads(axes[axis:], lists[tap + 1], lists[tap + 2], s[S.IN_PLACE])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import put
 from tconv.jit.programs.loops.rows import combination, list_taps, list_taps_of, tap_reads
-from tconv.jit.programs.loops.words import AXIS, MET, Axis, Met
+from tconv.jit.programs.loops.words import AXIS, MET, AxisWords, Met
 from tconv.jit.schedules.pixels.loops.words import S
 
 
@@ -14,15 +14,15 @@ def column_reads(s: Ints, axes: Ints, lists: Ints, strand: int) -> int:
     """Where a strand of a row begins for the first q of the last axis."""
     first = lists[s[S.STRANDS_AT] + 3 * strand + 1]
     if s[S.IN_PLACE]:
-        return first * axes[(s[S.AXES] - 1) * AXIS + Axis.X_STEP]
+        return first * axes[(s[S.AXES] - 1) * AXIS + AxisWords.X_STEP]
     return strand * s[S.PANEL_STRAND] + s[S.SIZE] * (s[S.BEFORE] + first)
 
 
 @native
 def along_reads(axis: Ints, shift: int, low: int, high: int) -> int:
     """Whether a shift of the axis before the last reads x for any q from low to high."""
-    q = max(low, -(shift // axis[Axis.READ_STRIDE]))
-    return q <= high and q * axis[Axis.READ_STRIDE] + shift < axis[Axis.READ]
+    q = max(low, -(shift // axis[AxisWords.READ_STRIDE]))
+    return q <= high and q * axis[AxisWords.READ_STRIDE] + shift < axis[AxisWords.READ]
 
 
 @native
@@ -103,10 +103,10 @@ def put_cells(s: Ints, axes: Ints, column: int, rows: int, lists: Ints, out: Int
     No others are read: lanes behind its last column may lie beside x in some of the chunks that share its ops.
     """
     last = (s[S.AXES] - 1) * AXIS
-    q, q_end, read = axes[last + Axis.Q], axes[last + Axis.Q_END], axes[last + Axis.READ]
-    reach = axes[last + Axis.FIRST_STRAND_SHIFT]
+    q, q_end, read = axes[last + AxisWords.Q], axes[last + AxisWords.Q_END], axes[last + AxisWords.READ]
+    reach = axes[last + AxisWords.FIRST_STRAND_SHIFT]
     first = q + column + lists[s[S.STRANDS_AT] + 1]
-    high = min(read, q_end - 1 + max(1, reach + axes[last + Axis.STRAND_SHIFTS]))
+    high = min(read, q_end - 1 + max(1, reach + axes[last + AxisWords.STRAND_SHIFTS]))
     put(out, max(0, q + min(0, reach)) - first)
     put(out, (rows - 1) * read + high - first)
 
@@ -119,14 +119,14 @@ def list_taps_of_rows(s: Ints, axes: Ints, lists: Ints, met: Ints, low: int, hig
     if s[S.ROWS] > 1:
         return total
     for n in range(s[S.AXES] - 2):
-        at += MET * axes[n * AXIS + Axis.MET]
+        at += MET * axes[n * AXIS + AxisWords.MET]
     list_taps_of(axes[before:], lists, met, at, 0, s[S.IN_PLACE], 1)
     found = 0
-    for number in range(axes[before + Axis.MET]):
+    for number in range(axes[before + AxisWords.MET]):
         entry = at + MET * number
         if along_reads(axes[before:], met[entry + Met.SHIFT], low, high):
             for word in range(MET):
                 met[at + MET * found + word] = met[entry + word]
             found += 1
-    axes[before + Axis.MET] = found
+    axes[before + AxisWords.MET] = found
     return total * found

@@ -8,7 +8,7 @@ from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, classify, end, put, spread
 from tconv.jit.programs.loops.rows import row, rows_between
-from tconv.jit.programs.loops.words import AXIS, Axis, Out, Words
+from tconv.jit.programs.loops.words import AXIS, AxisWords, Out, Words
 
 
 class T(Words):
@@ -33,7 +33,7 @@ class T(Words):
     COPY = auto()
 
 
-class Run(Words):
+class TapRun(Words):
     """Runs of the last axis that an op adds: how many cells, from which tap and cell on, and where in a row of y."""
 
     CELL = auto()
@@ -43,7 +43,7 @@ class Run(Words):
     START = auto()
 
 
-RUN = len(Run)
+RUN = len(TapRun)
 
 
 @native
@@ -113,8 +113,8 @@ def products(s: Ints, out: Ints) -> None:
 @native
 def lands(grid: Ints, low: Ints, cell: int, tap: int) -> int:
     """Where a tap of a cell lands along an axis; -1: not in y."""
-    at = cell * grid[Axis.STRIDE] + tap * low[0] - low[1]
-    return at if 0 <= at < grid[Axis.WRITTEN] else -1
+    at = cell * grid[AxisWords.STRIDE] + tap * low[0] - low[1]
+    return at if 0 <= at < grid[AxisWords.WRITTEN] else -1
 
 
 @native
@@ -123,10 +123,10 @@ def scatters(s: Ints, grid: Ints, low: Ints, runs: Ints, out: Ints) -> None:
     outer = s[T.AXES] - 1
     count = list_runs(grid[outer * AXIS :], low[2 * outer :], runs)
     for n in range(outer):
-        grid[n * AXIS + Axis.FROM], grid[n * AXIS + Axis.TO] = 0, grid[n * AXIS + Axis.READ]
+        grid[n * AXIS + AxisWords.FROM], grid[n * AXIS + AxisWords.TO] = 0, grid[n * AXIS + AxisWords.READ]
     before, combinations = outer - 1, 1
     for n in range(before):
-        combinations *= grid[n * AXIS + Axis.KERNEL]
+        combinations *= grid[n * AXIS + AxisWords.KERNEL]
     for cells in range(rows_between(grid, outer)):
         row(grid, outer, cells)
         for combination in range(combinations):
@@ -145,37 +145,37 @@ def rows_of_taps(
         # The taps of the axis before the last that land.
         axis, first = (outer - 1) * AXIS, 0
         rows = 0
-        for n in range(grid[axis + Axis.KERNEL]):
-            if lands(grid[axis:], low[2 * (outer - 1) :], grid[axis + Axis.AT], n) >= 0:
+        for n in range(grid[axis + AxisWords.KERNEL]):
+            if lands(grid[axis:], low[2 * (outer - 1) :], grid[axis + AxisWords.AT], n) >= 0:
                 if rows == 0:
                     first = n
                 rows += 1
         if rows == 0:
             return
-        y = lands(grid[axis:], low[2 * (outer - 1) :], grid[axis + Axis.AT], first) * grid[axis + Axis.Y_STEP]
-        tap, scale, step = first, grid[axis + Axis.KERNEL], low[2 * (outer - 1)] * grid[axis + Axis.Y_STEP]
+        y = lands(grid[axis:], low[2 * (outer - 1) :], grid[axis + AxisWords.AT], first) * grid[axis + AxisWords.Y_STEP]
+        tap, scale, step = first, grid[axis + AxisWords.KERNEL], low[2 * (outer - 1)] * grid[axis + AxisWords.Y_STEP]
         for reverse in range(outer - 1):
             number = outer - 2 - reverse
             axis = number * AXIS
-            n = rest % grid[axis + Axis.KERNEL]
-            rest = rest // grid[axis + Axis.KERNEL]
-            at = lands(grid[axis:], low[2 * number :], grid[axis + Axis.AT], n)
+            n = rest % grid[axis + AxisWords.KERNEL]
+            rest = rest // grid[axis + AxisWords.KERNEL]
+            at = lands(grid[axis:], low[2 * number :], grid[axis + AxisWords.AT], n)
             if at < 0:
                 return
-            y += at * grid[axis + Axis.Y_STEP]
+            y += at * grid[axis + AxisWords.Y_STEP]
             tap += n * scale
-            scale *= grid[axis + Axis.KERNEL]
+            scale *= grid[axis + AxisWords.KERNEL]
     for number in range(count):
         run = number * RUN
-        block = (cells * grid[last + Axis.READ] + runs[run + Run.CELL]) * s[T.TILE] * s[T.LANES]
+        block = (cells * grid[last + AxisWords.READ] + runs[run + TapRun.CELL]) * s[T.TILE] * s[T.LANES]
         op = begin(out, s[T.SCATTER])
-        put(out, (block + tap * grid[last + Axis.KERNEL] + runs[run + Run.TAP]) * s[T.SIZE])
-        put(out, y + runs[run + Run.START] * grid[last + Axis.Y_STEP])
-        put(out, runs[run + Run.LENGTH])
-        put(out, runs[run + Run.CELLS])
-        put(out, grid[last + Axis.STRIDE] * grid[last + Axis.Y_STEP])
+        put(out, (block + tap * grid[last + AxisWords.KERNEL] + runs[run + TapRun.TAP]) * s[T.SIZE])
+        put(out, y + runs[run + TapRun.START] * grid[last + AxisWords.Y_STEP])
+        put(out, runs[run + TapRun.LENGTH])
+        put(out, runs[run + TapRun.CELLS])
+        put(out, grid[last + AxisWords.STRIDE] * grid[last + AxisWords.Y_STEP])
         put(out, rows)
-        put(out, grid[last + Axis.KERNEL] * s[T.SIZE])
+        put(out, grid[last + AxisWords.KERNEL] * s[T.SIZE])
         put(out, step)
         put(out, s[T.TAPS] * s[T.SIZE])
         end(out, op)
@@ -185,30 +185,30 @@ def rows_of_taps(
 def put_run(runs: Ints, count: int, cell: int, cells: int, tap: int, length: int, start: int) -> int:
     """List a run behind others; how many they are."""
     run = count * RUN
-    runs[run + Run.CELL], runs[run + Run.CELLS], runs[run + Run.TAP] = cell, cells, tap
-    runs[run + Run.LENGTH], runs[run + Run.START] = length, start
+    runs[run + TapRun.CELL], runs[run + TapRun.CELLS], runs[run + TapRun.TAP] = cell, cells, tap
+    runs[run + TapRun.LENGTH], runs[run + TapRun.START] = length, start
     return count + 1
 
 
 @native
 def list_runs(last: Ints, low: Ints, runs: Ints) -> int:
     """List what is added along the last axis: all taps of many cells, or those that land; or tap by tap."""
-    count, kernel, stride = 0, last[Axis.KERNEL], last[Axis.STRIDE]
+    count, kernel, stride = 0, last[AxisWords.KERNEL], last[AxisWords.STRIDE]
     if low[0] != 1:
         for tap in range(kernel):
             at = tap * low[0] - low[1]
             first = max(0, -(at // stride))
-            stop = min(last[Axis.READ], -((at - last[Axis.WRITTEN]) // stride))
+            stop = min(last[AxisWords.READ], -((at - last[AxisWords.WRITTEN]) // stride))
             if first < stop:
                 count = put_run(runs, count, first, stop - first, tap, 1, first * stride + at)
         return count
     first = max(0, -((-low[1]) // stride))
-    stop = min(last[Axis.READ], (last[Axis.WRITTEN] - kernel + low[1]) // stride + 1)
+    stop = min(last[AxisWords.READ], (last[AxisWords.WRITTEN] - kernel + low[1]) // stride + 1)
     if first < stop:
         count = put_run(runs, count, first, stop - first, 0, kernel, first * stride - low[1])
-    for cell in range(last[Axis.READ]):
+    for cell in range(last[AxisWords.READ]):
         start = cell * stride - low[1]
-        tap, ends = max(0, -start), min(kernel, last[Axis.WRITTEN] - start)
+        tap, ends = max(0, -start), min(kernel, last[AxisWords.WRITTEN] - start)
         if not (first <= cell < stop) and tap < ends:
             count = put_run(runs, count, cell, 1, tap, ends - tap, start + tap)
     return count
