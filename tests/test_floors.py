@@ -6,7 +6,7 @@ Imports within functions count, and so do those for type checkers only: who read
 import ast
 import re
 import shutil
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,7 +65,7 @@ def imports(root):
     return found
 
 
-@lru_cache(maxsize=None)  # copies of the package are alike
+@cache  # copies of the package are alike
 def imported(text):
     """The modules of tconv that a file names, and what it takes from each; "" for a module itself."""
     found = []
