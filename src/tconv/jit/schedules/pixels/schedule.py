@@ -24,12 +24,13 @@ from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.kernels.pack_strands import PackStrands
 from tconv.jit.kernels.pixels import Pixels, Stage
 from tconv.jit.kernels.scatter import Fill
+from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.layer_cache import LayerCache
 from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import LoopAxis, Strand, by_shift, phase_taps, residues, strand_shifts, strands
-from tconv.jit.schedules.base import ELEMENTS, TERMS, Schedule
+from tconv.jit.schedules.base import TERMS, Schedule
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.problem import Problem
 
