@@ -22,7 +22,7 @@ from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.reference import interpret
 from tconv.jit.schedules import registry
 from tconv.jit.schedules.layouts import layout_of
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 from tconv.jit.schedules.taps import kinds as taps
 from tconv.jit.schedules.taps.schedule import TapSchedule
 

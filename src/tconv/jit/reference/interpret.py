@@ -18,8 +18,9 @@ from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Head
 from tconv.jit.kernels.pack_weights import BLOCK_WORDS, Block
 from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.programs.program import Program
-from tconv.jit.reference.meaning import MEANINGS, Thread, Words, iterations
+from tconv.jit.reference.meaning import MEANINGS
 from tconv.jit.reference.memory import Memory, OutOfBounds, Pointer
+from tconv.jit.reference.thread import Thread, Words, iterations
 from tconv.problem import Array
 
 #: The dtypes of elements.

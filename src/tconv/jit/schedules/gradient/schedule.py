@@ -30,8 +30,8 @@ from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.kernels.unpack import UnpackTransposed
 from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.cuts import balanced
 from tconv.jit.programs.packing import LINE
-from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import inside
 from tconv.jit.schedules.base import TERMS
 from tconv.jit.schedules.broadcast import BroadcastSchedule
