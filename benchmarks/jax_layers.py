@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods import check_agreement
+from benchmarks.record import Row, keep, milliseconds, record_option
 from tconv.bench import cores, drawn, machine
 from tconv.bench.layers import Layer, public
 from tconv.measuring.rounds import Effort, in_turns, with_result
@@ -44,12 +45,22 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=60, help="seconds a call beyond which lax is left out")
     parser.add_argument("--forward", action="store_true", help="leave the gradients out")
     parser.add_argument("--json", metavar="FILE", type=Path, help="times in seconds; a file is gone on with")
+    record_option(parser)
     options = parser.parse_args()
     modes = ["forward"] if options.forward else ["forward", "gradients"]
     with cores.held(options.threads):
         record = measured(chosen(options), modes, options)
+    keep(options.record, map(kept, record["layers"]))
     for mode in modes:
         print("\n".join(table(record["layers"], mode)))
+
+
+def kept(row: dict[str, Any]) -> Row:
+    """What a record has of it: lax's own in its better order."""
+    found = row["seconds"]
+    lax = min((found[name] for name in NATIVE if name in found), default=None)
+    ours = {name: found.get(name) for name in ("conv_transpose", "lax_conv_transpose")}
+    return {"layer": row["layer"]["name"], "mode": row["mode"], "ms": milliseconds({"lax": lax, **ours})}
 
 
 def chosen(options: Any) -> list[Layer]:
