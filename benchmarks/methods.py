@@ -23,7 +23,7 @@ import numpy as np
 
 import tconv
 from benchmarks.record import keep, milliseconds, record_option
-from tconv.bench.layers import Layer, public
+from tconv.bench.layers import BenchLayer, public
 from tconv.bench.machine import processor
 from tconv.methods import METHODS, OPERATIONS
 from tconv.plan import Plan
@@ -56,7 +56,7 @@ def main() -> None:
     keep(options.record, ({name: row[name] for name in ("layer", "ms", "picked")} for row in kept))
 
 
-def measure(layer: Layer, operation: str, rounds: int, limit: float) -> dict[str, Any]:
+def measure(layer: BenchLayer, operation: str, rounds: int, limit: float) -> dict[str, Any]:
     """Median seconds of each method and of auto, taking turns; None where a method was left out."""
     call = Caller(layer, operation)
     plan = call.plan()
@@ -86,7 +86,7 @@ def measure(layer: Layer, operation: str, rounds: int, limit: float) -> dict[str
 class Caller:
     """Calls one operation on the arrays of a layer with a given method."""
 
-    def __init__(self, layer: Layer, operation: str) -> None:
+    def __init__(self, layer: BenchLayer, operation: str) -> None:
         x, w = layer.arrays()
         y = tconv.conv_transpose(x, w, **layer.keywords)
         self.operation, self.keywords = operation, layer.keywords

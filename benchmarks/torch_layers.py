@@ -25,7 +25,7 @@ import tconv.torch
 from benchmarks.methods import check_agreement
 from benchmarks.record import Row, keep, milliseconds, record_option
 from tconv.bench import cores, drawn, machine
-from tconv.bench.layers import Layer, public
+from tconv.bench.layers import BenchLayer, public
 from tconv.measuring.rounds import Effort, in_turns, with_result
 
 MODES, FORMATS = ("forward", "training"), ("contiguous", "channels_last")
@@ -65,7 +65,7 @@ def kept(row: dict[str, Any]) -> Row:
     return {**shape, "ms": milliseconds(row["seconds"])}
 
 
-def measured(layers: list[Layer], options: Any) -> list[dict[str, Any]]:
+def measured(layers: list[BenchLayer], options: Any) -> list[dict[str, Any]]:
     """A row a layer, format and mode; the file is written after each."""
     rows: list[dict[str, Any]] = []
     record = {"machine": machine.describe(), "threads": options.threads, "rounds": options.rounds, "layers": rows}
@@ -83,7 +83,7 @@ def measured(layers: list[Layer], options: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def seconds(layer: Layer, form: str, mode: str, options: Any) -> dict[str, float]:
+def seconds(layer: BenchLayer, form: str, mode: str, options: Any) -> dict[str, float]:
     """Of each module: the median of its turns."""
     runs = contestants(layer, form, mode)
     first, results = {}, {}
@@ -98,7 +98,7 @@ def seconds(layer: Layer, form: str, mode: str, options: Any) -> dict[str, float
     return {name: statistics.median(values) for name, values in turns.items()}
 
 
-def contestants(layer: Layer, form: str, mode: str) -> dict[str, Callable[[], tuple[Any, ...]]]:
+def contestants(layer: BenchLayer, form: str, mode: str) -> dict[str, Callable[[], tuple[Any, ...]]]:
     torch.manual_seed(0)
     arguments = (layer.in_channels, layer.out_channels, layer.each("kernel"))
     x = torch.randn(layer.x_shape)
