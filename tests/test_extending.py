@@ -1,9 +1,11 @@
-"""The steps of docs/extending.md, taken: a toy kind, set of instructions, system and dtype are added and compute."""
+"""The steps of docs/extending.md, taken: a toy of each thing that can be added is added, and computes."""
 
 import platform
 import re
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from oracle import expected
 from registry import needs_kernels
 
 import tconv
-from tconv import Geometry
+from tconv import Geometry, libraries, numpy_ops
 from tconv.jit import engine
 from tconv.jit.choice import choose, search, tuned
 from tconv.jit.description import describe
@@ -174,3 +176,31 @@ def test_a_dtype(monkeypatch):
     interpret.interpret(registry.program_of(schedule, 1), x, w, None, y)
     wanted = expected("conv_transpose", given.geometry, x.astype(float), w.astype(float), np.zeros(y.shape), 1)
     np.testing.assert_array_equal(y, wanted)
+
+
+# ---- an array library
+
+
+class ToyArray:
+    """An array of a library that nobody knows."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+
+@pytest.mark.quick
+def test_an_array_library(monkeypatch):
+    toy, computing = ModuleType("toy_arrays"), ModuleType("toy_computing")
+    toy.ToyArray = ToyArray
+    computing.compute = lambda operation, operands, *others: ToyArray(
+        numpy_ops.compute(operation, {name: toy.values for name, toy in operands.items()}, *others)
+    )
+    row = libraries.Library("Toy", "toy_arrays", "ToyArray", "toy_computing")
+    monkeypatch.setattr(libraries, "LIBRARIES", (row, *libraries.LIBRARIES))
+    for module in (toy, computing):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    for operation, (*shapes, keywords) in CALLS.items():
+        first, second = (np.random.default_rng(1).random(shape) for shape in shapes)
+        compute = getattr(tconv, operation)
+        result = compute(ToyArray(first), ToyArray(second), **keywords)
+        np.testing.assert_array_equal(result.values, compute(first, second, **keywords))
