@@ -1,0 +1,36 @@
+"""The views, a file each, in one registry: what they are called, how many steps they have, and what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tconv.draw.cells import Board
+from tconv.draw.scene import Scene
+from tconv.draw.views import scatter
+from tconv.geometry import Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at a geometry."""
+
+    name: str
+    summary: str
+    steps: Callable[[Geometry], int]
+    scene: Callable[[Board, int], Scene]
+    first: Callable[[Geometry], int]  #: the step that a single picture shows
+
+
+VIEWS: dict[str, View] = {
+    view.name: view
+    for view in (
+        View(
+            "scatter",
+            "each coarse cell stamps the kernel onto the fine grid",
+            scatter.steps,
+            scatter.scene,
+            scatter.first,
+        ),
+    )
+}
