@@ -16,7 +16,8 @@ NARROW, SENTENCE, SIGN = 210, 300, 44
 SIZES = {"bold": 26, "text": 20, "grey": 20, "mono": 20}
 #: Of a cell: how much of it text may fill, and sizes of its text, a second line, and a corner.
 FILLED, MAIN, SMALL, CORNER = 0.86, 0.37, 0.23, 0.21
-MOST = 30
+#: Text in a cell, at most; a second line that would be smaller than this is left out.
+MOST, LEAST = 30, 11
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,15 @@ def _grid(grid: Grid, cell: float, x: float, y: float, language: str) -> Placed:
 def _cell(cell: Cell, x: float, y: float, c: float) -> list[Item]:
     items: list[Item] = [] if cell.kind in ("gap", "more") else [Rect(x, y, c, c, cell.kind)]
     role, bold = f"on:{cell.kind}", cell.kind.endswith("-on")
-    lifted = 0.1 * c if cell.small else 0.0
+    small = _fitting(cell.small, c * SMALL, c)
+    below = bool(cell.small) and small >= LEAST
+    lifted = 0.1 * c if below else 0.0
     if cell.text:
         size = _fitting(cell.text, min(MOST, c * MAIN), c, bold=bold)
         base = y + c / 2 + size * 0.36 - lifted
         items.append(Text(x + c / 2, base, cell.text, size, role, "middle", bold))
-    if cell.small:
-        size = _fitting(cell.small, c * SMALL, c)
-        items.append(Text(x + c / 2, y + c * 0.84, cell.small, size, role if bold else "kernel", "middle"))
+    if below:
+        items.append(Text(x + c / 2, y + c * 0.84, cell.small, small, role if bold else "kernel", "middle"))
     if cell.corner:
         size = c * CORNER
         items.append(Text(x + c * 0.07, y + size, cell.corner, size, role))

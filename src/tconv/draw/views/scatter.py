@@ -24,8 +24,8 @@ from tconv.draw.words import learn
 from tconv.explain import conv_transpose_formula
 from tconv.geometry import Geometry
 
-#: Cells of each grid that are drawn along an axis, at most.
-COARSE, KERNEL, FINE = 5, 5, 11
+#: Cells of each grid that are drawn along an axis, at most; of the fine grid down and across.
+COARSE, KERNEL, FINE = 5, 5, (8, 11)
 #: Columns that fit side by side; more of them take two rows of panels.
 BESIDE = 21
 
@@ -128,8 +128,8 @@ def _fine(board: Board, at: Index, step: int) -> Grid:
     under = _stamped(board.rows, row), _stamped(board.columns, column)
     spans = tuple(range(each.start, each[-1] + 1) for each in under)
     rows, columns = (
-        shown(reach(axis), _part(span, FINE - 2), FINE)
-        for axis, span in zip((board.rows, board.columns), spans, strict=True)
+        shown(reach(axis), _part(span, most - 2), most)
+        for axis, span, most in zip((board.rows, board.columns), spans, FINE, strict=True)
     )
 
     def cell(r: int, c: int) -> Cell:
