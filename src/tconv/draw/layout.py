@@ -5,7 +5,7 @@ One rule for all views: panels of a row stand side by side, and cells are as lar
 
 from __future__ import annotations
 
-from tconv.draw.panels import Placed, caption_height, place_panel, size_of
+from tconv.draw.panels import Placed, caption_height, place_panel, size_of, stacked
 from tconv.draw.scene import Arrow, Grid, Panel, Scene, Sign
 from tconv.draw.sheet import Item, Path, Rect, Sheet, Text
 from tconv.draw.text import width, wrapped
@@ -81,21 +81,24 @@ def _row(
     x = float(MARGIN)
     for panel, (w, _) in zip(row, sizes, strict=True):
         y = top + middle if isinstance(panel, Sign) else top
-        placed = place_panel(panel, cell, x, y, language)
-        items.extend(placed.items)
-        if isinstance(panel, Grid):
-            found[panel.name] = placed
+        for each, at in stacked(panel, cell, y, language):
+            placed = place_panel(each, cell, x, at, language)
+            items.extend(placed.items)
+            if isinstance(each, Grid):
+                found[each.name] = placed
         x += w + GAP
     return max(h for _, h in sizes)
 
 
 def _arrow(arrow: Arrow, found: dict[str, Placed], language: str, items: list[Item]) -> None:
-    """A curve from the right side of one panel to the left side of another, at the height of what they look at."""
+    """A curve from one panel to another between the sides that face each other, at the height of what they look at."""
     start, end = found[arrow.start], found[arrow.end]
-    x0, y0, x1, y1 = start.right + 10, start.looked_at, end.left - 12, end.looked_at
-    bend = max(30.0, min(110.0, (x1 - x0) / 2))
+    ahead = 1 if start.right <= end.left else -1  # to the right, or back to the left
+    x0, x1 = (start.right, end.left) if ahead > 0 else (start.left, end.right)
+    x0, y0, x1, y1 = x0 + ahead * 10, start.looked_at, x1 - ahead * 12, end.looked_at
+    bend = ahead * max(30.0, min(110.0, abs(x1 - x0) / 2))
     curve = ("C", x0 + bend, y0, x1 - bend, y1, x1, y1)
-    head = (("M", x1 - 15, y1 - 11), ("L", x1, y1), ("L", x1 - 15, y1 + 11))
+    head = (("M", x1 - ahead * 15, y1 - 11), ("L", x1, y1), ("L", x1 - ahead * 15, y1 + 11))
     items.append(Path((("M", x0, y0), curve, *head), f"arrow-{arrow.role}"))
     if arrow.note is not None:
         items.append(Text(start.left, start.bottom + 32, say(arrow.note, language), FACT, arrow.role))

@@ -1,10 +1,10 @@
-"""Places one panel: a grid of cells with its caption, labels and frames; sentences; a sign."""
+"""Places one panel: a grid of cells with its caption, labels and frames; sentences; a sign; some below each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tconv.draw.scene import Cell, Grid, Panel, Sign, Words
+from tconv.draw.scene import Cell, Grid, Panel, Sign, Stack, Words
 from tconv.draw.sheet import Item, Rect, Text
 from tconv.draw.text import width, wrapped
 from tconv.draw.words import say
@@ -12,10 +12,12 @@ from tconv.draw.words import say
 CAPTION, NOTE, LINE = 24, 18, 26
 #: Width that notes and sentences are broken at, at least, and that of a sign.
 NARROW, SENTENCE, SIGN = 210, 300, 44
+#: Between panels that stand one below the other.
+BELOW = 26
 #: Sizes of sentences by their style.
 SIZES = {"bold": 26, "text": 20, "grey": 20, "mono": 20}
 #: Of a cell: how much of it text may fill, and sizes of its text, a second line, and a corner.
-FILLED, MAIN, SMALL, CORNER = 0.86, 0.37, 0.23, 0.21
+FILLED, MAIN, SMALL, CORNER = 0.86, 0.37, 0.23, 0.23
 #: Text in a cell, at most; a second line that would be smaller than this is left out.
 MOST, LEAST = 30, 11
 
@@ -35,23 +37,42 @@ def size_of(panel: Panel, cell: float, language: str) -> tuple[float, float]:
     """Width and height, without what stands above."""
     if isinstance(panel, Sign):
         return max(SIGN, width(panel.text, 44)), 0.0
+    if isinstance(panel, Stack):
+        placed = [(each, at, size_of(each, cell, language)) for each, at in stacked(panel, cell, 0, language)]
+        return max(size[0] for *_, size in placed), placed[-1][1] + placed[-1][2][1]
     if isinstance(panel, Words):
         lines = _sentences(panel, language)
         wide = max((width(t, SIZES.get(s, 20), bold=s == "bold", mono=s == "mono") for t, s in lines), default=0)
         return wide, sum(_line(style) for _, style in lines)
     wide = panel.columns * panel.scale * cell + _before(panel)
-    return max(wide, width(say(panel.caption, language), CAPTION, bold=True)), panel.rows * panel.scale * cell
+    above = [width(line, NOTE) for line in _note(panel, cell, language)]
+    wide = max(wide, width(say(panel.caption, language), CAPTION, bold=True), *above)
+    return wide, panel.rows * panel.scale * cell
 
 
 def caption_height(panel: Panel, cell: float, language: str) -> float:
     """What stands above a panel: its caption, its note, the labels of its columns."""
+    if isinstance(panel, Stack):
+        return caption_height(panel.panels[0], cell, language)
     if not isinstance(panel, Grid):
         return 0.0
     labels = 34 if panel.column_labels else 0
     return 44 + NOTE * 1.3 * len(_note(panel, cell, language)) + labels
 
 
-def place_panel(panel: Panel, cell: float, x: float, y: float, language: str) -> Placed:
+def stacked(panel: Panel, cell: float, y: float, language: str) -> list[tuple[Grid | Words | Sign, float]]:
+    """The panels in the place of one, each with the height at which its upper edge lies."""
+    if not isinstance(panel, Stack):
+        return [(panel, y)]
+    found: list[tuple[Grid | Words | Sign, float]] = []
+    for each in panel.panels:
+        y += BELOW + caption_height(each, cell, language) if found else 0
+        found.append((each, y))
+        y += size_of(each, cell, language)[1]
+    return found
+
+
+def place_panel(panel: Grid | Words | Sign, cell: float, x: float, y: float, language: str) -> Placed:
     """A panel with its upper left corner there; of a sign y is its middle."""
     if isinstance(panel, Sign):
         return Placed(x, x, y, y, (Text(x + SIGN / 2, y + 15, panel.text, 44, anchor="middle"),))

@@ -6,6 +6,7 @@ of it is plain tuples, so that a scene is equal to another one where it shows th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -86,7 +87,14 @@ class Sign:
     text: str
 
 
-Panel: TypeAlias = Grid | Words | Sign
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Panels one below the other, in the place of one."""
+
+    panels: tuple[Grid | Words, ...]
+
+
+Panel: TypeAlias = Grid | Words | Sign | Stack
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +136,14 @@ class Scene:
 
     def grid(self, name: str) -> Grid:
         """A panel of cells by its name."""
+        for grid in self.grids():
+            if grid.name == name:
+                return grid
+        raise KeyError(name)
+
+    def grids(self) -> Iterator[Grid]:
+        """All panels of cells."""
         for row in self.rows:
             for panel in row:
-                if isinstance(panel, Grid) and panel.name == name:
-                    return panel
-        raise KeyError(name)
+                inner = panel.panels if isinstance(panel, Stack) else (panel,)
+                yield from (each for each in inner if isinstance(each, Grid))
