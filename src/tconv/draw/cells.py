@@ -24,10 +24,10 @@ Shown: TypeAlias = tuple[int | None, ...]
 
 @dataclass(frozen=True)
 class Board:
-    """A geometry, what stands in x and w, and what comes of them. Values default to small whole numbers."""
+    """A geometry, what stands in x and w, and what comes of them. Values default to small whole numbers, never 0."""
 
     geometry: Geometry
-    x: Callable[[Index], int | float] = lambda index: (7 * sum(n * i for n, i in enumerate(index, 1)) + 1) % 4
+    x: Callable[[Index], int | float] = lambda index: 7 * sum(n * i for n, i in enumerate(index, 1)) % 4 + 1
     w: Callable[[Index], int | float] | None = None
 
     def weight(self, tap: Index) -> int | float:

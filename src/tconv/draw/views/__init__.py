@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tconv.draw.cells import Board
 from tconv.draw.scene import Scene
-from tconv.draw.views import scatter
+from tconv.draw.views import both, gather, scatter
 from tconv.geometry import Geometry
 
 
@@ -31,6 +31,20 @@ VIEWS: dict[str, View] = {
             scatter.steps,
             scatter.scene,
             scatter.first,
+        ),
+        View(
+            "gather",
+            "a plain convolution at stride 1 gives the same, once zeros stand between the coarse cells",
+            gather.steps,
+            gather.scene,
+            gather.first,
+        ),
+        View(
+            "both",
+            "a convolution and its transpose: the window that one reads, the other writes",
+            both.steps,
+            both.scene,
+            both.first,
         ),
     )
 }
