@@ -2,7 +2,10 @@
 
 from random import Random
 
+import numpy as np
+
 from tconv import Geometry
+from tconv.draw.cells import Board
 
 up, down = Geometry.conv_transpose, Geometry.conv
 
@@ -41,3 +44,15 @@ def random_geometry(seed):
                       output_padding=extra)  # fmt: skip
         except ValueError:  # nothing of it is left
             continue
+
+
+def arrays(geometry):
+    """x and w as they are drawn."""
+    board = Board(geometry)
+    x = np.zeros(geometry.coarse, np.int64)
+    w = np.zeros(geometry.kernel, np.int64)
+    for index in np.ndindex(x.shape):
+        x[index] = board.x(index)
+    for index in np.ndindex(w.shape):
+        w[index] = board.weight(index)
+    return x, w

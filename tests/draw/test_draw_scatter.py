@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from drawn import NAMED, random_geometry
+from drawn import NAMED, arrays, random_geometry
 
 import tconv
 from tconv.draw import VIEWS, figure
@@ -11,18 +11,6 @@ from tconv.draw.cells import Board, flat, reach
 pytestmark = pytest.mark.quick
 
 GEOMETRIES = [*NAMED.values(), *map(random_geometry, range(40))]
-
-
-def arrays(geometry):
-    """x and w as they are drawn."""
-    board = Board(geometry)
-    x = np.zeros(geometry.coarse, np.int64)
-    w = np.zeros(geometry.kernel, np.int64)
-    for index in np.ndindex(x.shape):
-        x[index] = board.x(index)
-    for index in np.ndindex(w.shape):
-        w[index] = board.weight(index)
-    return x, w
 
 
 def whole(geometry, x, w, until):

@@ -42,22 +42,22 @@ learn({
     ),
     "gather x": ("x, stretched and padded", "x（插零并填充）"),
     "gather x dense": ("x, padded", "x（填充）"),
-    "gather x note": ("{0} values among {1} cells", "{1} 个单元中有 {0} 个值"),
+    "gather x note": ("{0} in a grid of {1}", "{0}，置于 {1} 的网格中"),
     "gather w": ("w, flipped", "w（翻转）"),
     "gather y": ("{0}; letters are phases", "{0}；字母表示相位"),
     "gather meets": (
         "{0} of {1} products meet a value of x, the others a zero",
         "{1} 个乘积中 {0} 个遇到 x 的值，其余遇到零",
     ),
-    "gather meets all": ("all {0} products meet a value of x", "全部 {0} 个乘积都遇到 x 的值"),
+    "gather meets all": ("every product meets a value of x", "每个乘积都遇到 x 的值"),
     "gather work": (
         "products in all: {0} this way; {1} of use; {2} ({3} %) wasted on zeros and beyond the border",
         "乘积总数：这样做需 {0} 个；有用 {1} 个；浪费在零上或边界之外 {2} 个（{3} %）",
     ),
     "gather recipe": (
-        "along axis {0}: {1} cells → stretched {3} (zeros in each gap: {2}) → padded {6} ({4} before, {5} after) "
+        "along axis {0}: {1} → stretched {3} (zeros in each gap: {2}) → padded {6} ({4} before, {5} after) "
         "→ convolved {8} (the flipped kernel spans {7})",
-        "沿轴 {0}：{1} 个单元 → 插零后 {3} 个（每个间隔 {2} 个零）→ 填充后 {6} 个（前 {4}，后 {5}）"
+        "沿轴 {0}：{1} 个 → 插零后 {3} 个（每个间隔 {2} 个零）→ 填充后 {6} 个（前 {4}，后 {5}）"
         "→ 卷积后 {8} 个（翻转的卷积核跨度 {7}）",
     ),
     "gather on": ("value of x under a tap", "抽头下的 x 值"),
@@ -192,7 +192,7 @@ def _sum(board: Board, at: Index) -> Words:
         lines.append((plain("= " + " + ".join(terms)), "text"))
     lines.append((plain(f"= {number(board.sum(at))}"), "bold"))
     met, products = prod(axis.coverage_at(o) for axis, o in zip(g.axes, at, strict=True)), prod(g.kernel)
-    said = Said("gather meets all", (met,)) if met == products else Said("gather meets", (met, products))
+    said = Said("gather meets all") if met == products else Said("gather meets", (met, products))
     return Words((*lines, (said, "grey")))
 
 
