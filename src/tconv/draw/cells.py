@@ -27,7 +27,7 @@ class Board:
     """A geometry, what stands in x and w, and what comes of them. Values default to small whole numbers."""
 
     geometry: Geometry
-    x: Callable[[Index], int | float] = lambda index: (7 * sum(n * i for n, i in enumerate(index, 1)) + 1) % 4
+    x: Callable[[Index], int | float] = lambda index: 1 + sum(n * i for n, i in enumerate(index, 1)) % 3
     w: Callable[[Index], int | float] | None = None
 
     def weight(self, tap: Index) -> int | float:
