@@ -1,4 +1,4 @@
-"""Schedules of depthwise layers, channels first (`kernels/planes.py`): as in `pixels.py`, panels of one channel."""
+"""Schedules of depthwise layers, channels first (`kernels/planes.py`): as in `schedule.py`, panels of one channel."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PlaneSchedule(PixelSchedule):
 
     @property
     def layer(self) -> tuple[Hashable, ...]:
-        """All that tiles and packed weights depend on: as of `Chunked`, and whether rows go through the block."""
+        """All that tiles and packed weights depend on: as of any schedule, and whether rows go through the block."""
         return (*super().layer, self.through_block)
 
     @cached_property
