@@ -25,7 +25,7 @@ import numpy as np
 from scipy.optimize import least_squares, minimize
 
 from benchmarks.jax_variants import tasks
-from tconv.bench.layers import Layer, public
+from tconv.bench.layers import BenchLayer, public
 from tconv.jax.choose import CLEARLY, fastest
 from tconv.jax.cost import SECONDS, parts
 from tconv.jax.task import Task
@@ -73,7 +73,7 @@ def read(files: Iterable[Path]) -> Iterator[Measured]:
     """Every layer of the files, with each order of weights that it was measured with."""
     for file in files:
         for row in json.loads(file.read_text())["layers"]:
-            layer, times = Layer.read(row["layer"]), row["seconds"]
+            layer, times = BenchLayer.read(row["layer"]), row["seconds"]
             lax = min((times[name] for name in ("lax IO", "lax OI") if name in times), default=math.nan)
             for task in tasks(layer):
                 of_order = {key.split()[0]: value for key, value in times.items() if key.endswith(task.order)}

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.methods import check_agreement
+from benchmarks.record import Row, keep, milliseconds, record_option
 from tconv.bench import cores, drawn, machine
-from tconv.bench.layers import Layer, public
+from tconv.bench.layers import BenchLayer, public
 from tconv.measuring.rounds import Effort, in_turns, with_result
 
 #: XLA has plain loops for depthwise layers, for grouped ones of three axes, and for three axes with stride. They do so
@@ -44,28 +45,38 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=60, help="seconds a call beyond which lax is left out")
     parser.add_argument("--forward", action="store_true", help="leave the gradients out")
     parser.add_argument("--json", metavar="FILE", type=Path, help="times in seconds; a file is gone on with")
+    record_option(parser)
     options = parser.parse_args()
     modes = ["forward"] if options.forward else ["forward", "gradients"]
     with cores.held(options.threads):
         record = measured(chosen(options), modes, options)
+    keep(options.record, map(kept, record["layers"]))
     for mode in modes:
         print("\n".join(table(record["layers"], mode)))
 
 
-def chosen(options: Any) -> list[Layer]:
+def kept(row: dict[str, Any]) -> Row:
+    """What a record has of it: lax's own in its better order."""
+    found = row["seconds"]
+    lax = min((found[name] for name in NATIVE if name in found), default=None)
+    ours = {name: found.get(name) for name in ("conv_transpose", "lax_conv_transpose")}
+    return {"layer": row["layer"]["name"], "mode": row["mode"], "ms": milliseconds({"lax": lax, **ours})}
+
+
+def chosen(options: Any) -> list[BenchLayer]:
     """The layers that --layers, or --random and --seed, ask for."""
     if options.random:
         return [drawn.draw(options.seed, number) for number in range(options.random)]
     return [public()[name] for name in options.layers or public()]
 
 
-def measured(layers: list[Layer], modes: list[str], options: Any) -> dict[str, Any]:
+def measured(layers: list[BenchLayer], modes: list[str], options: Any) -> dict[str, Any]:
     """A row a layer and mode; the file is written after each, and gone on with where it exists."""
     rows: list[dict[str, Any]] = []
     if options.json and options.json.exists():
         rows = json.loads(options.json.read_text())["layers"]
     record = {"machine": machine.describe(), "threads": options.threads, "rounds": options.rounds, "layers": rows}
-    known = [(Layer.read(row["layer"]), row["mode"]) for row in rows]
+    known = [(BenchLayer.read(row["layer"]), row["mode"]) for row in rows]
     for number, layer in enumerate(layers, 1):
         for mode in modes:
             if (layer, mode) in known:
@@ -77,7 +88,7 @@ def measured(layers: list[Layer], modes: list[str], options: Any) -> dict[str, A
     return record
 
 
-def seconds(layer: Layer, mode: str, options: Any) -> dict[str, float]:
+def seconds(layer: BenchLayer, mode: str, options: Any) -> dict[str, float]:
     """Of each contestant: the median of its turns."""
     runs, first, results = {}, {}, {}
     for name, (function, arguments) in contestants(layer, mode, options.limit).items():
@@ -96,7 +107,7 @@ def wait(results: Any) -> Any:
     return jax.block_until_ready(results)
 
 
-def contestants(layer: Layer, mode: str, limit: float) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+def contestants(layer: BenchLayer, mode: str, limit: float) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     """A jitted function for each, that returns a tuple whose first entry is comparable, and its arguments."""
     import jax
     import jax.numpy as jnp
@@ -143,7 +154,7 @@ def in_mode(mode: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return both
 
 
-def by_lax(layer: Layer, order: str) -> Callable[..., Any]:
+def by_lax(layer: BenchLayer, order: str) -> Callable[..., Any]:
     """lax.conv_general_dilated as lax.conv_transpose calls it, with groups."""
     from jax import lax
 
@@ -159,7 +170,7 @@ def by_lax(layer: Layer, order: str) -> Callable[..., Any]:
     return lambda x, w: lax.conv_general_dilated(x, w, **keywords)
 
 
-def flipped(layer: Layer, w: np.ndarray) -> np.ndarray:
+def flipped(layer: BenchLayer, w: np.ndarray) -> np.ndarray:
     """From (Cin, Cout / groups, *kernel) to lax's (*kernel, Cin / groups, Cout), in lax's order of taps."""
     groups, (cin, cout, *kernel) = layer.groups, w.shape
     w = np.flip(w, tuple(range(2, w.ndim))).reshape(groups, cin // groups, cout, *kernel)
@@ -171,7 +182,7 @@ def moved(shape: tuple[int, ...]) -> tuple[int, ...]:
     return (shape[0], *shape[2:], shape[1])
 
 
-def looped_seconds(layer: Layer, mode: str) -> float:
+def looped_seconds(layer: BenchLayer, mode: str) -> float:
     """How long lax would take in plain loops; 0 where it has something better."""
     grouped = layer.groups > 1 and (layer.ndim > 2 or layer.groups == layer.in_channels)
     if not grouped and not (layer.ndim > 2 and max(layer.each("stride")) > 1):

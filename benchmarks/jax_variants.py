@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.jax_layers import by_lax, chosen, flipped, wait
 from benchmarks.methods import check_agreement
 from tconv.bench import cores, machine
-from tconv.bench.layers import Layer, public
+from tconv.bench.layers import BenchLayer, public
 from tconv.measuring.rounds import Effort, in_turns, with_result
 
 EFFORT = Effort(rounds=5, turn=0.02)
@@ -40,10 +40,10 @@ def main() -> None:
         measure(layers, options.limit, options.json)
 
 
-def measure(layers: list[Layer], limit: float, path: Path) -> None:
+def measure(layers: list[BenchLayer], limit: float, path: Path) -> None:
     """A row a layer; the file is written after each."""
     rows: list[dict[str, Any]] = json.loads(path.read_text())["layers"] if path.exists() else []
-    known = [Layer.read(row["layer"]) for row in rows]
+    known = [BenchLayer.read(row["layer"]) for row in rows]
     for number, layer in enumerate(layers, 1):
         if layer in known:
             continue
@@ -52,7 +52,7 @@ def measure(layers: list[Layer], limit: float, path: Path) -> None:
         path.write_text(json.dumps({"machine": machine.describe(), "layers": rows}, indent=1))
 
 
-def seconds(layer: Layer, limit: float) -> dict[str, float]:
+def seconds(layer: BenchLayer, limit: float) -> dict[str, float]:
     """Of each variant in each order of weights, and of lax: the median of its turns."""
     runs, first, results = {}, {}, {}
     for name, (function, arguments) in contestants(layer, limit).items():
@@ -65,7 +65,7 @@ def seconds(layer: Layer, limit: float) -> dict[str, float]:
     return {name: statistics.median(values) for name, values in turns.items()}
 
 
-def contestants(layer: Layer, limit: float) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+def contestants(layer: BenchLayer, limit: float) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     """Jitted functions and their arguments, by "variant order"; "lax OI" is lax's own with its channels turned."""
     import jax
     import jax.numpy as jnp
@@ -93,7 +93,7 @@ def contestants(layer: Layer, limit: float) -> dict[str, tuple[Any, tuple[Any, .
     return named
 
 
-def tasks(layer: Layer) -> list[Any]:
+def tasks(layer: BenchLayer) -> list[Any]:
     """As `conv_transpose` poses it, and as `lax_conv_transpose` does, which has no groups."""
     from tconv.jax.task import Task
     from tconv.problem import Problem

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 import tconv
-from tconv.bench.layers import Layer, public
+from benchmarks.record import keep, milliseconds, record_option
+from tconv.bench.layers import BenchLayer, public
 from tconv.bench.machine import processor
 from tconv.methods import METHODS, OPERATIONS
 from tconv.plan import Plan
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--limit", type=float, default=0.5, help="seconds a call beyond which a method is left out")
     parser.add_argument("--json", metavar="FILE", help="write the times in seconds to a file")
+    record_option(parser)
     options = parser.parse_args()
     print(machine())
     print(f"{'layer':<16}" + "".join(f"{name + ' ms':>18}" for name in (*METHODS, "auto")) + "  GFLOP/s  auto / best")
@@ -50,9 +52,11 @@ def main() -> None:
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)
+    kept = [{**row, "ms": milliseconds(row["seconds"])} for row in rows]
+    keep(options.record, ({name: row[name] for name in ("layer", "ms", "picked")} for row in kept))
 
 
-def measure(layer: Layer, operation: str, rounds: int, limit: float) -> dict[str, Any]:
+def measure(layer: BenchLayer, operation: str, rounds: int, limit: float) -> dict[str, Any]:
     """Median seconds of each method and of auto, taking turns; None where a method was left out."""
     call = Caller(layer, operation)
     plan = call.plan()
@@ -82,7 +86,7 @@ def measure(layer: Layer, operation: str, rounds: int, limit: float) -> dict[str
 class Caller:
     """Calls one operation on the arrays of a layer with a given method."""
 
-    def __init__(self, layer: Layer, operation: str) -> None:
+    def __init__(self, layer: BenchLayer, operation: str) -> None:
         x, w = layer.arrays()
         y = tconv.conv_transpose(x, w, **layer.keywords)
         self.operation, self.keywords = operation, layer.keywords

@@ -13,6 +13,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.record import Row, keep, milliseconds, record_option
 from tconv.bench import cores, machine
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--layers", action="store_true", help="show each layer in each form")
     parser.add_argument("--json", metavar="FILE", help="write all that was measured to a file")
+    record_option(parser)
     options = parser.parse_args()
     with cores.held(options.threads):
         from benchmarks.decoders import DECODERS
@@ -46,6 +48,7 @@ def measure(options: Any, names: list[str]) -> None:
     from benchmarks.decoders import exported
 
     rows: list[dict[str, Any]] = []
+    records: list[Row] = []
     print(COLUMNS, flush=True)
     for name in names:
         model, feeds = exported(name)
@@ -56,10 +59,24 @@ def measure(options: Any, names: list[str]) -> None:
             print(line(name, done), flush=True)
             if options.layers:
                 print(f"\n{done}\n", flush=True)
+            records.append(kept(name, done))
             rows.append({"model": name, **done.as_dict()})
             if options.json:
                 with open(options.json, "w") as file:
                     json.dump({"machine": machine.describe(), "models": rows}, file, indent=1)
+    keep(options.record, records)
+
+
+def kept(name: str, done: Acceleration) -> Row:
+    """What a record has of it."""
+    times = milliseconds({"before": done.before, "after": done.after})
+    return {
+        "model": name,
+        "runtime": done.runtime,
+        **({"ms": times} if times else {}),
+        "rewritten": done.changed,
+        "layers": len(done.layers),
+    }
 
 
 def line(name: str, done: Acceleration) -> str:

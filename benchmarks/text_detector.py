@@ -18,16 +18,20 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.record import Row, digits, keep, milliseconds, record_option
 from tconv.bench import cores
+from tconv.measuring.contest import ORIGINAL
 from tconv.measuring.rounds import Effort, in_turns, with_result
 
 PICTURES = ("page", "text")
+AS_IT_IS = "as it is"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.text_detector", description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=9)
+    record_option(parser)
     options = parser.parse_args()
     with cores.held(options.threads), TemporaryDirectory() as folder:
         measure(options, Path(folder))
@@ -39,7 +43,7 @@ def measure(options: Any, folder: Path) -> None:
 
     given = model_path()
     feeds = {"x": fed(given, picture("page"), options.threads)}
-    forms = {"as it is": given}
+    forms, rows = {AS_IT_IS: given}, list[Row]()
     for variant in ("one_conv", "depth_to_space", "conv_per_phase"):
         forms[variant] = saved(tconv.onnx.rewrite(given, variant=variant).model, folder / f"{variant}.onnx")
     for runtime in ("onnxruntime", "openvino"):
@@ -47,23 +51,51 @@ def measure(options: Any, folder: Path) -> None:
             given, runtime=runtime, feeds=feeds, threads=options.threads, rounds=options.rounds
         )
         print(f"{done}\n", flush=True)
+        rows += layer_rows(done)
         forms[f"accelerated, {runtime}"] = saved(done.model, folder / f"{runtime}.onnx")
     pipelines = {name: pipeline(path, options.threads) for name, path in forms.items()}
     for name in PICTURES:
-        print("\n".join(table(name, pipelines, Effort(rounds=options.rounds))), flush=True)
+        found = pipeline_rows(name, pipelines, Effort(rounds=options.rounds))
+        print("\n".join(table(name, found)), flush=True)
+        rows += found
+    keep(options.record, rows, packages=("rapidocr-onnxruntime",))
 
 
-def table(name: str, pipelines: dict[str, Any], effort: Effort) -> list[str]:
+def layer_rows(done: Any) -> list[Row]:
+    """Milliseconds of each layer in each form, and what came of it."""
+    rows = []
+    for layer, cells in zip(done.layers, done.rows(), strict=True):
+        times = {AS_IT_IS if name == ORIGINAL else name: seconds for name, seconds in layer.seconds.items()}
+        row = {"runtime": done.runtime, "layer": layer.name, "ms": milliseconds(times), "outcome": cells[-1]}
+        rows.append(row)
+    return rows
+
+
+def pipeline_rows(name: str, pipelines: dict[str, Any], effort: Effort) -> list[Row]:
     """Milliseconds of the detection of one picture with each form of the model, and whether its boxes are the same."""
     runs = {form: lambda found=found: boxes(found, picture(name)) for form, found in pipelines.items()}
     first = {form: with_result(run) for form, run in runs.items()}
-    expected = first["as it is"][1]
+    expected = first[AS_IT_IS][1]
     times = in_turns(runs, {form: seconds for form, (seconds, _) in first.items()}, effort, lambda: None)
-    before = statistics.median(times["as it is"])
-    lines = [f"{name}: {len(expected)} boxes", f"{'the detector':<26}{'ms':>8}{'ratio':>7}  boxes"]
-    for form, turns in times.items():
-        after, same = statistics.median(turns), np.array_equal(first[form][1], expected)
-        lines.append(f"{form:<26}{after * 1e3:>8.1f}{before / after:>7.2f}  {'the same' if same else 'OTHERS'}")
+    return [
+        {
+            "form": form,
+            "picture": name,
+            "ms": digits(statistics.median(turns) * 1e3),
+            "boxes": len(first[form][1]),
+            "same": np.array_equal(first[form][1], expected),
+        }
+        for form, turns in times.items()
+    ]
+
+
+def table(name: str, rows: list[Row]) -> list[str]:
+    """The same as lines."""
+    before = next(row for row in rows if row["form"] == AS_IT_IS)
+    lines = [f"{name}: {before['boxes']} boxes", f"{'the detector':<26}{'ms':>8}{'ratio':>7}  boxes"]
+    for row in rows:
+        same = "the same" if row["same"] else "OTHERS"
+        lines.append(f"{row['form']:<26}{row['ms']:>8.1f}{before['ms'] / row['ms']:>7.2f}  {same}")
     return [*lines, ""]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 import tconv.torch
+from benchmarks.record import Row, digits, keep, record_option
 from tconv.tables import aligned
 
 #: Axes of size, the layer, and x.
@@ -43,13 +44,16 @@ COLUMNS = ("mode", "layer", "torch us", "tconv us", "ratio")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.torch_calls", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=100)
-    rounds = parser.parse_args().rounds
+    record_option(parser)
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [[mode, name, *cells(mode, name, rounds)] for mode in MODES for name in LAYERS]
-    print("\n".join(aligned(COLUMNS, rows, right=COLUMNS[2:])))
+    rows = [measured(mode, name, options.rounds) for mode in MODES for name in LAYERS]
+    keep(options.record, rows)
+    print("\n".join(aligned(COLUMNS, [cells(row) for row in rows], right=COLUMNS[2:])))
 
 
-def cells(mode: str, name: str, rounds: int) -> list[str]:
+def measured(mode: str, name: str, rounds: int) -> Row:
+    """Medians of both, and of the ratio, in microseconds."""
     context, calls = MODES[mode]
     timers = [timeit.Timer(run) for run in contestants(mode, name)]
     times: list[list[float]] = [[] for _ in timers]
@@ -61,7 +65,12 @@ def cells(mode: str, name: str, rounds: int) -> list[str]:
                 turns.append(timer.timeit(calls) / calls * 1e6)
     theirs, ours = map(statistics.median, times)
     ratio = statistics.median(a / b for a, b in zip(*times, strict=True))
-    return [f"{theirs:.2f}", f"{ours:.2f}", f"{ratio:.2f}"]
+    return {"layer": name, "mode": mode, "us": {"torch": digits(theirs), "tconv": digits(ours)}, "ratio": digits(ratio)}
+
+
+def cells(row: Row) -> list[str]:
+    times = row["us"]
+    return [row["mode"], row["layer"], f"{times['torch']:.2f}", f"{times['tconv']:.2f}", f"{row['ratio']:.2f}"]
 
 
 def contestants(mode: str, name: str) -> list[Callable[[], Any]]:

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 import tconv.torch
+from benchmarks.record import Row, keep, milliseconds, record_option
 from benchmarks.zoo import ENTRIES, Entry
 from tconv.bench import cores, machine
 from tconv.measuring.contest import ORIGINAL, difference, in_turns
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--layers", action="store_true", help="print what was measured of each layer")
     parser.add_argument("--json", metavar="FILE", help="write the times in seconds to a file")
+    record_option(parser)
     parser.add_argument("--show", nargs="+", metavar="FILE", help="print the table of files again, measure nothing")
     options = parser.parse_args()
     if options.show:
@@ -51,7 +53,16 @@ def main() -> None:
         with cores.held(options.threads):
             torch.set_num_threads(options.threads)
             rows = measured([ENTRIES[name] for name in options.models or ENTRIES], options)
+        keep(options.record, map(kept, rows), packages=("transformers", "monai"))
     print("\n".join(table(rows)))
+
+
+def kept(row: dict[str, Any]) -> Row:
+    """What a record has of it."""
+    times = milliseconds({"before": row["before"], "after": row.get("after")})
+    counts = {"model": row["name"], "inputs": row["size"], "layers": row["layers"], "kept": row["kept"]}
+    differs = None if row["differs"] is None else float(f"{row['differs']:.0e}")
+    return {**counts, "ms": times, "share": round(row["share"], 3), "differs": differs}
 
 
 def measured(entries: list[Entry], options: Any) -> list[dict[str, Any]]:

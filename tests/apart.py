@@ -21,7 +21,8 @@ LOADED = pytest.StashKey[set[str]]()
 #: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute.
 GROUPS = {
     "jax, variants": ("of_jax/test_of_jax_variants.py",),
-    "jax": ("of_jax/test_of_jax_[!v]*.py", "conventions/test_conventions_jax.py"),
+    "jax, adjoints": ("of_jax/test_of_jax_adjoints.py",),
+    "jax": ("of_jax/test_of_jax_[!av]*.py", "conventions/test_conventions_jax.py"),
     "torch, accelerated": (
         "of_torch/test_of_torch_accelerate*.py",
         "of_torch/test_of_torch_closing.py",

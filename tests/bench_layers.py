@@ -1,7 +1,7 @@
 """Small layers and made-up measurements."""
 
-from tconv.bench.layers import Layer
-from tconv.bench.record import Measured, Record, Timing
+from tconv.bench.layers import BenchLayer
+from tconv.bench.record import MeasuredLayer, Record, Timing
 
 
 def small_layer(name="small", **changes):
@@ -17,7 +17,7 @@ def small_layer(name="small", **changes):
         "groups": 2,
         "dilation": (1, 2),
     }
-    return Layer(name=name, network="made up", **(sizes | changes))
+    return BenchLayer(name=name, network="made up", **(sizes | changes))
 
 
 LAYERS = {
@@ -35,7 +35,7 @@ def measured(layer, seconds, peak=None, bandwidth=None, **others):
     for name, value in seconds.items():
         settings = value if isinstance(value, dict) else {"default": value}
         timings[name] = {setting: Timing(each, 7, 1e-7) for setting, each in settings.items()}
-    return Measured(layer, peak, bandwidth, timings, others.get("failures", {}), others.get("left_out", {}))
+    return MeasuredLayer(layer, peak, bandwidth, timings, others.get("failures", {}), others.get("left_out", {}))
 
 
 def record(rows, skipped=None, **options):

@@ -16,7 +16,7 @@ import pytest
 import tconv
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MODULES = [info.name for info in pkgutil.walk_packages(tconv.__path__, "tconv.") if not info.name.endswith("__main__")]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
@@ -35,7 +35,7 @@ def run_doctest(source, name, names, line=0):
     names.update(test.globs)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_python_blocks(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
@@ -46,7 +46,7 @@ def test_python_blocks(page, tmp_path, monkeypatch):
             exec(compile("\n" * line + source, page, "exec"), names)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_console_blocks(page, tmp_path, monkeypatch, capsys):
     from tconv.cli import main
 

@@ -1,6 +1,7 @@
 """Floors: files import from those before them in the table of CONTRIBUTING.md, never from those behind.
 
-Imports within functions count, and so do those for type checkers only: who reads a file meets them too.
+Imports within functions count, and so do those for type checkers only, and modules named in strings: who reads a file
+meets them too.
 """
 
 import ast
@@ -75,6 +76,8 @@ def imported(text):
             found += [(node.module, alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
             found += [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.Constant) and str(node.value).startswith("tconv."):
+            found.append((node.value, ""))  # for import_module, as rows of tables have it
     return [(module, what) for module, what in found if module.split(".")[0] == "tconv"]
 
 
@@ -154,6 +157,7 @@ def copy(tmp_path):
         ),
         ("checks.py", "from tconv import plan", "checks.py imports plan.py"),
         ("plan.py", "from tconv.torch.nn import ConvTranspose2d", "plan.py imports torch/nn.py"),
+        ("plan.py", 'later = "tconv.torch.nn"', "plan.py imports torch/nn.py"),
     ],
 )
 def test_a_wrong_import_is_found(copy, file, line, said):

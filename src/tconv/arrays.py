@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,18 +21,6 @@ DTYPES = {
 _NAMES = {
     dtype: name for name in DTYPES if name != "bfloat16" for dtype in (np.dtype(name), np.dtype(name).newbyteorder("S"))
 }
-
-
-def of_jax(*values: object) -> bool:
-    """Whether one of them is an array of JAX, traced or not. Nothing is if JAX was not imported."""
-    jax = sys.modules.get("jax")
-    return any(isinstance(value, getattr(jax, "Array", ())) for value in values)
-
-
-def of_torch(*values: object) -> bool:
-    """Whether one of them is a tensor of PyTorch. Nothing is if PyTorch was not imported."""
-    torch = sys.modules.get("torch")
-    return any(isinstance(value, getattr(torch, "Tensor", ())) for value in values)
 
 
 def dtype_name(name: str, dtype: Any) -> str:

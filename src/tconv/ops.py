@@ -1,4 +1,4 @@
-"""The three operations on NumPy arrays: check, plan, run. Arrays of other libraries are handed on.
+"""The three operations, on arrays of any library: calls that are repeated, and the table that finds who computes.
 
 A convolution of fixed geometry is a sparse matrix C, built from the weights. `conv` applies C, `conv_transpose` its
 transpose, and `weight_gradient` is the derivative of either by the weights. They are closed under differentiation:
@@ -9,16 +9,9 @@ transpose, and `weight_gradient` is the derivative of either by the weights. The
 
 from __future__ import annotations
 
-import sys
-from importlib import import_module
-from typing import Any
-
-import numpy as np
-
-from tconv import arrays, repeated
+from tconv import repeated
 from tconv.arguments import Layout
-from tconv.forks import uninterrupted
-from tconv.numpy_ops import compute as _compute
+from tconv.libraries import compute as _compute
 from tconv.problem import Array
 from tconv.resolve import Ints, PaddingLike
 
@@ -88,17 +81,6 @@ def conv_transpose(
     window = (stride, padding, output_padding, output_size, groups, dilation)
     if out is None and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method)) is not None:
         return made
-    if not (type(x) is np.ndarray and type(w) is np.ndarray):
-        # The result is an array of the library that x and w are of.
-        foreign: Any
-        if arrays.of_torch(x, w):
-            foreign = _by_torch("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
-            return foreign  # type: ignore[no-any-return]
-        if arrays.of_jax(x, w):
-            from tconv.jax.functional import by_window as by_jax
-
-            foreign = by_jax(x, w, bias, window, layout, method, out)
-            return foreign  # type: ignore[no-any-return]
     return _compute("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
 
 
@@ -137,7 +119,8 @@ def conv(
         output_size: checked if given: the coarse size.
         stride, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
 
-    y and w may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded.
+    y and w may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded. Of
+    arrays of JAX the call is `tconv.jax.conv`.
 
     Returns:
         A new array of shape (N, Cin, *coarse), or `out`.
@@ -151,8 +134,7 @@ def conv(
     window = (stride, padding, output_padding, output_size, groups, dilation)
     if out is None and (made := repeated.call("conv", y, w, bias, window, layout, method)) is not None:
         return made
-    compute = _by_torch if arrays.of_torch(y, w) else _compute
-    return compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
+    return _compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
 
 
 def weight_gradient(
@@ -184,7 +166,8 @@ def weight_gradient(
         output_padding, output_size: checked if given; x and y imply them.
         stride, padding, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
 
-    x and y may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded.
+    x and y may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded. Of
+    arrays of JAX the call is `tconv.jax.weight_gradient`.
 
     Returns:
         A new array of shape (Cin, Cout / groups, *kernel), or `out`.
@@ -196,15 +179,4 @@ def weight_gradient(
     array([[[31., 42., 53.]]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    compute = _by_torch if arrays.of_torch(x, y) else _compute
-    return compute("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out)
-
-
-def _by_torch(*call: Any) -> Any:
-    """Tensors of PyTorch."""
-    if "tconv.torch.tensors" not in sys.modules:
-        with uninterrupted:
-            import_module("tconv.torch.tensors")
-    from tconv.torch.tensors import computed
-
-    return computed(*call)
+    return _compute("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out)

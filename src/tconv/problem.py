@@ -14,6 +14,12 @@ from tconv.geometry import Geometry, Work
 
 Operation: TypeAlias = Literal["conv_transpose", "conv", "weight_gradient"]
 OPERATIONS: tuple[Operation, ...] = ("conv_transpose", "conv", "weight_gradient")
+#: The arrays that each of them takes, in the order of its arguments.
+OPERANDS: dict[Operation, tuple[str, str]] = {
+    "conv_transpose": ("x", "w"),
+    "conv": ("y", "w"),
+    "weight_gradient": ("x", "y"),
+}
 _WRITTEN: dict[Operation, Literal["x", "w", "y"]] = {"conv_transpose": "y", "conv": "x", "weight_gradient": "w"}
 Array: TypeAlias = NDArray[Any]
 

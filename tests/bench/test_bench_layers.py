@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tconv.bench import drawn
-from tconv.bench.layers import Layer, public
+from tconv.bench.layers import BenchLayer, public
 
 
 def test_there_are_29_public_layers_and_each_names_its_source():
@@ -33,7 +33,7 @@ def test_arrays_are_the_same_every_time():
 
 @pytest.mark.parametrize("layer", [public()["s1.k3"], drawn.draw(0, 0)], ids=lambda layer: layer.name)
 def test_a_layer_survives_json(layer):
-    assert Layer.read(json.loads(json.dumps(layer.as_dict()))) == layer
+    assert BenchLayer.read(json.loads(json.dumps(layer.as_dict()))) == layer
 
 
 DRAWN = [drawn.draw(3, number) for number in range(200)]

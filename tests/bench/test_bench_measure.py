@@ -10,7 +10,7 @@ from bench_layers import small_layer
 
 from tconv.bench import machine
 from tconv.bench.measure import measure
-from tconv.bench.peers import OURS, Call, Case, LeftOut
+from tconv.bench.peers import OURS, Case, LeftOut, TimedCall
 from tconv.bench.peers.base import Peer
 from tconv.measuring import rounds
 from tconv.measuring.rounds import Effort
@@ -100,7 +100,7 @@ class Fake(Peer):
     def prepare(self, case: Case, setting):
         right = OURS["functional"].prepare(case, setting)
         OURS["functional"].release()
-        return Call(right.run, lambda result: self.spoil(np.array(right.read(result))))
+        return TimedCall(right.run, lambda result: self.spoil(np.array(right.read(result))))
 
     def release(self):
         self.released += 1

@@ -16,7 +16,7 @@ from tconv.jit.schedules.channels import schedule as channels
 from tconv.jit.schedules.channels import sizes as channels_sizes
 from tconv.jit.schedules.gradient import schedule as gradient
 from tconv.jit.schedules.pixels import planes as depthwise
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 from tconv.jit.schedules.taps import schedule as taps
 
 #: The limits of the modules that choose, and what they are then: bytes, but for positions and channels.

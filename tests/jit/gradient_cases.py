@@ -12,7 +12,7 @@ from math import prod
 from case import Case
 
 from tconv import Geometry
-from tconv.jit.programs.program import spans
+from tconv.jit.programs.cuts import spans
 from tconv.jit.schedules.axes import phase_taps, residues
 
 _case = partial(Case, operation="weight_gradient")

@@ -10,7 +10,7 @@ from conv_cases import CONV, CONV_EXPECTED
 from gradient_cases import GRADIENT, GRADIENT_EXPECTED, of_gradient
 
 from tconv import Geometry
-from tconv.jit.programs.program import spans
+from tconv.jit.programs.cuts import spans
 from tconv.jit.schedules.axes import LoopAxis, phase_taps, strands
 
 _up = Geometry.conv_transpose

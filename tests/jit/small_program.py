@@ -10,7 +10,7 @@ import tconv
 from tconv.jit.kernels import linking
 from tconv.jit.machine import isa, launch
 from tconv.jit.schedules import layouts
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 from tconv.jit.schedules.registry import program_of
 from tconv.methods.base import Problem
 

@@ -18,7 +18,7 @@ from tconv.jit.machine import cache, isa
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine.native import compiled
 from tconv.jit.schedules import layouts
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 from tconv.jit.schedules.registry import program_of
 from tconv.methods.base import Problem
 

@@ -1,5 +1,7 @@
 """Which variants are taken, that they give the right result, and that another platform than a CPU gets lax's own."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,6 +48,26 @@ def test_choices_for_layers_that_were_measured(name, choice):
 
 def test_weights_as_lax_has_them_are_not_brought_into_another_order_for_few_cells():
     assert choose(task(public()["pix2pix.d2"], "taps_first")).forward == "native"
+
+
+@pytest.mark.parametrize(
+    ("name", "by_w"),
+    [
+        ("fcn32s.up", "native"),
+        ("fcn8s.up", "native"),
+        ("fsrcnn.x3", "native"),
+        ("erfnet.up", "taps"),
+        ("unet.up4", "columns"),
+        ("centernet.dw", "taps"),
+        ("istft", "columns"),
+    ],
+)
+def test_the_weight_gradient_is_laxs_own_for_large_kernels(name, by_w):
+    """That of a convolution, which a derivative of a transposed one by its weights cannot be."""
+    posed = task(public()[name])
+    for operation in ("conv", "weight_gradient"):
+        assert choose(replace(posed, problem=replace(posed.problem, operation=operation))).by_w == by_w
+    assert choose(posed).by_w != "native"
 
 
 @pytest.mark.parametrize("order", ["channels_first", "taps_first"])

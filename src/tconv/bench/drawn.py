@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from tconv.bench.layers import Layer, Sizes
+from tconv.bench.layers import BenchLayer, Sizes
 
 #: What a layer may take, so that a hundred of them end, by peers at a thousandth of the machine's peak too.
 MOST_FLOPS, MOST_BYTES = 5e9, 200e6
@@ -20,7 +20,7 @@ STRIDES = (1, 2, 3, 4, 5, 6, 7, 8, 16, 32)
 STRIDE_SHARES = (0.10, 0.30, 0.12, 0.18, 0.06, 0.05, 0.04, 0.09, 0.03, 0.03)
 
 
-def draw(seed: int, number: int) -> Layer:
+def draw(seed: int, number: int) -> BenchLayer:
     """The layer of this number: it depends on nothing but the seed."""
     rng = np.random.default_rng([seed, number])
     while True:
@@ -29,13 +29,13 @@ def draw(seed: int, number: int) -> Layer:
             return layer
 
 
-def _candidate(rng: np.random.Generator, name: str, source: str) -> Layer:
+def _candidate(rng: np.random.Generator, name: str, source: str) -> BenchLayer:
     ndim = int(rng.choice([1, 2, 3], p=[0.25, 0.5, 0.25]))
     cin, cout, groups = _channels(rng)
     count = ndim if rng.random() < 0.2 else 1  # one window for all axes, or one an axis
     windows = [_window(rng) for _ in range(count)]
     kernel, stride, padding, output_padding, dilation = (_sizes(values) for values in zip(*windows, strict=True))
-    return Layer(
+    return BenchLayer(
         name=name,
         network=source,
         batch=_batch(rng),
@@ -96,7 +96,7 @@ def _batch(rng: np.random.Generator) -> int:
     return int(rng.integers(low, high + 1))
 
 
-def _fits(layer: Layer) -> bool:
+def _fits(layer: BenchLayer) -> bool:
     """Whether a layer has a result at all, and keeps within what a layer may take."""
     sizes = zip(*map(layer.each, ("spatial", "stride", "padding", "dilation", "kernel", "output_padding")), strict=True)
     if any((n - 1) * s - 2 * p + d * (k - 1) + 1 + a < 1 for n, s, p, d, k, a in sizes):

@@ -18,7 +18,7 @@ Sizes = int | tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Layer:
+class BenchLayer:
     """A transposed convolution with the sizes of its arrays. One integer stands for all axes."""
 
     name: str
@@ -35,7 +35,7 @@ class Layer:
     dilation: Sizes
 
     @classmethod
-    def read(cls, row: Mapping[str, Any]) -> Layer:
+    def read(cls, row: Mapping[str, Any]) -> BenchLayer:
         """A layer from what JSON holds, in which a tuple is a list."""
         values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in row.items()}
         return cls(**values)
@@ -111,7 +111,7 @@ class Layer:
 
 
 @lru_cache(maxsize=1)
-def public() -> dict[str, Layer]:
+def public() -> dict[str, BenchLayer]:
     """The layers of published networks, by name."""
     rows = json.loads(files("tconv.bench").joinpath("layers.json").read_text(encoding="utf-8"))
-    return {row["name"]: Layer.read(row) for row in rows}
+    return {row["name"]: BenchLayer.read(row) for row in rows}

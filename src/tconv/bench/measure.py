@@ -10,11 +10,11 @@ import numpy as np
 
 from tconv import checks
 from tconv.arguments import Layout
-from tconv.bench.layers import Layer
+from tconv.bench.layers import BenchLayer
 from tconv.bench.machine import Ceilings, ceilings
-from tconv.bench.peers.base import Call, Case, LeftOut, Peer
+from tconv.bench.peers.base import Case, LeftOut, Peer, TimedCall
 from tconv.bench.peers.textbook import costs
-from tconv.bench.record import Measured, Timing
+from tconv.bench.record import MeasuredLayer, Timing
 from tconv.measuring.rounds import Effort, in_turns, with_result
 from tconv.problem import Array, Operation
 
@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 class Ready(NamedTuple):
     """Who can be timed, how far off their results were, who failed and who was not tried, and why."""
 
-    calls: dict[Entry, Call]
+    calls: dict[Entry, TimedCall]
     first: dict[Entry, float]  #: seconds of the call whose result was checked
     errors: dict[Entry, float]
     failures: dict[Entry, str]
@@ -38,7 +38,7 @@ class Ready(NamedTuple):
 
 
 def measure(
-    layer: Layer,
+    layer: BenchLayer,
     contestants: Sequence[Peer],
     *,
     threads: int,
@@ -47,7 +47,7 @@ def measure(
     operation: Operation = "conv_transpose",
     with_ceilings: bool = True,
     say: Say = lambda what: None,
-) -> Measured:
+) -> MeasuredLayer:
     """All settings of all contestants on one layer."""
     case = Case.of(layer, threads, layout, operation)
     limits: list[Ceilings] = []
@@ -68,7 +68,7 @@ def measure(
     timings = {
         entry: Timing(statistics.median(turns), len(turns), ready.errors[entry]) for entry, turns in seconds.items()
     }
-    return Measured(
+    return MeasuredLayer(
         layer,
         statistics.median(each.peak for each in limits) if limits else None,
         statistics.median(each.bandwidth for each in limits) if limits else None,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tconv.bench.layers import Layer
+from tconv.bench.layers import BenchLayer
 from tconv.placing import check_file
 
 FORMAT = 2
@@ -25,10 +25,10 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredLayer:
     """One layer. The mappings are by contestant, then by setting."""
 
-    layer: Layer
+    layer: BenchLayer
     peak: float | None  #: operations a second of all cores in use; None where no loop could be generated
     bandwidth: float | None  #: bytes a second, copied from and to
     timings: Mapping[str, Mapping[str, Timing]]
@@ -36,13 +36,15 @@ class Measured:
     left_out: Mapping[str, Mapping[str, str]]  #: why a setting was not tried
 
     @classmethod
-    def read(cls, row: Mapping[str, Any]) -> Measured:
+    def read(cls, row: Mapping[str, Any]) -> MeasuredLayer:
         """The measurements of a layer from what JSON holds."""
         timings = {
             name: {setting: Timing(**timing) for setting, timing in settings.items()}
             for name, settings in row["timings"].items()
         }
-        return cls(Layer.read(row["layer"]), row["peak"], row["bandwidth"], timings, row["failures"], row["left_out"])
+        return cls(
+            BenchLayer.read(row["layer"]), row["peak"], row["bandwidth"], timings, row["failures"], row["left_out"]
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The measurements of a layer as plain values for JSON."""
@@ -64,7 +66,7 @@ class Record:
     machine: dict[str, Any]
     options: dict[str, Any]
     skipped: dict[str, str]
-    rows: list[Measured] = field(default_factory=list)
+    rows: list[MeasuredLayer] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """The record as plain values for JSON."""
@@ -88,7 +90,7 @@ class Record:
             held = json.loads(path.read_text(encoding="utf-8"))
             if held["format"] != FORMAT:
                 raise ValueError(f"format {held['format']}")
-            rows = [Measured.read(row) for row in held["layers"]]
+            rows = [MeasuredLayer.read(row) for row in held["layers"]]
             return cls(held["machine"], held["options"], held["skipped"], rows)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise NoRecord(f"{path} holds no measurements of `tconv bench`: {error}") from error

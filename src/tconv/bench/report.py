@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import exp, log
 
 from tconv.arguments import Layout
-from tconv.bench.layers import Layer
+from tconv.bench.layers import BenchLayer
 from tconv.bench.peers import LIBRARIES
-from tconv.bench.record import Measured
+from tconv.bench.record import MeasuredLayer
 
 #: PyTorch's functional call on arrays of our layout; contiguous ones where it has no other.
 _FUNCTIONAL_PEERS: dict[Layout, tuple[str, ...]] = {
@@ -33,7 +33,7 @@ class Speed:
 class Row:
     """One layer of the report."""
 
-    layer: Layer
+    layer: BenchLayer
     best_peer: str  #: "" where no peer was measured
     best_seconds: float | None
     prepared: Speed | None
@@ -48,7 +48,7 @@ class Row:
         return self.prepared or self.functional
 
 
-def row(measured: Measured, layout: Layout) -> Row:
+def row(measured: MeasuredLayer, layout: Layout) -> Row:
     """A layer's figures from its times."""
     seconds = {name: each for name in LIBRARIES if (each := measured.best(name)) is not None}
     best_peer = min(seconds, key=seconds.__getitem__, default="")
@@ -67,7 +67,7 @@ def row(measured: Measured, layout: Layout) -> Row:
     )
 
 
-def speed(measured: Measured, seconds: float | None, best: float | None) -> Speed | None:
+def speed(measured: MeasuredLayer, seconds: float | None, best: float | None) -> Speed | None:
     """A contestant's figures; None where it has no time."""
     if seconds is None:
         return None
@@ -80,7 +80,7 @@ def speed(measured: Measured, seconds: float | None, best: float | None) -> Spee
     )
 
 
-def roofline_seconds(measured: Measured) -> float | None:
+def roofline_seconds(measured: MeasuredLayer) -> float | None:
     """No call can be shorter: its useful operations at the peak, or its arrays moved once, whichever takes longer."""
     if measured.peak is None or measured.bandwidth is None:
         return None
@@ -88,7 +88,7 @@ def roofline_seconds(measured: Measured) -> float | None:
     return max(work.flops / measured.peak, work.bytes / measured.bandwidth)
 
 
-def is_compute_bound(measured: Measured) -> bool | None:
+def is_compute_bound(measured: MeasuredLayer) -> bool | None:
     """Whether the multiply-adds and not the bytes set the roofline."""
     if measured.peak is None or measured.bandwidth is None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 from tconv.arguments import Layout
 from tconv.bench import cores, drawn, layers, machine
-from tconv.bench.layers import Layer
+from tconv.bench.layers import BenchLayer
 from tconv.bench.measure import measure
 from tconv.bench.peers import OURS, PEERS, Peer
 from tconv.bench.record import Record
@@ -41,7 +41,7 @@ class Request:
     rounds: int = 7
     operation: Operation = "conv_transpose"
 
-    def chosen_layers(self) -> list[Layer]:
+    def chosen_layers(self) -> list[BenchLayer]:
         """The layers to measure, in the order of the file, or of their numbers."""
         if self.random:
             return [drawn.draw(self.seed, number) for number in range(self.random)]

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from tconv.bench import report
 from tconv.bench.peers import OURS, PEERS
-from tconv.bench.record import Measured, Record
+from tconv.bench.record import MeasuredLayer, Record
 from tconv.bench.report import Row, Speed
 from tconv.checks import count
 from tconv.cli import output
@@ -75,7 +75,7 @@ def _show_functional(rows: Sequence[Row], out: Console) -> None:
     output.table(columns, cells, out, right=columns[1:])
 
 
-def _show_everybody(measured: Sequence[Measured], out: Console) -> None:
+def _show_everybody(measured: Sequence[MeasuredLayer], out: Console) -> None:
     names = [name for name in (*PEERS, *OURS) if any(name in each.timings for each in measured)]
     output.heading("GFLOP/s of useful work, everybody in the setting that was fastest", out)
     cells = [[each.layer.name, *(_gflops(each, name) for name in names)] for each in measured]
@@ -122,7 +122,7 @@ def _mean(name: str, values: Iterable[float | None]) -> Iterator[tuple[str, str]
         )
 
 
-def _failures(measured: Sequence[Measured]) -> Iterator[tuple[str, str]]:
+def _failures(measured: Sequence[MeasuredLayer]) -> Iterator[tuple[str, str]]:
     for each in measured:
         for name, settings in each.failures.items():
             for setting, reason in settings.items():
@@ -138,7 +138,7 @@ def _best(row: Row, speed: Speed) -> list[str]:
     return [_milliseconds(row.best_seconds), _ratio(speed.over_best)]
 
 
-def _gflops(measured: Measured, name: str) -> str:
+def _gflops(measured: MeasuredLayer, name: str) -> str:
     seconds = measured.best(name)
     return "-" if seconds is None else f"{measured.layer.flops / seconds / 1e9:.1f}"
 

@@ -1,7 +1,8 @@
 """Transposed convolution for JAX: phases as dense convolutions and matrix products, in operations of lax.
 
-It takes `tconv.jax.conv_transpose`, or `tconv.conv_transpose` on JAX arrays, or `tconv.jax.lax_conv_transpose` in place
-of `jax.lax.conv_transpose`. It is imported when it is first asked for, and needs JAX.
+The three operations are called as `tconv.jax.conv_transpose`, `conv` and `weight_gradient`, or as those of `tconv` on
+JAX arrays; `tconv.jax.lax_conv_transpose` is there in place of `jax.lax.conv_transpose`. All of it is imported when it
+is first asked for, and needs JAX.
 """
 
 # ruff: noqa: E402 - what is missing is said before anything is imported that needs it
@@ -10,7 +11,7 @@ from tconv import extras
 extras.need("jax", "JAX", "jax")
 
 from tconv.jax.drop_in import lax_conv_transpose
-from tconv.jax.functional import conv_transpose
+from tconv.jax.functional import conv, conv_transpose, weight_gradient
 from tconv.jax.variants import VARIANTS
 
-__all__ = ["VARIANTS", "conv_transpose", "lax_conv_transpose"]
+__all__ = ["conv_transpose", "conv", "weight_gradient", "lax_conv_transpose", "VARIANTS"]

@@ -1,7 +1,8 @@
 """The result of a task and its derivatives, each by the variant that is chosen for it.
 
-A transposed convolution is bilinear, so its derivative is itself, of a tangent and the other operand. Reverse mode is
-the transpose of that, which JAX derives from the operations of the variant; so forward mode, reverse mode and higher
+All three operations are bilinear, so the derivative of each is itself, of a tangent and the other operand. Reverse mode
+is the transpose of that, which JAX derives from the operations of the variant, and which is another of the three. So
+the variant for a tangent is the one that is chosen for what its transpose yields; forward mode, reverse mode and higher
 derivatives all work, whichever variants are chosen.
 """
 
@@ -14,23 +15,28 @@ import jax
 from jax import Array
 from jax.custom_derivatives import SymbolicZero
 
+from tconv.jax.adjoints import by_variant
 from tconv.jax.task import Choice, Task
-from tconv.jax.variants import VARIANTS
+from tconv.problem import OPERANDS
+
+
+def in_wide(task: Task, choice: Choice, first: Array, second: Array) -> Array:
+    """Computed in the dtype of the problem, which is float32 for the half ones; not rounded yet."""
+    return computed(task, choice, first.astype(task.problem.dtype), second.astype(task.problem.dtype))
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def computed(task: Task, choice: Choice, x: Array, w: Array) -> Array:
-    """(N, *fine, Cout) from x (N, *coarse, Cin) and weights in the order of the task."""
-    return VARIANTS[choice.forward](task, x, w)
+def computed(task: Task, choice: Choice, first: Array, second: Array) -> Array:
+    """The result of a task: x is (N, *coarse, Cin), y (N, *fine, Cout), weights are in the order of the task."""
+    return by_variant(choice.yielding(task.problem.written), task, first, second)
 
 
 @partial(computed.defjvp, symbolic_zeros=True)
 def _differentiated(task: Task, choice: Choice, primals: Any, tangents: Any) -> tuple[Array, Any]:
-    (x, w), (dx, dw) = primals, tangents
-    y = computed(task, choice, x, w)
+    result = computed(task, choice, *primals)
     parts = []
-    if not isinstance(dx, SymbolicZero):
-        parts.append(VARIANTS[choice.by_x](task, dx, w))
-    if not isinstance(dw, SymbolicZero):
-        parts.append(VARIANTS[choice.by_w](task, x, dw))
-    return y, sum(parts[1:], start=parts[0])
+    for place, (name, tangent) in enumerate(zip(OPERANDS[task.problem.operation], tangents, strict=True)):
+        if not isinstance(tangent, SymbolicZero):
+            first, second = (tangent, primals[1]) if place == 0 else (primals[0], tangent)
+            parts.append(by_variant(choice.yielding(name), task, first, second, tangent=name))
+    return result, sum(parts[1:], start=parts[0])

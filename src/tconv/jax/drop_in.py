@@ -12,8 +12,9 @@ from jax import Array, lax
 
 from tconv.conventions import DIALECTS
 from tconv.geometry import Geometry
+from tconv.jax.calls import on_cpu
 from tconv.jax.choose import choose
-from tconv.jax.functional import in_wide, on_cpu
+from tconv.jax.derivatives import in_wide
 from tconv.jax.task import Order, Task
 from tconv.problem import Problem
 

@@ -1,25 +1,12 @@
-"""`tconv.jax.conv_transpose`: the arguments checked as everywhere in tconv, then computed by lax."""
+"""`tconv.jax.conv_transpose`, `conv` and `weight_gradient`: the operations on JAX arrays, by name."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
-from typing import Any
-
-import jax
-import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
-from tconv import arguments, arrays, checks
-from tconv.arguments import LAYOUTS, Layout
-from tconv.jax.choose import choose
-from tconv.jax.derivatives import computed
-from tconv.jax.task import Choice, Task
-from tconv.jax.variants import VARIANTS
+from tconv.arguments import Layout
+from tconv.jax.calls import compute
 from tconv.resolve import Ints, PaddingLike
-
-NATIVE = Choice("native", "native", "native")
 
 
 def conv_transpose(
@@ -70,77 +57,105 @@ def conv_transpose(
     >>> jax.grad(lambda x: up(x).sum())(x)
     Array([[[2.5, 2.5, 2.5]]], dtype=float32)
     """
-    return by_window(x, w, bias, (stride, padding, output_padding, output_size, groups, dilation), layout, method, out)
+    window = (stride, padding, output_padding, output_size, groups, dilation)
+    return compute("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
 
 
-def by_window(x: Any, w: Any, bias: Any, window: tuple[Any, ...], layout: Layout, method: str, out: Any) -> Array:
-    """`conv_transpose` with its geometry arguments in the order of `arguments.Window`."""
-    shown = {"x": x, "w": w}, None, bias, window, layout, method, out
-    with checks.explained("conv_transpose", lambda: arguments.called_with(*shown)):
-        checks.choice("layout", layout, LAYOUTS)
-        checks.choice("method", method, ("auto", *VARIANTS))
-        if out is not None:
-            checks.wrong_type("out must be None for JAX arrays, which are never written into")
-        dtype = _dtype(x)
-        _same_dtype("w", w, dtype)
-        settled = arguments.window(*window)
-        problem, batched = arguments.problem("conv_transpose", x.shape, w.shape, None, dtype, settled, layout)
-        if bias is not None:
-            _same_dtype("bias", bias, dtype)
-            arrays.exact_shape("bias", bias, (problem.out_channels,))
-    if method != "auto":
-        choice = Choice(method, method, method)
-    elif on_cpu():
-        choice = choose(Task(problem, "channels_first"))
-    else:  # other backends have units for half precision that sum in float32
-        choice, problem = NATIVE, replace(problem, dtype=dtype)
-    y: Array = _run(Task(problem, "channels_first"), choice, layout, batched, x, w, bias)
-    return y
+def conv(
+    y: Array,
+    w: Array,
+    bias: Array | None = None,
+    *,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints | None = None,
+    output_size: Ints | None = None,
+    groups: int = 1,
+    dilation: Ints = 1,
+    layout: Layout = "channels_first",
+    method: str = "auto",
+    out: None = None,
+) -> Array:
+    """`tconv.conv` for JAX: the adjoint of `conv_transpose` with the same keywords, made of operations of lax.
 
+        x[n, i, c] = sum of y[n, o, c * stride - low + t * dilation] * w[i, o, t]
 
-@partial(jax.jit, static_argnums=(0, 1, 2, 3))
-def _run(task: Task, choice: Choice, layout: Layout, batched: bool, x: Array, w: Array, bias: Array | None) -> Array:
-    """One compiled computation, also where nothing around it is jitted."""
-    x = x if batched else x[None]
-    x = jnp.moveaxis(x, 1, -1) if layout == "channels_first" else x
-    y = in_wide(task, choice, x, w)
-    y = y if bias is None else y + bias.astype(y.dtype)
-    y = y.astype(x.dtype)
-    y = jnp.moveaxis(y, -1, 1) if layout == "channels_first" else y
-    return y if batched else y[0]
+    over the channels o of the group and the taps t that land inside y; then the bias of its channel is added. It can be
+    jitted, differentiated in both modes and to any order, and batched by `jax.vmap`, on any backend.
 
+    Args:
+        y: (N, Cout, *fine), or (Cout, *fine) without a batch; with `layout="channels_last"` the channels come last.
+        w: (Cin, Cout / groups, *kernel): the weights of the transposed convolution, and of a Conv layer of PyTorch from
+            Cout to Cin channels; whatever `layout` is.
+        bias: (Cin,), or None.
+        stride, padding, groups, dilation: as in `tconv.conv`; fixed integers, not traced ones.
+        output_padding, output_size: checked if given: what the fine size leaves over, and the coarse size.
+        layout: "channels_first" or "channels_last", of y and the result.
+        method: "auto", or a name in `tconv.jax.VARIANTS`: the derivative of that variant by x computes the result. Of
+            "native", and of integers always, it is lax's own convolution with strides.
+        out: None. JAX arrays are never written into.
 
-def on_cpu() -> bool:
-    """Whether JAX computes on a CPU unless it is told otherwise.
+    All arrays have one dtype, as in `conv_transpose`, and errors are raised as there.
 
-    lax.platform_dependent would know better, but XLA's CPU backend takes up to a hundred times longer for the gradient
-    of a convolution within it (JAX 0.10).
+    Returns:
+        An array of shape (N, Cin, *coarse), or (N, *coarse, Cin).
+
+    >>> import jax, jax.numpy as jnp, tconv.jax
+    >>> y = jnp.array([[[1.0, 2.0, 3.0, 4.0, 5.0]]])
+    >>> w = jnp.array([[[1.0, 1.0, 0.5]]])
+    >>> down = jax.jit(lambda y: tconv.jax.conv(y, w, stride=2))
+    >>> down(y)
+    Array([[[4.5, 9.5]]], dtype=float32)
+    >>> jax.grad(lambda y: down(y).sum())(y)
+    Array([[[1. , 1. , 1.5, 1. , 0.5]]], dtype=float32)
     """
-    device: Any = getattr(jax.config, "jax_default_device", None)  # a device, or the name of a platform
-    platform = getattr(device, "platform", device) or jax.default_backend()
-    return bool(platform == "cpu")
+    window = (stride, padding, output_padding, output_size, groups, dilation)
+    return compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
 
 
-def in_wide(task: Task, choice: Choice, x: Array, w: Array) -> Array:
-    """Computed in the dtype of the problem, which is float32 for the half ones; not rounded yet."""
-    return computed(task, choice, x.astype(task.problem.dtype), w.astype(task.problem.dtype))
+def weight_gradient(
+    x: Array,
+    y: Array,
+    kernel_size: Ints,
+    *,
+    stride: Ints = 1,
+    padding: PaddingLike = 0,
+    output_padding: Ints | None = None,
+    output_size: Ints | None = None,
+    groups: int = 1,
+    dilation: Ints = 1,
+    layout: Layout = "channels_first",
+    method: str = "auto",
+    out: None = None,
+) -> Array:
+    """`tconv.weight_gradient` for JAX: the derivative by w of <conv_transpose(x, w), y>, made of operations of lax.
 
+        dw[i, o, t] = sum of x[n, i, c] * y[n, o, c * stride - low + t * dilation]
 
-def _dtype(x: Any) -> str:
-    _array("x", x)
-    return arrays.dtype_name("the dtype of x", x.dtype)
+    over images n and coarse cells c whose tap t lands inside y. It can be jitted, differentiated in both modes and to
+    any order, and batched by `jax.vmap`, on any backend.
 
+    Args:
+        x: (N, Cin, *coarse), or (Cin, *coarse) without a batch; with `layout="channels_last"` the channels come last.
+        y: (N, Cout, *fine), or (Cout, *fine); a fine size that the coarse size of x reaches.
+        kernel_size: an integer of at least 1, or one for each axis (needed where x has no batch axis).
+        stride, padding, groups, dilation: as in `tconv.weight_gradient`; fixed integers, not traced ones.
+        output_padding, output_size: checked if given; x and y imply them.
+        layout: "channels_first" or "channels_last", of x and y.
+        method: "auto", or a name in `tconv.jax.VARIANTS`: the derivative of that variant by w computes the result. Of
+            "native", and of integers always, it is lax's own derivative of a convolution with strides.
+        out: None. JAX arrays are never written into.
 
-def _same_dtype(name: str, value: Any, dtype: str) -> None:
-    _array(name, value)
-    if str(value.dtype) != dtype:
-        checks.wrong_type(f"{name} must have the dtype of x, {dtype}; got {value.dtype}")
+    All arrays have one dtype, as in `conv_transpose`, and errors are raised as there.
 
+    Returns:
+        An array of shape (Cin, Cout / groups, *kernel), whatever `layout` is.
 
-def _array(name: str, value: Any) -> None:
-    """An array of JAX, traced or not, or one of NumPy whose dtype JAX keeps."""
-    if not isinstance(value, (Array, np.ndarray)):
-        kind = type(value).__name__
-        checks.wrong_type(f"{name} must be a JAX array; got {checks.shorten(value)} of type {kind}")
-    if jax.dtypes.canonicalize_dtype(value.dtype) != value.dtype:
-        checks.wrong_type(f'{name} must have a dtype that JAX keeps; {value.dtype} needs jax.config "jax_enable_x64"')
+    >>> import jax.numpy as jnp, tconv.jax
+    >>> x = jnp.array([[[1.0, 10.0]]])
+    >>> y = jnp.array([[[1.0, 2.0, 3.0, 4.0, 5.0]]])
+    >>> tconv.jax.weight_gradient(x, y, 3, stride=2)
+    Array([[[31., 42., 53.]]], dtype=float32)
+    """
+    window = (stride, padding, output_padding, output_size, groups, dilation)
+    return compute("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out)

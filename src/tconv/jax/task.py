@@ -16,11 +16,15 @@ Order: TypeAlias = Literal["channels_first", "taps_first"]
 
 
 class Choice(NamedTuple):
-    """The variants that compute the result, and its derivatives by x and by w."""
+    """The variants that compute a transposed convolution, and its derivatives by x and by w."""
 
     forward: str
     by_x: str
     by_w: str
+
+    def yielding(self, array: str) -> str:
+        """The one that y, x or w is computed by."""
+        return {"y": self.forward, "x": self.by_x, "w": self.by_w}[array]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from tconv.jit.machine import debug, isa, launch
 from tconv.jit.machine.address import address
 from tconv.jit.machine.entry_points import EntryPoints
 from tconv.jit.machine.environment import forced_isa
+from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.packing import LINE
 from tconv.jit.programs.program import Program
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 1 << 24
 #: Larger kernels and strides than this, all axes together, are not for generated code: tables list taps and phases.
 LONGEST = 1 << 14
-DTYPES = ("float32", "float64")
+DTYPES = tuple(ELEMENTS)
 #: Fine cells that the window of a weight gradient may span, all axes together: they are copied into scratch.
 WIDEST = 1 << 17
 

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 OURS = "tconv"
 #: What may be handed to the engine.
-_DTYPES = (torch.float32, torch.float64)
+_DTYPES = tuple(getattr(torch, name) for name in engine.DTYPES)
 
 
 class Manner(NamedTuple):

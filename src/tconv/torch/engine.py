@@ -26,7 +26,7 @@ from tconv.torch.windows import Integers, geometry
 Operation: TypeAlias = Literal["conv_transpose", "conv"]
 
 #: The dtypes that the engine computes in, and their names.
-DTYPES = {torch.float32: "float32", torch.float64: "float64"}
+DTYPES = {getattr(torch, name): name for name in engine.DTYPES}
 
 
 class OperationWindow(NamedTuple):

@@ -17,11 +17,11 @@ from tconv.torch.messages import summary
 from tconv.torch.plain import needs_graph
 
 
-def computed(
+def compute(
     operation: Operation, operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...],
     layout: Layout, method: str, out: Any,
 ) -> Tensor:  # fmt: skip
-    """An operation of `tconv.ops`, with its geometry arguments in the order of `arguments.Window`."""
+    """The result of an operation, a tensor; `window` holds the geometry arguments in the order of `Window`."""
     shown = {**operands, "bias": bias, "out": out}
     with checks.explained(operation, lambda: _called_with(shown, kernel_size, layout, method)):
         check_words(layout, method)

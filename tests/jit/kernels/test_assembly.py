@@ -21,7 +21,7 @@ from tconv.jit.machine import isa
 from tconv.jit.schedules import layouts
 from tconv.jit.schedules.channels import sizes as channels_sizes
 from tconv.jit.schedules.pixels import planes as depthwise
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 from tconv.jit.schedules.taps import schedule as taps
 from tconv.problem import OPERATIONS
 

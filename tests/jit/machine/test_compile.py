@@ -17,7 +17,7 @@ from tconv.jit.kernels import linking
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa, loader
 from tconv.jit.schedules import layouts
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 
 HERE = Path(__file__).parents[1]
 

@@ -18,7 +18,7 @@ from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa, loader, relocations
 from tconv.jit.machine.relocations import AARCH64, X86_64, Refused
 from tconv.jit.schedules import layouts
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 from tconv.methods.base import Problem
 
 here = pytest.mark.skipif(not loader.machine(), reason="objects are loaded by LLVM here")

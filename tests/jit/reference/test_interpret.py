@@ -24,7 +24,7 @@ from tconv.jit.reference.meaning import MEANINGS
 from tconv.jit.schedules.channels import schedule as channels
 from tconv.jit.schedules.channels import sizes as channels_sizes
 from tconv.jit.schedules.gradient import schedule as gradient
-from tconv.jit.schedules.pixels import schedule as pixels
+from tconv.jit.schedules.pixels import sizes as pixels
 from tconv.jit.schedules.registry import program_of
 from tconv.problem import OPERATIONS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tconv.bench.peers.base import Call, Case, LeftOut, Peer
+from tconv.bench.peers.base import Case, LeftOut, Peer, TimedCall
 from tconv.bench.peers.compiled import TorchCompile
 from tconv.bench.peers.jax import Jax
 from tconv.bench.peers.onnxruntime import OnnxRuntime
@@ -20,4 +20,4 @@ PEERS: dict[str, Peer] = {**LIBRARIES, "textbook": Textbook()}
 #: What is compared with them.
 OURS: dict[str, Peer] = {peer.name: peer for peer in (Prepared(), Functional())}
 
-__all__ = ["LIBRARIES", "OURS", "PEERS", "Call", "Case", "LeftOut", "Peer"]
+__all__ = ["LIBRARIES", "OURS", "PEERS", "TimedCall", "Case", "LeftOut", "Peer"]

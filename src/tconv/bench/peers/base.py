@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from tconv import ops
 from tconv.arguments import Layout
-from tconv.bench.layers import Layer
+from tconv.bench.layers import BenchLayer
 from tconv.cached import cached_property
 from tconv.problem import Array, Operation
 
@@ -21,7 +21,7 @@ from tconv.problem import Array, Operation
 class Case:
     """An operation of a layer with its arrays, channels first; `layout` is that of the arrays that tconv is given."""
 
-    layer: Layer
+    layer: BenchLayer
     x: Array
     w: Array
     threads: int
@@ -31,7 +31,7 @@ class Case:
     @classmethod
     def of(
         cls,
-        layer: Layer,
+        layer: BenchLayer,
         threads: int,
         layout: Layout = "channels_first",
         operation: Operation = "conv_transpose",
@@ -62,7 +62,7 @@ class Case:
         return partial(getattr(ops, self.operation), first, second, *sizes, **self.layer.keywords, **more)
 
 
-class Call(NamedTuple):
+class TimedCall(NamedTuple):
     """What is timed, and how its result is read as an array (N, C, *size), which is not timed."""
 
     run: Callable[[], Any]
@@ -91,7 +91,7 @@ class Peer(ABC):
         return self.settings if operation in self.operations else ()
 
     @abstractmethod
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """Weights packed, code compiled, input in place. Raises LeftOut, or whatever the library raises."""
 
     def release(self) -> None:  # noqa: B027 - most have nothing to undo

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tconv import checks
-from tconv.bench.peers.base import Call, Case, load
+from tconv.bench.peers.base import Case, TimedCall, load
 from tconv.bench.peers.torch import TorchPeer, memory_format, read
 
 
@@ -19,7 +19,7 @@ class TorchCompile(TorchPeer):
         """Inductor calls a C++ compiler; asking for it loads PyTorch."""
         return super().missing(threads) or _lacks_compiler()
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """Compiling takes seconds a layer, the first one about twenty."""
         torch = self.start(case)
         module, x = layer_module(torch, case), torch.from_numpy(case.x)
@@ -29,7 +29,7 @@ class TorchCompile(TorchPeer):
         compiled = torch.compile(module, fullgraph=True)  # an error where it would go on without compiling
         with load("torch._inductor.config").patch(freezing=True):
             compiled(x)
-        return Call(lambda: compiled(x), read)
+        return TimedCall(lambda: compiled(x), read)
 
     def release(self) -> None:
         """Forget what was compiled: the compiler gives up on code that has met too many layers."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tconv.bench import cores
-from tconv.bench.peers.base import Call, Case, LeftOut, Peer, load
+from tconv.bench.peers.base import Case, LeftOut, Peer, TimedCall, load
 from tconv.problem import Array
 
 #: XLA has plain loops over the stretched input for depthwise layers and for those of three axes, slower ones where they
@@ -30,7 +30,7 @@ class Jax(Peer):
             return f"its threads are as many as the cores of the process, {cores.count()}, and not {threads}"
         return lacking
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """Compiled for this layer, with its arrays on the device."""
         if (seconds := _looped_seconds(case)) > MOST_SECONDS:
             raise LeftOut(f"expected to take {seconds:.0f} s: XLA runs it in plain loops")
@@ -39,7 +39,7 @@ class Jax(Peer):
         last = setting == "channels_last"
         x, w = jax.device_put(_moved(case.x, last), cpu), jax.device_put(_weights(case, last), cpu)
         compiled = jax.jit(_function(jax, case, last)).lower(x, w).compile()
-        return Call(
+        return TimedCall(
             lambda: compiled(x, w).block_until_ready(),
             lambda y: np.moveaxis(np.asarray(y), -1, 1) if last else np.asarray(y),
         )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tconv.bench.peers.base import Call, Case, Peer, as_it_is, load
+from tconv.bench.peers.base import Case, Peer, TimedCall, as_it_is, load
 from tconv.bench.peers.onnx_model import model
 
 
@@ -17,18 +17,18 @@ class OnnxRuntime(Peer):
     packages = ("onnx", "onnxruntime")
     settings = ("run", "io_binding")
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """A session of this layer alone."""
         ort = load("onnxruntime")
         session = _session(ort, case)
         if setting == "run":
             feed = {"x": case.x}
-            return Call(lambda: session.run(None, feed)[0], as_it_is)
+            return TimedCall(lambda: session.run(None, feed)[0], as_it_is)
         result = ort.OrtValue.ortvalue_from_shape_and_type(case.layer.y_shape, np.float32, "cpu")
         binding = session.io_binding()
         binding.bind_cpu_input("x", case.x)
         binding.bind_ortvalue_output("y", result)
-        return Call(lambda: session.run_with_iobinding(binding), lambda _: result.numpy())
+        return TimedCall(lambda: session.run_with_iobinding(binding), lambda _: result.numpy())
 
 
 def _session(ort: Any, case: Case) -> Any:

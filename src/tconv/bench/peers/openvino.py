@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tconv.bench.peers.base import Call, Case, Peer, load
+from tconv.bench.peers.base import Case, Peer, TimedCall, load
 from tconv.bench.peers.onnx_model import model
 
 
@@ -14,7 +14,7 @@ class OpenVino(Peer):
     name: ClassVar[str] = "openvino"
     packages = ("onnx", "openvino")
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """A compiled model of this layer alone."""
         openvino = load("openvino")
         core = openvino.Core()
@@ -30,4 +30,4 @@ class OpenVino(Peer):
         def run() -> Any:
             return request.infer(share_outputs=True)  # else each run copies its result
 
-        return Call(run, lambda results: results[0])
+        return TimedCall(run, lambda results: results[0])

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tconv.bench.peers.base import Call, Case, Peer
+from tconv.bench.peers.base import Case, Peer, TimedCall
 from tconv.jit.machine.launch import get_num_threads, set_num_threads
 from tconv.prepared import ConvTranspose
 from tconv.problem import OPERATIONS, Array
@@ -34,13 +34,13 @@ class Prepared(Ours):
 
     name: ClassVar[str] = "prepared"
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """The operator, and an array for its result."""
         self.start(case)
         x = _in_layout(case, case.x)
         operator = ConvTranspose(case.w, **case.layer.keywords, layout=case.layout)
         out = operator(x)
-        return Call(lambda: operator(x, out=out), lambda y: _read(case, y))
+        return TimedCall(lambda: operator(x, out=out), lambda y: _read(case, y))
 
 
 class Functional(Ours):
@@ -49,11 +49,11 @@ class Functional(Ours):
     name: ClassVar[str] = "functional"
     operations = OPERATIONS
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """The functional call; only x and y are put in their layout beforehand."""
         self.start(case)
         first, second = (each if each is case.w else _in_layout(case, each) for each in case.operands)
-        return Call(case.by_tconv(first, second, layout=case.layout), lambda result: _read(case, result))
+        return TimedCall(case.by_tconv(first, second, layout=case.layout), lambda result: _read(case, result))
 
 
 def _in_layout(case: Case, grid: Array) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tconv.bench import cores
-from tconv.bench.peers.base import Call, Case, LeftOut, Peer, as_it_is
+from tconv.bench.peers.base import Case, LeftOut, Peer, TimedCall, as_it_is
 from tconv.checks import memory
 from tconv.methods import METHODS, OPERATIONS, Cost
 from tconv.plan import plan
@@ -30,7 +30,7 @@ class Textbook(Peer):
             f"threadpoolctl, which holds NumPy's BLAS to {threads} threads, not installed: pip install 'tconv[bench]'"
         )
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """Nothing to get ready but the BLAS."""
         cost = costs(case)[setting]
         if isinstance(cost, str):
@@ -40,7 +40,7 @@ class Textbook(Peer):
         if cost.scratch > MOST_SCRATCH:
             raise LeftOut(f"takes {memory(cost.scratch)} of scratch memory")
         self._limits = self._limits or cores.hold_blas(case.threads)
-        return Call(case.by_tconv(*case.operands, method=setting), as_it_is)
+        return TimedCall(case.by_tconv(*case.operands, method=setting), as_it_is)
 
     def release(self) -> None:
         """The BLAS as it was."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tconv.bench.peers.base import Call, Case, LeftOut, Peer, load
+from tconv.bench.peers.base import Case, LeftOut, Peer, TimedCall, load
 from tconv.problem import OPERATIONS, Array, Operation
 
 _FORMATS = {2: "channels_last", 3: "channels_last_3d"}
@@ -52,17 +52,17 @@ class Torch(TorchPeer):
         """Two ways to a gradient, which do not always run the same code."""
         return self.settings if operation == "conv_transpose" else ("of conv_transpose", "of conv")
 
-    def prepare(self, case: Case, setting: str) -> Call:
+    def prepare(self, case: Case, setting: str) -> TimedCall:
         """The tensors share the memory of the arrays."""
         torch = self.start(case)
         tensors = [self.tensor(torch, case, operand) for operand in case.operands]
         if case.operation == "conv_transpose":
-            return Call(_forward(torch, case, *tensors), read)
+            return TimedCall(_forward(torch, case, *tensors), read)
         if setting == "of conv" and case.operation == "conv":
-            return Call(_conv(torch, case, *tensors), read)
+            return TimedCall(_conv(torch, case, *tensors), read)
         shape = case.layer.w_shape if case.writes_weights else case.layer.x_shape
         unread = self.tensor(torch, case, np.zeros(shape, np.float32))
-        return Call(_backward(torch, case, [*tensors, unread], transposed=setting != "of conv"), read)
+        return TimedCall(_backward(torch, case, [*tensors, unread], transposed=setting != "of conv"), read)
 
     def tensor(self, torch: Any, case: Case, operand: Array) -> Any:
         """x, w or y."""

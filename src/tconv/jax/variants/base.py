@@ -47,12 +47,12 @@ def convolution(
     stretch = stretch or (1,) * nd
     reaches = [d * (k - 1) for d, k in zip(dilation, w.shape, strict=False)]
     crops = [_cells(ends, apart, size) for ends, apart, size in zip(padding, stretch, x.shape[1:-1], strict=True)]
-    x = _ends(x, [(-low, -high) for low, high in crops])
+    x = with_ends(x, [(-low, -high) for low, high in crops])
     left = [
         tuple(e + c * s for e, c in zip(ends, crop, strict=True))
         for ends, crop, s in zip(padding, crops, stretch, strict=True)
     ]
-    given = [(_within(low, reach), _within(high, reach)) for (low, high), reach in zip(left, reaches, strict=True)]
+    given = [(within(low, reach), within(high, reach)) for (low, high), reach in zip(left, reaches, strict=True)]
     y = lax.conv_general_dilated(
         x,
         w,
@@ -64,7 +64,7 @@ def convolution(
         feature_group_count=task.problem.groups,
         precision=task.precision,
     )
-    return _ends(y, [(low - a, high - b) for (low, high), (a, b) in zip(left, given, strict=True)])
+    return with_ends(y, [(low - a, high - b) for (low, high), (a, b) in zip(left, given, strict=True)])
 
 
 def _cells(ends: tuple[int, int], apart: int, size: int) -> tuple[int, int]:
@@ -73,16 +73,22 @@ def _cells(ends: tuple[int, int], apart: int, size: int) -> tuple[int, int]:
     return low, min(max(-ends[1], 0) // apart, size - 1 - low)
 
 
-def _within(end: int, reach: int) -> int:
+def within(end: int, reach: int) -> int:
+    """What lax is given of a padding."""
     return min(max(end, 0), reach)
 
 
-def _ends(a: Array, ends: Sequence[tuple[int, int]]) -> Array:
+def with_ends(a: Array, ends: Sequence[tuple[int, int]]) -> Array:
     """Zeros added at the ends of the axes of size, or entries taken off."""
     return padded(a, [(0, 0), *ends, (0, 0)]) if any(map(any, ends)) else a
 
 
 def spatial(ndim: int) -> tuple[str, str, str]:
     """The dimension numbers of a convolution of arrays with channels last."""
-    axes = "".join(chr(ord("0") + axis) for axis in range(ndim))  # lax takes any letters for the axes of size
+    axes = letters(ndim)
     return f"N{axes}C", f"{axes}IO", f"N{axes}C"
+
+
+def letters(ndim: int) -> str:
+    """One for each axis of size, in dimension numbers: lax takes any."""
+    return "".join(chr(ord("0") + axis) for axis in range(ndim))

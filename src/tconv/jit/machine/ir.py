@@ -21,6 +21,8 @@ Value: TypeAlias = "str | int"
 
 #: Bytes of the scalar types; anything else is refused.
 BYTES = {"half": 2, "bfloat": 2, "float": 4, "double": 8, "i32": 4, "i64": 8}
+#: The types of LLVM in which dtypes are computed: those of the engine, by NumPy's names.
+ELEMENTS = {"float32": "float", "float64": "double"}
 #: How the intrinsics abbreviate them.
 SUFFIX = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64", "i32": "i32", "i64": "i64"}
 

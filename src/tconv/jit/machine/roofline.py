@@ -11,7 +11,7 @@ import numpy as np
 
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine.address import address
-from tconv.jit.machine.ir import BYTES, Module, Vector
+from tconv.jit.machine.ir import BYTES, ELEMENTS, Module, Vector
 from tconv.jit.machine.isa import Isa
 
 #: Sums that do not wait for each other: more than any processor has multiply-adds under way.
@@ -54,7 +54,7 @@ def _copy_loop(isa: Isa) -> Any:
 
 def peak(isa: Isa, dtype: str = "float32") -> float:
     """Floating-point operations a second of one core: multiply-adds in registers, one measurement of about 1 ms."""
-    element = {"float32": "float", "float64": "double"}[dtype]
+    element = ELEMENTS[dtype]
     loop, cells = _peak_loop(isa, element), np.full(CHAINS * 64, 0.5, dtype)
     start = perf_counter()
     loop(address(cells), ITERATIONS)

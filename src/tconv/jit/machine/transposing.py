@@ -14,7 +14,7 @@ from typing import Any
 
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa
-from tconv.jit.machine.ir import BYTES, Function, Module, Vector
+from tconv.jit.machine.ir import BYTES, ELEMENTS, Function, Module, Vector
 from tconv.jit.machine.isa import Isa
 from tconv.jit.machine.shuffles import interleave
 
@@ -27,7 +27,7 @@ MOST_ROWS = 16
 
 def function(dtype: str, rows: int) -> Transposer:
     """What transposes matrices of a dtype, with so many rows, on this processor."""
-    transposer: Transposer = _function(isa.current(), {"float32": "float", "float64": "double"}[dtype], rows)
+    transposer: Transposer = _function(isa.current(), ELEMENTS[dtype], rows)
     return transposer
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from tconv.jit.kernels.abi import Context, Header, Piece
 from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.cuts import PIECES, finer, shares
 from tconv.jit.programs.packing import PACKINGS, Packer, Packing
-from tconv.jit.programs.program import PIECES, Program, Scratch, finer, program, shares
+from tconv.jit.programs.program import Program, Scratch, program
 
 
 class Tables(ABC):

@@ -16,13 +16,15 @@ import numpy as np
 
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
 from tconv.jit.kernels.pack_weights import BLOCK_WORDS, Block
+from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.programs.program import Program
-from tconv.jit.reference.meaning import MEANINGS, Thread, Words, iterations
+from tconv.jit.reference.meaning import MEANINGS
 from tconv.jit.reference.memory import Memory, OutOfBounds, Pointer
+from tconv.jit.reference.thread import Thread, Words, iterations
 from tconv.problem import Array
 
 #: The dtypes of elements.
-DTYPES: dict[str, np.dtype[Any]] = {"float": np.dtype("float32"), "double": np.dtype("float64")}
+DTYPES: dict[str, np.dtype[Any]] = {element: np.dtype(name) for name, element in ELEMENTS.items()}
 
 
 def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array) -> None:

@@ -12,8 +12,6 @@ from tconv.jit.schedules.axes import LoopAxis, residues, strand_shifts
 from tconv.jit.schedules.layouts import GroupChannels, MemoryLayout, channels_of
 from tconv.problem import Problem
 
-#: The types of LLVM that dtypes are computed in.
-ELEMENTS = {"float32": "float", "float64": "double"}
 #: Results of depthwise layers larger than this are written past the caches. Measured on AMD Zen 5, 1 MB of second-level
 #: and 32 MB of third-level cache shared with others: 4.5 and 8 MB take 0.7 to 0.9 of the time through the caches, 12 MB
 #: and more 1.7 to 2 times as long. Two threads write twice as fast through the caches, but hardly faster past them:

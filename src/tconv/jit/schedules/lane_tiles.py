@@ -8,7 +8,7 @@ from itertools import accumulate, product
 from math import inf
 
 from tconv.jit.machine.isa import Isa
-from tconv.jit.programs.program import balanced, sizes
+from tconv.jit.programs.cuts import balanced, sizes
 
 
 @dataclass(frozen=True, slots=True)

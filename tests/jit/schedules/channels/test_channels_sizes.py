@@ -7,7 +7,7 @@ import problems
 import pytest
 
 from tconv.jit.machine.isa import ISAS
-from tconv.jit.programs.program import balanced
+from tconv.jit.programs.cuts import balanced
 from tconv.jit.schedules.channels import sizes as channels_sizes
 from tconv.jit.schedules.channels.sizes import _grown, _with_part, _with_tile
 from tconv.jit.schedules.layouts import spread_out

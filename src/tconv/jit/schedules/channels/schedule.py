@@ -24,9 +24,10 @@ from tconv.jit.kernels.pack_channels_last import PackChannelsLast
 from tconv.jit.kernels.pack_on_the_fly import PackOnTheFly
 from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.kernels.unpack import UnpackRuns, UnpackTransposed
-from tconv.jit.programs.program import balanced, spans
+from tconv.jit.machine.ir import ELEMENTS
+from tconv.jit.programs.cuts import balanced, spans
 from tconv.jit.schedules.axes import LoopAxis, by_shift, meets, phase_taps
-from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM, TERMS
+from tconv.jit.schedules.base import STREAM_FROM, TERMS
 from tconv.jit.schedules.broadcast import BroadcastSchedule
 from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, cut
 from tconv.jit.schedules.layouts import MemoryLayout

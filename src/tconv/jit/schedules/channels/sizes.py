@@ -7,7 +7,7 @@ from math import prod
 from typing import Literal
 
 from tconv.jit.machine.isa import Isa
-from tconv.jit.programs.program import balanced
+from tconv.jit.programs.cuts import balanced
 from tconv.jit.schedules.axes import LoopAxis, inside, phase_taps
 from tconv.jit.schedules.base import MOST_SCRATCH
 from tconv.jit.schedules.channels.schedule import ChannelSchedule

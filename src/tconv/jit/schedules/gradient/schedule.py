@@ -28,11 +28,12 @@ from tconv.jit.kernels.pack_cells import PackCells
 from tconv.jit.kernels.pack_channels_last import PackChannelsLast
 from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.kernels.unpack import UnpackTransposed
+from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.cuts import balanced
 from tconv.jit.programs.packing import LINE
-from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import inside
-from tconv.jit.schedules.base import ELEMENTS, TERMS
+from tconv.jit.schedules.base import TERMS
 from tconv.jit.schedules.broadcast import BroadcastSchedule
 from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, best_tile, whole_vectors
 from tconv.jit.schedules.layouts import MemoryLayout, as_one_group, channels_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
-from tconv.jit.programs.program import spans
+from tconv.jit.programs.cuts import spans
 from tconv.jit.schedules.gradient.schedule import FEWEST, GradientSchedule
 from tconv.jit.schedules.lane_tiles import BROADCAST, LOADED, MOST_ROWS
 

@@ -10,9 +10,10 @@ import numpy as np
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import Ints
+from tconv.jit.programs.cuts import spans
 from tconv.jit.programs.loops.words import COPIED, MET, Met
 from tconv.jit.programs.packing import Packer
-from tconv.jit.programs.program import Program, Scratch, program, spans
+from tconv.jit.programs.program import Program, Scratch, program
 from tconv.jit.schedules.arrays import array, axes_of, lists_of, no_lists, written
 from tconv.jit.schedules.gradient.loops.chunks import chunks_of_gradient
 from tconv.jit.schedules.gradient.loops.words import UNIT, G

@@ -14,7 +14,7 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.schedules.axes import phase_taps, strand_shifts
 from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
-from tconv.jit.schedules.pixels import planes, schedule
+from tconv.jit.schedules.pixels import planes, sizes
 from tconv.jit.schedules.pixels.planes import PlaneSchedule
 from tconv.jit.schedules.pixels.planes_tables import PlaneTables
 from tconv.jit.schedules.pixels.schedule import PixelSchedule
@@ -50,9 +50,9 @@ LONG, LONG_SUMS = 25, 1.4
 
 def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:
     """The share of the peak with pixels in lanes."""
-    if problem.operation == "weight_gradient" or layout.joined or not schedule.able(problem, layout, isa):
+    if problem.operation == "weight_gradient" or layout.joined or not sizes.able(problem, layout, isa):
         return None
-    last, lanes, budget = layout.axes[-1], isa.lanes(problem.itemsize), schedule.budget(isa)
+    last, lanes, budget = layout.axes[-1], isa.lanes(problem.itemsize), sizes.budget(isa)
     columns, beside = len(last.span()), len(strand_shifts(last)) - 1
     # Channels first, rows that no tap reaches cost next to nothing.
     computed = 1.0 if layout.channels_last else prod(min(1.0, line.kernel / line.stride) for line in layout.axes[:-1])
@@ -71,7 +71,7 @@ def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> fl
 
 
 def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> PixelSchedule:
-    return schedule.make(problem, layout, isa)
+    return sizes.make(problem, layout, isa)
 
 
 def _variations(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:

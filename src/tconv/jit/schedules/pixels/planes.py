@@ -13,13 +13,15 @@ from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.pixels import Stage
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.unpack import UnpackStreaming
+from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.cuts import balanced
 from tconv.jit.programs.packing import LINE
-from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import LoopAxis, by_shift, phase_taps, residues, strand_shifts
-from tconv.jit.schedules.base import ELEMENTS, STREAM_FROM
+from tconv.jit.schedules.base import STREAM_FROM
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
-from tconv.jit.schedules.pixels.schedule import MOST_STRANDS, PixelSchedule, feeds
+from tconv.jit.schedules.pixels.schedule import PixelSchedule, feeds
+from tconv.jit.schedules.pixels.sizes import MOST_STRANDS
 from tconv.problem import Problem
 
 

@@ -8,7 +8,7 @@ from math import prod
 
 from tconv.cached import cached_property
 from tconv.jit.kernels.abi import Context, Header, Tile
-from tconv.jit.programs.program import flat
+from tconv.jit.programs.cuts import flat
 from tconv.jit.schedules.arrays import Collector
 from tconv.jit.schedules.axes import by_shift, phase_taps
 from tconv.jit.schedules.pixels.loops.words import S

@@ -8,8 +8,8 @@ from math import prod
 
 from tconv.cached import cached_property
 from tconv.jit.kernels.abi import Tile
+from tconv.jit.programs.cuts import balanced, flat
 from tconv.jit.programs.packing import LINE
-from tconv.jit.programs.program import balanced, flat
 from tconv.jit.programs.tables import Tables
 from tconv.jit.schedules.pixels.schedule import PixelSchedule
 

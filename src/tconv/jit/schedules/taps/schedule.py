@@ -20,11 +20,12 @@ from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.kernels.scatter import Fill, Scatter
+from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.cuts import balanced
 from tconv.jit.programs.packing import LINE
-from tconv.jit.programs.program import balanced
 from tconv.jit.schedules.axes import LoopAxis
-from tconv.jit.schedules.base import ELEMENTS, MOST_SCRATCH, TERMS, Schedule
+from tconv.jit.schedules.base import MOST_SCRATCH, TERMS, Schedule
 from tconv.jit.schedules.lane_tiles import best_tile
 from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.problem import Problem

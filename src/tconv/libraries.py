@@ -1,0 +1,58 @@
+"""The array libraries whose arrays the operations take, a row each: how they are told, and what computes with them.
+
+A new library is one row here, and one file with a function `compute` that is called as that of `numpy_ops` is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from tconv.forks import uninterrupted
+from tconv.problem import Array
+
+
+class Library(NamedTuple):
+    """A row: nothing of it is imported before there is an array of the library."""
+
+    name: str
+    module: str  #: of the library, which whoever has arrays of it has imported
+    kind: str  #: the class in there that its arrays are of, also those that stand for others while a call is traced
+    computing: str  #: the module of tconv whose `compute` takes its arrays
+
+    def has(self, value: object) -> bool:
+        """Whether this is an array of the library. Nothing is if it was not imported, or only half."""
+        return isinstance(value, getattr(sys.modules.get(self.module), self.kind, ()))
+
+
+NUMPY = Library("NumPy", "numpy", "ndarray", "tconv.numpy_ops")
+#: In this order: the first that has one of the operands takes them all, and says what is wrong with the others.
+LIBRARIES = (
+    Library("PyTorch", "torch", "Tensor", "tconv.torch.tensors"),
+    Library("JAX", "jax", "Array", "tconv.jax.calls"),
+    NUMPY,
+)
+
+
+def library_of(first: object, second: object) -> Library:
+    """The library of two operands; NumPy, which says what is wrong with them, where they are of none."""
+    for library in LIBRARIES:
+        if library.has(first) or library.has(second):
+            return library
+    return NUMPY
+
+
+def compute(operation: str, operands: dict[str, Any], *others: Any) -> Array:
+    """The result of an operation, an array of the library of its operands; arguments are those of `numpy_ops`."""
+    computing = library_of(*operands.values()).computing
+    function = _functions.get(computing)
+    if function is None:
+        with uninterrupted:
+            function = _functions[computing] = import_module(computing).compute
+    return function(operation, operands, *others)
+
+
+#: By the module of a row, its function, once it has been imported.
+_functions: dict[str, Callable[..., Array]] = {}
