@@ -2,7 +2,7 @@
 
 A name in backticks that ends in `.py` or in a slash is one. It lies beside who names it, or beside a folder around
 that, or there is but one in the repository whose path ends like this; `*/kinds.py` stands for several. Pages name what
-lies in `src/tconv` and in the engine too.
+lies in `src/tconv` and in the engine too, and several by a name that these have in common.
 """
 
 import io
@@ -35,13 +35,12 @@ def paths():
     return [f"/{path}" for path in files] + [f"/{path}/" for path in folders]
 
 
-def is_there(name, homes):
-    """Whether a name stands for one file or folder, looked for in some folders first, or with an asterisk for any."""
-    if "*" in name:
-        return any(fnmatch(path, f"*/{name}") for path in paths())
+def is_there(name, homes, several=False):
+    """Whether a name stands for one file or folder, looked for in some folders first; with an asterisk for any."""
     if any((home / name).is_dir() if name.endswith("/") else (home / name).is_file() for home in homes):
         return True
-    return sum(path.endswith(f"/{name}") for path in paths()) == 1
+    found = sum(fnmatch(path, f"*/{name}") for path in paths())
+    return found == 1 or (found > 1 and (several or "*" in name))
 
 
 def names(text):
@@ -66,12 +65,10 @@ def prose(source):
 
 def lost(path):
     """What a file names that is nowhere, as lines of a report."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".md":
-        text, homes = without_code(text), [path.parent, *HOMES]
-    else:
-        text, homes = prose(text), [folder for folder in path.parents if folder.is_relative_to(ROOT)]
-    return [f"{path.relative_to(ROOT)}:{line}: {name}" for line, name in names(text) if not is_there(name, homes)]
+    text, page = path.read_text(encoding="utf-8"), path.suffix == ".md"
+    homes = [path.parent, *HOMES] if page else [folder for folder in path.parents if folder.is_relative_to(ROOT)]
+    named = names(without_code(text) if page else prose(text))
+    return [f"{path.relative_to(ROOT)}:{line}: {name}" for line, name in named if not is_there(name, homes, page)]
 
 
 @pytest.mark.parametrize("path", [*PAGES, *SOURCES], ids=lambda path: str(path.relative_to(ROOT)))
@@ -85,6 +82,8 @@ def test_names_are_found():
     assert names(without_code("a\n```text\n`b.py`\n```\n`c.py` d.py\n")) == [(5, "c.py")]
     homes = [ROOT / "src/tconv/jit/kernels", ROOT / "src/tconv/jit"]
     assert all(is_there(name, homes) for name in ("pixels.py", "machine/ir.py", "pool.py", "machine/", "*/kinds.py"))
+    assert is_there("schedule.py", homes, several=True)
+    assert not is_there("emit.py", homes, several=True)
     assert not any(
         is_there(name, homes) for name in ("schedule.py", "emit.py", "machine/emit.py", "lines/", "*/emit.py")
     )
