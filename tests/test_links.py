@@ -39,6 +39,6 @@ def test_links_lead_somewhere(page):
 
 
 def test_anchors_are_those_of_the_headings():
-    found = anchors(ROOT / "docs" / "engine.md")
+    found = anchors(ROOT / "docs" / "kinds.md")
     assert "weight_gradient" in found
     assert "weight-gradient" not in found

@@ -55,6 +55,44 @@ def conv_transpose_formula(axis: Axis) -> tuple[str, str]:
     )
 
 
+def remainder(axis: Axis) -> tuple[str, str]:
+    """What the division by the stride leaves over in a convolution, in words and in numbers: output padding names it.
+
+    >>> from tconv import Axis
+    >>> print(remainder(Axis.conv(6, 3, stride=2, padding=1))[1])
+    (6 + 1 + 1 - 1 * (3 - 1) - 1) mod 2 = 1
+    """
+    (low, high), k, s, d = axis.padding, axis.kernel, axis.stride, axis.dilation
+    span = axis.fine + low + high - d * (k - 1) - 1
+    return (
+        "(fine + low + high - dilation * (kernel - 1) - 1) mod stride",
+        f"({axis.fine} {_plus(low)} {_plus(high)} - {d} * ({k} - 1) - 1) mod {s} = {span % s}",
+    )
+
+
+def paddings(axis: Axis) -> tuple[str, str, str]:
+    """The three things that padding means: in the convolution, its transpose, and the picture with zeros inserted.
+
+    >>> from tconv import Axis
+    >>> print(*paddings(Axis.conv_transpose(2, 3)), sep=chr(10))
+    convolution: pads the fine grid by 0 at each end
+    transposed: crops the result by 0 at each end
+    zero insertion: pads the stretched coarse grid by p' = dilation * (kernel - 1) - padding = 2 at each end
+    """
+    padding, stretched = axis.padding, axis.zero_inserted.padding
+    return (
+        f"convolution: pads the fine grid by {_at_ends(padding)}",
+        f"transposed: crops the result by {_at_ends(padding)}",
+        "zero insertion: pads the stretched coarse grid by "
+        f"p' = dilation * (kernel - 1) - padding = {_at_ends(stretched)}",
+    )
+
+
+def _at_ends(ends: tuple[int, int]) -> str:
+    low, high = ends
+    return f"{low} at each end" if low == high else f"{low} at the low and {high} at the high end"
+
+
 def zero_inserted(axis: Axis) -> str:
     """The equivalent stride-1 convolution, step by step.
 

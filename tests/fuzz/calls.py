@@ -14,7 +14,7 @@ import tconv
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial, Wrong
 
-#: How arrays lie in memory: as they should, as every other element of a larger one, or with their axes turned.
+#: How arrays lie in memory: as they should, as every other element of a larger one, or with their axes transposed.
 MEMORY = ("contiguous", "contiguous", "strided", "turned")
 
 

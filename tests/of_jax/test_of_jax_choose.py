@@ -55,6 +55,8 @@ def test_weights_as_lax_has_them_are_not_brought_into_another_order_for_few_cell
     [
         ("fcn32s.up", "native"),
         ("fcn8s.up", "native"),
+        ("fsrcnn.x3", "native"),
+        ("erfnet.up", "taps"),
         ("unet.up4", "columns"),
         ("centernet.dw", "taps"),
         ("istft", "columns"),

@@ -27,7 +27,7 @@ class Board:
     """A geometry, what stands in x and w, and what comes of them. Values default to small whole numbers, never 0."""
 
     geometry: Geometry
-    x: Callable[[Index], int | float] = lambda index: 7 * sum(n * i for n, i in enumerate(index, 1)) % 4 + 1
+    x: Callable[[Index], int | float] = lambda index: 1 + sum(n * i for n, i in enumerate(index, 1)) % 3
     w: Callable[[Index], int | float] | None = None
 
     def weight(self, tap: Index) -> int | float:
@@ -65,10 +65,9 @@ class Board:
         along = []
         for axis, o in zip(self.geometry.axes, fine, strict=True):
             reached = ((o + axis.padding[0] - t * axis.dilation, t) for t in range(axis.kernel))
-            along.append([(r // axis.stride, t) for r, t in reached if r % axis.stride == 0])
-        found = [(tuple(c for c, _ in each), tuple(t for _, t in each)) for each in product(*along)]
-        inside = self.geometry.coarse
-        return [(c, t) for c, t in found if all(0 <= i < n for i, n in zip(c, inside, strict=True))]
+            cells = ((r // axis.stride, t) for r, t in reached if r % axis.stride == 0)
+            along.append([(c, t) for c, t in cells if 0 <= c < axis.coarse])
+        return [(tuple(c for c, _ in each), tuple(t for _, t in each)) for each in product(*along)]
 
     def sum(self, fine: Index, until: int | None = None) -> int | float:
         """What the coarse cells up to a number add up to at a fine position; of all of them, what stands in y."""

@@ -18,9 +18,9 @@ MOST_COLUMNS = 27
 #: Up to so many coarse cells, and from so many input channels of a group on, matrix products are the fastest
 #: derivatives: bringing the weights into another order takes longer than multiplying by them.
 FEW_CELLS, MANY_CHANNELS = 800, 64
-#: From so many taps on, lax's own derivative of a convolution by its weights is the fastest in two axes: up to so many
-#: coarse cells of all images, and from so many input channels of all images on.
-MANY_TAPS, SOME_CELLS, SOME_CHANNELS = 25, 5000, 16
+#: From so many taps on, lax's own derivative of a convolution by its weights is the fastest in two axes: from so many
+#: channels of x in all images on, and, where y has as many or more, up to so many coarse cells of all images.
+MANY_TAPS, SOME_CHANNELS, SOME_CELLS = 25, 16, 13000
 #: From so many output channels on, the derivative by w that lax has at stride 1 is the fastest in one and two axes.
 MANY_RESULTS = 32
 
@@ -49,7 +49,7 @@ def _by_x(p: Problem) -> str:
 
 def _by_w(p: Problem) -> str:
     """lax's own multiplies by the zeros of the stretched input, with few exceptions; of a convolution it has none."""
-    if p.operation != "conv_transpose" and _has_large_kernel(p):
+    if p.operation != "conv_transpose" and _is_for_patches_of_y(p):
         return "native"
     stride_1 = max(p.geometry.stride) == 1 and not _few_cells(p)
     if stride_1 and _has_dense_gradient(p):
@@ -64,11 +64,16 @@ def _has_dense_gradient(p: Problem) -> bool:
     return p.groups == 1 and p.cout >= MANY_RESULTS and p.geometry.ndim < 3 and max(p.geometry.dilation) == 1
 
 
-def _has_large_kernel(p: Problem) -> bool:
-    """Whether lax's own derivative of a convolution by its weights, whose kernel is x, is the fastest."""
-    dense = p.groups == 1 and p.geometry.ndim == 2 and max(p.geometry.dilation) == 1
-    few = p.batch * p.coarse_cells <= SOME_CELLS
-    return dense and few and p.taps >= MANY_TAPS and p.batch * p.cin >= SOME_CHANNELS
+def _is_for_patches_of_y(p: Problem) -> bool:
+    """Whether the product of patches of y and the cells of x is the fastest: lax's own for a convolution.
+
+    Products of `columns` and `taps` are as wide as y has channels, which is slow for few, above all a tap at a time.
+    """
+    if p.groups > 1 or p.geometry.ndim != 2 or max(p.geometry.dilation) > 1 or p.batch * p.cin < SOME_CHANNELS:
+        return False
+    if p.cout < SOME_CHANNELS:
+        return p.taps >= MANY_TAPS or any(axis.kernel % axis.stride for axis in p.geometry.axes)
+    return p.taps >= MANY_TAPS and p.batch * p.coarse_cells <= SOME_CELLS
 
 
 def _few_cells(p: Problem) -> bool:

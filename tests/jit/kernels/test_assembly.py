@@ -131,7 +131,7 @@ def straight(body):
 
 
 def multiply_adds(kernel):
-    """How many one turn of the innermost loop of a kernel makes."""
+    """How many one iteration of the innermost loop of a kernel makes."""
     if isinstance(kernel, Channels):
         return kernel.rows * kernel.pixels * kernel.vectors
     if isinstance(kernel, Pixels):

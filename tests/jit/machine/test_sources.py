@@ -88,7 +88,7 @@ def test_a_loop_is_known_by_the_files_of_all_that_it_calls_and_by_the_words_that
     own = {path for path in folder.glob("*.py") if "@native" in path.read_text("utf-8")}
     assert own | {shared / "chunks.py", shared / "rows.py"} <= files
     assert {path.name for path in files - own - set(shared.glob("*.py"))} == {"language.py", "translate.py"}
-    assert "Axis [('READ', 0)" in said
+    assert "AxisWords [('READ', 0)" in said
     assert "Piece [('X', " in said
 
 

@@ -24,10 +24,11 @@ from tconv.draw.words import learn
 from tconv.explain import conv_transpose_formula
 from tconv.geometry import Geometry
 
-#: Cells of each grid that are drawn along an axis, at most; of the fine grid down and across.
-COARSE, KERNEL, FINE = 5, 5, (8, 11)
+#: Cells that are drawn across, at most: of the coarse grid, the kernel and the fine grid, for one axis, and for more;
+#: and down, of the fine grid.
+LINE, SQUARE, DOWN = (9, 6, 17), (5, 5, 11), 8
 #: Columns that fit side by side; more of them take two rows of panels.
-BESIDE = 21
+BESIDE = 26
 
 learn({
     "scatter": (
@@ -77,6 +78,10 @@ def scene(board: Board, step: int) -> Scene:
     )
 
 
+def _most(geometry: Geometry) -> tuple[int, int, int]:
+    return LINE if geometry.ndim == 1 else SQUARE
+
+
 def _legend(fine: Grid) -> tuple[Legend, ...]:
     there = {cell.kind for cell in fine.cells}
     words = (("cropped", "legend cropped"), ("empty", "legend empty"))
@@ -85,8 +90,9 @@ def _legend(fine: Grid) -> tuple[Legend, ...]:
 
 def _coarse(board: Board, before: Index, row: int, column: int) -> Grid:
     g = board.geometry
-    rows = shown(range(board.rows.coarse), range(row, row + 1), COARSE)
-    columns = shown(range(board.columns.coarse), range(column, column + 1), COARSE)
+    most = _most(g)[0]
+    rows = shown(range(board.rows.coarse), range(row, row + 1), most)
+    columns = shown(range(board.columns.coarse), range(column, column + 1), most)
 
     def cell(r: int, c: int) -> Cell:
         return Cell("coarse-on" if (r, c) == (row, column) else "coarse", number(board.x(board.whole(before, r, c))))
@@ -99,7 +105,7 @@ def _kernel(board: Board, at: Index, times: float | None) -> Grid:
     """The kernel, or the stamp of a cell."""
     g = board.geometry
     middle = tuple(axis.kernel // 2 for axis in board.outer)
-    rows, columns = (shown(range(axis.kernel), range(0, 1), KERNEL) for axis in (board.rows, board.columns))
+    rows, columns = (shown(range(axis.kernel), range(0, 1), _most(g)[1]) for axis in (board.rows, board.columns))
 
     def cell(r: int, c: int) -> Cell:
         value = board.weight(board.whole(middle, r, c))
@@ -129,7 +135,7 @@ def _fine(board: Board, at: Index, step: int) -> Grid:
     spans = tuple(range(each.start, each[-1] + 1) for each in under)
     rows, columns = (
         shown(reach(axis), _part(span, most - 2), most)
-        for axis, span, most in zip((board.rows, board.columns), spans, FINE, strict=True)
+        for axis, span, most in zip((board.rows, board.columns), spans, (DOWN, _most(g)[2]), strict=True)
     )
 
     def cell(r: int, c: int) -> Cell:
@@ -137,7 +143,7 @@ def _fine(board: Board, at: Index, step: int) -> Grid:
 
     (top, high), (left, wide) = (place(each, span) for each, span in zip((rows, columns), spans, strict=True))
     frame = (Frame(top, left, high, wide, "kernel"),) if high and wide else ()
-    return Grid("y", "fine", Said("y"), _kept(g), len(rows), len(columns), table(rows, columns, cell), frame)
+    return Grid("y", "fine", Said("y"), _kept(g, before), len(rows), len(columns), table(rows, columns, cell), frame)
 
 
 def _part(span: range, most: int) -> range:
@@ -160,9 +166,8 @@ def _fine_cell(board: Board, fine: Index, step: int, under: bool) -> Cell:
     return Cell("fine", total)
 
 
-def _kept(g: Geometry) -> Said:
-    """What of the stamps remains."""
+def _kept(g: Geometry, before: Index) -> Said:
+    """What of the stamps remains, and which slice of it is shown."""
     whole = tuple(len(reach(axis)) for axis in g.axes)
-    if whole == g.fine:
-        return Said("kept", (by(g.fine),))
-    return Said("cropped", (by(g.fine), by(whole)))
+    said = Said("kept", (by(g.fine),)) if whole == g.fine else Said("cropped", (by(g.fine), by(whole)))
+    return Said("slice", (said, ",".join(map(str, before)))) if before else said

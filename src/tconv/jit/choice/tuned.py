@@ -1,8 +1,8 @@
 """Remembers the schedules that `tconv.tune` found best: in this process, and from one process to the next.
 
-On disk each is an entry of the cache of compiled kernels (`cache.py`), with its checks of who may have written it. The
-content is JSON: the kind of schedule, and the values of its free fields (`Kind.free`). Whatever else is found there is
-not used.
+On disk each is an entry of the cache of compiled kernels (`machine/cache.py`), with its checks of who may have written
+it. The content is JSON: the kind of schedule, and the values of its free fields (`Kind.free`). Whatever else is found
+there is not used.
 """
 
 from __future__ import annotations

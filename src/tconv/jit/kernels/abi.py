@@ -1,6 +1,6 @@
 """How generated code is told what to do: tables of i64 that a program is made of. Nothing of a shape is in the code.
 
-A program is one array of i64 (see `jit/program.py`). It starts with a header (`Header`) and holds
+A program is one array of i64 (`programs/program.py` puts it together). It starts with a header (`Header`) and holds
 
     pieces  work for a thread: which images, group, rows and channels (`Piece`); runs of them are independent
     tiles   which output channels one call of a kernel computes, and where their weights lie (`Tile`)

@@ -9,9 +9,9 @@ an op are written under masks.
 
 Op: as of `planes.py`; rows of x and y are whole.
 
-`short` copies the rows: each is at most one vector with its zeros, which later rows may overwrite.
+`PackShortRows` copies the rows: each is at most one vector with its zeros, which later rows may overwrite.
 
-Op: as in `rows.py`; zeros before are at most a vector, and so are elements and zeros behind.
+Op: as in `pack_rows.py`; zeros before are at most a vector, and so are elements and zeros behind.
 """
 
 from __future__ import annotations

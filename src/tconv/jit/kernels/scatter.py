@@ -1,11 +1,11 @@
 """Where every tap of every cell has been multiplied: y begins with the bias, and the products of taps are added to it.
 
-`fill` writes the bias into runs of y, for each channel of a tile: whole planes, or rows that no tap reaches.
+`Fill` writes the bias into runs of y, for each channel of a tile: whole planes, or rows that no tap reaches.
 
     Op: kernel, bytes, elements of a run, bytes from the tile's `BIAS` to the biases of its channels, offset in y, runs,
     bytes of y from one to the next.
 
-`scatter` adds runs of the block to y, for each channel of a tile, for cells and for rows of taps. Cells of the block
+`Scatter` adds runs of the block to y, for each channel of a tile, for cells and for rows of taps. Cells of the block
 are `TARGET_PIXEL` bytes apart. Runs of one op may reach the same element of y: they follow in the order of the loops.
 
     Op: kernel, bytes, offset in the block, offset in y, elements of a run, cells, bytes of y from one to the next,

@@ -1,17 +1,18 @@
 """Results from the block into y: transposed from channels in lanes to channels first, run by run, or as they are.
 
-`transpose` reads a block of positions, each with the lanes of a tile, and writes rows of y. Squares of lanes by lanes
-elements are transposed in registers.
+`UnpackTransposed` reads a block of positions, each with the lanes of a tile, and writes rows of y. Squares of lanes
+by lanes elements are transposed in registers.
 
     Op: kernel, bytes, offset in the tile's part of the block, offset in y, positions.
 
-`runs` reads for each pixel q and channel of the tile a run of `length` neighbouring elements, the first of them element
-`Tile.FIRST` of a longer run, and writes it to y, clipped to the elements from low to high counted from pixel 0.
+`UnpackRuns` reads for each pixel q and channel of the tile a run of `length` neighbouring elements, the first of them
+element `Tile.FIRST` of a longer run, and writes it to y, clipped to the elements from low to high counted from pixel 0.
 
     Op: kernel, bytes, offset in the block, offset in y of element 0, pixels, bytes of y from one pixel to the next,
     elements likewise, low, high.
 
-`stream` moves neighbouring elements past the caches, however they are aligned: whole lines of y are written at once.
+`UnpackStreaming` moves neighbouring elements past the caches, however they are aligned: whole lines of y are
+written at once.
 
     Op: kernel, bytes, offset in the block, offset in y, elements.
 """

@@ -1,6 +1,6 @@
 """A kind of schedule as one record: all that the rest of the engine asks about it.
 
-Each folder beside this file has the records of its kinds in `kinds.py`, and `registry.py` lists them.
+The records are in `*/kinds.py`, in a folder a family, and `registry.py` lists them.
 """
 
 from __future__ import annotations

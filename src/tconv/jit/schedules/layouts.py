@@ -58,7 +58,7 @@ def innermost(problem: Problem, channels_last: bool) -> bool:
 
 
 def layout_of(problem: Problem, channels_last: bool) -> MemoryLayout:
-    """The lines of a problem in one of the layouts."""
+    """Where the elements of a problem lie in one of the layouts."""
     spread = spread_out(problem, channels_last)
     return _joined(problem, spread) if _single_cells(problem) else spread
 
@@ -83,7 +83,7 @@ def _joined(problem: Problem, spread: MemoryLayout) -> MemoryLayout:
 
 
 def spread_out(problem: Problem, channels_last: bool) -> MemoryLayout:
-    """Every axis a line of its own, but for those along which nothing is to be done."""
+    """Every axis by itself, but for those along which nothing is to be done."""
     channels_last = innermost(problem, channels_last)
     g, size, conv = problem.geometry, problem.itemsize, problem.operation != "conv_transpose"
     x, y = _Grid(problem.in_channels, g.coarse), _Grid(problem.out_channels, g.fine)

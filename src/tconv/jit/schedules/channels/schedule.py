@@ -1,4 +1,4 @@
-"""Schedules with channels in lanes (`kernels/channels.py`); `channels_tables.py` writes their programs.
+"""Schedules with channels in lanes (`kernels/channels.py`); `tables.py` writes their programs.
 
 Lanes are output channels, or (channel, phase) pairs of the last axis where its stride is large: then a run of y, the
 phases of one q, is a run of lanes. In channels-last arrays a run holds (phase, channel) pairs. The pixels of a tile

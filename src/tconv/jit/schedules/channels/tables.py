@@ -65,7 +65,7 @@ class ChannelTables(ChannelWeights):
     # ---- chunks
 
     def chunks(self) -> tuple[Ints, Ints]:
-        """The pieces of each chunk, and all copies and ops, which `native/channels.py` writes."""
+        """The pieces of each chunk, and all copies and ops, which `loops/chunks.py` writes."""
         s, lists = self.s, lists_of(self.layer, self.s, self.lists)
         axes, parts = axes_of(s, lists, None if s.in_place else s.row)
         given = array(C, {**self.words(), **lists.places})

@@ -22,7 +22,7 @@ GATHERED = 4096
 
 
 class ChannelWeights(Tables):
-    """Writes the tiles, their weights and their masks; `channels_tables.py` the rest."""
+    """Writes the tiles, their weights and their masks; `tables.py` the rest."""
 
     s: ChannelSchedule
 

@@ -1,4 +1,4 @@
-"""Schedules of `weight_gradient`, by the kernel with channels in lanes; `gradient_tables.py` writes their programs.
+"""Schedules of `weight_gradient`, by the kernel with channels in lanes; `tables.py` writes their programs.
 
     dw[i, o, t] = sum over images n and coarse cells c of  x[n, i, c] * y[n, o, c * stride - low + t * dilation]
 

@@ -12,7 +12,7 @@ from tconv.jit.schedules.lane_tiles import BROADCAST, LOADED, MOST_ROWS
 
 #: Cycles that a vector of cells costs to bring into order, and an element of the fine grid to copy.
 TRANSPOSED, COPIED = 6.0, 0.2
-#: What runs of half of `gradient.FEWEST` channels o cost more, channels last, where lines of memory are read in part.
+#: What runs of half of `FEWEST` channels o cost more, channels last, where lines of memory are read in part.
 FEW = 0.1
 #: What the largest run is taken to cost beyond itself: a thread that begins late keeps the others waiting for it.
 LATE = 0.1

@@ -47,7 +47,7 @@ class PlaneSchedule(PixelSchedule):
 
     @property
     def layer(self) -> tuple[Hashable, ...]:
-        """All that tiles and packed weights depend on: as of `Chunked`, and whether rows go through the block."""
+        """All that tiles and packed weights depend on: as of any schedule, and whether rows go through the block."""
         return (*super().layer, self.through_block)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Schedules with pixels in lanes (`kernels/pixels.py`); `pixels_tables.py` writes their programs.
+"""Schedules with pixels in lanes (`kernels/pixels.py`); `tables.py` writes their programs.
 
 A chunk is a cache block of q over all axes but the last, and a range of q along the last. Its rows of x are copied into
 the panel, [strand][channel][outer rows][row][pitch], with zeros on both sides, so that every load is in bounds and

@@ -46,7 +46,7 @@ class PixelTables(PixelWeights):
     # ---- chunks
 
     def chunks(self) -> tuple[Ints, Ints]:
-        """The pieces of each chunk, and all copies and ops, which `native/pixels.py` writes."""
+        """The pieces of each chunk, and all copies and ops, which `loops/chunks.py` writes."""
         s, lists = self.s, lists_of(self.layer, self.s, self.lists)
         axes, parts = axes_of(s, lists, None if s.in_place else s.pitch * self.size)
         given = array(S, {**self.words(), **lists.places})

@@ -15,7 +15,7 @@ from tconv.jit.schedules.pixels.schedule import PixelSchedule
 
 
 class PixelWeights(Tables):
-    """Writes the tiles and their weights; `pixels_tables.py` the rest."""
+    """Writes the tiles and their weights; `tables.py` the rest."""
 
     s: PixelSchedule
 

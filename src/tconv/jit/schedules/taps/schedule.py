@@ -1,4 +1,4 @@
-"""Schedules with taps in lanes (`kernels/channels.py` and `scatter.py`); `taps_tables.py` writes their programs.
+"""Schedules with taps in lanes (`kernels/channels.py`, `kernels/scatter.py`); `tables.py` writes their programs.
 
 Lanes are (output channel, tap) pairs: every cell of x meets every tap, which is one matrix product, and what it gives
 is added to y where the tap puts it. So no tap ever meets a zero beside x, and few channels fill vectors as well as

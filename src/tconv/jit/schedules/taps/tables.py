@@ -76,7 +76,7 @@ class TapTables(Tables):
     # ---- chunks
 
     def chunks(self) -> tuple[Ints, Ints]:
-        """The pieces of each chunk, and all copies and ops, which `native/taps.py` writes."""
+        """The pieces of each chunk, and all copies and ops, which `loops/chunks.py` writes."""
         s, last = self.s, self.s.axes[-1]
         images, parts = axes_of(s, lists_of(self.layer, s, no_lists), None)
         grid, low = np.zeros((len(s.axes), AXIS), np.int64), np.array([(n.dilation, n.low) for n in s.axes], np.int64)

@@ -1,4 +1,4 @@
-"""The chunks of weight gradients: what is copied for each, and its sums (`gradient.py` says what these are)."""
+"""The chunks of weight gradients: what is copied for each, and its sums (`schedule.py` says what these are)."""
 
 from __future__ import annotations
 
