@@ -4,7 +4,7 @@
 benchmark and the page of the demo (`bench.py`, `demo.py`) need matplotlib too.
 """
 
-from tconv.draw.figure import Figure, figure
+from tconv.draw.figure import Figure, animate, figure
 from tconv.draw.views import VIEWS
 
-__all__ = ["VIEWS", "Figure", "figure"]
+__all__ = ["VIEWS", "Figure", "animate", "figure"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from tconv.geometry import Geometry, check_geometry
 
 #: What a picture can be saved as.
 FORMATS = ("svg", "png", "pdf")
+#: What an animation can be saved as.
+ANIMATED = ("gif", "apng", "mp4")
 
 
 @dataclass(frozen=True)
@@ -84,15 +87,51 @@ def figure(
     (7, '<svg')
     """
     with checks.explained("figure"):
-        check_geometry(geometry)
-        for name, value, allowed in (("view", view, VIEWS), ("lang", lang, LANGUAGES), ("theme", theme, THEMES)):
-            checks.choice(name, value, tuple(allowed))
-        steps = VIEWS[view].steps(geometry)
+        board = _board(geometry, view, x, w, lang, theme)
         number = VIEWS[view].first(geometry) if step is None else checks.integer("step", step, 0)
-        if number >= steps:
+        if number >= (steps := VIEWS[view].steps(geometry)):
             checks.wrong(f"step must be below {steps}, the steps of this view; got {number}")
-        board = Board(geometry, **dict(_values(geometry, x, w)))
     return Figure(VIEWS[view].scene(board, number), lang, theme)
+
+
+def animate(
+    geometry: Geometry, view: str, path: str | Path, *, x: Any = None, w: Any = None, lang: str = "en",
+    theme: str = "light", width: int = 640, seconds: float = 0.8, progress: Callable[[int, int], None] | None = None,
+) -> None:  # fmt: skip
+    """Write the steps of a view to a file, one after the other; needs matplotlib and Pillow.
+
+    Args:
+        geometry, view, x, w, lang, theme: as in `figure`.
+        path: ends in .gif, .apng or .mp4; MP4 is written by the program ffmpeg.
+        width: pixels of a frame across.
+        seconds: how long a frame is shown; the last one three times as long.
+        progress: called after each frame with how many are done, and how many there are.
+
+    Of more than 60 steps 60 are taken, evenly.
+
+    Raises:
+        ValueError, TypeError: the text names the argument, its value, and what is allowed.
+    """
+    with checks.explained("animate"):
+        board = _board(geometry, view, x, w, lang, theme)
+        form = Path(path).suffix.lower().removeprefix(".")
+        if form not in ANIMATED:
+            checks.wrong(f"path must end in .{', .'.join(ANIMATED)}; got {checks.shorten(str(path))}")
+        checks.integer("width", width, 160)
+        seconds = checks.seconds("seconds", seconds)
+        from tconv.draw.animation import taken, write
+
+        steps = taken(VIEWS[view].steps(geometry))
+        scenes = [VIEWS[view].scene(board, step) for step in steps]
+        write(scenes, Path(path), language=lang, theme=theme, width=width, seconds=seconds, progress=progress)
+
+
+def _board(geometry: Geometry, view: str, x: Any, w: Any, lang: str, theme: str) -> Board:
+    """The geometry with its values, once all words are known to be right."""
+    check_geometry(geometry)
+    for name, value, allowed in (("view", view, VIEWS), ("lang", lang, LANGUAGES), ("theme", theme, THEMES)):
+        checks.choice(name, value, tuple(allowed))
+    return Board(geometry, **dict(_values(geometry, x, w)))
 
 
 def _values(geometry: Geometry, x: Any, w: Any) -> list[tuple[str, Any]]:
