@@ -35,6 +35,7 @@ def draw(
     to: Annotated[
         options.Text, typer.Option("-o", "--output", metavar="FILE", help="A .svg, .png or .pdf; VIEW.svg if left out.")
     ] = None,
+    json: options.Json = False,
 ) -> None:
     """A picture of a geometry: what writes where, what is cropped, the matrix, the remainder.
 
@@ -46,6 +47,9 @@ def draw(
     with usage_errors():
         picture = drawing.figure(geometry, view, step=number, lang=lang, theme=theme)
         picture.save(path)
+    if json:
+        output.as_json({"written": str(path), "scene": picture.scene.to_dict()})
+        return
     _say(geometry, path)
 
 
@@ -67,6 +71,7 @@ def animate(
         options.Text,
         typer.Option("-o", "--output", metavar="FILE", help="A .gif, .apng or .mp4; else VIEW.gif."),
     ] = None,
+    json: options.Json = False,
 ) -> None:
     """The steps of a view one after the other, as GIF, APNG, or with ffmpeg as MP4.
 
@@ -77,6 +82,9 @@ def animate(
     path = Path(to or f"{view}.gif")
     with usage_errors(), output.progress("painting") as done:
         drawing.animate(geometry, view, path, width=across, lang=lang, theme=theme, progress=done)
+    if json:
+        output.as_json({"written": str(path)})
+        return
     _say(geometry, path)
 
 
