@@ -56,7 +56,8 @@ class Kind(Generic[S]):
     share: Callable[[Problem, MemoryLayout, Isa, int], float | None]
     #: The schedule of a problem that it serves.
     make: Callable[[Problem, MemoryLayout, Isa, int], S]
-    #: The program of a schedule for so many threads.
+    #: The program of a schedule for so many threads. What writes it, and its loops, are imported when it is first asked
+    #: for: a first call waits for those of one kind only.
     program: Callable[[S, int], Program]
     #: What to change in a schedule for others that are worth a try, the most promising first, with so many registers
     #: for sums; chunks of other sizes are tried for all kinds.

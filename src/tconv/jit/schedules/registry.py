@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tconv.forks import uninterrupted
 from tconv.jit.programs.program import Program
 from tconv.jit.schedules.base import Schedule
 from tconv.jit.schedules.channels import kinds as channels
@@ -39,7 +40,8 @@ def kind_of(schedule: Schedule) -> Kind[Any]:
 
 def program_of(schedule: Schedule, threads: int) -> Program:
     """Write the tables of a schedule for so many threads."""
-    return kind_of(schedule).program(schedule, threads)
+    with uninterrupted:
+        return kind_of(schedule).program(schedule, threads)
 
 
 def free(schedule: Schedule) -> dict[str, Any]:

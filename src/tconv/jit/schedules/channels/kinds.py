@@ -13,7 +13,6 @@ from tconv.jit.schedules.axes import LoopAxis, by_shift
 from tconv.jit.schedules.channels import sizes
 from tconv.jit.schedules.channels.on_the_fly import packed_on_the_fly
 from tconv.jit.schedules.channels.schedule import ChannelSchedule
-from tconv.jit.schedules.channels.tables import ChannelTables
 from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.lane_tiles import MOST_ROWS
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
@@ -88,6 +87,8 @@ def _depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -
 
 
 def _program(s: ChannelSchedule, threads: int) -> Program:
+    from tconv.jit.schedules.channels.tables import ChannelTables
+
     return ChannelTables(s, threads).write()
 
 

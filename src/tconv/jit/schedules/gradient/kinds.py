@@ -11,7 +11,6 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.program import Program
 from tconv.jit.schedules.gradient import schedule
 from tconv.jit.schedules.gradient.schedule import GradientSchedule
-from tconv.jit.schedules.gradient.tables import GradientTables
 from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.lane_tiles import MOST_ROWS
 from tconv.jit.schedules.layouts import MemoryLayout
@@ -39,6 +38,8 @@ def _depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -
 
 
 def _program(s: GradientSchedule, threads: int) -> Program:
+    from tconv.jit.schedules.gradient.tables import GradientTables
+
     return GradientTables(s, threads).write()
 
 

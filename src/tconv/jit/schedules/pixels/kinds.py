@@ -11,14 +11,13 @@ from tconv.jit.kernels.folded import FoldedRows
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.program import Program
 from tconv.jit.schedules.axes import phase_taps, strand_shifts
 from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.pixels import planes, sizes
 from tconv.jit.schedules.pixels.planes import PlaneSchedule
-from tconv.jit.schedules.pixels.planes_tables import PlaneTables
 from tconv.jit.schedules.pixels.schedule import PixelSchedule
-from tconv.jit.schedules.pixels.tables import PixelTables
 from tconv.jit.schedules.shares import MANY, STORED, filled, inside, terms
 from tconv.problem import Problem
 
@@ -74,6 +73,12 @@ def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> Pix
     return sizes.make(problem, layout, isa)
 
 
+def _program(s: PixelSchedule, threads: int) -> Program:
+    from tconv.jit.schedules.pixels.tables import PixelTables
+
+    return PixelTables(s, threads).write()
+
+
 def _variations(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for rows in dict.fromkeys((s.rows, 1, s.layout.axes[-2].stride)):
         for vectors in (1, 2, 3, 4):
@@ -121,6 +126,12 @@ def _share_of_planes(problem: Problem, layout: MemoryLayout, isa: Isa, threads: 
     return 2.0 * (results / (results + PLANE) if planes.folded(last, lanes, isa) else in_use)
 
 
+def _program_of_planes(s: PlaneSchedule, threads: int) -> Program:
+    from tconv.jit.schedules.pixels.planes_tables import PlaneTables
+
+    return PlaneTables(s, threads).write()
+
+
 def _variations_of_planes(s: PlaneSchedule, budget: int) -> Iterator[dict[str, Any]]:
     yield from ({"vectors": n} for n in (1, 2, 4))
     yield {"streaming": not s.streaming}
@@ -148,7 +159,7 @@ PIXELS = Kind(
     free=("vectors", "channels", "rows", "cache_block", "flat", "in_place"),
     share=_share,
     make=_make,
-    program=lambda s, threads: PixelTables(s, threads).write(),
+    program=_program,
     variations=_variations,
     allowed=_allowed,
     tile=_tile,
@@ -162,7 +173,7 @@ PLANES = Kind(
     free=("vectors", "cache_block", "streaming"),
     share=_share_of_planes,
     make=planes.make,
-    program=lambda s, threads: PlaneTables(s, threads).write(),
+    program=_program_of_planes,
     variations=_variations_of_planes,
     allowed=_planes_allowed,
     tile=_tile_of_planes,

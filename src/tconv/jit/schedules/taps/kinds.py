@@ -9,11 +9,11 @@ from typing import Any
 from tconv.jit.kernels import Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.program import Program
 from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.jit.schedules.taps import schedule
 from tconv.jit.schedules.taps.schedule import TapSchedule
-from tconv.jit.schedules.taps.tables import TapTables
 from tconv.problem import Problem
 
 #: The share that the best kernels reach, and products that it costs to add a run of taps to y.
@@ -32,6 +32,12 @@ def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> fl
 
 def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> TapSchedule:
     return schedule.make(problem, layout, isa)
+
+
+def _program(s: TapSchedule, threads: int) -> Program:
+    from tconv.jit.schedules.taps.tables import TapTables
+
+    return TapTables(s, threads).write()
 
 
 def _variations(s: TapSchedule, budget: int) -> Iterator[dict[str, Any]]:
@@ -60,7 +66,7 @@ TAPS = Kind(
     free=("vectors", "pixels", "channels", "cache_block"),
     share=_share,
     make=_make,
-    program=lambda s, threads: TapTables(s, threads).write(),
+    program=_program,
     variations=_variations,
     allowed=_allowed,
     tile=_tile,
