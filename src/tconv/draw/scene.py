@@ -27,11 +27,25 @@ def plain(text: str | int) -> Said:
 #: What a cell is. The colours and patterns that say so are those of `themes.py`:
 #: coarse, fine, kernel: a value of that grid; coarse-on, fine-on, kernel-on: at work in this step;
 #: empty: a cell of a grid without a value yet; zero: an inserted zero; padding: a zero around a grid;
-#: cropped: computed, but cut off by the padding; left: read by no window; gap: an element of C that is 0;
+#: cropped: computed, but cut off by the padding; left, padding-left: a fine cell, a zero around it that no window
+#: reads; gap: an element of C that is 0, or nothing;
 #: phase0 to phase3: of a phase; heat0 to heat4: how many taps reach it; more: cells that are not shown.
 KINDS = (
     *("coarse", "fine", "kernel", "coarse-on", "fine-on", "kernel-on", "empty", "zero", "padding", "cropped", "left"),
-    *("gap", "phase0", "phase1", "phase2", "phase3", "heat0", "heat1", "heat2", "heat3", "heat4", "more"),
+    *(
+        "padding-left",
+        "gap",
+        "phase0",
+        "phase1",
+        "phase2",
+        "phase3",
+        "heat0",
+        "heat1",
+        "heat2",
+        "heat3",
+        "heat4",
+        "more",
+    ),
 )
 
 
@@ -57,6 +71,18 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Bracket:
+    """Below a panel: which columns belong together, though others that overlap share some of them."""
+
+    column: int  #: the first of those that it goes along
+    columns: int
+    teeth: tuple[int, ...]  #: the columns that it touches
+    level: int  #: from 0, downwards: those of a level do not overlap
+    text: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """A panel of cells, row by row."""
 
@@ -71,6 +97,8 @@ class Grid:
     row_labels: tuple[tuple[str, str], ...] = ()  #: (text, role) before each row
     column_labels: tuple[tuple[str, str], ...] = ()  #: above each column
     scale: float = 1.0  #: of its cells, against those of the other panels
+    height: float = 1.0  #: of a cell, against its width
+    brackets: tuple[Bracket, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +106,7 @@ class Words:
     """A panel of sentences, each in a style: bold, text, grey, mono, coarse, fine or kernel."""
 
     lines: tuple[tuple[Said, str], ...]
+    long: bool = False  #: of long lines, such as formulas
 
 
 @dataclass(frozen=True, slots=True)

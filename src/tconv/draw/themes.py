@@ -74,6 +74,7 @@ def look(role: str, theme: Theme) -> Look:
         "padding": Look(t.paper, t.grey, dashed=True),
         "cropped": Look(t.paper, t.grey, dashed=True, hatched=True),
         "left": Look(t.paper, t.grey, hatched=True),
+        "padding-left": Look(t.paper, t.grey, dashed=True, hatched=True),
         "tick": Look(t.rule),
         "tick-on": Look(t.coarse),
         "rule": Look("", t.rule),
@@ -89,6 +90,7 @@ def look(role: str, theme: Theme) -> Look:
         table[f"{grid}-on"] = Look(strong, strong)
         table[f"frame-{grid}"] = Look("", strong, 5)
         table[f"arrow-{grid}"] = Look("", strong, 4)
+        table[f"bracket-{grid}"] = Look("", strong, 2.5)
         table[f"fan-{grid}"] = Look(soft, strong, 1)
     table.update({f"phase{n}": Look(color, t.paper) for n, color in enumerate(t.phases)})
     table.update({f"heat{n}": Look(color, t.paper) for n, color in enumerate(t.heat)})
@@ -106,7 +108,7 @@ def ink(role: str, theme: Theme) -> str:
             return t.on_heat[int(kind.removeprefix("heat"))]
         if kind.endswith("-on"):
             return t.paper
-        return t.faint if kind in ("zero", "padding", "cropped", "left", "gap", "more") else t.ink
+        return t.ink if kind in ("coarse", "fine", "kernel", "empty") else t.faint
     return {"coarse": t.coarse, "fine": t.fine, "kernel": t.kernel_text, "grey": t.grey, "faint": t.faint}.get(
         role, t.ink
     )

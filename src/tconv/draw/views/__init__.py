@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tconv.draw.cells import Board
 from tconv.draw.scene import Scene
-from tconv.draw.views import both, gather, scatter
+from tconv.draw.views import both, gather, matrix, scatter, sizes
 from tconv.geometry import Geometry
 
 
@@ -45,6 +45,20 @@ VIEWS: dict[str, View] = {
             both.steps,
             both.scene,
             both.first,
+        ),
+        View(
+            "matrix",
+            "C as a table: its rows are the convolution, its columns the transpose",
+            matrix.steps,
+            matrix.scene,
+            matrix.first,
+        ),
+        View(
+            "sizes",
+            "the fine sizes that share one coarse size, and the remainder that tells them apart",
+            sizes.steps,
+            sizes.scene,
+            sizes.first,
         ),
     )
 }
