@@ -18,7 +18,7 @@ from tconv.draw.words import LANGUAGES, keys, say
 pytestmark = pytest.mark.quick
 
 every_view = pytest.mark.parametrize("view", VIEWS)
-GEOMETRIES = [*NAMED.values(), *map(random_geometry, range(60))]
+GEOMETRIES = [*NAMED.values(), *map(random_geometry, range(24))]
 
 
 def box(text):
