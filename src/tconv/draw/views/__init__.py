@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tconv.draw.cells import Board
 from tconv.draw.scene import Scene
-from tconv.draw.views import scatter
+from tconv.draw.views import coverage, scatter
 from tconv.geometry import Geometry
 
 
@@ -31,6 +31,13 @@ VIEWS: dict[str, View] = {
             scatter.steps,
             scatter.scene,
             scatter.first,
+        ),
+        View(
+            "coverage",
+            "how many taps reach each fine cell, and why some are reached by more",
+            coverage.steps,
+            coverage.scene,
+            coverage.first,
         ),
     )
 }
