@@ -38,11 +38,14 @@ learn({
 
 
 def reasons(geometry: Geometry) -> tuple[Said, ...]:
-    """Why the coverage is even or not: a sentence for each axis, one where all say the same."""
-    found = [reason(axis) for axis in geometry.axes]
-    if len(set(found)) == 1:
-        return (found[0],)
-    return tuple(Said("evenness axis", (number, said)) for number, said in enumerate(found))
+    """Why the coverage is even or not: what all axes say, or each that is to blame; axes that say the same together."""
+    told: dict[Said, list[int]] = {}
+    for number, axis in enumerate(geometry.axes):
+        if geometry.is_even or not axis.is_even:
+            told.setdefault(reason(axis), []).append(number)
+    if [len(numbers) for numbers in told.values()] == [geometry.ndim]:
+        return tuple(told)
+    return tuple(Said("evenness axis", (", ".join(map(str, numbers)), said)) for said, numbers in told.items())
 
 
 def reason(axis: Axis) -> Said:

@@ -44,12 +44,17 @@ def place(scene: Scene, language: str = "en") -> Sheet:
 
 def _cell(scene: Scene, language: str) -> float:
     """The size of cells: as large as all rows allow, in width and together in height."""
-    for cell in range(LARGEST, SMALLEST, -1):
-        widths = [GAP * (len(row) - 1) + sum(_widths(scene, row, cell, language)) for row in scene.rows]
-        heights = [_height(row, cell, language) + _below(scene, row) for row in scene.rows]
-        if max(widths) <= WIDTH - 2 * MARGIN and sum(heights) <= HIGH:
-            return cell
-    return SMALLEST
+    low, high = SMALLEST, LARGEST
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _fits(scene, middle, language) else (low, middle - 1)
+    return low
+
+
+def _fits(scene: Scene, cell: float, language: str) -> bool:
+    widths = [GAP * (len(row) - 1) + sum(_widths(scene, row, cell, language)) for row in scene.rows]
+    heights = [_height(row, cell, language) + _below(scene, row) for row in scene.rows]
+    return max(widths) <= WIDTH - 2 * MARGIN and sum(heights) <= HIGH
 
 
 def _columns(scene: Scene, row: tuple[Panel, ...]) -> list[list[Panel]]:

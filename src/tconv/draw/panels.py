@@ -18,7 +18,7 @@ SIZES = {"bold": 26, "text": 20, "grey": 20, "mono": 20}
 FILLED, MAIN, SMALL, CORNER = 0.86, 0.37, 0.23, 0.21
 MOST = 30
 #: What text of a cell and the letter in its corner are enlarged to where there is room: smaller ones are hard to read.
-READ, MAIN_MOST, CORNER_MOST = 16, 0.5, 0.32
+READ, MAIN_MOST, CORNER_MOST = 16, 0.54, 0.36
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _grid(grid: Grid, cell: float, x: float, y: float, language: str) -> Placed:
 def _cell(cell: Cell, x: float, y: float, c: float) -> list[Item]:
     items: list[Item] = [] if cell.kind in ("gap", "more") else [Rect(x, y, c, c, cell.kind)]
     role, bold = f"on:{cell.kind}", cell.kind.endswith("-on")
-    lifted = 0.1 * c if cell.small else 0.0
+    lifted = 0.1 * c if cell.small else -0.1 * c if cell.corner else 0.0
     if cell.text:
         wanted = max(min(MOST, c * MAIN), min(READ, c * MAIN_MOST))
         size = _fitting(cell.text, wanted, c, bold=bold)
@@ -144,7 +144,7 @@ def _cell(cell: Cell, x: float, y: float, c: float) -> list[Item]:
         items.append(Text(x + c / 2, y + c * 0.84, cell.small, size, role if bold else "kernel", "middle"))
     if cell.corner:
         size = max(c * CORNER, min(READ, c * CORNER_MOST))
-        items.append(Text(x + c * 0.07, y + size, cell.corner, size, role))
+        items.append(Text(x + c * 0.12, y + c * 0.04 + size, cell.corner, size, role))
     return items
 
 

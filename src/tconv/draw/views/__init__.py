@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tconv.draw.cells import Board
 from tconv.draw.scene import Scene
-from tconv.draw.views import coverage, scatter
+from tconv.draw.views import coverage, phases, scatter
 from tconv.geometry import Geometry
 
 
@@ -38,6 +38,13 @@ VIEWS: dict[str, View] = {
             coverage.steps,
             coverage.scene,
             coverage.first,
+        ),
+        View(
+            "phases",
+            "the fine grid woven of small dense convolutions with stride 1",
+            phases.steps,
+            phases.scene,
+            phases.first,
         ),
     )
 }

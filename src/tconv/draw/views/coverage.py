@@ -181,7 +181,8 @@ def _note(g: Geometry, shown: Geometry) -> Said:
 
 def _coarse(block: Block, note: Said) -> Grid:
     g = block.geometry
-    names = ["kernel", "stride", *(["dilation"] if any(d > 1 for d in g.dilation) else [])]
+    few, dilated = g.ndim < 3, any(d > 1 for d in g.dilation)  # more axes have no room for more than the kernel
+    names = ["kernel", *(["stride"] if few else []), *(["dilation"] if few and dilated else [])]
     caption = Said("coverage is even" if g.is_even else "coverage is uneven", (_named(g, names),))
     cells = tuple(Cell("coarse-on" if number in block.coarse else "gap") for number in range(len(block.columns)))
     # Below an even number of cells the middle lies between two of them.
