@@ -84,6 +84,12 @@ def reach(axis: Axis) -> range:
     return range(min(0, -low), max(axis.fine, end))
 
 
+def stamp(axis: Axis, c: int) -> range:
+    """Fine positions below the taps of a coarse cell, those beside the grid too."""
+    start = c * axis.stride - axis.padding[0]
+    return range(start, start + axis.effective_kernel, axis.dilation)
+
+
 def shown(total: range, around: range, most: int) -> Shown:
     """The positions that are drawn, at most so many: those around what is looked at, None where others are left out."""
     if len(total) <= most:

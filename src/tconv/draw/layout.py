@@ -5,15 +5,15 @@ One rule for all views: panels of a row stand side by side, and cells are as lar
 
 from __future__ import annotations
 
-from tconv.draw.panels import Placed, caption_height, place_panel, size_of, stacked
-from tconv.draw.scene import Arrow, Grid, Panel, Scene, Sign
+from tconv.draw.panels import Placed, caption_height, place_panel, room_before, size_of, stacked
+from tconv.draw.scene import Arrow, Grid, Panel, Scene, Sign, Tie
 from tconv.draw.sheet import Item, Path, Rect, Sheet, Text
 from tconv.draw.text import width, wrapped
 from tconv.draw.words import say
 
 WIDTH, MARGIN = 1600, 70
-#: Between panels, between rows, and the cells of a panel: at least, at most.
-GAP, ROW_GAP = 54, 44
+#: Between panels, between rows, and between rows that are tied; and the cells of a panel: at least, at most.
+GAP, ROW_GAP, TIE_GAP = 54, 44, 90
 SMALLEST, LARGEST = 30, 84
 #: Height of all rows together that cells are made smaller for.
 HIGH = 760
@@ -30,7 +30,9 @@ def place(scene: Scene, language: str = "en") -> Sheet:
     found: dict[str, Placed] = {}
     for row in scene.rows:
         top = y + max(caption_height(panel, cell, language) for panel in row)
-        y = top + _row(row, cell, top, language, items, found) + ROW_GAP
+        y = top + _row(scene, row, cell, top, language, items, found) + _below(scene, row)
+    for tie in scene.ties:
+        _tie(tie, found, items)
     for arrow in scene.arrows:
         _arrow(arrow, found, language, items)
     y = _legend(scene, language, y, items)
@@ -42,21 +44,45 @@ def place(scene: Scene, language: str = "en") -> Sheet:
 
 def _cell(scene: Scene, language: str) -> float:
     """The size of cells: as large as all rows allow, in width and together in height."""
-    for cell in range(LARGEST, SMALLEST, -1):
-        widths = [_width(row, cell, language) for row in scene.rows]
-        heights = [_height(row, cell, language) for row in scene.rows]
-        if max(widths) <= WIDTH - 2 * MARGIN and sum(heights) <= HIGH:
-            return cell
-    return SMALLEST
+    low, high = SMALLEST, LARGEST
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if _fits(scene, middle, language) else (low, middle - 1)
+    return low
 
 
-def _width(row: tuple[Panel, ...], cell: float, language: str) -> float:
-    return GAP * (len(row) - 1) + sum(size_of(panel, cell, language)[0] for panel in row)
+def _fits(scene: Scene, cell: float, language: str) -> bool:
+    widths = [GAP * (len(row) - 1) + sum(_widths(scene, row, cell, language)) for row in scene.rows]
+    heights = [_height(row, cell, language) + _below(scene, row) for row in scene.rows]
+    return max(widths) <= WIDTH - 2 * MARGIN and sum(heights) <= HIGH
+
+
+def _columns(scene: Scene, row: tuple[Panel, ...]) -> list[list[Panel]]:
+    """For each panel of a row those that share its place from left to right: where rows are aligned, one of each."""
+    if not scene.aligned:
+        return [[panel] for panel in row]
+    return [[each[number] for each in scene.rows if number < len(each)] for number in range(len(row))]
+
+
+def _befores(scene: Scene, row: tuple[Panel, ...]) -> list[float]:
+    """Room for labels before the panels of a row."""
+    return [max(map(room_before, column)) for column in _columns(scene, row)]
+
+
+def _widths(scene: Scene, row: tuple[Panel, ...], cell: float, language: str) -> list[float]:
+    columns = zip(_columns(scene, row), _befores(scene, row), strict=True)
+    return [max(size_of(panel, cell, language, before)[0] for panel in column) for column, before in columns]
 
 
 def _height(row: tuple[Panel, ...], cell: float, language: str) -> float:
     above = max(caption_height(panel, cell, language) for panel in row)
-    return above + max(size_of(panel, cell, language)[1] for panel in row) + ROW_GAP
+    return above + max(size_of(panel, cell, language, 0)[1] for panel in row)
+
+
+def _below(scene: Scene, row: tuple[Panel, ...]) -> float:
+    """The gap below a row: ties need a larger one."""
+    names = {panel.name for panel in row if isinstance(panel, Grid)}
+    return TIE_GAP if any(tie.start in names for tie in scene.ties) else ROW_GAP
 
 
 def _head(scene: Scene, language: str, items: list[Item]) -> float:
@@ -72,22 +98,33 @@ def _head(scene: Scene, language: str, items: list[Item]) -> float:
 
 
 def _row(
-    row: tuple[Panel, ...], cell: float, top: float, language: str, items: list[Item], found: dict[str, Placed]
-) -> float:
+    scene: Scene, row: tuple[Panel, ...], cell: float, top: float, language: str, items: list[Item],
+    found: dict[str, Placed],
+) -> float:  # fmt: skip
     """Place a row of panels; its height."""
-    sizes = [size_of(panel, cell, language) for panel in row]
-    grids = [size[1] for panel, size in zip(row, sizes, strict=True) if isinstance(panel, Grid)]
+    heights = [size_of(panel, cell, language, 0)[1] for panel in row]
+    grids = [height for panel, height in zip(row, heights, strict=True) if isinstance(panel, Grid)]
     middle = min(grids, default=60.0) / 2
     x = float(MARGIN)
-    for panel, (w, _) in zip(row, sizes, strict=True):
+    for panel, w, before in zip(row, _widths(scene, row, cell, language), _befores(scene, row), strict=True):
         y = top + middle if isinstance(panel, Sign) else top
         for each, at in stacked(panel, cell, y, language):
-            placed = place_panel(each, cell, x, at, language)
+            placed = place_panel(each, cell, x, at, language, before)
             items.extend(placed.items)
             if isinstance(each, Grid):
                 found[each.name] = placed
         x += w + GAP
-    return max(h for _, h in sizes)
+    return max(heights)
+
+
+def _tie(tie: Tie, found: dict[str, Placed], items: list[Item]) -> None:
+    """A ribbon from the lower side of a cell to the upper sides of those below."""
+    start, end = found[tie.start], found[tie.end]
+    x0, x1 = start.left + tie.column * start.cell, end.left + tie.first * end.cell
+    y0, y1 = start.bottom + 4, end.top - 4
+    corners = ((x0, y0), (x1, y1), (x1 + tie.columns * end.cell, y1), (x0 + start.cell, y0))
+    lines = [("L" if number else "M", *corner) for number, corner in enumerate(corners)]
+    items.append(Path((*lines, ("Z",)), f"fan-{tie.role}"))
 
 
 def _arrow(arrow: Arrow, found: dict[str, Placed], language: str, items: list[Item]) -> None:

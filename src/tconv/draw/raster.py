@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
@@ -68,7 +69,7 @@ def _paint(axes: Any, item: Item, theme: Theme, order: int) -> None:
 def _styles(how: Look, theme: Theme) -> list[dict[str, Any]]:
     """What a shape is painted with: hatching has the colour of its edge, so that it takes a shape of its own."""
     style: dict[str, Any] = {
-        "facecolor": how.fill or "none",
+        "facecolor": to_rgba(how.fill, how.opacity) if how.fill else "none",
         "edgecolor": how.line or "none",
         "linewidth": how.width * POINTS if how.line else 0,
         "linestyle": (0, (3, 3)) if how.dashed else "solid",

@@ -98,6 +98,7 @@ class Grid:
     column_labels: tuple[tuple[str, str], ...] = ()  #: above each column
     scale: float = 1.0  #: of its cells, against those of the other panels
     height: float = 1.0  #: of a cell, against its width
+    shift: float = 0.0  #: how many cells further to the right its cells begin: half a cell, to stand above two
     brackets: tuple[Bracket, ...] = ()
 
 
@@ -106,6 +107,7 @@ class Words:
     """A panel of sentences, each in a style: bold, text, grey, mono, coarse, fine or kernel."""
 
     lines: tuple[tuple[Said, str], ...]
+    columns: int = 0  #: lines may be as wide as so many cells
     long: bool = False  #: of long lines, such as formulas
 
 
@@ -137,6 +139,18 @@ class Arrow:
 
 
 @dataclass(frozen=True, slots=True)
+class Tie:
+    """A ribbon from a cell of a panel down to cells of a panel in the row below; where ribbons overlap it shows."""
+
+    start: str
+    column: int  #: of the cell in the last row of the upper panel
+    end: str
+    first: int  #: column of the first cell in the first row of the lower panel
+    columns: int
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
 class Legend:
     """What a kind of cells means."""
 
@@ -156,6 +170,8 @@ class Scene:
     note: Said
     rows: tuple[tuple[Panel, ...], ...]  #: panels side by side, row below row
     arrows: tuple[Arrow, ...] = ()
+    ties: tuple[Tie, ...] = ()
+    aligned: bool = False  #: panels of the same place in their rows begin below each other, cell below cell
     legend: tuple[Legend, ...] = ()
     facts: tuple[Said, ...] = ()  #: lines at the foot: formulas with their numbers, counts
 

@@ -45,6 +45,8 @@ def _drawn(role: str, theme: Theme) -> str:
     how = look(role, theme)
     fill = "url(#hatch)" if how.hatched else how.fill or "none"
     drawn = f'fill="{fill}"'
+    if how.opacity < 1:
+        drawn += f' fill-opacity="{_number(how.opacity)}"'
     if how.line:
         drawn += f' stroke="{how.line}" stroke-width="{_number(how.width)}"'
     return drawn + (' stroke-dasharray="5 5"' if how.dashed else "")

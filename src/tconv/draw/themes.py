@@ -33,20 +33,20 @@ class Theme:
 
 
 _PHASES = ("#d0eaf9", "#56b4e9", "#f2e85e", "#d18fb5")
-_HEAT = ("#d6e4ee", "#a9c6dc", "#7aa7c9", "#3b719b", "#2f6690")
+_HEAT = ("#d6e4ee", "#a9c6dc", "#7aa7c9", "#5a8fb5", "#2f6690")
 
 THEMES: dict[str, Theme] = {
     "light": Theme(
         paper="#fcfbf8", ink="#1d2126", grey="#5f6771", faint="#6b6862", rule="#d9d6cf", zero="#efede7",
         coarse="#bb4c17", coarse_soft="#f7d9c7", fine="#2f6690", fine_soft="#d6e4ee", kernel="#1b7f67",
         kernel_soft="#cfe9e1", kernel_text="#146a55", phases=_PHASES, on_phase="#1d2126", heat=_HEAT,
-        on_heat=("#1d2126", "#1d2126", "#1d2126", "#fcfbf8", "#fcfbf8"),
+        on_heat=("#1d2126", "#1d2126", "#1d2126", "#1d2126", "#fcfbf8"),
     ),
     "dark": Theme(
         paper="#15181c", ink="#eceae5", grey="#a3abb5", faint="#8d96a1", rule="#3a4048", zero="#22262c",
         coarse="#ff9a66", coarse_soft="#5a2f1a", fine="#7fb8e6", fine_soft="#1e3c55", kernel="#5fd0b3",
         kernel_soft="#17443a", kernel_text="#8fe3cd", phases=_PHASES, on_phase="#1d2126", heat=_HEAT,
-        on_heat=("#1d2126", "#1d2126", "#1d2126", "#fcfbf8", "#fcfbf8"),
+        on_heat=("#1d2126", "#1d2126", "#1d2126", "#1d2126", "#fcfbf8"),
     ),
 }  # fmt: skip
 
@@ -60,6 +60,7 @@ class Look:
     width: float = 1.5
     dashed: bool = False
     hatched: bool = False  #: with the rule's colour, over the fill
+    opacity: float = 1  #: of the fill: what lies below shows through
 
 
 def look(role: str, theme: Theme) -> Look:
@@ -91,7 +92,7 @@ def look(role: str, theme: Theme) -> Look:
         table[f"frame-{grid}"] = Look("", strong, 5)
         table[f"arrow-{grid}"] = Look("", strong, 4)
         table[f"bracket-{grid}"] = Look("", strong, 2.5)
-        table[f"fan-{grid}"] = Look(soft, strong, 1)
+        table[f"fan-{grid}"] = Look(strong, strong, 1, opacity=0.3)
     table.update({f"phase{n}": Look(color, t.paper) for n, color in enumerate(t.phases)})
     table.update({f"heat{n}": Look(color, t.paper) for n, color in enumerate(t.heat)})
     return table[role]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tconv.draw.cells import Board
 from tconv.draw.scene import Scene
-from tconv.draw.views import both, gather, matrix, scatter, sizes
+from tconv.draw.views import both, coverage, gather, matrix, phases, scatter, sizes
 from tconv.geometry import Geometry
 
 
@@ -59,6 +59,20 @@ VIEWS: dict[str, View] = {
             sizes.steps,
             sizes.scene,
             sizes.first,
+        ),
+        View(
+            "coverage",
+            "how many taps reach each fine cell, and why some are reached by more",
+            coverage.steps,
+            coverage.scene,
+            coverage.first,
+        ),
+        View(
+            "phases",
+            "the fine grid woven of small dense convolutions with stride 1",
+            phases.steps,
+            phases.scene,
+            phases.first,
         ),
     )
 }

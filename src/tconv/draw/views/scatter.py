@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tconv.axis import Axis
 from tconv.draw.cells import (
     Board,
     Index,
@@ -16,6 +15,7 @@ from tconv.draw.cells import (
     reach,
     shown,
     size_note,
+    stamp,
     table,
     told,
 )  # fmt: skip
@@ -119,19 +119,13 @@ def _kernel(board: Board, at: Index, times: float | None) -> Grid:
     return Grid("stamp", "kernel", caption, note, len(rows), len(columns), cells, (frame,))
 
 
-def _stamped(axis: Axis, c: int) -> range:
-    """Fine positions under the stamp of a cell, those beside the grid too."""
-    start = c * axis.stride - axis.padding[0]
-    return range(start, start + axis.effective_kernel, axis.dilation)
-
-
 def _fine(board: Board, at: Index, step: int) -> Grid:
     g = board.geometry
     before = tuple(
         c * a.stride - a.padding[0] + (a.kernel // 2) * a.dilation for c, a in zip(at, board.outer, strict=False)
     )
     row, column = at[-2] if g.ndim > 1 else 0, at[-1]
-    under = _stamped(board.rows, row), _stamped(board.columns, column)
+    under = stamp(board.rows, row), stamp(board.columns, column)
     spans = tuple(range(each.start, each[-1] + 1) for each in under)
     rows, columns = (
         shown(reach(axis), _part(span, most - 2), most)
