@@ -17,6 +17,7 @@ SHARED, LEVELS = 3, 4
 HEIGHT = 0.72
 
 learn({
+    "sizes none": ("Fine {0} gives coarse {1} by output padding {2} alone", "只凭输出填充 {2}，细 {0} 才得到粗 {1}"),
     "sizes one": ("Only fine {0} gives coarse {1}", "只有细网格大小 {0} 得到粗网格大小 {1}"),
     "sizes two": (
         "Fine {0} and fine {1} both give coarse {2}: output padding says which",
@@ -108,6 +109,8 @@ def _of(axis: Axis, fine: int) -> Axis:
 
 def _title(axis: Axis) -> Said:
     shared = axis.fine_sizes
+    if not shared:
+        return Said("sizes none", (axis.fine, axis.coarse, axis.output_padding))
     if len(shared) == 1:
         return Said("sizes one", (shared[0], axis.coarse))
     return Said("sizes two" if len(shared) == 2 else "sizes many", (shared[0], shared[-1], axis.coarse))
@@ -190,7 +193,8 @@ def _levels(spans: dict[int, tuple[int, int]]) -> dict[int, int]:
 
 
 def _words(axis: Axis, own: Axis) -> Words:
-    key = "sizes this" if axis == own else "sizes coarse" if axis.coarse == own.coarse else "sizes next"
+    more = axis.coarse - own.coarse == 1
+    key = "sizes this" if axis == own else "sizes next" if more else "sizes coarse"
     a, s = axis.output_padding, axis.stride
     beyond = a >= s
     back = Said("sizes beyond", (a, s, axis.fine)) if beyond else Said("sizes back", (a, axis.fine))
