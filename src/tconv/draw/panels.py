@@ -42,7 +42,8 @@ def size_of(panel: Panel, cell: float, language: str) -> tuple[float, float]:
         return wide, sum(_line(style) for _, style in lines)
     wide = panel.columns * panel.scale * cell + _before(panel)
     high = panel.rows * panel.scale * cell * panel.height + _below(panel)
-    return max(wide, width(say(panel.caption, language), CAPTION, bold=True)), high
+    notes = [width(line, NOTE) for line in _note(panel, cell, language)]
+    return max(wide, width(say(panel.caption, language), CAPTION, bold=True), *notes), high
 
 
 def caption_height(panel: Panel, cell: float, language: str) -> float:

@@ -9,8 +9,8 @@ from tconv.draw.words import learn
 from tconv.explain import conv_formula, remainder
 from tconv.geometry import Geometry
 
-#: Cells of a row, at most; where more are left out, those at its start, and those at its end.
-CELLS, START, END = 18, 12, 4
+#: Cells of a row, at most, and digits in them; where that is too little, cells are left out before the end of a row.
+CELLS, DIGITS = 18, 72
 #: Fine sizes that share the coarse size, at most, and levels of windows that so many rows have room for.
 SHARED, LEVELS = 3, 4
 #: Of a cell of a row, against its width.
@@ -124,14 +124,16 @@ def _note(g: Geometry) -> Said:
 
 def _positions(axes: list[Axis]) -> list[Shown]:
     """The fine positions of each row: all rows begin with the same one, and end with their own."""
+    most = max(6, min(CELLS, DIGITS // len(str(axes[-1].fine))))
+    at_start, at_end = 2 * most // 3, most - 2 * most // 3 - 2
     begin = min(0, -axes[0].padding[0])
     ends = [axis.fine + max(0, axis.padding[1]) for axis in axes]
-    start = max(begin, min(max(ends) - CELLS, min(ends) - START))
+    start = max(begin, min(max(ends) - most, min(ends) - at_start))
     found = []
     for end in ends:
         cells: list[int | None] = list(range(start, end))
-        if len(cells) > CELLS:
-            cells = [*cells[:START], None, *cells[-END:]]
+        if len(cells) > most:
+            cells = [*cells[:at_start], None, *cells[len(cells) - at_end :]]
         found.append(tuple([None, *cells] if start > begin else cells))
     return found
 
