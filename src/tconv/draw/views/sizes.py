@@ -9,14 +9,15 @@ from tconv.draw.words import learn
 from tconv.explain import conv_formula, remainder
 from tconv.geometry import Geometry
 
-#: Cells of a row, at most; where more are left out, those at its start, and those at its end.
-CELLS, START, END = 18, 12, 4
+#: Cells of a row, at most, and digits in them; where that is too little, cells are left out before the end of a row.
+CELLS, DIGITS = 18, 72
 #: Fine sizes that share the coarse size, at most, and levels of windows that so many rows have room for.
 SHARED, LEVELS = 3, 4
 #: Of a cell of a row, against its width.
 HEIGHT = 0.72
 
 learn({
+    "sizes none": ("Fine {0} gives coarse {1} by output padding {2} alone", "只凭输出填充 {2}，细 {0} 才得到粗 {1}"),
     "sizes one": ("Only fine {0} gives coarse {1}", "只有细网格大小 {0} 得到粗网格大小 {1}"),
     "sizes two": (
         "Fine {0} and fine {1} both give coarse {2}: output padding says which",
@@ -108,6 +109,8 @@ def _of(axis: Axis, fine: int) -> Axis:
 
 def _title(axis: Axis) -> Said:
     shared = axis.fine_sizes
+    if not shared:
+        return Said("sizes none", (axis.fine, axis.coarse, axis.output_padding))
     if len(shared) == 1:
         return Said("sizes one", (shared[0], axis.coarse))
     return Said("sizes two" if len(shared) == 2 else "sizes many", (shared[0], shared[-1], axis.coarse))
@@ -121,14 +124,16 @@ def _note(g: Geometry) -> Said:
 
 def _positions(axes: list[Axis]) -> list[Shown]:
     """The fine positions of each row: all rows begin with the same one, and end with their own."""
+    most = max(6, min(CELLS, DIGITS // len(str(axes[-1].fine))))
+    at_start, at_end = 2 * most // 3, most - 2 * most // 3 - 2
     begin = min(0, -axes[0].padding[0])
     ends = [axis.fine + max(0, axis.padding[1]) for axis in axes]
-    start = max(begin, min(max(ends) - CELLS, min(ends) - START))
+    start = max(begin, min(max(ends) - most, min(ends) - at_start))
     found = []
     for end in ends:
         cells: list[int | None] = list(range(start, end))
-        if len(cells) > CELLS:
-            cells = [*cells[:START], None, *cells[-END:]]
+        if len(cells) > most:
+            cells = [*cells[:at_start], None, *cells[len(cells) - at_end :]]
         found.append(tuple([None, *cells] if start > begin else cells))
     return found
 
@@ -190,7 +195,8 @@ def _levels(spans: dict[int, tuple[int, int]]) -> dict[int, int]:
 
 
 def _words(axis: Axis, own: Axis) -> Words:
-    key = "sizes this" if axis == own else "sizes coarse" if axis.coarse == own.coarse else "sizes next"
+    more = axis.coarse - own.coarse == 1
+    key = "sizes this" if axis == own else "sizes next" if more else "sizes coarse"
     a, s = axis.output_padding, axis.stride
     beyond = a >= s
     back = Said("sizes beyond", (a, s, axis.fine)) if beyond else Said("sizes back", (a, axis.fine))
