@@ -149,6 +149,7 @@ def _grid(grid: Grid, cell: float, x: float, y: float, language: str) -> Placed:
         items.append(Text(left + (column + 0.5) * c, y - 12, text, size, role, "middle"))
     for row, (text, role) in enumerate(grid.row_labels):
         items.append(Text(x - 14, y + (row + 0.5) * h + 7, text, 20, role, "end", bold=role != "faint"))
+    items = [item for item in items if not isinstance(item, Text) or item.text]
     cells = [
         _cell(each, left + number % grid.columns * c, y + number // grid.columns * h, c, h)
         for number, each in enumerate(grid.cells)
