@@ -59,7 +59,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("conventions", "onnx", "solving"):
+    if name in ("conventions", "draw", "onnx", "solving"):
         with uninterrupted:
             return import_module(f"tconv.{name}")
     if name not in _LATER:
@@ -69,5 +69,17 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+def _picture(geometry: Geometry) -> str | None:
+    """The geometry in a notebook: its view `scatter`; nothing where it cannot be drawn."""
+    try:
+        return import_module("tconv.draw").figure(geometry).svg()  # type: ignore[no-any-return]
+    except (ValueError, ImportError):
+        return None
+
+
+# Set here, as geometry.py knows nothing of pictures.
+Geometry._repr_svg_ = _picture  # type: ignore[attr-defined]
+
+
 def __dir__() -> list[str]:
-    return sorted({*__all__, "__version__", "conventions", "methods", "onnx", "solving"})
+    return sorted({*__all__, "__version__", "conventions", "draw", "methods", "onnx", "solving"})

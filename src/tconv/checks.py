@@ -9,6 +9,7 @@ This file sits below `geometry.py`: sizes, strides and shapes are refused in the
 
 from __future__ import annotations
 
+import numbers
 import operator
 import os
 from collections.abc import Callable, Sequence
@@ -81,6 +82,15 @@ def integer(name: str, value: object, least: int | None = None) -> int:
     if least is not None and number < least:
         wrong(f"{name} {allowed}; got {shorten(number)}")
     return number
+
+
+def seconds(name: str, value: object) -> float:
+    """A time: a number of more than 0, and finite."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        wrong_type(f"{name} must be a number; got {shorten(value)} of type {type(value).__name__}")
+    if not 0 < float(value) < float("inf"):
+        wrong(f"{name} must be more than 0 and finite; got {value}")
+    return float(value)
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:

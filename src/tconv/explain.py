@@ -26,8 +26,7 @@ def conv_formula(axis: Axis) -> tuple[str, str]:
     coarse = floor((fine + low + high - dilation * (kernel - 1) - 1) / stride) + 1
     3 = floor((5 + 1 + 1 - 1 * (3 - 1) - 1) / 2) + 1
     """
-    (low, high), k, s, d, a = axis.padding, axis.kernel, axis.stride, axis.dilation, axis.output_padding
-    sum_ = f"{axis.fine} {_plus(low)} {_plus(high)} - {d} * ({k} - 1) - 1"
+    s, a, sum_ = axis.stride, axis.output_padding, _dividend(axis)
     if a < s:
         return (
             "coarse = floor((fine + low + high - dilation * (kernel - 1) - 1) / stride) + 1",
@@ -38,6 +37,24 @@ def conv_formula(axis: Axis) -> tuple[str, str]:
         "coarse = (fine + low + high - dilation * (kernel - 1) - 1 - output padding) / stride + 1",
         f"{axis.coarse} = ({sum_} - {a}) / {s} + 1",
     )
+
+
+def remainder(axis: Axis) -> tuple[str, str]:
+    """What the division of that formula leaves, in words and in numbers: the output padding, where it is below stride.
+
+    >>> from tconv import Axis
+    >>> print(*remainder(Axis.conv(6, 3, stride=2, padding=1)), sep="\\n")
+    (fine + low + high - dilation * (kernel - 1) - 1) mod stride
+    (6 + 1 + 1 - 1 * (3 - 1) - 1) mod 2 = 1
+    """
+    words = "(fine + low + high - dilation * (kernel - 1) - 1) mod stride"
+    return words, f"({_dividend(axis)}) mod {axis.stride} = {axis.output_padding % axis.stride}"
+
+
+def _dividend(axis: Axis) -> str:
+    """Fine cells from the start of the first window to where the last could start, in numbers."""
+    (low, high), k, d = axis.padding, axis.kernel, axis.dilation
+    return f"{axis.fine} {_plus(low)} {_plus(high)} - {d} * ({k} - 1) - 1"
 
 
 def conv_transpose_formula(axis: Axis) -> tuple[str, str]:
@@ -53,6 +70,29 @@ def conv_transpose_formula(axis: Axis) -> tuple[str, str]:
         "fine = (coarse - 1) * stride - low - high + dilation * (kernel - 1) + 1 + output padding",
         f"{axis.fine} = {before} + {d} * ({k} - 1) + 1 + {axis.output_padding}",
     )
+
+
+def paddings(axis: Axis) -> tuple[str, str, str]:
+    """The three things that padding means: in the convolution, its transpose, and the picture with zeros inserted.
+
+    >>> from tconv import Axis
+    >>> print(*paddings(Axis.conv_transpose(2, 3)), sep=chr(10))
+    convolution: pads the fine grid by 0 at each end
+    transposed: crops the result by 0 at each end
+    zero insertion: pads the stretched coarse grid by p' = dilation * (kernel - 1) - padding = 2 at each end
+    """
+    padding, stretched = axis.padding, axis.zero_inserted.padding
+    return (
+        f"convolution: pads the fine grid by {_at_ends(padding)}",
+        f"transposed: crops the result by {_at_ends(padding)}",
+        "zero insertion: pads the stretched coarse grid by "
+        f"p' = dilation * (kernel - 1) - padding = {_at_ends(stretched)}",
+    )
+
+
+def _at_ends(ends: tuple[int, int]) -> str:
+    low, high = ends
+    return f"{low} at each end" if low == high else f"{low} at the low and {high} at the high end"
 
 
 def zero_inserted(axis: Axis) -> str:

@@ -90,10 +90,11 @@ class Phase:
 
 def axis_phases(axis: Axis) -> tuple[AxisPhase, ...]:
     """The phases of one axis in the order of their residues; those beyond the fine size are left out."""
-    return tuple(_phase(axis, residue) for residue in range(min(axis.stride, axis.fine)))
+    return tuple(axis_phase(axis, residue) for residue in range(min(axis.stride, axis.fine)))
 
 
-def _phase(axis: Axis, residue: int) -> AxisPhase:
+def axis_phase(axis: Axis, residue: int) -> AxisPhase:
+    """The phase of one axis whose positions have that residue, known without the others."""
     s, d = axis.stride, axis.dilation
     taps = axis._taps_of_phase(residue)
     first, step = (residue + axis.padding[0] - taps.start * d) // s, d // gcd(s, d)
@@ -106,7 +107,7 @@ def axis_blocks(axis: Axis) -> tuple[AxisBlock, ...]:
     """The phases of one axis that some tap reaches, gathered into blocks."""
     reached = {(tap * axis.dilation - axis.padding[0]) % axis.stride for tap in range(axis.kernel)}
     alike: dict[tuple[range, int], list[AxisPhase]] = {}
-    for phase in (_phase(axis, residue) for residue in sorted(reached) if residue < axis.fine):
+    for phase in (axis_phase(axis, residue) for residue in sorted(reached) if residue < axis.fine):
         alike.setdefault((phase.shifts, phase.count), []).append(phase)
     tap_per_shift = axis.stride // gcd(axis.stride, axis.dilation)
     runs = (run for group in alike.values() for run in _evenly_spaced(group))

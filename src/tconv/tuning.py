@@ -135,7 +135,7 @@ def tune(
             checks.wrong(f"x_shape must have at least 1 image to measure with; got {plan.x_shape}")
         if threads is not None:
             threads = launch.checked("threads", threads)
-        number = _seconds(seconds)
+        number = checks.seconds("seconds", seconds)
         with _with_threads(threads):
             return _Tuning(plan, isas.current()).run(number)
 
@@ -150,14 +150,6 @@ def _plan(
     forward = make_plan("conv_transpose", first, w, None, dtype, window, layout, "jit")
     fixed = window._replace(output_padding=None, output_size=None)  # both grids say it
     return make_plan(operation, first, forward.y_shape, w[2:], dtype, fixed, layout, "jit")
-
-
-def _seconds(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        checks.wrong_type(f"seconds must be a number; got {checks.shorten(value)} of type {type(value).__name__}")
-    if not 0 < float(value) < float("inf"):
-        checks.wrong(f"seconds must be more than 0 and finite; got {value}")
-    return float(value)
 
 
 @contextmanager

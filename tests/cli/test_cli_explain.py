@@ -11,13 +11,19 @@ EXPLAINED = """\
 fine 5x5 <-> coarse 3x3: kernel 3, stride 2, padding 1
 
 Sizes, each axis
-transposed      fine = (coarse - 1) * stride - low - high + dilation * (kernel -
-                1) + 1 + output padding
+transposed      fine = (coarse - 1) * stride - low - high + dilation *
+                (kernel - 1) + 1 + output padding
                 5 = (3 - 1) * 2 - 1 - 1 + 1 * (3 - 1) + 1 + 0
 convolution     coarse = floor((fine + low + high - dilation * (kernel - 1) - 1)
                 / stride) + 1
                 3 = floor((5 + 1 + 1 - 1 * (3 - 1) - 1) / 2) + 1
-fine sizes      5, 6 all give coarse 3; output padding 0 means 5
+fine sizes      5 and 6 both become 3; output padding 0 means 5
+remainder       (fine + low + high - dilation * (kernel - 1) - 1) mod stride
+                (5 + 1 + 1 - 1 * (3 - 1) - 1) mod 2 = 0
+padding         convolution: pads the fine grid by 1 at each end
+                transposed: crops the result by 1 at each end
+                zero insertion: pads the stretched coarse grid by p' = dilation
+                * (kernel - 1) - padding = 1 at each end
 zero insertion  insert 1 zero between neighbours (3 -> 5 cells), pad 1 before, 1
                 after, flip the kernel, convolve at stride 1 -> 5
 a coarse cell   sees 3 fine cells in conv and writes to them in the transposed
@@ -237,3 +243,42 @@ def test_a_plan_that_no_memory_holds_is_a_usage_error(run):
     code, _, err = run("explain --coarse 1000000000000x3 --kernel 3 --plan")
     assert code == 2
     assert err.startswith("tconv explain: the result must fit into memory, ")
+
+
+def test_only_some_parts(run):
+    given = ("explain", "--coarse", 3, "--kernel", 3, "--stride", 2, "--padding", 1)
+    code, out, _ = run(*given, "--only", "matrix, phases")
+    assert code == 0
+    assert [line for line in out.splitlines() if line and not line.startswith(" ")][:2] == [
+        "fine 5 <-> coarse 3: kernel 3, stride 2, padding 1",
+        "Matrix C",
+    ]
+    assert "2 phases of the fine grid" in out
+    for other in ("Sizes", "Coverage", "Work", "In PyTorch"):
+        assert other not in out
+    code, out, err = run(*given, "--only", "sizes,everything")
+    assert (code, out) == (2, "")
+    assert "--only must be any of sizes, matrix, phases, coverage, work, code, with commas between them; got " in err
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (("--coarse", "2x2", "--kernel", 3, "--padding", 2), "the layer's is --padding 0"),
+        (("--coarse", 1, "--kernel", 5, "--padding", 3), "the layer's is --padding 1"),
+        (("--coarse", "2x1", "--kernel", "3x5", "--padding", "2x3"), "the layer's is --padding 0x1"),
+    ],
+)
+def test_the_padding_of_the_picture_with_zeros_is_named_where_it_was_meant(run, given, hint):
+    code, _, err = run("explain", *given)
+    assert code == 2
+    assert "must leave at least 1 cell" in err
+    assert "if that is the padding p' of the picture with zeros inserted" in err
+    assert hint in err
+
+
+def test_no_hint_where_it_would_not_help(run):
+    for given in (("--coarse", 2, "--kernel", 2, "--padding", 9), ("--fine", 2, "--kernel", 9)):
+        code, _, err = run("explain", *given)
+        assert code == 2
+        assert "picture" not in err

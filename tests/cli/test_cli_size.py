@@ -9,10 +9,10 @@ def test_size_from_either_side(run):
     expected = """\
 fine 64 <-> coarse 32: kernel 4, stride 2, padding 1
 
-convolution      fine 64 -> coarse 32
-transposed       coarse 32 -> fine 64
-output padding   0
-convolved to 32  fine sizes 64, 65
+convolution     fine 64 -> coarse 32
+transposed      coarse 32 -> fine 64
+output padding  0
+fine sizes      64 and 65 both become 32
 """
     window = ("--kernel", 4, "--stride", 2, "--padding", 1)
     assert run("size", "--coarse", 32, *window) == (0, expected, "")
@@ -27,10 +27,10 @@ def test_size_of_several_axes(run):
         == """\
 fine 12x16 <-> coarse 5x7: kernel 3x4, stride 2, padding 0, output padding 1x0
 
-convolution       fine 12x16 -> coarse 5x7
-transposed        coarse 5x7 -> fine 12x16
-output padding    1x0
-convolved to 5x7  fine sizes 11, 12 x 16, 17
+convolution     fine 12x16 -> coarse 5x7
+transposed      coarse 5x7 -> fine 12x16
+output padding  1x0
+fine sizes      11 and 12 both become 5; 16 and 17 both become 7
 """
     )
 

@@ -15,12 +15,14 @@ from tconv.cli import options, output
 from tconv.cli.convert import as_dict as saying_as_dict
 from tconv.cli.convert import print_saying
 from tconv.cli.engine import Wanted
-from tconv.cli.errors import in_options, usage_errors
-from tconv.cli.size import as_dict, by
+from tconv.cli.errors import UsageError, in_options, usage_errors
+from tconv.cli.size import as_dict, becoming, by
 from tconv.conventions import DIALECTS, Dialect, Layer
 from tconv.geometry import Geometry, Work
 from tconv.phases import Phase
 
+#: What is printed, part by part.
+PARTS = ("sizes", "matrix", "phases", "coverage", "work", "code")
 #: How many phases are listed.
 PHASES = 16
 #: Both axes of a coverage that is drawn are no longer than this.
@@ -50,6 +52,9 @@ def explain(
     measure: Annotated[
         bool, typer.Option("--measure", help="For --plan: measure peak and bandwidth here instead of assuming them.")
     ] = False,
+    only: Annotated[
+        options.Text, typer.Option(metavar="PART,...", help=f"Print no more than some parts: {', '.join(PARTS)}.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Sizes, formulas, the matrix, phases, coverage and cost of a geometry, and its dialects.
@@ -61,6 +66,7 @@ def explain(
         tconv explain --coarse 32x32 --kernel 4 --stride 2 --padding 1 --in-channels 64 --out-channels 32 --plan
     """
     wanted = Wanted.read(plan, batch, dtype, layout, threads, measure)
+    parts = _parts(only)
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
     cin, cout = options.count("--in-channels", in_channels), options.count("--out-channels", out_channels)
     number = options.integer("--groups", groups)
@@ -73,12 +79,25 @@ def explain(
         output.as_json(facts if said_plan is None else {**facts, "plan": said_plan.as_dict()})
         return
     out = output.console()
-    _print(geometry, channels, out)
+    _print(geometry, channels, out, parts)
     if said_plan is not None:
         said_plan.print(out)
-    for dialect in DIALECTS.values():
+    for dialect in DIALECTS.values() if "code" in parts else ():
         output.heading(f"In {dialect.title}", out)
         _print_dialect(layer, dialect, out)
+
+
+def _parts(only: str | None) -> tuple[str, ...]:
+    """The parts to print, all where none is named."""
+    if only is None:
+        return PARTS
+    wanted = tuple(part.strip() for part in only.split(","))
+    for part in wanted:
+        if part not in PARTS:
+            raise UsageError(
+                f"--only must be any of {', '.join(PARTS)}, with commas between them; got {checks.shorten(part)}"
+            )
+    return wanted
 
 
 def _facts(geometry: Geometry, in_channels: int, out_channels: int, groups: int) -> dict[str, Any]:
@@ -147,20 +166,25 @@ def _phase(phase: Phase) -> dict[str, Any]:
     }
 
 
-def _print(geometry: Geometry, channels: tuple[int, int, int], out: Console) -> None:
+def _print(geometry: Geometry, channels: tuple[int, int, int], out: Console, parts: tuple[str, ...]) -> None:
     out.print(str(geometry), soft_wrap=True)
-    for name, axis in _distinct(geometry):
-        output.heading(f"Sizes{name}", out)
-        output.facts(_sizes(axis), out)
-    output.heading("Matrix C", out)
-    output.facts(_matrix(geometry, *channels), out)
-    output.heading(_phases_title(geometry), out)
-    for phase in said.first_phases(geometry, PHASES):
-        output.code(f"  {phase}", out)
-    output.heading("Coverage: how many taps reach each fine position", out)
-    _print_coverage(geometry, out)
-    output.heading("Work of one pass, batch 1, float32", out)
-    output.facts(_work(geometry.work(channels[0], channels[1], groups=channels[2])), out)
+    if "sizes" in parts:
+        for name, axis in _distinct(geometry):
+            output.heading(f"Sizes{name}", out)
+            output.facts(_sizes(axis), out)
+    if "matrix" in parts:
+        output.heading("Matrix C", out)
+        output.facts(_matrix(geometry, *channels), out)
+    if "phases" in parts:
+        output.heading(_phases_title(geometry), out)
+        for phase in said.first_phases(geometry, PHASES):
+            output.code(f"  {phase}", out)
+    if "coverage" in parts:
+        output.heading("Coverage: how many taps reach each fine position", out)
+        _print_coverage(geometry, out)
+    if "work" in parts:
+        output.heading("Work of one pass, batch 1, float32", out)
+        output.facts(_work(geometry.work(channels[0], channels[1], groups=channels[2])), out)
 
 
 def _distinct(geometry: Geometry) -> Iterator[tuple[str, Axis]]:
@@ -177,7 +201,9 @@ def _sizes(axis: Axis) -> list[tuple[str, str]]:
     return [
         ("transposed", "\n".join(said.conv_transpose_formula(axis))),
         ("convolution", "\n".join(said.conv_formula(axis))),
-        ("fine sizes", f"{checks.some_of(axis.fine_sizes)} all give coarse {axis.coarse}; {_chosen(axis)}"),
+        ("fine sizes", f"{becoming(axis.fine_sizes, str(axis.coarse))}; {_chosen(axis)}"),
+        ("remainder", "\n".join(said.remainder(axis))),
+        ("padding", "\n".join(said.paddings(axis))),
         ("zero insertion", said.zero_inserted(axis)),
         ("a coarse cell", writes),
         ("a fine cell", reads),

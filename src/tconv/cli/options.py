@@ -102,10 +102,39 @@ def geometry(
         given["output_padding"] = sizes("--output-padding", output_padding)
     if output_size is not None:
         given["output_size"] = sizes("--output-size", output_size)
-    with usage_errors():
-        if coarse is not None:
+    if coarse is None:
+        with usage_errors():
+            return Geometry.conv(**on_axes({"fine": sizes("--fine", fine or ""), **given}))
+    try:
+        with usage_errors():
             return Geometry.conv_transpose(**on_axes({"coarse": sizes("--coarse", coarse), **given}))
-        return Geometry.conv(**on_axes({"fine": sizes("--fine", fine or ""), **given}))
+    except UsageError as refusal:
+        raise UsageError(f"{refusal}{_other_padding(str(refusal), sizes('--coarse', coarse), given)}") from None
+
+
+def _other_padding(refusal: str, coarse: tuple[int, ...], given: dict[str, Any]) -> str:
+    """A hint where the padding of the zero-inserted picture was meant: that of the layer leaves a result then."""
+    if not refusal.startswith("--padding must leave at least 1 cell") or isinstance(given["padding"], str):
+        return ""
+    axes = on_axes({"coarse": coarse, **given})
+    ndim = max(len(v) if isinstance(v, tuple) else 1 for v in axes.values())
+    kernel, dilation, padding = (_each(axes[name], ndim) for name in ("kernel", "dilation", "padding"))
+    meant = [d * (k - 1) - p for k, d, p in zip(kernel, dilation, padding, strict=True) if isinstance(p, int)]
+    if min(meant, default=-1) < 0:
+        return ""
+    try:
+        Geometry.conv_transpose(**{**axes, "padding": tuple(meant)})
+    except (ValueError, TypeError):
+        return ""
+    said = "x".join(map(str, meant if len(set(meant)) > 1 else meant[:1]))
+    return (
+        "; if that is the padding p' of the picture with zeros inserted, where p' = dilation * (kernel - 1) - padding, "
+        f"the layer's is --padding {said}"
+    )
+
+
+def _each(value: Any, ndim: int) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, tuple) else (value,) * ndim
 
 
 def on_axes(given: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,10 @@ class Progress(Protocol):
 UNBOUNDED = 100_000
 
 
+#: Stands for a blank at which no line is broken, and is printed as one: rich breaks at every kind of blank.
+_KEPT = "\ue000"
+
+
 def console() -> Console:
     """Standard output as it is now. Rich leaves colour out for pipes and NO_COLOR.
 
@@ -58,8 +62,13 @@ def facts(rows: Iterable[tuple[str, str]], out: Console) -> None:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in rows:
-        grid.add_row(Text(name), Text(value))
+        grid.add_row(Text(name), Text(_unbroken(value)))
     _print(grid, out)
+
+
+def _unbroken(text: str) -> str:
+    """The text with blanks that no line breaks at within the innermost parentheses of formulas."""
+    return re.sub(r"\([^()]{1,40}\)", lambda group: group[0].replace(" ", _KEPT), text)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], out: Console, *, right: Sequence[str] = ()) -> None:
@@ -81,7 +90,8 @@ def _print(table: Table, out: Console) -> None:
     """Print a table without the spaces that fill its last column."""
     with out.capture() as captured:
         out.print(table)
-    out.file.write(re.sub(r" +(?=(\x1b\[0m)?$)", "", captured.get(), flags=re.MULTILINE))
+    shown = captured.get().replace(_KEPT, " ")
+    out.file.write(re.sub(r" +(?=(\x1b\[0m)?$)", "", shown, flags=re.MULTILINE))
 
 
 @contextmanager

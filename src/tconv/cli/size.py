@@ -57,13 +57,23 @@ def by(values: tuple[int, ...]) -> str:
     return "x".join(map(str, values))
 
 
+def becoming(fine_sizes: range, coarse: str) -> str:
+    """Which fine sizes become a coarse one: 5 and 6 both become 3."""
+    if len(fine_sizes) == 1:
+        return f"{fine_sizes[0]} alone becomes {coarse}"
+    if len(fine_sizes) == 2:
+        return f"{fine_sizes[0]} and {fine_sizes[1]} both become {coarse}"
+    return f"{checks.some_of(fine_sizes)} all become {coarse}"
+
+
 def _lines(geometry: Geometry) -> list[tuple[str, str]]:
     coarse, fine = by(geometry.coarse), by(geometry.fine)
-    shared = " x ".join(checks.some_of(sizes) for sizes in dict.fromkeys(geometry.fine_sizes))
-    each = "" if geometry.ndim == 1 or " x " in shared else " on each axis"
+    pairs = dict.fromkeys(zip(geometry.fine_sizes, geometry.coarse, strict=True))
+    shared = "; ".join(becoming(sizes, str(size)) for sizes, size in pairs)
+    each = " on each axis" if geometry.ndim > 1 and len(pairs) == 1 else ""
     return [
         ("convolution", f"fine {fine} -> coarse {coarse}"),
         ("transposed", f"coarse {coarse} -> fine {fine}"),
         ("output padding", joined(geometry.output_padding)),
-        (f"convolved to {coarse}", f"fine sizes {shared}{each}"),
+        ("fine sizes", f"{shared}{each}"),
     ]

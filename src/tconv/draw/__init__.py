@@ -1,1 +1,10 @@
-"""Figures. The numbers come from the rest of the library; here is only how they look. Needs matplotlib."""
+"""Figures. The numbers come from the rest of the library; here is only how they look.
+
+`figure` makes pictures of a geometry, as SVG with nothing else, as PNG, PDF and GIF with matplotlib. Charts of the
+benchmark and the page of the demo (`bench.py`, `demo.py`) need matplotlib too.
+"""
+
+from tconv.draw.figure import Figure, animate, figure
+from tconv.draw.views import VIEWS
+
+__all__ = ["VIEWS", "Figure", "animate", "figure"]

@@ -1,0 +1,92 @@
+"""`tconv draw` and `tconv animate`: pictures of a geometry, step by step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tconv import draw as drawing
+from tconv.cli import options, output
+from tconv.cli.errors import usage_errors
+from tconv.geometry import Geometry
+
+_VIEWS = ", ".join(drawing.VIEWS)
+View = Annotated[str, typer.Argument(metavar="VIEW", help=f"What to show: {_VIEWS}.")]
+Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="en or zh.")]
+Theme = Annotated[str, typer.Option("--theme", metavar="THEME", help="light or dark.")]
+
+
+def draw(
+    view: View,
+    *,
+    coarse: options.Coarse = None,
+    fine: options.Fine = None,
+    kernel: options.Kernel,
+    stride: options.Stride = "1",
+    padding: options.Padding = "0",
+    output_padding: options.OutputPadding = None,
+    output_size: options.OutputSize = None,
+    dilation: options.Dilation = "1",
+    step: Annotated[options.Text, typer.Option(metavar="N", help="The step to show, from 0.")] = None,
+    lang: Language = "en",
+    theme: Theme = "light",
+    to: Annotated[
+        options.Text, typer.Option("-o", "--output", metavar="FILE", help="A .svg, .png or .pdf; VIEW.svg if left out.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """A picture of a geometry: what writes where, what is cropped, the matrix, the remainder.
+
+    tconv draw scatter --coarse 3x3 --kernel 3 --stride 2 --padding 1 -o scatter.svg
+    """
+    geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
+    number = None if step is None else options.integer("--step", step, 0)
+    path = Path(to or f"{view}.svg")
+    with usage_errors():
+        picture = drawing.figure(geometry, view, step=number, lang=lang, theme=theme)
+        picture.save(path)
+    if json:
+        output.as_json({"written": str(path), "scene": picture.scene.to_dict()})
+        return
+    _say(geometry, path)
+
+
+def animate(
+    view: View,
+    *,
+    coarse: options.Coarse = None,
+    fine: options.Fine = None,
+    kernel: options.Kernel,
+    stride: options.Stride = "1",
+    padding: options.Padding = "0",
+    output_padding: options.OutputPadding = None,
+    output_size: options.OutputSize = None,
+    dilation: options.Dilation = "1",
+    width: Annotated[str, typer.Option(metavar="PIXELS", help="Of a frame, across.")] = "640",
+    lang: Language = "en",
+    theme: Theme = "light",
+    to: Annotated[
+        options.Text,
+        typer.Option("-o", "--output", metavar="FILE", help="A .gif, .apng or .mp4; else VIEW.gif."),
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """The steps of a view one after the other, as GIF, APNG, or with ffmpeg as MP4.
+
+    tconv animate scatter --coarse 3x3 --kernel 3 --stride 2 --padding 1 -o scatter.gif
+    """
+    geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
+    across = options.integer("--width", width, 160)
+    path = Path(to or f"{view}.gif")
+    with usage_errors(), output.progress("painting") as done:
+        drawing.animate(geometry, view, path, width=across, lang=lang, theme=theme, progress=done)
+    if json:
+        output.as_json({"written": str(path)})
+        return
+    _say(geometry, path)
+
+
+def _say(geometry: Geometry, path: Path) -> None:
+    output.console().print(f"{geometry}\nwritten to {path}", soft_wrap=True)

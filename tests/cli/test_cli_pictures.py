@@ -1,0 +1,59 @@
+"""`tconv draw` and `tconv animate`."""
+
+import pytest
+from PIL import Image
+
+from tconv import Geometry
+from tconv.draw import VIEWS, figure
+
+UP = ("--coarse", "3x3", "--kernel", 3, "--stride", 2, "--padding", 1)
+SAID = "fine 5x5 <-> coarse 3x3: kernel 3, stride 2, padding 1\nwritten to {}\n"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_draw_writes_what_figure_gives(run, tmp_path, view):
+    path = tmp_path / "a.svg"
+    assert run("draw", view, *UP, "--lang", "zh", "--theme", "dark", "-o", path) == (0, SAID.format(path), "")
+    geometry = Geometry.conv_transpose((3, 3), 3, stride=2, padding=1)
+    assert path.read_text("utf-8") == figure(geometry, view, lang="zh", theme="dark").svg()
+
+
+def test_without_a_file_the_view_gives_its_name(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("draw", "scatter", *UP, "--step", 0) == (0, SAID.format("scatter.svg"), "")
+    assert "step 1 of 9" in (tmp_path / "scatter.svg").read_text("utf-8")
+
+
+def test_animate(run, tmp_path):
+    path = tmp_path / "a.gif"
+    code, out, err = run("animate", "scatter", "--coarse", 3, "--kernel", 2, "--width", 200, "-o", path)
+    assert (code, out, err) == (0, f"fine 4 <-> coarse 3: kernel 2, stride 1, padding 0\nwritten to {path}\n", "")
+    with Image.open(path) as picture:
+        assert (picture.n_frames, picture.size[0]) == (3, 200)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("draw", "spiral", *UP), 'view must be one of "scatter", '),
+        (("draw", "scatter", *UP, "--step", 9), "--step must be below 9, the steps of this view; got 9"),
+        (("draw", "scatter", *UP, "--lang", "fr"), '--lang must be one of "en", "zh"; got \'fr\''),
+        (("draw", "scatter", *UP, "-o", "x.jpg"), "path must end in .svg, .png, .pdf; got 'x.jpg'"),
+        (("animate", "scatter", *UP, "-o", "x.svg"), "path must end in .gif, .apng, .mp4; got 'x.svg'"),
+        (("animate", "scatter", *UP, "--width", 3), "--width must be an integer of at least 160; got 3"),
+        (("draw", "scatter", "--kernel", 3), "one of --coarse and --fine must be given; got neither"),
+    ],
+)
+def test_errors(run, given, said):
+    code, out, err = run(*given)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"tconv {given[0]}: {said}")
+
+
+def test_json(run_json, tmp_path):
+    path = tmp_path / "a.svg"
+    said = run_json("draw", "scatter", *UP, "-o", path)
+    assert (said["written"], said["scene"]["view"], said["scene"]["steps"]) == (str(path), "scatter", 9)
+    assert run_json("animate", "scatter", "--coarse", 2, "--kernel", 2, "--width", 160, "-o", tmp_path / "a.gif") == {
+        "written": str(tmp_path / "a.gif")
+    }
