@@ -1,4 +1,4 @@
-"""Pages in Chinese say what those in English do: as many headings, the same code, commands and pictures."""
+"""Pages in Chinese say what those in English do: as many headings, the same code, commands, pictures and numbers."""
 
 import re
 from pathlib import Path
@@ -32,6 +32,7 @@ def structure(page):
         "headings": [len(marks) for marks in HEADING.findall(prose)],
         "code": [without_language(block) for block in BLOCK.findall(text)],
         "pictures": [without_language(picture) for picture in PICTURE.findall(prose)],
+        "decimals": sorted(re.findall(r"\d+\.\d+", prose)),
         "questions": len(QUESTION.findall(prose)),
     }
 
