@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ FORMATS = ("svg", "png", "pdf")
 ANIMATED = ("gif", "apng", "png", "mp4")
 #: Pixels across, at least and at most.
 NARROWEST, WIDEST = 160, 10_000
+#: Seconds of a frame, at least and at most: a GIF counts hundredths, up to 655 seconds.
+SHORTEST, LONGEST = 0.02, 60
+#: Cells of a grid, at most: Python has no length for ranges of 2**63 and more.
+LARGEST = 2**62
 
 
 @dataclass(frozen=True)
@@ -132,8 +137,10 @@ def animate(
         board = _board(geometry, view, x, w, lang, theme)
         path, form = _file(path, ANIMATED)
         width, seconds = _width(width), checks.seconds("seconds", seconds)
+        if not SHORTEST <= seconds <= LONGEST:
+            checks.wrong(f"seconds must be from {SHORTEST} to {LONGEST}; got {seconds}")
+        need("PIL", "Pillow", "draw")  # first: matplotlib asks for it too
         need("matplotlib", "Matplotlib", "draw")
-        need("PIL", "Pillow", "draw")
         from tconv.draw.animation import encoded, taken
 
         steps = taken(VIEWS[view].steps(geometry))
@@ -164,6 +171,8 @@ def _width(width: Any) -> int:
 def _board(geometry: Geometry, view: str, x: Any, w: Any, lang: str, theme: str) -> Board:
     """The geometry with its values, once all words are known to be right."""
     check_geometry(geometry)
+    if (cells := max(prod(geometry.coarse), prod(geometry.fine))) > LARGEST:
+        checks.wrong(f"geometry must have at most 2**62 cells a grid to be drawn; got {checks.shorten(cells, 40)}")
     for name, value, allowed in (("view", view, VIEWS), ("lang", lang, LANGUAGES), ("theme", theme, THEMES)):
         checks.choice(name, value, tuple(allowed))
     return Board(geometry, **dict(_values(geometry, x, w)))
