@@ -103,3 +103,9 @@ def test_everything_lies_on_the_sheet(geometry, language):
 def test_large_geometries_take_no_time():
     huge = tconv.Geometry.conv_transpose((10**9, 10**9), 7, stride=10**6, padding=3)
     assert figure(huge, "coverage").svg().startswith("<svg")
+
+
+def test_counts_that_differ_by_one_have_colours_of_their_own():
+    cells = figure(tconv.Geometry.conv_transpose(8, 25, stride=4, padding=11), "coverage").scene.grid("taps").cells
+    colours = {cell.text: cell.kind for cell in cells if cell.kind.startswith("heat")}
+    assert len(set(colours.values())) == len(colours) > 2

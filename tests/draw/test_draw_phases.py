@@ -20,6 +20,14 @@ def numbers(grid):
     return np.array([cell.text for cell in grid.cells], object).reshape(grid.rows, grid.columns)
 
 
+def covered(grid):
+    """The cells within frames of ink."""
+    frames = [frame for frame in grid.frames if frame.role == "ink"]
+    cells = [(f.row + i, f.column + j) for f in frames for i in range(f.rows) for j in range(f.columns)]
+    assert len(set(cells)) == len(cells)
+    return set(cells)
+
+
 def result(geometry):
     """What the transposed convolution gives for the values that a picture has."""
     board = Board(geometry)
@@ -45,6 +53,7 @@ def test_phases_are_those_of_the_library(geometry, data):
 def test_values(geometry, data):
     step = data.draw(st.integers(0, len(phases(geometry)) - 1))
     scene, y = figure(geometry, "phases", step=step).scene, result(geometry)
+    framed = covered(scene.grid("y"))
     piece, grid = Piece(geometry, step), scene.grid("y")
     at = next(frame for frame in grid.frames if frame.role == "fine")
     row, column = (piece.looked_at[-2] if geometry.ndim > 1 else 0), piece.looked_at[-1]
@@ -54,6 +63,7 @@ def test_values(geometry, data):
                 o = (row + i - at.row, column + j - at.column)[-geometry.ndim :]
                 phase = phase_at(geometry, o)
                 assert text == (str(y[o]) if phase == step else letter(phase))
+                assert ((i, j) in framed) == (phase == step)
     assert scene.facts[0].args[0].endswith(f" = {y[piece.looked_at]}")
     assert scene.facts[1].args[1] == geometry.work().multiplications
 
@@ -91,7 +101,7 @@ def test_each_tap_has_the_letter_of_the_phase_that_it_reaches(geometry):
     grid = figure(geometry, "phases", step=0).scene.grid("w")
     letters = {cell.corner for cell in grid.cells if cell.corner}
     assert letters <= {letter(n) for n, phase in enumerate(phases(geometry)) if phase.taps}
-    framed = {(frame.row, frame.column) for frame in grid.frames}
+    framed = covered(grid)
     for number, cell in enumerate(grid.cells):
         assert (divmod(number, grid.columns) in framed) == (cell.corner == "a")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -37,11 +38,12 @@ learn({
     "coverage stride": ("stride {0}", "步幅 {0}"),
     "coverage dilation": ("dilation {0}", "空洞 {0}"),
     "coverage and": ("{0}, {1}", "{0}、{1}"),
+    "coverage with": ("{0} with {1}", "{0}、{1}"),
     "coverage is even": ("{0}: even", "{0}：均匀"),
     "coverage is uneven": ("{0}: uneven", "{0}：不均匀"),
     "coverage this": ("this geometry", "本几何"),
-    "coverage nearest kernel": ("for comparison: the nearest kernel", "对比：最接近的卷积核"),
-    "coverage nearest": ("for comparison: another kernel would not do", "对比：仅换卷积核不够"),
+    "coverage nearest kernel": ("the nearest kernel", "对比：最接近的卷积核"),
+    "coverage nearest": ("no other kernel would do", "对比：仅换卷积核不够"),
     "coverage table": ("y: taps of the row × taps of the column", "y：行的权重数 × 列的权重数"),
     "coverage slice": (
         "slice {0}: all that times {1}, the taps of the axes before",
@@ -128,13 +130,14 @@ def scene(board: Board, step: int) -> Scene:
     """The counts of the geometry, and those of its contrast."""
     g, other = board.geometry, contrast(board.geometry)
     blocks = (Block(g, ""), Block(other, "contrast ")) if other else (Block(g, ""),)
+    along = _distinct(taps for block in blocks for o in block.columns if o is not None and (taps := block.taps(o)))
     rows: list[tuple[Panel, ...]] = [
         tuple(_coarse(block, _note(g, block.geometry)) for block in blocks),
-        tuple(_fine(block, max(map(_most, blocks))) for block in blocks),
+        tuple(_fine(block, along) for block in blocks),
     ]
     if g.ndim > 1:
-        most = max(max(_products(block).values()) for block in blocks)
-        rows.append(tuple(_table(block, most) for block in blocks))
+        counts = _distinct(taps for block in blocks for taps in _products(block).values() if taps)
+        rows.append(tuple(_table(block, counts) for block in blocks))
     rows.append(tuple(_why(block) for block in blocks))
     cropped = any(o is not None and block.taps(o) is None for block in blocks for o in block.columns)
     return Scene(
@@ -160,15 +163,15 @@ def _title(g: Geometry, other: Geometry | None) -> Said:
     if other is None:
         return Said(f"coverage only {how}")
     names = [name for name in ("kernel", "stride", "dilation") if getattr(g, name) != getattr(other, name)]
-    return Said(f"coverage {how}", tuple(_named(each, names) for each in (g, other)))
+    return Said(f"coverage {how}", tuple(_named(each, names, "coverage with") for each in (g, other)))
 
 
-def _named(g: Geometry, names: list[str]) -> Said:
+def _named(g: Geometry, names: list[str], between: str = "coverage and") -> Said:
     """Parameters of a geometry by their names."""
     said = [Said(f"coverage {name}", (short(getattr(g, name)),)) for name in names]
     whole = said[0]
     for each in said[1:]:
-        whole = Said("coverage and", (whole, each))
+        whole = Said(between, (whole, each))
     return whole
 
 
@@ -192,15 +195,14 @@ def _coarse(block: Block, note: Said) -> Grid:
     )
 
 
-def _most(block: Block) -> int:
-    """The largest count along the axis."""
-    return max(block.taps(o) or 0 for o in block.columns if o is not None)
+def _distinct(counts: Iterable[int]) -> list[int]:
+    return sorted(set(counts))
 
 
-def _fine(block: Block, most: int) -> Grid:
+def _fine(block: Block, among: list[int]) -> Grid:
     def cell(_: int, o: int) -> Cell:
         taps = block.taps(o)
-        return Cell("cropped") if taps is None else _heat(taps, most)
+        return Cell("cropped") if taps is None else _heat(taps, among)
 
     cells = table((0,), block.columns, cell)
     return Grid(f"{block.name}taps", "fine", plain(""), plain(""), 1, len(cells), cells, row_labels=(("y", "fine"),))
@@ -229,13 +231,13 @@ def _products(block: Block) -> dict[tuple[int, int], int]:
     }  # fmt: skip
 
 
-def _table(block: Block, most: int) -> Grid:
+def _table(block: Block, among: list[int]) -> Grid:
     rows, counts = block.geometry.axes[-2], _products(block)
 
     def cell(r: int | None, o: int | None) -> Cell:
         if o is not None and block.taps(o) is None:
             return Cell("gap")
-        return Cell("more", "…") if r is None or o is None else _heat(counts[r, o], most)
+        return Cell("more", "…") if r is None or o is None else _heat(counts[r, o], among)
 
     above = [None if o is None else block.taps(o) for o in block.columns]
     note = Said("coverage slice", (",".join(map(str, block.before)), block.times)) if block.before else plain("")
@@ -251,6 +253,8 @@ def _why(block: Block) -> Words:
     return Words(tuple((said, "text") for said in reasons(block.geometry)), COLUMNS)
 
 
-def _heat(taps: int, most: int) -> Cell:
-    """A count, in a colour for its share of the largest one."""
-    return Cell(f"heat{-(-4 * taps // most) if most else 0}", str(taps))
+def _heat(taps: int, among: list[int]) -> Cell:
+    """A count, in a colour for its place among all of them: 6 and 7 must look different too."""
+    below = len(among) - 1 - among.index(taps) if taps else 0  # so many are larger; it is the small ones that may share
+    level = 4 - -(-3 * below // max(1, len(among) - 1)) if taps else 0
+    return Cell(f"heat{level}", str(taps))

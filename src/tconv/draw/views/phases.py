@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import count
 
 from tconv.draw.cells import (
     Board,
@@ -23,8 +23,10 @@ from tconv.explain import phase_count
 from tconv.geometry import Geometry
 from tconv.phases import AxisPhase
 
-#: Cells that are drawn along an axis, at most: of the coarse grid, the kernel, a small kernel, and the fine grid.
-COARSE, KERNEL, SMALL, ROWS, COLUMNS = 6, 5, 3, 7, 11
+#: Cells that are drawn along an axis, at most: of the coarse grid, the kernel, and the fine grid.
+COARSE, KERNEL, ROWS, COLUMNS = 6, 5, 7, 11
+#: The same of a small kernel.
+SMALL_ROWS, SMALL_COLUMNS = 3, 5
 #: Small kernels that are drawn, colours that there are, and products that are written out.
 PIECES, COLOURS, PRODUCTS = 4, 4, 8
 
@@ -165,7 +167,7 @@ def _kernel(board: Board, lit: Piece) -> Grid:
             return Cell("left", text)
         return Cell(_color(phase), text, corner=letter(phase))
 
-    frames = _frames(rows, columns, lambda r, c: r in mine[0] and c in mine[1])
+    frames = _frames(rows, columns, *mine)
     note = Said("phases w", (size_note(g.kernel, before),))
     return Grid("w", "kernel", Said("w"), note, len(rows), len(columns), table(rows, columns, cell), frames)
 
@@ -178,9 +180,6 @@ def _fine(board: Board, lit: Piece) -> Grid:
     rows = _window(board.rows.fine, [row], ROWS)
     columns = _window(board.columns.fine, [at[-1]], COLUMNS)
 
-    def mine(r: int, c: int) -> bool:
-        return phase_at(g, board.whole(before, r, c)) == lit.number
-
     def cell(r: int, c: int) -> Cell:
         fine = board.whole(before, r, c)
         phase = phase_at(g, fine)
@@ -189,20 +188,27 @@ def _fine(board: Board, lit: Piece) -> Grid:
             return Cell(_color(phase), letter(phase))
         return Cell(_color(phase), number(board.sum(fine)), corner=letter(phase))
 
-    frames = _frames(rows, columns, mine)
+    mine = (range(o % a.stride, a.fine, a.stride) for o, a in ((row, board.rows), (at[-1], board.columns)))
+    frames = _frames(rows, columns, *mine)
     now = Frame(rows.index(row), columns.index(at[-1]), 1, 1, "fine")
     note = Said("phases y", (size_note(g.fine, before), letter(lit.number)))
     return Grid("y", "fine", Said("y"), note, len(rows), len(columns), table(rows, columns, cell), (*frames, now))
 
 
-def _frames(rows: Shown, columns: Shown, mine: Callable[[int, int], bool]) -> tuple[Frame, ...]:
-    """A frame around each cell of the phase."""
+def _frames(rows: Shown, columns: Shown, of_rows: range, of_columns: range) -> tuple[Frame, ...]:
+    """Frames around the cells of the phase, one around neighbours."""
     return tuple(
-        Frame(i, j, 1, 1, "ink")
-        for i, r in enumerate(rows)
-        for j, c in enumerate(columns)
-        if r is not None and c is not None and mine(r, c)
+        Frame(row, column, high, wide, "ink")
+        for row, high in _runs(rows, of_rows)
+        for column, wide in _runs(columns, of_columns)
     )
+
+
+def _runs(positions: Shown, wanted: range) -> list[tuple[int, int]]:
+    """Where those that are wanted follow each other: the first, and how many."""
+    inside = [number for number, position in enumerate(positions) if position is not None and position in wanted]
+    starts = [number for number in inside if number - 1 not in inside]
+    return [(start, next(n for n in count(start) if n not in inside) - start) for start in starts]
 
 
 def _small(board: Board, piece: Piece, lit: Piece) -> Grid:
@@ -228,7 +234,7 @@ def _small(board: Board, piece: Piece, lit: Piece) -> Grid:
             column_labels=(("", "ink"),),
         )
     rows_of, columns_of = piece.last_two()
-    rows, columns = _placed(rows_of), _placed(columns_of)
+    rows, columns = _placed(rows_of, SMALL_ROWS), _placed(columns_of, SMALL_COLUMNS)
 
     def cell(r: int, c: int) -> Cell:
         row = rows_of.taps[r] if rows_of else 0
@@ -242,11 +248,11 @@ def _small(board: Board, piece: Piece, lit: Piece) -> Grid:
     )  # fmt: skip
 
 
-def _placed(phase: AxisPhase | None) -> Shown:
+def _placed(phase: AxisPhase | None, most: int) -> Shown:
     """Numbers of taps in the order of the coarse cells that they read."""
     if phase is None:
         return (0,)
-    there = shown(range(len(phase.taps)), range(1), SMALL)
+    there = shown(range(len(phase.taps)), range(1), most)
     return tuple(reversed(there))
 
 
