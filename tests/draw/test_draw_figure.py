@@ -145,16 +145,16 @@ def test_a_picture_is_painted_in_a_third_of_a_second():
 
 
 def test_a_sheet_is_painted_where_it_says():
-    """Each flat cell has its colour in the middle, whatever the width."""
-    sheet = figure(UP, "phases").sheet
+    """Corners of cells have the colour of the cell, whatever the width."""
+    sheet = figure(UP, "scatter", step=8).sheet
     for width in (640, 1600):
         frame = raster.pixels(sheet, THEMES["light"], width)
         scale = width / sheet.width
         assert frame.shape == (int(sheet.height * scale + 1e-6), width, 3)
-        cells = [item for item in sheet.items if isinstance(item, Rect) and item.role.startswith("phase")]
-        assert cells
+        cells = [item for item in sheet.items if isinstance(item, Rect) and item.role in ("coarse", "fine", "kernel")]
+        assert len(cells) == 8 + 25 + 18
         for item in cells:
-            at = round((item.y + item.h * 0.9) * scale), round((item.x + item.w * 0.9) * scale)
+            at = int((item.y + item.h * 0.15) * scale), int((item.x + item.w * 0.15) * scale)
             assert "#{:02x}{:02x}{:02x}".format(*frame[at]) == look(item.role, THEMES["light"]).fill
 
 
@@ -175,11 +175,20 @@ def test_where_pictures_are_missing_a_geometry_shows_its_text(monkeypatch):
     assert UP._repr_svg_() is None
 
 
-def test_grids_beyond_what_python_counts_are_refused():
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("coarse", [2**61, (10**18, 10**18), (2**40, 2**40, 2**40)])
+def test_grids_of_more_cells_than_python_counts_are_drawn_at_once(view, coarse):
+    start = time.process_time()
+    figure(Geometry.conv_transpose(coarse, 3, stride=2, padding=1), view).svg()
+    assert time.process_time() - start < 1
+
+
+def test_axes_beyond_what_python_counts_are_refused():
     with pytest.raises(ValueError) as error:
         figure(Geometry.conv_transpose(2**62, 3, stride=2))
     assert (
-        str(error.value) == "figure: geometry must have at most 2**62 cells a grid to be drawn; got 9223372036854775809"
+        str(error.value)
+        == "figure: geometry must have at most 2**62 cells an axis to be drawn; got 9223372036854775809"
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ ANIMATED = ("gif", "apng", "png", "mp4")
 NARROWEST, WIDEST = 160, 10_000
 #: Seconds of a frame, at least and at most: a GIF counts hundredths, up to 655 seconds.
 SHORTEST, LONGEST = 0.02, 60
-#: Cells of a grid, at most: Python has no length for ranges of 2**63 and more.
+#: Cells of a grid along an axis, at most: Python has no length for ranges of 2**63 and more.
 LARGEST = 2**62
 
 
@@ -171,8 +170,8 @@ def _width(width: Any) -> int:
 def _board(geometry: Geometry, view: str, x: Any, w: Any, lang: str, theme: str) -> Board:
     """The geometry with its values, once all words are known to be right."""
     check_geometry(geometry)
-    if (cells := max(prod(geometry.coarse), prod(geometry.fine))) > LARGEST:
-        checks.wrong(f"geometry must have at most 2**62 cells a grid to be drawn; got {checks.shorten(cells, 40)}")
+    if (cells := max(*geometry.coarse, *geometry.fine)) > LARGEST:
+        checks.wrong(f"geometry must have at most 2**62 cells an axis to be drawn; got {checks.shorten(cells)}")
     for name, value, allowed in (("view", view, VIEWS), ("lang", lang, LANGUAGES), ("theme", theme, THEMES)):
         checks.choice(name, value, tuple(allowed))
     return Board(geometry, **dict(_values(geometry, x, w)))
