@@ -31,8 +31,12 @@ settings.load_profile("same")
 
 
 def pytest_addoption(parser):
-    """For `jit/test_golden.py`."""
-    parser.addoption("--update-golden", action="store_true", help="write down anew what code is generated")
+    """For `jit/test_golden.py` and `draw/test_draw_golden.py`."""
+    parser.addoption(
+        "--update-golden",
+        action="store_true",
+        help="write golden files anew",
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ import pytest
 import tconv
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MODULES = [info.name for info in pkgutil.walk_packages(tconv.__path__, "tconv.") if not info.name.endswith("__main__")]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

@@ -1,6 +1,7 @@
 """Transposed convolution: exact, explained, and fast."""
 
 from importlib import import_module
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from tconv._version import __version__ as __version__
@@ -69,8 +70,14 @@ def __getattr__(name: str) -> Any:
     return value
 
 
+#: Taps of a kernel, at most, that a notebook draws unasked: a cell may add up as many products, and has 0.5 s for all.
+_DRAWN_TAPS = 10_000
+
+
 def _picture(geometry: Geometry) -> str | None:
-    """The geometry in a notebook: its view `scatter`; nothing where it cannot be drawn."""
+    """The geometry in a notebook: its view `scatter`; None, and so its text, where it cannot be drawn in no time."""
+    if prod(geometry.kernel) > _DRAWN_TAPS:
+        return None
     try:
         return import_module("tconv.draw").figure(geometry).svg()  # type: ignore[no-any-return]
     except (ValueError, ImportError):

@@ -39,8 +39,11 @@ def test_animate(run, tmp_path):
         (("draw", "scatter", *UP, "--step", 9), "--step must be below 9, the steps of this view; got 9"),
         (("draw", "scatter", *UP, "--lang", "fr"), '--lang must be one of "en", "zh"; got \'fr\''),
         (("draw", "scatter", *UP, "-o", "x.jpg"), "path must end in .svg, .png, .pdf; got 'x.jpg'"),
-        (("animate", "scatter", *UP, "-o", "x.svg"), "path must end in .gif, .apng, .mp4; got 'x.svg'"),
+        (("animate", "scatter", *UP, "-o", "x.svg"), "path must end in .gif, .apng, .png, .mp4; got 'x.svg'"),
         (("animate", "scatter", *UP, "--width", 3), "--width must be an integer of at least 160; got 3"),
+        (("animate", "scatter", *UP, "--seconds", 99), "--seconds must be from 0.02 to 60; got 99.0"),
+        (("draw", "scatter", *UP, "--width", 300), "--width must be left out where the file is no .png; got 300"),
+        (("draw", "scatter", *UP, "--width", "wide"), "--width must be an integer of at least 1; got 'wide'"),
         (("draw", "scatter", "--kernel", 3), "one of --coarse and --fine must be given; got neither"),
     ],
 )
@@ -48,6 +51,35 @@ def test_errors(run, given, said):
     code, out, err = run(*given)
     assert (code, out) == (2, "")
     assert err.startswith(f"tconv {given[0]}: {said}")
+
+
+@pytest.mark.parametrize("command", ["draw", "animate"])
+def test_an_unknown_view_lists_the_views(run, command):
+    code, out, err = run(command, "spiral", *UP)
+    views = ", ".join(f'"{view}"' for view in VIEWS)
+    assert (code, out) == (2, "")
+    assert err == f"tconv {command}: view must be one of {views}; got 'spiral'\nTry 'tconv {command} --help'.\n"
+
+
+@pytest.mark.parametrize(("command", "name"), [("draw", "a.svg"), ("animate", "a.gif")])
+def test_a_folder_that_is_missing_is_a_failure(run, tmp_path, command, name):
+    path = tmp_path / "nowhere" / name
+    assert run(command, "scatter", *UP, "-o", path) == (1, "", f"tconv {command}: {path.parent}: No such folder\n")
+
+
+def test_without_ffmpeg_the_command_fails_and_says_what_to_install(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = run("animate", "scatter", *UP, "-o", tmp_path / "a.mp4")
+    assert (code, out) == (1, "")
+    assert err.startswith("tconv animate: MP4 needs the program ffmpeg on the PATH: install it (apt install ffmpeg, ")
+
+
+def test_width_and_seconds(run, tmp_path):
+    assert run("draw", "scatter", *UP, "--width", 300, "-o", tmp_path / "a.png")[0] == 0
+    given = ("--coarse", 2, "--kernel", 2, "--width", 200, "--seconds", 0.3, "-o", tmp_path / "b.png")
+    assert run("animate", "scatter", *given)[0] == 0
+    with Image.open(tmp_path / "a.png") as still, Image.open(tmp_path / "b.png") as moving:
+        assert (still.size[0], moving.size[0], moving.n_frames, moving.info["duration"]) == (300, 200, 2, 300)
 
 
 def test_json(run_json, tmp_path):

@@ -11,7 +11,7 @@ from tconv import checks
 #: Arguments of the library that are options of the same name.
 _OPTIONS = frozenset(
     {"coarse", "fine", "kernel", "stride", "padding", "output_padding", "output_size", "groups", "dilation", "scale"}
-    | {"step", "lang", "theme", "width"}
+    | {"step", "lang", "theme", "width", "seconds"}
     | {"in_channels", "out_channels", "output", "limit", "max_kernel", "ndim"}
 )
 #: Those that are no words of a sentence; in quotes, or before a value, they are names of parameters and stay.

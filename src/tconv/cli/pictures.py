@@ -32,6 +32,7 @@ def draw(
     step: Annotated[options.Text, typer.Option(metavar="N", help="The step to show, from 0.")] = None,
     lang: Language = "en",
     theme: Theme = "light",
+    width: Annotated[options.Text, typer.Option(metavar="PIXELS", help="Of a .png, across; 1600 if left out.")] = None,
     to: Annotated[
         options.Text, typer.Option("-o", "--output", metavar="FILE", help="A .svg, .png or .pdf; VIEW.svg if left out.")
     ] = None,
@@ -43,10 +44,11 @@ def draw(
     """
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
     number = None if step is None else options.integer("--step", step, 0)
+    across = options.count("--width", width)
     path = Path(to or f"{view}.svg")
     with usage_errors():
         picture = drawing.figure(geometry, view, step=number, lang=lang, theme=theme)
-        picture.save(path)
+        picture.save(path, width=across)
     if json:
         output.as_json({"written": str(path), "scene": picture.scene.to_dict()})
         return
@@ -65,11 +67,14 @@ def animate(
     output_size: options.OutputSize = None,
     dilation: options.Dilation = "1",
     width: Annotated[str, typer.Option(metavar="PIXELS", help="Of a frame, across.")] = "640",
+    seconds: Annotated[
+        float, typer.Option(metavar="S", help="How long a frame is shown; the last one three times as long.")
+    ] = 0.8,
     lang: Language = "en",
     theme: Theme = "light",
     to: Annotated[
         options.Text,
-        typer.Option("-o", "--output", metavar="FILE", help="A .gif, .apng or .mp4; else VIEW.gif."),
+        typer.Option("-o", "--output", metavar="FILE", help="A .gif, .apng, .png or .mp4; VIEW.gif if left out."),
     ] = None,
     json: options.Json = False,
 ) -> None:
@@ -78,10 +83,10 @@ def animate(
     tconv animate scatter --coarse 3x3 --kernel 3 --stride 2 --padding 1 -o scatter.gif
     """
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
-    across = options.integer("--width", width, 160)
+    across = options.integer("--width", width)
     path = Path(to or f"{view}.gif")
     with usage_errors(), output.progress("painting") as done:
-        drawing.animate(geometry, view, path, width=across, lang=lang, theme=theme, progress=done)
+        drawing.animate(geometry, view, path, lang=lang, theme=theme, width=across, seconds=seconds, progress=done)
     if json:
         output.as_json({"written": str(path)})
         return

@@ -92,7 +92,7 @@ def stamp(axis: Axis, c: int) -> range:
 
 def shown(total: range, around: range, most: int) -> Shown:
     """The positions that are drawn, at most so many: those around what is looked at, None where others are left out."""
-    if len(total) <= most:
+    if total.stop - total.start <= most:  # len() ends at 2**63
         return tuple(total)
     room = most - 2  # for None at both ends
     start = around.start - (room - len(around)) // 2

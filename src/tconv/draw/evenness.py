@@ -19,19 +19,19 @@ learn({
     ),
     "evenness gaps": (
         "kernel {0} is smaller than stride {1}: {2} in every {1} fine positions are reached by no tap",
-        "卷积核 {0} 小于步幅 {1}：每 {1} 个细网格位置有 {2} 个没有任何权重触及",
+        "卷积核 {0} 小于步幅 {1}：每 {1} 个细网格位置有 {2} 个没有任何抽头触及",
     ),
     "evenness remainder": (
         "kernel {0} is no multiple of stride {1}: {2} in every {1} fine positions get {3} taps, the rest {4}",
-        "卷积核 {0} 不是步幅 {1} 的倍数：每 {1} 个细网格位置有 {2} 个得到 {3} 个权重，其余 {4} 个",
+        "卷积核 {0} 不是步幅 {1} 的倍数：每 {1} 个细网格位置有 {2} 个得到 {3} 个抽头，其余 {4} 个",
     ),
     "evenness multiple": (
         "kernel {0} is {2} times stride {1}: away from the border every fine position is reached by as many taps, {2}",
-        "卷积核 {0} 是步幅 {1} 的 {2} 倍：远离边界处每个细网格位置都被同样多的权重触及，即 {2} 个",
+        "卷积核 {0} 是步幅 {1} 的 {2} 倍：远离边界处每个细网格位置都被同样多的抽头触及，即 {2} 个",
     ),
     "evenness unit": (
         "stride 1: away from the border every fine position is reached by as many taps, {0}",
-        "步幅 1：远离边界处每个细网格位置都被同样多的权重触及，即 {0} 个",
+        "步幅 1：远离边界处每个细网格位置都被同样多的抽头触及，即 {0} 个",
     ),
     "evenness axis": ("axis {0}: {1}", "轴 {0}：{1}"),
 })  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,20 @@ from tconv.draw.svg import svg
 from tconv.draw.themes import THEMES
 from tconv.draw.views import VIEWS
 from tconv.draw.words import LANGUAGES
+from tconv.extras import need
 from tconv.geometry import Geometry, check_geometry
+from tconv.placing import check_place, write
 
 #: What a picture can be saved as.
 FORMATS = ("svg", "png", "pdf")
 #: What an animation can be saved as.
-ANIMATED = ("gif", "apng", "mp4")
+ANIMATED = ("gif", "apng", "png", "mp4")
+#: Pixels across, at least and at most.
+NARROWEST, WIDEST = 160, 10_000
+#: Seconds of a frame, at least and at most: a GIF counts hundredths, up to 655 seconds.
+SHORTEST, LONGEST = 0.02, 60
+#: Cells of a grid along an axis, at most: Python has no length for ranges of 2**63 and more.
+LARGEST = 2**62
 
 
 @dataclass(frozen=True)
@@ -41,22 +50,31 @@ class Figure:
         """The picture as the text of an SVG file, without anything from elsewhere."""
         return svg(self.sheet, THEMES[self.theme])
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, width: int | None = None) -> None:
         """Write the picture in the format of the file's extension: svg, or with matplotlib png and pdf.
 
-        Raises:
-            ValueError: the extension is another one.
-        """
-        form = Path(path).suffix.lower().removeprefix(".")
-        with checks.explained("Figure.save"):
-            if form not in FORMATS:
-                checks.wrong(f"path must end in .{', .'.join(FORMATS)}; got {checks.shorten(str(path))}")
-        if form == "svg":
-            Path(path).write_text(self.svg(), encoding="utf-8")
-        else:
-            from tconv.draw.raster import save
+        A PNG is `width` pixels wide; as wide as the sheet, 1600, where that is left out. The file appears whole or not
+        at all.
 
-            save(self.sheet, THEMES[self.theme], Path(path))
+        Raises:
+            ValueError, TypeError: the text names the argument, its value, and what is allowed.
+            OSError: the file cannot be written.
+        """
+        with checks.explained("Figure.save"):
+            path, form = _file(path, FORMATS)
+            if width is not None:
+                if form != "png":
+                    checks.wrong(f"width must be left out where the file is no .png; got {checks.shorten(width)}")
+                width = _width(width)
+            write(path, self._content(form, width))
+
+    def _content(self, form: str, width: int | None) -> bytes:
+        if form == "svg":
+            return self.svg().encode()
+        need("matplotlib", "Matplotlib", "draw")
+        from tconv.draw.raster import encoded
+
+        return encoded(self.sheet, THEMES[self.theme], form, width)
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -102,7 +120,8 @@ def animate(
 
     Args:
         geometry, view, x, w, lang, theme: as in `figure`.
-        path: ends in .gif, .apng or .mp4; MP4 is written by the program ffmpeg.
+        path: ends in .gif, in .apng or .png, or in .mp4, which is written by the program ffmpeg. The file appears
+            whole or not at all.
         width: pixels of a frame across.
         seconds: how long a frame is shown; the last one three times as long.
         progress: called after each frame with how many are done, and how many there are.
@@ -111,24 +130,48 @@ def animate(
 
     Raises:
         ValueError, TypeError: the text names the argument, its value, and what is allowed.
+        OSError: the file cannot be written, or ffmpeg is not there.
     """
     with checks.explained("animate"):
         board = _board(geometry, view, x, w, lang, theme)
-        form = Path(path).suffix.lower().removeprefix(".")
-        if form not in ANIMATED:
-            checks.wrong(f"path must end in .{', .'.join(ANIMATED)}; got {checks.shorten(str(path))}")
-        checks.integer("width", width, 160)
-        seconds = checks.seconds("seconds", seconds)
-        from tconv.draw.animation import taken, write
+        path, form = _file(path, ANIMATED)
+        width, seconds = _width(width), checks.seconds("seconds", seconds)
+        if not SHORTEST <= seconds <= LONGEST:
+            checks.wrong(f"seconds must be from {SHORTEST} to {LONGEST}; got {seconds}")
+        need("PIL", "Pillow", "draw")  # first: matplotlib asks for it too
+        need("matplotlib", "Matplotlib", "draw")
+        from tconv.draw.animation import encoded, taken
 
         steps = taken(VIEWS[view].steps(geometry))
-        scenes = [VIEWS[view].scene(board, step) for step in steps]
-        write(scenes, Path(path), language=lang, theme=theme, width=width, seconds=seconds, progress=progress)
+        sheets = [place(VIEWS[view].scene(board, step), lang) for step in steps]
+        write(path, encoded(sheets, THEMES[theme], form, width, seconds, progress))
+
+
+def _file(path: Any, forms: tuple[str, ...]) -> tuple[Path, str]:
+    """Where a file can be, and its form, which its extension says."""
+    if not isinstance(path, (str, os.PathLike)):
+        checks.wrong_type(f"path must be a path; got {checks.shorten(path)} of type {type(path).__name__}")
+    path = Path(path)
+    form = path.suffix.lower().removeprefix(".")
+    if form not in forms:
+        checks.wrong(f"path must end in .{', .'.join(forms)}; got {checks.shorten(str(path))}")
+    check_place(path)
+    return path, form
+
+
+def _width(width: Any) -> int:
+    """Of a picture in pixels; matplotlib paints no more than 65,535 a side, and pictures may be higher than wide."""
+    number = checks.integer("width", width, NARROWEST)
+    if number > WIDEST:
+        checks.wrong(f"width must be an integer of at most {WIDEST}; got {checks.shorten(number)}")
+    return number
 
 
 def _board(geometry: Geometry, view: str, x: Any, w: Any, lang: str, theme: str) -> Board:
     """The geometry with its values, once all words are known to be right."""
     check_geometry(geometry)
+    if (cells := max(*geometry.coarse, *geometry.fine)) > LARGEST:
+        checks.wrong(f"geometry must have at most 2**62 cells an axis to be drawn; got {checks.shorten(cells)}")
     for name, value, allowed in (("view", view, VIEWS), ("lang", lang, LANGUAGES), ("theme", theme, THEMES)):
         checks.choice(name, value, tuple(allowed))
     return Board(geometry, **dict(_values(geometry, x, w)))

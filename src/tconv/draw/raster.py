@@ -1,39 +1,50 @@
-"""A sheet painted by matplotlib: PNG and PDF, and the pixels of frames for animations."""
+"""A sheet painted by matplotlib: PNG and PDF, and the pixels of frames for animations.
+
+All of the sheet is one artist, which paints with the renderer's own calls. As artists of their own, patches and texts
+take three times as long: each looks for its limits, its clipping and its layout.
+"""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path as File
+from functools import cache, lru_cache
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
-from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
+from matplotlib.font_manager import FontProperties, fontManager
 from matplotlib.path import Path as Outline
+from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 from tconv import checks
-from tconv.draw.sheet import Item, Path, Rect, Sheet, Text
+from tconv.draw.sheet import Path, Rect, Sheet, Text
 from tconv.draw.themes import Look, Theme, ink, look
 
 #: Pixels of the sheet for an inch of matplotlib's page, and points for a pixel.
 DPI = 100
 POINTS = 72 / DPI
 #: Fonts with Chinese letters, as systems and distributions name them.
-CHINESE = ("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Microsoft YaHei")
+CHINESE = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei"),
+    *("WenQuanYi Zen Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "SimHei"),
+)
 _CODES = {"M": Outline.MOVETO, "L": Outline.LINETO, "C": Outline.CURVE4, "Z": Outline.CLOSEPOLY}
+#: How far the control points of a quarter of a circle lie from its corner, in radii.
+_CORNER = 0.4477
 
 
-def save(sheet: Sheet, theme: Theme, path: File, *, width: int | None = None) -> None:
-    """Write a PNG or a PDF, as the extension says; a PNG so many pixels wide, or as the sheet is."""
-    form = path.suffix.lower().removeprefix(".")
+def encoded(sheet: Sheet, theme: Theme, form: str, width: int | None = None) -> bytes:
+    """A file of the form png or pdf; a PNG so many pixels wide, or as the sheet is."""
     scale = 1.0 if width is None else width / sheet.width
     # The same picture gives the same file.
     undated = {"CreationDate": None} if form == "pdf" else {"Software": None}
-    _painted(sheet, theme).savefig(path, format=form, dpi=DPI * scale, metadata=undated)
+    file = BytesIO()
+    _painted(sheet, theme).savefig(file, format=form, dpi=DPI * scale, metadata=undated)
+    return file.getvalue()
 
 
 def pixels(sheet: Sheet, theme: Theme, width: int) -> NDArray[np.uint8]:
@@ -45,73 +56,94 @@ def pixels(sheet: Sheet, theme: Theme, width: int) -> NDArray[np.uint8]:
 
 
 def _painted(sheet: Sheet, theme: Theme) -> Figure:
-    figure = Figure(figsize=(sheet.width / DPI, sheet.height / DPI), dpi=DPI)
-    axes: Any = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, sheet.width)
-    axes.set_ylim(sheet.height, 0)
-    axes.set_axis_off()
-    for number, item in enumerate(sheet.items):
-        _paint(axes, item, theme, number)
+    figure = Figure(figsize=(sheet.width / DPI, sheet.height / DPI), dpi=DPI, facecolor=theme.paper)
+    figure.add_artist(_Painter(sheet, theme))
     return figure
 
 
-def _paint(axes: Any, item: Item, theme: Theme, order: int) -> None:
-    if isinstance(item, Text):
-        _write(axes, item, theme, order)
-        return
-    how = look(item.role, theme)
-    for style in _styles(how, theme):
-        shape = _box(item, style) if isinstance(item, Rect) else PathPatch(_outline(item), **style)
-        axes.add_artist(shape)  # unlike add_patch it asks for no limits, which takes half of the time
-        shape.set_zorder(order)
+class _Painter(Artist):
+    """A sheet as an artist."""
+
+    def __init__(self, sheet: Sheet, theme: Theme) -> None:
+        super().__init__()
+        self.sheet, self.theme = sheet, theme
+
+    def draw(self, renderer: Any) -> None:
+        """Paint one item after the other, as matplotlib asks it to."""
+        scale = renderer.points_to_pixels(POINTS)
+        place = Affine2D().scale(scale, -scale).translate(0, self.sheet.height * scale)
+
+        @cache  # the same numbers come again and again
+        def wide(text: str, font: FontProperties) -> float:
+            return float(renderer.get_text_width_height_descent(text, font, False)[0])
+
+        gc = renderer.new_gc()
+        gc.set_capstyle("round")
+        for item in self.sheet.items:
+            if not isinstance(item, Text):
+                _paint(renderer, gc, item, self.theme, place)
+                continue
+            font = _font(_families(item.text, item.mono), item.size, item.bold)
+            x, y = place.transform((item.x, item.y))
+            if item.anchor != "start":
+                x -= wide(item.text, font) / (2 if item.anchor == "middle" else 1)
+            gc.set_foreground(ink(item.role, self.theme))
+            renderer.draw_text(gc, x, renderer.height - y if renderer.flipy() else y, item.text, font, 0)
+        gc.restore()
 
 
-def _styles(how: Look, theme: Theme) -> list[dict[str, Any]]:
-    """What a shape is painted with: hatching has the colour of its edge, so that it takes a shape of its own."""
-    style: dict[str, Any] = {
-        "facecolor": to_rgba(how.fill, how.opacity) if how.fill else "none",
-        "edgecolor": how.line or "none",
-        "linewidth": how.width * POINTS if how.line else 0,
-        "linestyle": (0, (3, 3)) if how.dashed else "solid",
-        "capstyle": "round",
-    }
-    if not how.hatched:
-        return [style]
-    hatch = {"facecolor": theme.paper, "edgecolor": theme.rule, "linewidth": 0, "hatch": "//", "capstyle": "round"}
-    return [hatch, {**style, "facecolor": "none"}]
+def _paint(renderer: Any, gc: Any, item: Rect | Path, theme: Theme, place: Any) -> None:
+    how, outline = look(item.role, theme), _outline(item)
+    if how.hatched:
+        # A shape is hatched in the colour of its edge; here hatching has another, so that it takes a shape of its own.
+        gc.set_hatch("//")
+        gc.set_hatch_color(theme.rule)
+        gc.set_linewidth(0)
+        renderer.draw_path(gc, outline, place, to_rgba(theme.paper))
+        gc.set_hatch(None)
+    gc.set_linewidth(how.width * POINTS if how.line else 0)
+    gc.set_foreground(how.line or theme.paper)
+    gc.set_dashes(0, (5 * POINTS, 5 * POINTS) if how.dashed else None)
+    renderer.draw_path(gc, outline, place, _fill(how))
 
 
-def _box(item: Rect, style: dict[str, Any]) -> Any:
-    if item.round <= 0 or "hatch" in style:
-        return Rectangle((item.x, item.y), item.w, item.h, **style)
-    rounded = f"round,pad=0,rounding_size={min(item.round, item.w / 2, item.h / 2)}"
-    return FancyBboxPatch((item.x, item.y), item.w, item.h, boxstyle=rounded, **style)
+def _fill(how: Look) -> Any:
+    return to_rgba(how.fill, how.opacity) if how.fill and not how.hatched else None
 
 
-def _outline(item: Path) -> Outline:
+def _outline(item: Rect | Path) -> Outline:
     points: list[tuple[float, float]] = []
     codes: list[Any] = []
-    for name, *numbers in item.commands:
+    for name, *numbers in item.commands if isinstance(item, Path) else _box(item):
         pairs = list(zip(numbers[::2], numbers[1::2], strict=True)) or [(0.0, 0.0)]
         points += pairs
         codes += [_CODES[name]] * len(pairs)
     return Outline(points, codes)
 
 
-def _write(axes: Any, item: Text, theme: Theme, order: int) -> None:
-    across = {"start": "left", "middle": "center", "end": "right"}[item.anchor]
-    text = axes.text(
-        item.x, item.y, item.text, fontsize=item.size * POINTS, color=ink(item.role, theme),
-        ha=across, va="baseline", weight="bold" if item.bold else "normal", family=_fonts(item), zorder=order,
-    )  # fmt: skip
-    text.set_parse_math(False)
+def _box(item: Rect) -> list[tuple[Any, ...]]:
+    """The commands of a rectangle, its corners rounded."""
+    x, y, end, low = item.x, item.y, item.x + item.w, item.y + item.h
+    r = min(item.round, item.w / 2, item.h / 2)
+    if r <= 0:
+        return [("M", x, y), ("L", end, y), ("L", end, low), ("L", x, low), ("Z",)]
+    k = r * _CORNER
+    return [
+        ("M", x + r, y), ("L", end - r, y), ("C", end - k, y, end, y + k, end, y + r),
+        ("L", end, low - r), ("C", end, low - k, end - k, low, end - r, low),
+        ("L", x + r, low), ("C", x + k, low, x, low - k, x, low - r),
+        ("L", x, y + r), ("C", x, y + k, x + k, y, x + r, y), ("Z",),
+    ]  # fmt: skip
 
 
-def _fonts(item: Text) -> list[str]:
-    first = "DejaVu Sans Mono" if item.mono else "DejaVu Sans"
-    if all(ord(letter) < 0x2E80 for letter in item.text):
-        return [first]
-    return [first, _chinese()]
+@lru_cache(maxsize=256)
+def _font(families: tuple[str, ...], size: float, bold: bool) -> FontProperties:
+    return FontProperties(family=list(families), size=size * POINTS, weight="bold" if bold else "normal")
+
+
+def _families(text: str, mono: bool) -> tuple[str, ...]:
+    first = "DejaVu Sans Mono" if mono else "DejaVu Sans"
+    return (first,) if all(ord(letter) < 0x2E80 for letter in text) else (first, _chinese())
 
 
 @lru_cache(maxsize=1)
@@ -120,5 +152,8 @@ def _chinese() -> str:
     there = {font.name for font in fontManager.ttflist}
     found = next((name for name in CHINESE if name in there), None)
     if found is None:
-        checks.wrong(f"Chinese letters need one of the fonts {', '.join(CHINESE)}; SVG leaves them to who shows it")
+        checks.wrong(
+            f'lang must be "en" where no font has Chinese letters: install one, such as {CHINESE[0]} '
+            "(fonts-noto-cjk on Debian and Ubuntu), or write .svg, which needs none"
+        )
     return found

@@ -20,19 +20,19 @@ COLUMNS, ROWS = 15, 6
 learn({
     "coverage uneven": (
         "Why {0} draws a checkerboard and {1} does not",
-        "为什么{0}会产生棋盘格，而{1}不会",
+        "为什么{0} 会产生棋盘格，而{1} 不会",
     ),
     "coverage even": (
         "Why {0} draws no checkerboard and {1} does",
-        "为什么{0}不会产生棋盘格，而{1}会",
+        "为什么{0} 不会产生棋盘格，而{1} 会",
     ),
     "coverage only uneven": (
         "Some fine cells are reached by more taps than others: a checkerboard",
-        "有些细网格单元比其他单元被更多权重触及：棋盘格",
+        "有些细网格单元比其他单元被更多抽头触及：棋盘格",
     ),
     "coverage only even": (
         "All fine cells away from the border are reached by as many taps",
-        "远离边界的细网格单元都被同样多的权重触及",
+        "远离边界的细网格单元都被同样多的抽头触及",
     ),
     "coverage kernel": ("kernel {0}", "卷积核 {0}"),
     "coverage stride": ("stride {0}", "步幅 {0}"),
@@ -44,14 +44,14 @@ learn({
     "coverage this": ("this geometry", "本几何"),
     "coverage nearest kernel": ("the nearest kernel", "对比：最接近的卷积核"),
     "coverage nearest": ("no other kernel would do", "对比：仅换卷积核不够"),
-    "coverage table": ("y: taps of the row × taps of the column", "y：行的权重数 × 列的权重数"),
+    "coverage table": ("y: taps of the row × taps of the column", "y：行的抽头数 × 列的抽头数"),
     "coverage slice": (
         "slice {0}: all that times {1}, the taps of the axes before",
-        "切片 {0}：再乘以前面各轴的权重数 {1}",
+        "切片 {0}：再乘以前面各轴的抽头数 {1}",
     ),
     "coverage fans": (
         "A fan leads from a coarse cell in x down to the fine cells in y that its taps reach; y counts the taps.",
-        "扇形从 x 的一个粗网格单元通向其权重触及的 y 的细网格单元；y 中的数字即触及它的权重数。",
+        "扇形从 x 的一个粗网格单元通向其抽头触及的 y 的细网格单元；y 中的数字即触及它的抽头数。",
     ),
     "coverage sum": (
         "All counts of this geometry together are its multiplications: {0}.",

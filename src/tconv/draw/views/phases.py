@@ -43,8 +43,8 @@ learn({
     "phases x": ("{0}; lit: for {1}", "{0}；高亮：用于 {1}"),
     "phases y": ("{0}; phase {1} in numbers", "{0}；相位 {1} 显示数值"),
     "phases piece": ("phase {0}", "相位 {0}"),
-    "phases needs": ("residue {0}; taps: {1}, products: {2}", "余数 {0}；权重：{1}，乘法：{2}"),
-    "phases none": ("residue {0}; no tap, its cells stay 0", "余数 {0}；无权重，其单元保持为 0"),
+    "phases needs": ("residue {0}; taps: {1}, products: {2}", "余数 {0}；抽头：{1}，乘法：{2}"),
+    "phases none": ("residue {0}; no tap, its cells stay 0", "余数 {0}；无抽头，其单元保持为 0"),
     "phases labels": (
         "Beside a small kernel stands which coarse cells it reads for the fine cell o = m · stride + residue.",
         "小卷积核旁标注：对细网格单元 o = m · 步幅 + 余数，它读取哪些粗网格单元。",
@@ -53,7 +53,7 @@ learn({
         "Multiplications: {0} = {1}, together just those that are of use; with inserted zeros it would take {2}.",
         "乘法次数：{0} = {1}，合起来恰为全部有效乘法；若插零计算则需 {2} 次。",
     ),
-    "phases beside": ("a tap of no phase: it lands beside the fine grid", "不属于任何相位的权重：落在细网格之外"),
+    "phases beside": ("a tap of no phase: it lands beside the fine grid", "不属于任何相位的抽头：落在细网格之外"),
 })  # fmt: skip
 
 
