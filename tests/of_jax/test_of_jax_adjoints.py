@@ -20,6 +20,14 @@ from tconv.jax import VARIANTS
 pytestmark = pytest.mark.usefixtures("lightly_compiled")
 RNG = np.random.default_rng(0)
 
+
+@pytest.fixture(autouse=True)
+def compiled_for_this_test_only():
+    """What XLA has compiled would add up to more than a gigabyte."""
+    yield
+    jax.clear_caches()
+
+
 #: Small kernels only: a variant with an operation for each tap takes long to compile for large ones.
 CASES = {
     **{label: case for label, case in EDGE_CASES.items() if prod(case.kernel) <= 16},
