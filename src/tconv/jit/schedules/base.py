@@ -42,7 +42,7 @@ class Schedule:
 
     @cached_property
     def code(self) -> Code:
-        """Its kernels."""
+        """The kernels that ops call, in the order of their numbers."""
         raise NotImplementedError
 
     @cached_property
