@@ -183,7 +183,7 @@ def _bracket(bracket: Bracket, left: float, bottom: float, c: float) -> list[Ite
 
 
 def _cell(cell: Cell, x: float, y: float, c: float, h: float) -> list[Item]:
-    items: list[Item] = [] if cell.kind in ("gap", "more") else [Rect(x, y, c, h, cell.kind)]
+    items: list[Item] = [] if cell.kind in ("gap", "more") else [Rect(x, y, c, h, cell.kind, of=cell.of)]
     role, bold = f"on:{cell.kind}", cell.kind.endswith("-on")
     small = _fitting(cell.small, c * SMALL, c)
     below = bool(cell.small) and small >= LEAST
