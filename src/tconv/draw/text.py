@@ -28,11 +28,11 @@ def _advance(code: int, mono: bool) -> int:
     return _SQUARE if code >= 0x2E80 else _MONO if mono else _SIGN
 
 
-def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
+def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> list[str]:
     """Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps."""
     lines, line = [], ""
     for piece in _pieces(text):
-        if line and width(line + piece.rstrip(), size, bold=bold) > room:
+        if line and width(line + piece.rstrip(), size, bold=bold, mono=mono) > room:
             lines.append(line.rstrip())
             line = piece.lstrip()
         else:
