@@ -139,7 +139,7 @@ def test_text_is_as_wide_and_broken_at_the_same_places():
         width(text, size, bold=bold, mono=mono) for text, size, bold, mono in asked
     ]
     assert ask(["wrapped", text, size, 240, bold, mono] for text, size, bold, mono in asked) == [
-        wrapped(text, size, 240, bold=bold, mono=mono) for text, size, bold, mono in asked
+        [*wrapped(text, size, 240, bold=bold, mono=mono)] for text, size, bold, mono in asked
     ]
 
 
