@@ -21,7 +21,7 @@ export const THEMES = {
     fine: "#2f6690",
     fine_soft: "#d6e4ee",
     kernel: "#1b7f67",
-    kernel_soft: "#cfe9e1",
+    kernel_soft: "#cdf2e1",
     kernel_text: "#146a55",
   },
   dark: {
@@ -37,7 +37,7 @@ export const THEMES = {
     fine: "#7fb8e6",
     fine_soft: "#1e3c55",
     kernel: "#5fd0b3",
-    kernel_soft: "#17443a",
+    kernel_soft: "#1b4d33",
     kernel_text: "#8fe3cd",
   },
 };

@@ -1,7 +1,8 @@
 // What all parts of the page show: the state, and the geometry and the words that follow from it.
 import { Rejected } from "../core/checks";
 import type { Geometry } from "../core/geometry";
-import { geometryOf, inOptions, integerOf, type Options } from "../core/options";
+import { prod } from "../core/integers";
+import { geometryOf, inOptions, integerOf, type Options, UsageError } from "../core/options";
 import { type Refusal, type Saying, says } from "../dialects";
 import { Board } from "../draw/cells";
 import type { ThemeName } from "../draw/themes";
@@ -57,8 +58,14 @@ export function modelOf(state: State, dark: boolean, before?: Model): Model {
   };
 }
 
+/** Taps of a kernel, at most: pictures add up as many products in every cell, and answer at once. */
+const TAPS = 10_000;
+
 function derived(options: Options) {
   const geometry = geometryOf(options);
+  const taps = prod(geometry.kernel);
+  if (taps > TAPS)
+    throw new UsageError(`--kernel must have at most ${TAPS} taps to be drawn on this page; got ${taps}`);
   return { geometry, sayings: inOptions(() => says(geometry, layerOf(options))) };
 }
 
