@@ -57,6 +57,8 @@ class Cell:
     text: str = ""
     small: str = ""  #: a second line, such as how a sum came about
     corner: str = ""  #: a letter in its corner, such as its phase
+    #: Rows and columns of the small grid that it is: a channel or a kernel as a whole, with its text below.
+    grid: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ def _advance(code: int, mono: bool) -> int:
     return _SQUARE if code >= 0x2E80 else _MONO if mono else _SIGN
 
 
+def fitting(text: str, size: float, room: float, *, bold: bool = False) -> float:
+    """The size, or a smaller one with which a line of text is no wider than the room."""
+    wide = width(text, size, bold=bold)
+    return round(size if wide <= room else size * room / wide, 1)
+
+
 def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
     """Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps."""
     lines, line = [], ""

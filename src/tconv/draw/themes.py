@@ -89,6 +89,8 @@ def look(role: str, theme: Theme) -> Look:
     ):
         table[grid] = Look(soft, strong)
         table[f"{grid}-on"] = Look(strong, strong)
+        table[f"lines-{grid}"] = Look("", strong, 1)
+        table[f"lines-{grid}-on"] = Look("", t.paper, 1)
         table[f"frame-{grid}"] = Look("", strong, 5)
         table[f"arrow-{grid}"] = Look("", strong, 4)
         table[f"bracket-{grid}"] = Look("", strong, 2.5)
