@@ -1,4 +1,4 @@
-"""The view of channels: lit is what the transposed convolution with groups reads, and its counts are those of w and `work`."""
+"""The view of channels: lit is what the operation with groups reads; its counts are those of w and of `work`."""
 
 import re
 from itertools import product
