@@ -7,7 +7,7 @@ import pytest
 from drawn import NAMED, random_geometry
 
 from tconv.draw import VIEWS, figure
-from tconv.draw.layout import place
+from tconv.draw.layout import NARROW, WIDE, place
 from tconv.draw.scene import KINDS, Grid
 from tconv.draw.sheet import Path, Rect, Text
 from tconv.draw.svg import svg
@@ -36,7 +36,8 @@ def sheets(view):
     for geometry in GEOMETRIES:
         for language in LANGUAGES:
             picture = figure(geometry, view, lang=language)
-            yield geometry, language, picture.scene, place(picture.scene, language)
+            for form in (WIDE, NARROW):
+                yield geometry, language, picture.scene, place(picture.scene, language, form)
 
 
 @every_view

@@ -13,7 +13,7 @@ from strategies import GEOMETRIES, geometries
 import tconv
 from tconv.draw import figure
 from tconv.draw.cells import unflat
-from tconv.draw.layout import MARGIN, WIDTH
+from tconv.draw.layout import WIDE
 from tconv.draw.sheet import Rect, Text
 from tconv.draw.text import width
 from tconv.draw.views.matrix import column_of, label
@@ -132,10 +132,10 @@ def check_text(sheet, least=15.5):
             wide = width(item.text, item.size, bold=item.bold, mono=item.mono)
             left = item.x - {"start": 0, "middle": wide / 2, "end": wide}[item.anchor]
             assert item.size >= least, item
-            assert 0 <= left <= left + wide <= WIDTH, item
+            assert 0 <= left <= left + wide <= WIDE.width, item
             assert item.y <= sheet.height, item
         elif isinstance(item, Rect) and item.role != "sheet":
-            assert MARGIN - 10 <= item.x <= item.x + item.w <= WIDTH - MARGIN + 10, item
+            assert WIDE.margin - 10 <= item.x <= item.x + item.w <= WIDE.width - WIDE.margin + 10, item
 
 
 def test_labels_of_large_grids_have_commas():

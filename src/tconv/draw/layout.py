@@ -1,9 +1,13 @@
 """Places a scene on a sheet: title, panels row below row, arrows, legend, facts, and how far the steps have come.
 
-One rule for all views: panels of a row stand side by side, and cells are as large as the narrowest row allows.
+One rule for all views: panels of a row stand side by side, and cells are as large as the narrowest row allows. On a
+narrow sheet, for a phone, rows that do not fit are broken.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import inf
 
 from tconv.draw.panels import Placed, caption_height, place_panel, room_before, size_of, stacked
 from tconv.draw.scene import Arrow, Grid, Panel, Scene, Sign, Tie
@@ -11,50 +15,113 @@ from tconv.draw.sheet import Item, Path, Rect, Sheet, Text
 from tconv.draw.text import width, wrapped
 from tconv.draw.words import say
 
-WIDTH, MARGIN = 1600, 70
-#: Between panels, between rows, and between rows that are tied; and the cells of a panel: at least, at most.
+#: Between panels, between rows, and between rows that are tied.
 GAP, ROW_GAP, TIE_GAP = 54, 44, 90
-SMALLEST, LARGEST = 30, 84
-#: Height of all rows together that cells are made smaller for.
-HIGH = 760
-TITLE, NOTE, FACT = 38, 22, 18
+NOTE, FACT = 22, 18
 #: Ticks of the progress, at most: more steps share them.
 TICKS = 60
 
 
-def place(scene: Scene, language: str = "en") -> Sheet:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Of a sheet: its width, its margins, the height of the first line, the size of the title, and that of cells."""
+
+    width: float
+    margin: float
+    first: float
+    title: int
+    smallest: int
+    largest: int
+    high: float = inf  #: height of all rows together that cells are made smaller for
+    broken: int = 0  #: rows whose panels do not stand side by side with such cells are broken, each row of its own size
+
+    @property
+    def room(self) -> float:
+        """From margin to margin."""
+        return self.width - 2 * self.margin
+
+
+WIDE, NARROW = Form(1600, 70, 78.0, 38, 30, 84, high=760), Form(640, 24, 46.0, 30, 16, 56, broken=44)
+
+
+def place(scene: Scene, language: str = "en", form: Form = WIDE) -> Sheet:
     """The sheet of a scene, its sentences in a language of `words.LANGUAGES`."""
-    cell = _cell(scene, language)
+    if form.broken:
+        scene = replace(scene, rows=_broken(scene, language, form))
     items: list[Item] = []
-    y = _head(scene, language, items)
+    y = _head(scene, language, form, items)
     found: dict[str, Placed] = {}
-    for row in scene.rows:
+    for row, cell in zip(scene.rows, _cells(scene, language, form), strict=True):
         top = y + max(caption_height(panel, cell, language) for panel in row)
-        y = top + _row(scene, row, cell, top, language, items, found) + _below(scene, row)
+        y = top + _row(scene, row, cell, (form.margin, top), language, items, found) + _below(scene, row)
     for tie in scene.ties:
         _tie(tie, found, items)
     for arrow in scene.arrows:
-        _arrow(arrow, found, language, items)
-    y = _legend(scene, language, y, items)
-    y = _facts(scene, language, y, items)
-    y = _ticks(scene, y, items)
+        # Between panels of rows that were broken there is no side that faces the other.
+        if not form.broken or _beside(scene, arrow):
+            _arrow(arrow, found, language, items)
+    y = _legend(scene, language, form, y, items)
+    y = _facts(scene, language, form, y, items)
+    y = _ticks(scene, form, y, items)
     title, note = say(scene.title, language), say(scene.note, language)
-    return Sheet(WIDTH, round(y + 40), title, note, (Rect(0, 0, WIDTH, round(y + 40), "sheet", 0), *items))
+    height = round(y + 40)
+    return Sheet(form.width, height, title, note, (Rect(0, 0, form.width, height, "sheet", 0), *items))
 
 
-def _cell(scene: Scene, language: str) -> float:
+def _broken(scene: Scene, language: str, form: Form) -> tuple[tuple[Panel, ...], ...]:
+    """The rows with as many panels in each as have room; of aligned panels those of a place below each other."""
+    if scene.aligned:
+        places = range(max(map(len, scene.rows)))
+        return tuple((row[place],) for place in places for row in scene.rows if place < len(row))
+    found: list[tuple[Panel, ...]] = []
+    for row in scene.rows:
+        line: tuple[Panel, ...] = ()
+        for part in _parts(row):
+            if line and _wide((*line, *part), form.broken, language) > form.room:
+                found.append(line)
+                line = ()
+            line = (*line, *part)
+        found.append(line)
+    return tuple(found)
+
+
+def _parts(row: tuple[Panel, ...]) -> list[tuple[Panel, ...]]:
+    """The panels of a row, each with the sign before it."""
+    signed = [(row[i - 1], panel) if i and isinstance(row[i - 1], Sign) else (panel,) for i, panel in enumerate(row)]
+    return [part for part in signed if not isinstance(part[-1], Sign)]
+
+
+def _wide(row: tuple[Panel, ...], cell: float, language: str) -> float:
+    """Of panels side by side."""
+    return GAP * (len(row) - 1) + sum(size_of(panel, cell, language, room_before(panel))[0] for panel in row)
+
+
+def _beside(scene: Scene, arrow: Arrow) -> bool:
+    """Whether the panels of an arrow stand in one row."""
+    rows = ({panel.name for panel in row if isinstance(panel, Grid)} for row in scene.rows)
+    return any({arrow.start, arrow.end} <= names for names in rows)
+
+
+def _cells(scene: Scene, language: str, form: Form) -> list[float]:
+    """The size of cells in each row; the same in all where rows are not broken."""
+    if form.broken and not scene.aligned:
+        return [_cell(replace(scene, rows=(row,)), language, form) for row in scene.rows]
+    return [_cell(scene, language, form)] * len(scene.rows)
+
+
+def _cell(scene: Scene, language: str, form: Form) -> float:
     """The size of cells: as large as all rows allow, in width and together in height."""
-    low, high = SMALLEST, LARGEST
+    low, high = form.smallest, form.largest
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if _fits(scene, middle, language) else (low, middle - 1)
+        low, high = (middle, high) if _fits(scene, middle, language, form) else (low, middle - 1)
     return low
 
 
-def _fits(scene: Scene, cell: float, language: str) -> bool:
+def _fits(scene: Scene, cell: float, language: str, form: Form) -> bool:
     widths = [GAP * (len(row) - 1) + sum(_widths(scene, row, cell, language)) for row in scene.rows]
     heights = [_height(row, cell, language) + _below(scene, row) for row in scene.rows]
-    return max(widths) <= WIDTH - 2 * MARGIN and sum(heights) <= HIGH
+    return max(widths) <= form.room and sum(heights) <= form.high
 
 
 def _columns(scene: Scene, row: tuple[Panel, ...]) -> list[list[Panel]]:
@@ -85,27 +152,27 @@ def _below(scene: Scene, row: tuple[Panel, ...]) -> float:
     return TIE_GAP if any(tie.start in names for tie in scene.ties) else ROW_GAP
 
 
-def _head(scene: Scene, language: str, items: list[Item]) -> float:
-    y, room = 78.0, WIDTH - 2 * MARGIN
-    for line in wrapped(say(scene.title, language), TITLE, room, bold=True):
-        items.append(Text(MARGIN, y, line, TITLE, bold=True))
-        y += 46
+def _head(scene: Scene, language: str, form: Form, items: list[Item]) -> float:
+    y = form.first
+    for line in wrapped(say(scene.title, language), form.title, form.room, bold=True):
+        items.append(Text(form.margin, y, line, form.title, bold=True))
+        y += form.title + 8
     y -= 6
-    for line in wrapped(say(scene.note, language), NOTE, room):
-        items.append(Text(MARGIN, y, line, NOTE, "grey"))
+    for line in wrapped(say(scene.note, language), NOTE, form.room):
+        items.append(Text(form.margin, y, line, NOTE, "grey"))
         y += 30
     return y + 14
 
 
 def _row(
-    scene: Scene, row: tuple[Panel, ...], cell: float, top: float, language: str, items: list[Item],
+    scene: Scene, row: tuple[Panel, ...], cell: float, corner: tuple[float, float], language: str, items: list[Item],
     found: dict[str, Placed],
 ) -> float:  # fmt: skip
-    """Place a row of panels; its height."""
+    """Place a row of panels from an upper left corner on; its height."""
     heights = [size_of(panel, cell, language, 0)[1] for panel in row]
     grids = [height for panel, height in zip(row, heights, strict=True) if isinstance(panel, Grid)]
     middle = min(grids, default=60.0) / 2
-    x = float(MARGIN)
+    x, top = corner
     for panel, w, before in zip(row, _widths(scene, row, cell, language), _befores(scene, row), strict=True):
         y = top + middle if isinstance(panel, Sign) else top
         for each, at in stacked(panel, cell, y, language):
@@ -141,35 +208,37 @@ def _arrow(arrow: Arrow, found: dict[str, Placed], language: str, items: list[It
         items.append(Text(start.left, start.bottom + 32, say(arrow.note, language), FACT, arrow.role))
 
 
-def _legend(scene: Scene, language: str, y: float, items: list[Item]) -> float:
+def _legend(scene: Scene, language: str, form: Form, y: float, items: list[Item]) -> float:
     if not scene.legend:
         return y
-    x = float(MARGIN)
+    x = float(form.margin)
     for entry in scene.legend:
-        text = say(entry.text, language)
-        wide = 32 + width(text, FACT)
-        if x > MARGIN and x + wide > WIDTH - MARGIN:
-            x, y = float(MARGIN), y + 32
-        items += [Rect(x, y - 17, 22, 22, entry.kind, 3), Text(x + 32, y, text, FACT, "grey")]
+        lines = wrapped(say(entry.text, language), FACT, form.room - 32)
+        wide = 32 + max(width(line, FACT) for line in lines)
+        if x > form.margin and x + wide > form.width - form.margin:
+            x, y = float(form.margin), y + 32
+        items.append(Rect(x, y - 17, 22, 22, entry.kind, 3))
+        items += [Text(x + 32, y + 24 * number, line, FACT, "grey") for number, line in enumerate(lines)]
+        y += 24 * (len(lines) - 1)
         x += wide + 36
     return y + 40
 
 
-def _facts(scene: Scene, language: str, y: float, items: list[Item]) -> float:
+def _facts(scene: Scene, language: str, form: Form, y: float, items: list[Item]) -> float:
     for fact in scene.facts:
         mono = fact.key == ""
-        for line in wrapped(say(fact, language), FACT, (WIDTH - 2 * MARGIN) / (1.1 if mono else 1)):
-            items.append(Text(MARGIN, y, line, FACT, "text" if mono else "grey", mono=mono))
+        for line in wrapped(say(fact, language), FACT, form.room, mono=mono):
+            items.append(Text(form.margin, y, line, FACT, "text" if mono else "grey", mono=mono))
             y += 28
     return y
 
 
-def _ticks(scene: Scene, y: float, items: list[Item]) -> float:
+def _ticks(scene: Scene, form: Form, y: float, items: list[Item]) -> float:
     if scene.steps < 2:
         return y
     ticks = min(scene.steps, TICKS)
-    wide, done = (WIDTH - 2 * MARGIN) / ticks, (scene.step + 1) * ticks // scene.steps
+    wide, done = form.room / ticks, (scene.step + 1) * ticks // scene.steps
     for tick in range(ticks):
         role = "tick-on" if tick < done else "tick"
-        items.append(Rect(MARGIN + tick * wide + 2, y + 4, wide - 4, 8, role))
+        items.append(Rect(form.margin + tick * wide + 2, y + 4, wide - 4, 8, role))
     return y + 12

@@ -13,6 +13,10 @@ from tconv.draw.words import say
 CAPTION, NOTE, LINE = 24, 18, 26
 #: Width that notes, sentences and long lines are broken at, at least, and that of a sign.
 NARROW, SENTENCE, LONG, SIGN = 210, 300, 440, 44
+#: Width that captions are broken at, and the distance of their lines.
+TITLE, TITLE_LINE = 540, 30
+#: The height of rows with labels, at least.
+ROW = 16
 #: Between panels that stand one below the other.
 BELOW = 26
 #: Sizes of sentences by their style.
@@ -53,10 +57,10 @@ def size_of(panel: Panel, cell: float, language: str, before: float) -> tuple[fl
         return before + wide, sum(_line(style) for _, style in lines)
     wide = max(
         (panel.columns + panel.shift) * panel.scale * cell,
-        width(say(panel.caption, language), CAPTION, bold=True),
+        *(width(line, CAPTION, bold=True) for line in _caption(panel, language)),
         *(width(line, NOTE) for line in _note(panel, cell, language)),
     )
-    return before + wide, panel.rows * panel.scale * cell * panel.height + _below(panel)
+    return before + wide, panel.rows * _high(panel, cell * panel.scale) + _below(panel)
 
 
 def caption_height(panel: Panel, cell: float, language: str) -> float:
@@ -68,7 +72,8 @@ def caption_height(panel: Panel, cell: float, language: str) -> float:
     labels = 34 if panel.column_labels else 0
     if not say(panel.caption, language):
         return labels
-    return 44 + NOTE * 1.3 * len(_note(panel, cell, language)) + labels
+    further = TITLE_LINE * (len(_caption(panel, language)) - 1)
+    return 44 + further + NOTE * 1.3 * len(_note(panel, cell, language)) + labels
 
 
 def stacked(panel: Panel, cell: float, y: float, language: str) -> list[tuple[Grid | Words | Sign, float]]:
@@ -130,20 +135,32 @@ def _below(grid: Grid) -> float:
     return max((LEVEL * (bracket.level + 1) + 8.0 for bracket in grid.brackets), default=0.0)
 
 
+def _high(grid: Grid, c: float) -> float:
+    """The height of its cells: labels before the rows need room."""
+    return max(c * grid.height, ROW if grid.row_labels else 0.0)
+
+
+def _caption(grid: Grid, language: str) -> list[str]:
+    return wrapped(say(grid.caption, language), CAPTION, TITLE, bold=True)
+
+
 def _note(grid: Grid, cell: float, language: str) -> list[str]:
     text = say(grid.note, language)
-    room = max(NARROW, grid.columns * grid.scale * cell, width(say(grid.caption, language), CAPTION, bold=True))
+    captions = (width(line, CAPTION, bold=True) for line in _caption(grid, language))
+    room = max(NARROW, grid.columns * grid.scale * cell, *captions)
     return wrapped(text, NOTE, room) if text else []
 
 
 def _grid(grid: Grid, cell: float, x: float, y: float, language: str) -> Placed:
     c = cell * grid.scale
-    h, left = c * grid.height, x + grid.shift * c
+    h, left = _high(grid, c), x + grid.shift * c
     items: list[Item] = []
     notes = _note(grid, cell, language)
     above = y - caption_height(grid, cell, language)
-    if caption := say(grid.caption, language):
-        items.append(Text(x, above + 24, caption, CAPTION, grid.role, bold=True))
+    above -= TITLE_LINE
+    for line in _caption(grid, language):
+        above += TITLE_LINE
+        items.append(Text(x, above + 24, line, CAPTION, grid.role, bold=True))
     for number, line in enumerate(notes):
         items.append(Text(x, above + 24 + NOTE * 1.3 * (number + 1) + 3, line, NOTE, "grey"))
     for column, (text, role) in enumerate(grid.column_labels):
@@ -187,7 +204,7 @@ def _bracket(bracket: Bracket, left: float, bottom: float, c: float) -> list[Ite
 def _cell(cell: Cell, x: float, y: float, c: float, h: float) -> list[Item]:
     if cell.grid != (0, 0):
         return plate(cell, x, y, c, h)
-    items: list[Item] = [] if cell.kind in ("gap", "more") else [Rect(x, y, c, h, cell.kind)]
+    items: list[Item] = [] if cell.kind in ("gap", "more") else [Rect(x, y, c, h, cell.kind, of=cell.of)]
     role, bold = f"on:{cell.kind}", cell.kind.endswith("-on")
     small = fitting(cell.small, c * SMALL, FILLED * c)
     below = bool(cell.small) and small >= LEAST

@@ -23,7 +23,7 @@ def plate(cell: Cell, x: float, y: float, c: float, h: float) -> list[Item]:
     edge = min(wide / columns, high / rows)
     w, t = (max(side, LEAST * wide) for side in (edge * columns, edge * rows))
     left, top = x + (c - w) / 2, y + (h - t - size * LINE) / 2
-    items: list[Item] = [Rect(left, top, w, t, cell.kind, 3)]
+    items: list[Item] = [Rect(left, top, w, t, cell.kind, 3, cell.of)]
     if max(cell.grid) > MOST:
         sign = min(SIGN, 0.9 * min(w, t))
         items.append(Text(left + w / 2, top + t / 2 + 0.12 * sign, "…", sign, f"on:{cell.kind}", "middle"))

@@ -16,6 +16,7 @@ class Rect:
     h: float
     role: str
     round: float = 4
+    of: str = ""  #: what it is, as `Cell.of` says
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Along each axis it is the fine grid of `ZeroInserted.as_axis`; the fine grid of 
 from __future__ import annotations
 
 from tconv.axis import Axis
-from tconv.draw.cells import Board, Index, number
+from tconv.draw.cells import Board, Index, named, number
 
 
 def plain_axis(axis: Axis) -> Axis:
@@ -44,19 +44,18 @@ def slice_through(board: Board, at: Index) -> tuple[Index, Index]:
     return tuple(cells), tuple(taps)
 
 
-def flipped_weight(board: Board, through: Index, row: int, column: int) -> str:
-    """What stands in the flipped kernel at a place of the picture."""
-    tap = board.whole(through, board.rows.kernel - 1 - row, board.columns.kernel - 1 - column)
-    return number(board.weight(tap))
+def flipped_tap(board: Board, through: Index, row: int, column: int) -> Index:
+    """The tap that lies in the flipped kernel at a place of the picture."""
+    return board.whole(through, board.rows.kernel - 1 - row, board.columns.kernel - 1 - column)
 
 
-def standing(board: Board, before: Index, *at: int) -> tuple[str, str]:
-    """The kind of a position of the stretched x, and what stands there."""
+def standing(board: Board, before: Index, *at: int) -> tuple[str, str, str]:
+    """The kind of a position of the stretched x, what stands there, and which cell of x it is, if any."""
     pairs = list(zip((board.rows, board.columns), at, strict=True))
     read = all(p in padded(axis) for axis, p in pairs)
     if not all(0 <= p < axis.zero_inserted.stretched for axis, p in pairs):
-        return ("padding" if read else "left"), "0"
+        return ("padding" if read else "left"), "0", ""
     if any(p % axis.stride for axis, p in pairs):
-        return ("zero" if read else "left"), "0"
-    row, column = (p // axis.stride for axis, p in pairs)
-    return ("coarse" if read else "left"), number(board.x(board.whole(before, row, column)))
+        return ("zero" if read else "left"), "0", ""
+    index = board.whole(before, *(p // axis.stride for axis, p in pairs))
+    return ("coarse" if read else "left"), number(board.x(index)), named("x", index)

@@ -34,11 +34,11 @@ def fitting(text: str, size: float, room: float, *, bold: bool = False) -> float
     return round(size if wide <= room else size * room / wide, 1)
 
 
-def wrapped(text: str, size: float, room: float, *, bold: bool = False) -> list[str]:
+def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> list[str]:
     """Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps."""
     lines, line = [], ""
     for piece in _pieces(text):
-        if line and width(line + piece.rstrip(), size, bold=bold) > room:
+        if line and width(line + piece.rstrip(), size, bold=bold, mono=mono) > room:
             lines.append(line.rstrip())
             line = piece.lstrip()
         else:

@@ -13,6 +13,7 @@ from tconv.draw.cells import (
     ends,
     flat,
     in_step,
+    named,
     place,
     short,
     shown,
@@ -138,11 +139,12 @@ def _fine(board: Board, at: Index, name: str) -> Grid:
     rows, columns = (shown(_around(axis), span, m) for axis, span, m in zip(axes, spans, most, strict=True))
 
     def cell(r: int, c: int) -> Cell:
-        kind = _kind(board, board.whole(before, r, c), name)
+        index = board.whole(before, r, c)
+        kind, what = _kind(board, index, name), named("y", index)
         if r not in down or c not in across:
-            return Cell(kind, "0" if kind == "padding" else "")
+            return Cell(kind, "0" if kind == "padding" else "", of=what)
         tap = board.whole(middle, down.index(r), across.index(c))
-        return Cell("fine-on" if kind in ("fine", "empty") else kind, _named("w", tap))
+        return Cell("fine-on" if kind in ("fine", "empty") else kind, _named("w", tap), of=f"{what} {named('w', tap)}")
 
     (top, high), (left, wide) = (place(each, span) for each, span in zip((rows, columns), spans, strict=True))
     read = name == "read"
@@ -179,7 +181,8 @@ def _coarse(board: Board, at: Index, name: str) -> Grid:
 
     def cell(r: int, c: int) -> Cell:
         index = (r, c) if g.ndim > 1 else (c,)
-        return Cell("coarse-on" if (r, c) == (row, column) else "coarse", ",".join(map(str, index)))
+        what = named("x", board.whole(before, r, c))
+        return Cell("coarse-on" if (r, c) == (row, column) else "coarse", ",".join(map(str, index)), of=what)
 
     frame = Frame(rows.index(row), columns.index(column), 1, 1, "kernel")
     note, cells = size_note(g.coarse, before), table(rows, columns, cell)

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import prod
 
 from tconv.axis import Axis
-from tconv.draw.cells import Board, Index, Shown, reach, short, shown, stamp, table, told
+from tconv.draw.cells import Board, Index, Shown, named, reach, short, shown, stamp, table, told
 from tconv.draw.evenness import contrast, reasons
 from tconv.draw.scene import Cell, Grid, Legend, Panel, Said, Scene, Tie, Words, plain
 from tconv.draw.words import learn
@@ -105,6 +105,10 @@ class Block:
         """How many taps the axes before the last two give that slice."""
         return prod(axis.coverage_at(o) for axis, o in zip(self.geometry.axes, self.before, strict=False))
 
+    def named(self, name: str, index: int) -> str:
+        """What a cell along the last axis is: nothing where there are others, or in the contrast."""
+        return named(name, (index,)) if self.geometry.ndim == 1 and not self.name else ""
+
     def middle(self, c: int) -> int:
         """The fine position below the middle of a coarse cell's fan, or the last one before it."""
         below = stamp(self.axis, c)
@@ -187,7 +191,10 @@ def _coarse(block: Block, note: Said) -> Grid:
     few, dilated = g.ndim < 3, any(d > 1 for d in g.dilation)  # more axes have no room for more than the kernel
     names = ["kernel", *(["stride"] if few else []), *(["dilation"] if few and dilated else [])]
     caption = Said("coverage is even" if g.is_even else "coverage is uneven", (_named(g, names),))
-    cells = tuple(Cell("coarse-on" if number in block.coarse else "gap") for number in range(len(block.columns)))
+    cells = tuple(
+        Cell("coarse-on", of=block.named("x", block.coarse[number])) if number in block.coarse else Cell("gap")
+        for number in range(len(block.columns))
+    )
     # Below an even number of cells the middle lies between two of them.
     shift = 0.0 if block.axis.effective_kernel % 2 else 0.5
     return Grid(
@@ -202,7 +209,7 @@ def _distinct(counts: Iterable[int]) -> list[int]:
 def _fine(block: Block, among: list[int]) -> Grid:
     def cell(_: int, o: int) -> Cell:
         taps = block.taps(o)
-        return Cell("cropped") if taps is None else _heat(taps, among)
+        return Cell("cropped") if taps is None else _heat(taps, among, block.named("y", o))
 
     cells = table((0,), block.columns, cell)
     return Grid(f"{block.name}taps", "fine", plain(""), plain(""), 1, len(cells), cells, row_labels=(("y", "fine"),))
@@ -237,7 +244,9 @@ def _table(block: Block, among: list[int]) -> Grid:
     def cell(r: int | None, o: int | None) -> Cell:
         if o is not None and block.taps(o) is None:
             return Cell("gap")
-        return Cell("more", "…") if r is None or o is None else _heat(counts[r, o], among)
+        if r is None or o is None:
+            return Cell("more", "…")
+        return _heat(counts[r, o], among, "" if block.name else named("y", (*block.before, r, o)))
 
     above = [None if o is None else block.taps(o) for o in block.columns]
     note = Said("coverage slice", (",".join(map(str, block.before)), block.times)) if block.before else plain("")
@@ -253,8 +262,8 @@ def _why(block: Block) -> Words:
     return Words(tuple((said, "text") for said in reasons(block.geometry)), COLUMNS)
 
 
-def _heat(taps: int, among: list[int]) -> Cell:
+def _heat(taps: int, among: list[int], what: str) -> Cell:
     """A count, in a colour for its place among all of them: 6 and 7 must look different too."""
     below = len(among) - 1 - among.index(taps) if taps else 0  # so many are larger; it is the small ones that may share
     level = 4 - -(-3 * below // max(1, len(among) - 1)) if taps else 0
-    return Cell(f"heat{level}", str(taps))
+    return Cell(f"heat{level}", str(taps), of=what)

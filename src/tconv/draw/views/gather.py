@@ -24,7 +24,7 @@ from tconv.draw.cells import (
 )  # fmt: skip
 from tconv.draw.lettered import letter, phase_kind, residue, taps
 from tconv.draw.scene import Cell, Frame, Grid, Legend, Panel, Said, Scene, Stack, Words, plain
-from tconv.draw.stretched import flipped_weight, meeting, padded, plain_axis, slice_through, standing, window
+from tconv.draw.stretched import flipped_tap, meeting, padded, plain_axis, slice_through, standing, window
 from tconv.draw.words import learn
 from tconv.geometry import Geometry
 
@@ -151,11 +151,11 @@ def _stretched(board: Board, at: Index) -> Grid:
     )
 
     def cell(r: int, c: int) -> Cell:
-        kind, text = standing(board, before, r, c)
+        kind, text, what = standing(board, before, r, c)
         if r not in down or c not in across:
-            return Cell(kind, text)
-        weight = flipped_weight(board, through, down.index(r), across.index(c))
-        return Cell("coarse-on" if kind == "coarse" else kind, text, f"× {weight}")
+            return Cell(kind, text, of=what)
+        weight = number(board.weight(flipped_tap(board, through, down.index(r), across.index(c))))
+        return Cell("coarse-on" if kind == "coarse" else kind, text, f"× {weight}", of=what)
 
     (top, high), (left, wide) = (place(each, span) for each, span in zip((rows, columns), spans, strict=True))
     frame = Frame(top, left, high, wide, "kernel")
@@ -175,7 +175,9 @@ def _flipped(board: Board, at: Index) -> Grid:
     down, across = (meeting(axis, o) for axis, o, _ in along)
 
     def cell(r: int, c: int) -> Cell:
-        return Cell("kernel-on" if r in down and c in across else "kernel", flipped_weight(board, through, r, c))
+        tap = flipped_tap(board, through, r, c)
+        kind = "kernel-on" if r in down and c in across else "kernel"
+        return Cell(kind, number(board.weight(tap)), of=named("w", tap))
 
     note = size_note(board.geometry.kernel, through)
     return Grid("w", "kernel", Said("gather w"), note, len(rows), len(columns), table(rows, columns, cell))
@@ -209,7 +211,7 @@ def _fine(board: Board, at: Index, step: int) -> Grid:
         fine = board.whole(before, r, c)
         value = number(board.sum(fine)) if flat(fine, g.fine) <= step else ""
         phase = residue(g, fine)
-        return Cell(phase_kind(g, phase), value, corner=letter(g, phase))
+        return Cell(phase_kind(g, phase), value, corner=letter(g, phase), of=named("y", fine))
 
     row, column = (o for _, o, _ in _along(board, at, FINE))
     frame = Frame(rows.index(row), columns.index(column), 1, 1, "ink")

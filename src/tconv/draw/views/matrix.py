@@ -15,6 +15,7 @@ from tconv.draw.cells import (
     count,
     flat,
     in_step,
+    named,
     place,
     shown,
     size_note,
@@ -126,10 +127,12 @@ def _table(board: Board, coarse: Index, fine: Index, most_rows: int, most_column
     lit = {q for q in ties if coarse in ties[q]}
 
     def cell(r: int, q: int) -> Cell:
-        tap = ties[q].get(unflat(r, g.coarse))
+        up, down = unflat(r, g.coarse), unflat(q, g.fine)
+        tap = ties[q].get(up)
         if tap is None:
             return Cell("gap", "0")
-        return Cell("kernel-on" if r == row or q == column else "kernel", label("w", tap, g.kernel))
+        what = f"{named('x', up)} {named('w', tap)} {named('y', down)}"
+        return Cell("kernel-on" if r == row or q == column else "kernel", label("w", tap, g.kernel), of=what)
 
     frames = (
         Frame(place(rows, range(row, row + 1))[0], 0, 1, len(columns), "coarse"),
@@ -189,7 +192,8 @@ def _part(
 
     def cell(r: int, q: int) -> Cell:
         index = board.whole(at[:-2], r, q)
-        return Cell(f"{role}-on" if lit(index) else role, label(role[0], index, sizes))
+        what = named("x" if role == "coarse" else "y", index)
+        return Cell(f"{role}-on" if lit(index) else role, label(role[0], index, sizes), of=what)
 
     return Grid(name, role, Said(f"matrix {role}"), size_note(sizes, at[:-2]), len(rows), len(columns),
                 table(rows, columns, cell), scale=SCALE, height=HEIGHT)  # fmt: skip

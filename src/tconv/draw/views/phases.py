@@ -137,7 +137,7 @@ def _coarse(board: Board, lit: Piece) -> Grid:
 
     def cell(r: int, c: int) -> Cell:
         index = board.whole(before, r, c)
-        return Cell("coarse-on" if index in cells else "coarse", number(board.x(index)))
+        return Cell("coarse-on" if index in cells else "coarse", number(board.x(index)), of=named("x", index))
 
     note = Said("phases x", (size_note(g.coarse, before), named("y", lit.looked_at)))
     return Grid("x", "coarse", Said("x"), note, len(rows), len(columns), table(rows, columns, cell))
@@ -161,11 +161,11 @@ def _kernel(board: Board, lit: Piece) -> Grid:
 
     def cell(r: int, c: int) -> Cell:
         tap = board.whole(before, r, c)
-        text = number(board.weight(tap))
+        text, what = number(board.weight(tap)), named("w", tap)
         phase = phase_at(g, tuple(t * a.dilation - a.padding[0] for t, a in zip(tap, g.axes, strict=True)))
         if phase is None:
-            return Cell("left", text)
-        return Cell(_color(phase), text, corner=letter(phase))
+            return Cell("left", text, of=what)
+        return Cell(_color(phase), text, corner=letter(phase), of=what)
 
     frames = _frames(rows, columns, *mine)
     note = Said("phases w", (size_note(g.kernel, before),))
@@ -185,8 +185,8 @@ def _fine(board: Board, lit: Piece) -> Grid:
         phase = phase_at(g, fine)
         assert phase is not None  # it is in the grid
         if phase != lit.number:
-            return Cell(_color(phase), letter(phase))
-        return Cell(_color(phase), number(board.sum(fine)), corner=letter(phase))
+            return Cell(_color(phase), letter(phase), of=named("y", fine))
+        return Cell(_color(phase), number(board.sum(fine)), corner=letter(phase), of=named("y", fine))
 
     mine = (range(o % a.stride, a.fine, a.stride) for o, a in ((row, board.rows), (at[-1], board.columns)))
     frames = _frames(rows, columns, *mine)
@@ -238,8 +238,8 @@ def _small(board: Board, piece: Piece, lit: Piece) -> Grid:
 
     def cell(r: int, c: int) -> Cell:
         row = rows_of.taps[r] if rows_of else 0
-        value = board.weight(board.whole(before, row, columns_of.taps[c]))
-        return Cell(_color(piece.number), number(value), corner=name)
+        tap = board.whole(before, row, columns_of.taps[c])
+        return Cell(_color(piece.number), number(board.weight(tap)), corner=name, of=named("w", tap))
 
     note = Said("phases needs", (residue, piece.phase.taps, piece.multiplications))
     return Grid(

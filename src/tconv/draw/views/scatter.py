@@ -95,7 +95,9 @@ def _coarse(board: Board, before: Index, row: int, column: int) -> Grid:
     columns = shown(range(board.columns.coarse), range(column, column + 1), most)
 
     def cell(r: int, c: int) -> Cell:
-        return Cell("coarse-on" if (r, c) == (row, column) else "coarse", number(board.x(board.whole(before, r, c))))
+        index = board.whole(before, r, c)
+        kind = "coarse-on" if (r, c) == (row, column) else "coarse"
+        return Cell(kind, number(board.x(index)), of=named("x", index))
 
     return Grid("x", "coarse", Said("x"), size_note(g.coarse, before), len(rows), len(columns),
                 table(rows, columns, cell))  # fmt: skip
@@ -108,8 +110,9 @@ def _kernel(board: Board, at: Index, times: float | None) -> Grid:
     rows, columns = (shown(range(axis.kernel), range(0, 1), _most(g)[1]) for axis in (board.rows, board.columns))
 
     def cell(r: int, c: int) -> Cell:
-        value = board.weight(board.whole(middle, r, c))
-        return Cell("kernel", number(value if times is None else value * times))
+        tap = board.whole(middle, r, c)
+        value = board.weight(tap)
+        return Cell("kernel", number(value if times is None else value * times), of=named("w", tap))
 
     cells = table(rows, columns, cell)
     if times is None:
@@ -148,16 +151,16 @@ def _fine_cell(board: Board, fine: Index, step: int, under: bool) -> Cell:
     g = board.geometry
     ties = board.ties(fine)
     done = [(c, t) for c, t in ties if flat(c, g.coarse) <= step]
-    inside = all(0 <= o < n for o, n in zip(fine, g.fine, strict=True))
+    inside, what = all(0 <= o < n for o, n in zip(fine, g.fine, strict=True)), named("y", fine)
     if not done:
-        return Cell("empty" if inside else "cropped")
+        return Cell("empty" if inside else "cropped", of=what)
     total = number(board.sum(fine, step))
     if not inside:
-        return Cell("cropped", total)
+        return Cell("cropped", total, of=what)
     new = [board.x(c) * board.weight(t) for c, t in done if flat(c, g.coarse) == step]
     if under and new and len(done) > 1:
-        return Cell("fine", total, f"{number(board.sum(fine, step - 1))} + {number(sum(new))}")
-    return Cell("fine", total)
+        return Cell("fine", total, f"{number(board.sum(fine, step - 1))} + {number(sum(new))}", of=what)
+    return Cell("fine", total, of=what)
 
 
 def _kept(g: Geometry, before: Index) -> Said:
