@@ -15,7 +15,6 @@ from tconv.geometry import Geometry
 _VIEWS = ", ".join(drawing.VIEWS)
 View = Annotated[str, typer.Argument(metavar="VIEW", help=f"What to show: {_VIEWS}.")]
 Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="en or zh.")]
-Theme = Annotated[str, typer.Option("--theme", metavar="THEME", help="light or dark.")]
 InChannels = Annotated[
     options.Text, typer.Option("--in-channels", metavar="N", help="Channels of the coarse grid, for view channels.")
 ]
@@ -43,7 +42,7 @@ def draw(
     groups: Groups = None,
     step: Annotated[options.Text, typer.Option(metavar="N", help="The step to show, from 0.")] = None,
     lang: Language = "en",
-    theme: Theme = "light",
+    theme: options.Theme = "light",
     width: Annotated[options.Text, typer.Option(metavar="PIXELS", help="Of a .png, across; 1600 if left out.")] = None,
     to: Annotated[
         options.Text, typer.Option("-o", "--output", metavar="FILE", help="A .svg, .png or .pdf; VIEW.svg if left out.")
@@ -87,7 +86,7 @@ def animate(
         float, typer.Option(metavar="S", help="How long a frame is shown; the last one three times as long.")
     ] = 0.8,
     lang: Language = "en",
-    theme: Theme = "light",
+    theme: options.Theme = "light",
     to: Annotated[
         options.Text,
         typer.Option("-o", "--output", metavar="FILE", help="A .gif, .apng, .png or .mp4; VIEW.gif if left out."),

@@ -80,6 +80,7 @@ def look(role: str, theme: Theme) -> Look:
         "tick-on": Look(t.coarse),
         "rule": Look("", t.rule),
         "link": Look("", t.grey),
+        "mesh": Look("", t.paper, 1.5),
         "frame-ink": Look("", t.ink, 4),
     }
     for grid, strong, soft in (
