@@ -34,6 +34,21 @@ def fitting(text: str, size: float, room: float, *, bold: bool = False) -> float
     return round(size if wide <= room else size * room / wide, 1)
 
 
+def cut(text: str, size: float, room: float) -> str:
+    """A line of text that is no wider than the room: the middle of a longer one is left out."""
+    if width(text, size) <= room:
+        return text
+    kept = len(text) - 1
+    while kept > 1 and width(_halves(text, kept), size) > room:
+        kept -= 1
+    return _halves(text, kept)
+
+
+def _halves(text: str, kept: int) -> str:
+    """So many letters of the start and the end of a text."""
+    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+
+
 def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> list[str]:
     """Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps."""
     lines, line = [], ""
