@@ -95,6 +95,15 @@ class Demo:
         return float(x @ x), float(y @ back)
 
 
+def milliseconds(value: float) -> str:
+    """A time as it is shown: two digits where it is short.
+
+    >>> milliseconds(12.96), milliseconds(0.0413)
+    ('13.0 ms', '0.041 ms')
+    """
+    return f"{value:.1f} ms" if value >= 1 else f"{value:.2g} ms"
+
+
 def photograph() -> NDArray[np.uint8]:
     """Chelsea the cat, 300 rows of 448 RGB pixels, by Stéfan van der Walt (CC0); needs Pillow.
 

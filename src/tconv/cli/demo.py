@@ -13,7 +13,7 @@ from tconv.cli import options, output
 from tconv.cli.errors import UsageError
 from tconv.cli.size import as_dict as geometry_as_dict
 from tconv.cli.size import by
-from tconv.demo import Demo, MethodRun
+from tconv.demo import Demo, MethodRun, milliseconds
 from tconv.demo import demo as computed
 from tconv.pictures import naming
 from tconv.placing import check_place
@@ -93,7 +93,7 @@ def _print(result: Demo, target: Path, seconds: float, out: Console) -> None:
 
 
 def _row(run: MethodRun) -> list[str]:
-    times = ["-" if ms is None else f"{ms:.1f} ms" for ms in (run.conv_ms, run.conv_transpose_ms)]
+    times = ["-" if ms is None else milliseconds(ms) for ms in (run.conv_ms, run.conv_transpose_ms)]
     differences = (run.conv_difference, run.conv_transpose_difference)
     return [run.name, *times, *("-" if value is None else f"{value:.1e}" for value in differences)]
 

@@ -7,7 +7,7 @@ from pathlib import Path as File
 import numpy as np
 from numpy.typing import NDArray
 
-from tconv.demo import RUNS, Demo, Picture
+from tconv.demo import RUNS, Demo, Picture, milliseconds
 from tconv.draw.panels import place_panel
 from tconv.draw.raster import encoded
 from tconv.draw.scene import Cell, Grid, plain
@@ -148,7 +148,7 @@ def _windows(demo: Demo, top: float) -> list[Item]:
         *_head(1, top, "for a cell", "of x", "coarse"),
         *_cells(demo.coarse[:, *coarse], column(1), y, 2 * edge),
         Rect(column(1) + cell[1], y + cell[0], 2 * edge, 2 * edge, "frame-coarse", 6),
-        *_head(2, top, "Cᵀ writes the window", "of 4 Cᵀ x: the cell times w", "fine"),
+        *_head(2, top, "Cᵀ writes the window", "4 Cᵀ x: the cell times w, added", "fine"),
         *_cells(4 * demo.back[:, *LIGHT], column(2), y, edge),
         Rect(column(2) + right, y + down, wide, high, "frame-fine", 6),
         *_head(3, top, "w, kernel", "in 64ths; together 1", "kernel"),
@@ -220,13 +220,13 @@ def _methods(demo: Demo, top: float) -> list[Item]:
     return items
 
 
-def _bar(index: int, line: float, milliseconds: float | None, longest: float, role: str) -> list[Item]:
+def _bar(index: int, line: float, ms: float | None, longest: float, role: str) -> list[Item]:
     """A time as a bar, its number at the end; or what there is to say where nothing was computed."""
-    if milliseconds is None:
+    if ms is None:
         return [Text(column(index), line, "computes conv_transpose only", NOTE, "grey")]
-    length = max((COLUMN - 140) * milliseconds / longest, 3)
+    length = max((COLUMN - 140) * ms / longest, 3)
     bar = Rect(column(index), line - 20, length, 24, role, 2)
-    return [bar, Text(column(index) + length + 12, line, f"{milliseconds:.1f} ms", NOTE)]
+    return [bar, Text(column(index) + length + 12, line, milliseconds(ms), NOTE)]
 
 
 def _in_words(number: int) -> str:
