@@ -14,7 +14,7 @@ project = "tconv"
 author = copyright = "The tconv developers"
 version = release = __version__
 language = "en"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "names", "outside"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "docstrings", "explore", "names", "outside"]
 
 # -- pages -------------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from tconv.plan import plan
 if TYPE_CHECKING:
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
     from tconv.conventions.weight_conversion import convert_weights
+    from tconv.exploring import explore
     from tconv.jit.machine.launch import get_num_threads, set_num_threads
     from tconv.prepared import ConvTranspose
     from tconv.solving import solve
@@ -34,6 +35,7 @@ __all__ = [
     "Axis",
     "solve",
     "phases",
+    "explore",
     "sparse_matrix",
     "linear_operator",
     "im2col",
@@ -55,12 +57,13 @@ _LATER = {
     "solve": "tconv.solving",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),
     "convert_weights": "tconv.conventions.weight_conversion",
+    "explore": "tconv.exploring",
     **dict.fromkeys(("set_num_threads", "get_num_threads"), "tconv.jit.machine.launch"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("conventions", "draw", "onnx", "solving"):
+    if name in ("conventions", "draw", "exploring", "onnx", "solving"):
         with uninterrupted:
             return import_module(f"tconv.{name}")
     if name not in _LATER:
@@ -89,4 +92,4 @@ Geometry._repr_svg_ = _picture  # type: ignore[attr-defined]
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, "__version__", "conventions", "draw", "methods", "onnx", "solving"})
+    return sorted({*__all__, "__version__", "conventions", "draw", "exploring", "methods", "onnx", "solving"})

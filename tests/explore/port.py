@@ -15,7 +15,7 @@ import pytest
 import tconv
 
 #: The page that the wheel carries; another bundle of its script while it is being worked on.
-PAGE = Path(os.environ.get("TCONV_PAGE", Path(tconv.__file__).parent / "explore" / "page.html"))
+PAGE = Path(os.environ.get("TCONV_PAGE", Path(tconv.__file__).parent / "exploring" / "page.html"))
 DRIVER = Path(__file__).with_name("driver.mjs")
 
 

@@ -16,6 +16,7 @@ from tconv.cli.app import app
 from tconv.conventions import DIALECTS, Layer
 
 NDIMS = (1, 1, 2, 2, 2, 3, 4)
+CHANNELS = ("in_channels", "out_channels")
 
 
 def as_json(geometry: Geometry) -> dict[str, Any]:
@@ -33,9 +34,6 @@ def random_layer(seed: int) -> tuple[Geometry, dict[str, Any]]:
     said: dict[str, Any] = {name: rng.choice((None, groups, 2 * groups, 64 * groups)) for name in CHANNELS}
     said |= {"groups": groups, "bias": rng.random() < 0.5}
     return geometry, {name: entry for name, entry in said.items() if entry is not None or rng.random() < 0.5}
-
-
-CHANNELS = ("in_channels", "out_channels")
 
 
 def expected(geometry: Geometry, said: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
-// The page's script: `tconv` is what tests and other scripts call, `start` fills the page where there is one.
+// The page's script: `tconv` is what tests and other scripts call; where there is a document, the page starts.
 import { port as core } from "./core/port";
+import { port as dialects } from "./dialects/port";
 import { port as draw } from "./draw/port";
+import { port as formats } from "./formats/port";
+import { start } from "./page/app";
 
-const port = { ...core, ...draw };
-export type Port = typeof port;
-Object.assign(globalThis, { tconv: port });
+Object.assign(globalThis, { tconv: { ...core, ...dialects, ...draw, ...formats } });
+if (typeof document !== "undefined") start();

@@ -15,6 +15,7 @@ from tconv.cli.convert import convert
 from tconv.cli.demo import demo
 from tconv.cli.errors import Failure, UsageError
 from tconv.cli.explain import explain
+from tconv.cli.explore import explore
 from tconv.cli.inspect import inspect
 from tconv.cli.pictures import animate, draw
 from tconv.cli.size import size
@@ -29,7 +30,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (size, explain, draw, animate, solve, convert, upsample, demo, inspect, accelerate, cache, bench):
+for command in (
+    size,
+    explain,
+    draw,
+    animate,
+    explore,
+    solve,
+    convert,
+    upsample,
+    demo,
+    inspect,
+    accelerate,
+    cache,
+    bench,
+):
     app.command()(command)
 
 #: The class of what typer raises about arguments it cannot read; its base class covers the rest of them.

@@ -90,9 +90,9 @@ def geometry(
 ) -> Geometry:
     """The geometry that the options name, from the side that is given. Raises UsageError."""
     if (coarse is None) == (fine is None):
-        hint = "; --output-size names the other one, and `tconv solve` finds what ties two sizes" if coarse else ""
-        got = "got both" if coarse else "got neither"
-        raise UsageError(f"one of --coarse and --fine must be given; {got}{hint}")
+        hint = "; --output-size names the other one, and `tconv solve` finds what ties two sizes"
+        got = "got neither" if coarse is None else f"got both{hint}"
+        raise UsageError(f"one of --coarse and --fine must be given; {got}")
     given: dict[str, Any] = {
         "kernel": sizes("--kernel", kernel),
         "stride": sizes("--stride", stride),

@@ -140,15 +140,15 @@ def _high(grid: Grid, c: float) -> float:
     return max(c * grid.height, ROW if grid.row_labels else 0.0)
 
 
-def _caption(grid: Grid, language: str) -> list[str]:
+def _caption(grid: Grid, language: str) -> tuple[str, ...]:
     return wrapped(say(grid.caption, language), CAPTION, TITLE, bold=True)
 
 
-def _note(grid: Grid, cell: float, language: str) -> list[str]:
+def _note(grid: Grid, cell: float, language: str) -> tuple[str, ...]:
     text = say(grid.note, language)
     captions = (width(line, CAPTION, bold=True) for line in _caption(grid, language))
     room = max(NARROW, grid.columns * grid.scale * cell, *captions)
-    return wrapped(text, NOTE, room) if text else []
+    return wrapped(text, NOTE, room) if text else ()
 
 
 def _grid(grid: Grid, cell: float, x: float, y: float, language: str) -> Placed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 #: Thousandths of the size, from the blank to the tilde.
 _PLAIN = (
     318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636, 636,
@@ -16,6 +18,7 @@ _BOLD, _MONO = 1.1, 602
 _SIGN, _SQUARE = 838, 1000
 
 
+@lru_cache(4096)  # layouts measure the same lines for every size of cells that they try
 def width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
     """Of a line of text of a size."""
     thousandths = sum(_advance(ord(letter), mono) for letter in text)
@@ -49,7 +52,8 @@ def _halves(text: str, kept: int) -> str:
     return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
 
 
-def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> list[str]:
+@lru_cache(4096)
+def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> tuple[str, ...]:
     """Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps."""
     lines, line = [], ""
     for piece in _pieces(text):
@@ -58,7 +62,7 @@ def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bo
             line = piece.lstrip()
         else:
             line += piece
-    return [*lines, line.rstrip()] if line.strip() or not lines else lines
+    return (*lines, line.rstrip()) if line.strip() or not lines else tuple(lines)
 
 
 def _pieces(text: str) -> list[str]:

@@ -1,0 +1,26 @@
+// The two ends of each axis: what is cut off the full result, and how two layers differ in it.
+import type { Geometry } from "../core/geometry";
+import type { Pair } from "./code";
+
+/** What each axis of the full result loses at its (low, high) end; negative where it gains cells. */
+export function cuts(geometry: Geometry): Pair[] {
+  return geometry.axes.map(({ padding: [low, high], output_padding }) => [low, high - output_padding]);
+}
+
+/** What to crop and what to pad where a layer that cuts `said` is to give what one that cuts `wanted` does. */
+export function difference(said: readonly Pair[], wanted: readonly Pair[]): [crop: Pair[], pad: Pair[]] {
+  const beyond = (of: readonly Pair[], others: readonly Pair[]) =>
+    of.map(([low, high], i): Pair => [Math.max(low - others[i]![0], 0), Math.max(high - others[i]![1], 0)]);
+  return [beyond(wanted, said), beyond(said, wanted)];
+}
+
+/**
+ * For each axis the padding of both ends and the output padding with which a layer comes closest from above: the axis
+ * itself where they can say it, else the largest symmetric cut that loses nothing we keep.
+ */
+export function symmetricPadding(geometry: Geometry, most: readonly number[]): Pair[] {
+  return cuts(geometry).map(([low, high], i) => {
+    const exact = low >= 0 && 0 <= low - high && low - high <= most[i]!;
+    return exact ? [low, low - high] : [Math.max(0, Math.min(low, high)), 0];
+  });
+}

@@ -1,0 +1,79 @@
+// What all parts of the page show: the state, and the geometry and the words that follow from it.
+import { Rejected } from "../core/checks";
+import type { Geometry } from "../core/geometry";
+import { geometryOf, inOptions, integerOf, type Options } from "../core/options";
+import { type Refusal, type Saying, says } from "../dialects";
+import { Board } from "../draw/cells";
+import type { ThemeName } from "../draw/themes";
+import { VIEWS } from "../draw/views";
+import type { Language } from "../draw/words";
+import { BEGIN, type State } from "./state";
+import { say, type Word } from "./words";
+
+export interface Model {
+  state: State;
+  /** The last one that was possible, and its dialects. */
+  geometry: Geometry;
+  board: Board;
+  sayings: (Saying | Refusal)[];
+  /** Why the options are no geometry, in the words of the command line; "" where they are one. */
+  error: string;
+  view: (typeof VIEWS)[string];
+  step: number;
+  steps: number;
+  language: Language;
+  theme: ThemeName;
+  t: (word: Word, ...args: (string | number)[]) => string;
+}
+
+/** A part of the page, which shows a model after the other. */
+export interface Part {
+  element: HTMLElement;
+  show(model: Model): void;
+}
+
+/** What changes a state, and with it all parts. */
+export type Change = (change: Partial<State>) => void;
+
+/** What follows from a state; where its options are impossible, the geometry before stays. */
+export function modelOf(state: State, dark: boolean, before?: Model): Model {
+  const [found, error] = attempt(() => derived(state.options));
+  const { geometry, sayings } = found ?? before ?? derived(BEGIN);
+  const name = state.view in VIEWS ? state.view : "scatter";
+  const view = VIEWS[name]!;
+  const steps = view.steps(geometry);
+  return {
+    state: { ...state, view: name },
+    geometry,
+    board: new Board(geometry),
+    sayings,
+    error,
+    view,
+    step: Math.min(state.step ?? view.first(geometry), steps - 1),
+    steps,
+    language: state.language,
+    theme: state.shade === "auto" ? (dark ? "dark" : "light") : state.shade,
+    t: (word, ...args) => say(state.language, word, ...args),
+  };
+}
+
+function derived(options: Options) {
+  const geometry = geometryOf(options);
+  return { geometry, sayings: inOptions(() => says(geometry, layerOf(options))) };
+}
+
+/** The channels that were said, by the names that a layer has for them. */
+function layerOf(options: Options): Record<string, number> {
+  const said = ["in-channels", "out-channels", "groups"].filter((name) => options[name] !== undefined);
+  return Object.fromEntries(said.map((name) => [name.replace("-", "_"), integerOf(`--${name}`, options[name]!)]));
+}
+
+/** What a call returns, or the reason why it is refused. */
+export function attempt<T>(call: () => T): [T | null, string] {
+  try {
+    return [call(), ""];
+  } catch (error) {
+    if (!(error instanceof Rejected)) throw error;
+    return [null, error.message];
+  }
+}
