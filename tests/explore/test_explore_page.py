@@ -41,8 +41,8 @@ IMPOSSIBLE = (
 )
 
 
-def texts_of(geometry, view, language="en"):
-    scene = figure(geometry, view, lang=language).scene
+def texts_of(geometry, view, language="en", **channels):
+    scene = figure(geometry, view, lang=language, **channels).scene
     return [item.text for item in place(scene, language, WIDE).items if isinstance(item, Text)]
 
 
@@ -136,6 +136,33 @@ def test_either_side_and_every_parameter_can_be_typed(browser):
         page.select_option("#examples", "example remainder")
         assert said(page) == {"view": "sizes", "fine": "6", "kernel": "3", "stride": "2", "padding": "1"}
         assert page.is_hidden("#error strong")
+
+
+def test_channels_are_those_of_the_form(browser):
+    with opened(browser, START.replace("scatter", "channels")) as page:
+        assert texts(page) == texts_of(GEOMETRY, "channels")
+        assert page.input_value("#command").startswith("tconv draw channels --coarse 3x3 --kernel 3")
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        page.fill("#field-groups", "3")
+        assert texts(page) == texts_of(GEOMETRY, "channels", groups=3)
+        page.fill("#field-out-channels", "12")
+        assert texts(page) == texts_of(GEOMETRY, "channels", groups=3, out_channels=12)
+        page.keyboard.press("Escape")
+        assert page.text_content(".spoken") == "Step 5 of 12: y[4] = x[1] · w[1,0]"
+        assert "--out-channels 12 --groups 3" in page.input_value("#command")
+        page.fill("#field-in-channels", "4")
+        assert page.text_content("#error strong") == "--groups must divide --in-channels = 4; got 3"
+        assert texts(page) == texts_of(GEOMETRY, "channels", groups=3, out_channels=12)
+        page.fill("#field-in-channels", "9000000")
+        assert texts(page) == texts_of(GEOMETRY, "channels", groups=3, out_channels=12, in_channels=9_000_000)
+        page.check("#view-scatter", force=True)
+        assert "channels" not in page.input_value("#command")
+        page.select_option("#examples", "example depthwise")
+        layer = tconv.Geometry.conv_transpose((4, 4), 4, stride=2, padding=1)
+        assert texts(page) == texts_of(layer, "channels", in_channels=6, out_channels=6, groups=6)
+        page.reload()
+        page.wait_for_selector(".sheet svg")
+        assert texts(page) == texts_of(layer, "channels", in_channels=6, out_channels=6, groups=6)
 
 
 def test_keys_reach_everything(browser):

@@ -22,6 +22,29 @@ Index: TypeAlias = tuple[int, ...]
 Shown: TypeAlias = tuple[int | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """How many channels the coarse grid and the fine one have, and the groups that they form."""
+
+    in_channels: int
+    out_channels: int
+    groups: int
+
+    @property
+    def read(self) -> int:
+        """Input channels of a group: what an output channel adds up."""
+        return self.in_channels // self.groups
+
+    @property
+    def written(self) -> int:
+        """Output channels of a group: kernels of an input channel."""
+        return self.out_channels // self.groups
+
+
+#: What is drawn where nothing is said: the fewest with groups of several.
+CHANNELS = Channels(4, 4, 2)
+
+
 @dataclass(frozen=True)
 class Board:
     """A geometry, what stands in x and w, and what comes of them. Values default to small whole numbers, never 0."""
@@ -29,6 +52,7 @@ class Board:
     geometry: Geometry
     x: Callable[[Index], int | float] = lambda index: 1 + sum(n * i for n, i in enumerate(index, 1)) % 3
     w: Callable[[Index], int | float] | None = None
+    channels: Channels = CHANNELS  #: of a view that shows them; others show one
 
     def weight(self, tap: Index) -> int | float:
         """1, 2, 3, ... in the order of the taps, up to 9 and again from 1, unless values are given."""

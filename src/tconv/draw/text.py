@@ -31,6 +31,27 @@ def _advance(code: int, mono: bool) -> int:
     return _SQUARE if code >= 0x2E80 else _MONO if mono else _SIGN
 
 
+def fitting(text: str, size: float, room: float, *, bold: bool = False) -> float:
+    """The size, or a smaller one with which a line of text is no wider than the room."""
+    wide = width(text, size, bold=bold)
+    return round(size if wide <= room else size * room / wide, 1)
+
+
+def cut(text: str, size: float, room: float) -> str:
+    """A line of text that is no wider than the room: the middle of a longer one is left out."""
+    if width(text, size) <= room:
+        return text
+    kept = len(text) - 1
+    while kept > 1 and width(_halves(text, kept), size) > room:
+        kept -= 1
+    return _halves(text, kept)
+
+
+def _halves(text: str, kept: int) -> str:
+    """So many letters of the start and the end of a text."""
+    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+
+
 @lru_cache(4096)
 def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> tuple[str, ...]:
     """Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps."""

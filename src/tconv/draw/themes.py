@@ -80,6 +80,7 @@ def look(role: str, theme: Theme) -> Look:
         "tick-on": Look(t.coarse),
         "rule": Look("", t.rule),
         "link": Look("", t.grey),
+        "mesh": Look("", t.paper, 1.5),
         "frame-ink": Look("", t.ink, 4),
     }
     for grid, strong, soft in (
@@ -89,6 +90,8 @@ def look(role: str, theme: Theme) -> Look:
     ):
         table[grid] = Look(soft, strong)
         table[f"{grid}-on"] = Look(strong, strong)
+        table[f"lines-{grid}"] = Look("", strong, 1)
+        table[f"lines-{grid}-on"] = Look("", t.paper, 1)
         table[f"frame-{grid}"] = Look("", strong, 5)
         table[f"arrow-{grid}"] = Look("", strong, 4)
         table[f"bracket-{grid}"] = Look("", strong, 2.5)

@@ -81,12 +81,15 @@ function looks(t: Theme): Record<string, Look> {
     "tick-on": how(t.coarse),
     rule: how("", t.rule),
     link: how("", t.grey),
+    mesh: how("", t.paper, 1.5),
     "frame-ink": how("", t.ink, 4),
   };
   for (const grid of ["coarse", "fine", "kernel"] as const) {
     const strong = t[grid];
     table[grid] = how(t[`${grid}_soft`], strong);
     table[`${grid}-on`] = how(strong, strong);
+    table[`lines-${grid}`] = how("", strong, 1);
+    table[`lines-${grid}-on`] = how("", t.paper, 1);
     table[`frame-${grid}`] = how("", strong, 5);
     table[`arrow-${grid}`] = how("", strong, 4);
     table[`bracket-${grid}`] = how("", strong, 2.5);

@@ -4,17 +4,19 @@ import type { Geometry } from "../core/geometry";
 import { prod } from "../core/integers";
 import { geometryOf, inOptions, integerOf, type Options, UsageError } from "../core/options";
 import { type Refusal, type Saying, says } from "../dialects";
-import { Board } from "../draw/cells";
+import { Board, type Channels } from "../draw/cells";
+import { channelsOf } from "../draw/figure";
 import type { ThemeName } from "../draw/themes";
 import { VIEWS } from "../draw/views";
 import type { Language } from "../draw/words";
-import { BEGIN, type State } from "./state";
+import { BEGIN, type State, shortest } from "./state";
 import { say, type Word } from "./words";
 
 export interface Model {
   state: State;
   /** The last one that was possible, and its dialects. */
   geometry: Geometry;
+  channels: Channels;
   board: Board;
   sayings: (Saying | Refusal)[];
   /** Why the options are no geometry, in the words of the command line; "" where they are one. */
@@ -39,18 +41,19 @@ export type Change = (change: Partial<State>) => void;
 /** What follows from a state; where its options are impossible, the geometry before stays. */
 export function modelOf(state: State, dark: boolean, before?: Model): Model {
   const [found, error] = attempt(() => derived(state.options));
-  const { geometry, sayings } = found ?? before ?? derived(BEGIN);
+  const { geometry, sayings, channels } = found ?? before ?? derived(BEGIN);
   const name = state.view in VIEWS ? state.view : "scatter";
   const view = VIEWS[name]!;
-  const steps = view.steps(geometry);
+  const steps = view.steps(geometry, channels);
   return {
     state: { ...state, view: name },
     geometry,
-    board: new Board(geometry),
+    channels,
+    board: new Board(geometry, undefined, undefined, channels),
     sayings,
     error,
     view,
-    step: Math.min(state.step ?? view.first(geometry), steps - 1),
+    step: Math.min(state.step ?? view.first(geometry, channels), steps - 1),
     steps,
     language: state.language,
     theme: state.shade === "auto" ? (dark ? "dark" : "light") : state.shade,
@@ -66,7 +69,9 @@ function derived(options: Options) {
   const taps = prod(geometry.kernel);
   if (taps > TAPS)
     throw new UsageError(`--kernel must have at most ${TAPS} taps to be drawn on this page; got ${taps}`);
-  return { geometry, sayings: inOptions(() => says(geometry, layerOf(options))) };
+  // A single group is the same as none said, here as in the address.
+  const channels = inOptions(() => channelsOf("channels", layerOf(shortest(options))));
+  return { geometry, channels, sayings: inOptions(() => says(geometry, layerOf(options))) };
 }
 
 /** The channels that were said, by the names that a layer has for them. */
