@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from math import prod
 from random import Random
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn import NAMED, random_geometry
-from port import ask
+from port import ask, record
 
 from tconv import Geometry
 from tconv.draw import VIEWS, figure, words
@@ -30,11 +29,6 @@ FORMS = {"wide": WIDE, "narrow": NARROW}
 CHANNELS = ("in_channels", "out_channels", "groups")
 
 every_view = pytest.mark.parametrize("view", VIEWS)
-
-
-def record(geometry: Geometry) -> dict[str, Any]:
-    """As it crosses to the page."""
-    return {"axes": [asdict(axis) for axis in geometry.axes]}
 
 
 def larger(rng: Random) -> Geometry:

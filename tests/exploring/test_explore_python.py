@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from drawn import NAMED, random_geometry
-from port import ask
+from port import ask, record
 
 import tconv
 from tconv.cli import main
@@ -18,11 +18,6 @@ pytestmark = pytest.mark.quick
 
 GEOMETRY = tconv.Geometry.conv_transpose((3, 3), 3, stride=2, padding=1)
 GEOMETRIES = [*NAMED.values(), *map(random_geometry, range(200))]
-
-
-def record(geometry):
-    names = ("coarse", "kernel", "stride", "padding", "output_padding", "dilation")
-    return {"axes": [{name: getattr(axis, name) for name in names} for axis in geometry.axes]}
 
 
 def test_options_give_the_geometry_back_and_are_those_of_the_page():
