@@ -18,7 +18,8 @@ FRAMEWORKS = {"torch", "jax", "sklearn", "openvino", "tensorflow"}
 #: Under this key a worker keeps which of them were loaded as it collected its tests.
 LOADED = pytest.StashKey[set[str]]()
 
-#: By group, files below this folder; a browser is started by the last two. A group is to load no more than it needs, and to take less than a minute.
+#: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute. The last
+#: two start a browser.
 GROUPS = {
     "jax, variants": ("of_jax/test_of_jax_variants.py",),
     "jax, adjoints": ("of_jax/test_of_jax_adjoints.py",),

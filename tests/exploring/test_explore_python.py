@@ -38,6 +38,11 @@ def test_an_address_says_what_is_asked_for():
     )
 
 
+def test_channels_are_said_too():
+    start = tconv.explore(GEOMETRY, "channels", in_channels=8, out_channels=8, groups=8, step=7).start
+    assert start == "view=channels&coarse=3x3&kernel=3&stride=2&padding=1&in-channels=8&out-channels=8&groups=8&step=7"
+
+
 def test_the_file_begins_with_the_geometry(tmp_path):
     page = tconv.explore(GEOMETRY, "matrix", step=0)
     page.save(tmp_path / "page.html")
@@ -63,6 +68,8 @@ def test_a_notebook_has_the_whole_page():
         ({"theme": "blue"}, 'explore: theme must be one of "auto", "light", "dark"'),
         ({"step": 9}, "explore: step must be below 9, the steps of this view; got 9"),
         ({"step": -1}, "explore: step must be an integer of at least 0; got -1"),
+        ({"in_channels": 3, "groups": 2}, "explore: groups must divide in_channels = 3; got 2"),
+        ({"view": "channels", "step": 4}, "explore: step must be below 4, the steps of this view; got 4"),
         ({"height": 5}, "explore: height must be an integer of at least 100; got 5"),
     ],
 )

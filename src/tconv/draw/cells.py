@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from tconv import checks
 from tconv.axis import Axis
 from tconv.draw.scene import Cell, Said, plain
 from tconv.geometry import Geometry
@@ -43,6 +44,29 @@ class Channels:
 
 #: What is drawn where nothing is said: the fewest with groups of several.
 CHANNELS = Channels(4, 4, 2)
+#: Cells of a grid along an axis, and channels, at most: Python has no length for ranges of 2**63 and more.
+LARGEST = 2**62
+
+
+def channels_of(in_channels: int | None, out_channels: int | None, groups: int | None) -> Channels:
+    """The channels that were said, one a group where they were left out; the usual ones where nothing was said."""
+    if in_channels is out_channels is groups is None:
+        return CHANNELS
+    number = 1 if groups is None else checks.integer("groups", groups, 1)
+    cin, cout = (
+        number if value is None else _count_of_channels(name, value)
+        for name, value in (("in_channels", in_channels), ("out_channels", out_channels))
+    )
+    checks.divides("groups", number, "in_channels", cin)
+    checks.divides("groups", number, "out_channels", cout)
+    return Channels(cin, cout, number)
+
+
+def _count_of_channels(name: str, value: Any) -> int:
+    number = checks.integer(name, value, 1)
+    if number > LARGEST:
+        checks.wrong(f"{name} must be at most 2**62 to be drawn; got {checks.shorten(number)}")
+    return number
 
 
 @dataclass(frozen=True)

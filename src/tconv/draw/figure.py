@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tconv import checks
-from tconv.draw.cells import CHANNELS, Board, Channels
+from tconv.draw.cells import CHANNELS, LARGEST, Board, Channels, channels_of
 from tconv.draw.layout import place
 from tconv.draw.scene import Scene
 from tconv.draw.sheet import Sheet
@@ -29,8 +29,6 @@ ANIMATED = ("gif", "apng", "png", "mp4")
 NARROWEST, WIDEST = 160, 10_000
 #: Seconds of a frame, at least and at most: a GIF counts hundredths, up to 655 seconds.
 SHORTEST, LONGEST = 0.02, 60
-#: Cells of a grid along an axis, at most: Python has no length for ranges of 2**63 and more.
-LARGEST = 2**62
 
 
 @dataclass(frozen=True)
@@ -198,18 +196,7 @@ def _channels(view: str, in_channels: Any, out_channels: Any, groups: Any) -> Ch
             f"{name} must be left out for view {checks.words([view])}, which shows one channel: view {takes} takes it; "
             f"got {checks.shorten(value)}"
         )
-    number = checks.integer("groups", said.get("groups", 1), 1)
-    cin, cout = (_count_of_channels(name, said.get(name, number)) for name in ("in_channels", "out_channels"))
-    checks.divides("groups", number, "in_channels", cin)
-    checks.divides("groups", number, "out_channels", cout)
-    return Channels(cin, cout, number)
-
-
-def _count_of_channels(name: str, value: Any) -> int:
-    number = checks.integer(name, value, 1)
-    if number > LARGEST:
-        checks.wrong(f"{name} must be at most 2**62 to be drawn; got {checks.shorten(number)}")
-    return number
+    return channels_of(in_channels, out_channels, groups)
 
 
 def _values(geometry: Geometry, x: Any, w: Any) -> list[tuple[str, Any]]:
