@@ -172,6 +172,8 @@ def test_keys_reach_everything(browser):
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("ArrowLeft")
         assert said(page)["step"] == "3"
+        page.keyboard.press("Shift+Space")  # scrolls, as everywhere
+        page.focus(".sheet")
         page.keyboard.press("End")
         assert said(page)["step"] == "8"
         page.keyboard.press("Home")
@@ -216,6 +218,10 @@ def test_a_cell_says_what_it_is_tied_to(browser):
         page.keyboard.press("Enter")
         page.mouse.move(5, 5)
         assert page.locator(".tied").count() > 0
+        page.keyboard.press("Tab")
+        page.click("[aria-label='next step']")  # what is held stays from step to step
+        assert page.text_content(".tie").startswith("x[1,1] = 1 writes to")
+        page.focus(".sheet")
         page.keyboard.press("Escape")
         assert page.locator(".tied").count() == 0
         go(page, "view=matrix&fine=4x4&kernel=3")
@@ -237,6 +243,72 @@ def test_the_address_says_all_and_brings_it_back(browser):
             given = {name.replace("-", "_"): value for name, value in options(geometry).items()}
             command = page.input_value("#command")
             assert all(f"--{name.replace('_', '-')} {value}" in command for name, value in given.items())
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "view=constructor",
+        "view=__proto__&coarse=3&kernel=3",
+        "coarse=1&kernel=1&stride=1000000000",
+        "coarse=3&kernel=3&padding=%E0%A4%A&view=%",
+        "coarse=%3Cb%3E&kernel=%3Cimg%20src=x%20onerror=alert(1)%3E",
+        "step=99999&view=gather&coarse=3&kernel=3",
+        "kernel=200x200&coarse=300x300",
+        "&&=&a=b",
+    ],
+)
+def test_no_address_breaks_it(browser, start):
+    with opened(browser, start) as page:
+        assert page.locator(".sheet svg rect").count() > 5
+        page.fill("#field-stride", "3")
+        assert page.evaluate("document.querySelectorAll('img, b').length") == 0
+
+
+def test_sentences_fit_what_they_tell(browser):
+    with opened(browser, "view=scatter&coarse=3&kernel=2&stride=2&dilation=4&output-padding=3") as page:
+        numbers = page.inner_text(".numbers")
+        assert "mod 2 = 1; output padding 3 is no less than the stride" in numbers
+        assert "y[2/6]" in page.text_content(".spoken")
+        go(page, "view=scatter&coarse=4&kernel=2&stride=2&padding=2:0&step=0")
+        assert "writes nothing: the padding crops all of it" in page.text_content(".spoken")
+        go(page, "view=scatter&coarse=3&kernel=3&padding=-1")
+        assert "-1 at each end, zeros around the fine grid (a negative number" not in page.inner_text(".numbers")
+        assert "(a negative number does the opposite)" in page.inner_text(".numbers")
+        go(page, "view=channels&coarse=3x3&kernel=3")
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        fields = [page.input_value(f"#field-{name}") for name in ("in-channels", "out-channels", "groups")]
+        assert fields == ["4", "4", "2"]
+        page.fill("#field-groups", "1")
+        assert "1 kernel" in " ".join(texts(page)) or "adds up" in " ".join(texts(page))
+
+
+def test_an_example_is_chosen_by_keys(browser):
+    with opened(browser, START) as page:
+        page.focus("#examples")
+        for _ in range(3):
+            page.keyboard.press("ArrowDown")
+        assert page.input_value("#examples") == "example transpose"
+        page.fill("#field-kernel", "2")
+        assert page.input_value("#examples") == ""
+
+
+def test_what_was_opened_and_typed_stays_in_another_language(browser):
+    with opened(browser, START) as page:
+        page.get_by_text("Which parameters give").click()
+        page.fill("#wanted-fine", "77")
+        page.click("#language")
+        assert page.text_content("h1") == "探索转置卷积"
+        assert page.is_visible("#wanted-fine")
+        assert page.input_value("#wanted-fine") == "77"
+
+
+def test_paper_is_light(browser):
+    with opened(browser, f"{START}&theme=dark") as page:
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.evaluate("document.documentElement.dataset.theme") == "light"
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert page.evaluate("document.documentElement.dataset.theme") == "dark"
 
 
 def test_in_a_frame_it_works_and_tells_who_embeds_it(browser, tmp_path):
@@ -291,7 +363,7 @@ def test_parameters_for_wanted_sizes_can_be_taken(browser):
         page.get_by_text("Which parameters give").click()
         page.fill("#wanted-coarse", "8x8")
         page.fill("#wanted-fine", "16x16")
-        page.get_by_role("button", name="find").click()
+        page.get_by_role("button", name="solve").click()
         solutions = tconv.solve(coarse=(8, 8), fine=(16, 16), limit=10)
         rows = page.locator(".answers tbody tr")
         assert rows.count() == len(solutions)
@@ -299,7 +371,7 @@ def test_parameters_for_wanted_sizes_can_be_taken(browser):
         assert said(page) == {"view": "scatter", **options(solutions[0].geometry)}
         page.fill("#wanted-kernel", "1")
         page.fill("#wanted-stride", "1")
-        page.get_by_role("button", name="find").click()
+        page.get_by_role("button", name="solve").click()
         assert page.locator(".answers [role=alert]").count() == 1
 
 
@@ -307,7 +379,7 @@ def test_a_picture_of_ones_own_is_enlarged(browser, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "own.png")
     with opened(browser, START) as page:
-        page.get_by_text("A picture of your own").click()
+        page.get_by_text("Try it on a picture").click()
         page.set_input_files("#file", tmp_path / "own.png")
         until(page, "document.querySelectorAll('.pictures canvas')[0].width === 9")
         enlarged = page.evaluate(
@@ -328,7 +400,8 @@ def test_a_picture_of_ones_own_is_enlarged(browser, tmp_path):
 
 def test_the_widget_ties_the_page_to_python(browser, tmp_path):
     widget = pytest.importorskip("tconv.exploring.widget")
-    explorer = widget.Explorer(GEOMETRY, "matrix")
+    explorer = widget.Explorer(tconv.Geometry.conv_transpose(2, 2), "matrix", in_channels=2)
+    explorer.geometry = GEOMETRY  # before it is shown
     traits = {name: getattr(explorer, name) for name in ("page", "start", "axes", "height")}
     host = tmp_path / "host.html"
     script = widget.SCRIPT.replace("export default", "window.made =")
@@ -346,12 +419,13 @@ def test_the_widget_ties_the_page_to_python(browser, tmp_path):
     page.goto(host.as_uri())
     frame = page.frame_locator("iframe")
     frame.locator(".sheet svg").wait_for()
+    assert frame.locator("#field-coarse").input_value() == "3x3"
     frame.locator("#field-kernel").fill("5")
     until(page, "window.saved && saved.start.includes('kernel=5')")
     explorer.axes, explorer.start = page.evaluate("[saved.axes, saved.start]")
     assert explorer.geometry == tconv.Geometry.conv_transpose((3, 3), 5, stride=2, padding=1)
     explorer.geometry = tconv.Geometry.conv_transpose(7, 2, stride=2)
-    assert explorer.start == "view=matrix&coarse=7&kernel=2&stride=2"
+    assert explorer.start == "view=matrix&coarse=7&kernel=2&stride=2&in-channels=2"
     page.evaluate("start => { model.set('start', start); model.change('change:start'); }", explorer.start)
     until(page, "saved.axes.length === 1")
     assert frame.locator("#field-coarse").input_value() == "7"

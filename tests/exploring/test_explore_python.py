@@ -70,6 +70,14 @@ def test_a_notebook_has_the_whole_page():
         ({"step": -1}, "explore: step must be an integer of at least 0; got -1"),
         ({"in_channels": 3, "groups": 2}, "explore: groups must divide in_channels = 3; got 2"),
         ({"view": "channels", "step": 4}, "explore: step must be below 4, the steps of this view; got 4"),
+        (
+            {"geometry": tconv.Geometry.conv_transpose((300, 300), 200)},
+            "explore: geometry must have a kernel of at most 10000 taps for the page; got 40000",
+        ),
+        (
+            {"geometry": tconv.Geometry.conv_transpose((10**8, 10**8), 3)},
+            "explore: geometry must have counts below 2**53 for the page; got",
+        ),
         ({"height": 5}, "explore: height must be an integer of at least 100; got 5"),
     ],
 )

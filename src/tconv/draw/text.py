@@ -14,6 +14,8 @@ _PLAIN = (
 )  # fmt: skip
 #: What bold letters take more, and a letter of the monospaced font.
 _BOLD, _MONO = 1.1, 602
+#: Marks that begin no line, and marks that end none.
+_CLOSING, _OPENING = "，。；：、）！？》」】", "（《「【"
 #: Letters that are in no table: signs, and those of Chinese, which are squares.
 _SIGN, _SQUARE = 838, 1000
 
@@ -66,11 +68,16 @@ def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bo
 
 
 def _pieces(text: str) -> list[str]:
-    """Words with the blank behind them, and squares by themselves."""
-    found, word = [], ""
+    """Words with the blank behind them, and squares by themselves or with the mark that belongs to them."""
+    found: list[str] = []
+    word = ""
     for letter in text:
         word += letter
-        if letter == " " or ord(letter) >= 0x2E80:
+        if letter in _CLOSING and word == letter and found:
+            found[-1] += letter
+        elif letter == " " or (ord(letter) >= 0x2E80 and letter not in _OPENING):
             found.append(word)
-            word = ""
+        else:
+            continue
+        word = ""
     return [*found, word] if word else found

@@ -43,6 +43,6 @@ learn({
         "转置卷积：粗 {0} → 细 {1}，卷积核 {2}，步幅 {3}，填充 {4}",
     ),
     "step": ("{0}   ·   step {1} of {2}", "{0}   ·   第 {1} 步，共 {2} 步"),
-    "dilation": ("{0}, dilation {1}", "{0}，空洞 {1}"),
+    "dilation": ("{0}, dilation {1}", "{0}，膨胀率 {1}"),
     "output padding": ("{0}, output padding {1}", "{0}，输出填充 {1}"),
 })  # fmt: skip

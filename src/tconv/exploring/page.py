@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from math import prod
 from pathlib import Path
 
 from tconv import checks
@@ -19,6 +20,8 @@ from tconv.placing import write
 THEMES = ("auto", "light", "dark")
 #: Height of a frame in pixels: the picture and its steps can be seen without scrolling.
 HEIGHT = 760
+#: Taps of a kernel, at most: as many products are added up for every cell.
+TAPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Page:
     @property
     def html(self) -> str:
         """The text of the file: its script, its style and its words, nothing from elsewhere."""
-        return _built().replace('data-start=""', f'data-start="{escape(self.start)}"', 1)
+        return built().replace('data-start=""', f'data-start="{escape(self.start)}"', 1)
 
     def save(self, path: str | Path) -> None:
         """Write the file, whole or not at all. OSError where it cannot be written."""
@@ -74,6 +77,7 @@ def explore(
     with checks.explained("explore"):
         if geometry is not None:
             check_geometry(geometry)
+            _check_drawn(geometry)
         for name, value, allowed in (
             ("view", view, VIEWS),
             ("lang", lang, ("auto", *LANGUAGES)),
@@ -90,6 +94,16 @@ def explore(
     return Page(address(geometry, view, step, lang, theme, said), height)
 
 
+def _check_drawn(geometry: Geometry) -> None:
+    """What the page refuses: kernels that it could not draw at once, and counts that are not exact in its numbers."""
+    if (taps := prod(geometry.kernel)) > TAPS:
+        checks.wrong(f"geometry must have a kernel of at most {TAPS} taps for the page; got {checks.shorten(taps)}")
+    work = geometry.work()
+    if (counted := 2 * work.zero_insertion_multiplications + work.bytes) > 2**53:
+        checks.wrong(f"geometry must have counts below 2**53 for the page; got {checks.shorten(counted)}")
+
+
 @cache
-def _built() -> str:
+def built() -> str:
+    """The file as it was built, without a geometry to begin with."""
     return Path(__file__).with_name("page.html").read_text(encoding="utf-8")

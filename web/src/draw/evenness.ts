@@ -10,7 +10,7 @@ import { learn } from "./words";
 learn({
   "evenness factor": [
     "stride {0} and dilation {1} share the factor {2}: only one in {2} fine positions is reached",
-    "步幅 {0} 与空洞 {1} 有公因数 {2}：每 {2} 个细网格位置只有一个被触及",
+    "步幅 {0} 与膨胀率 {1} 有公因数 {2}：每 {2} 个细网格位置只有一个被触及",
   ],
   "evenness gaps": [
     "kernel {0} is smaller than stride {1}: {2} in every {1} fine positions are reached by no tap",

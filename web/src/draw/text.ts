@@ -48,16 +48,20 @@ export function wrapped(text: string, size: number, room: number, bold = false, 
   return lines;
 }
 
-// Words with the blank behind them, and squares by themselves.
+// Marks that begin no line, and marks that end none.
+const [CLOSING, OPENING] = ["，。；：、）！？》」】", "（《「【"];
+
+// Words with the blank behind them, and squares by themselves or with the mark that belongs to them.
 function pieces(text: string): string[] {
   const found: string[] = [];
   let word = "";
   for (const letter of text) {
     word += letter;
-    if (letter === " " || isSquare(letter.codePointAt(0)!)) {
-      found.push(word);
-      word = "";
-    }
+    const ends = letter === " " || (isSquare(letter.codePointAt(0)!) && !OPENING.includes(letter));
+    if (CLOSING.includes(letter) && word === letter && found.length) found[found.length - 1] += letter;
+    else if (ends) found.push(word);
+    else continue;
+    word = "";
   }
   if (word) found.push(word);
   return found;

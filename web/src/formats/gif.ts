@@ -15,6 +15,15 @@ const MOST = 0xffff;
 
 /** The bytes of the file; `Rejected` for frames that are not of one size, or larger than the format can say. */
 export function gif(frames: readonly Frame[], loop = true): Uint8Array {
+  const making = made(frames, loop);
+  for (;;) {
+    const { done, value } = making.next();
+    if (done) return value;
+  }
+}
+
+/** The same in parts, one after each frame: who calls has time for something else between them. */
+export function* made(frames: readonly Frame[], loop = true): Generator<number, Uint8Array> {
   const { width, height } = frames[0] ?? wrong("frames must hold at least 1; got none");
   if (frames.some((frame) => frame.width !== width || frame.height !== height)) wrong("frames must be of one size");
   if (![width, height].every((size) => 1 <= size && size <= MOST))
@@ -47,6 +56,7 @@ export function gif(frames: readonly Frame[], loop = true): Uint8Array {
     }
     appendLzw(bytes, covered, Math.max(2, bits));
     before = cells;
+    yield i + 1;
   }
   bytes.push(0x3b);
   return Uint8Array.from(bytes);

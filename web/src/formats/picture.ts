@@ -15,7 +15,7 @@ export interface Picture {
 }
 
 /** What a page can hold: four bytes a cell, and as many numbers while it is computed. */
-const MOST_CELLS = 2 ** 22;
+export const MOST_CELLS = 2 ** 22;
 const GREY = 128;
 
 /** The weights along an axis; in the middle of a flat picture they keep its brightness, on the mean at least. */

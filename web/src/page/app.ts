@@ -1,4 +1,6 @@
 // The page: its parts, and the one state that all of them show.
+
+import type { ThemeName } from "../draw/themes";
 import { code } from "./code";
 import { button, h, labelled, select } from "./dom";
 import { form } from "./form";
@@ -18,18 +20,21 @@ export function start(): void {
   let stop = () => {};
   // What outlives a change of the language.
   const framework = { name: "torch" };
-  const picture = { picture: null };
+  const picture = { source: null };
 
-  function change(said: Partial<State>, told = true): void {
+  function change(said: Partial<State>, told = true, redrawn = false): void {
+    const before = model;
     model = modelOf({ ...model.state, ...said }, system.matches, model);
     document.documentElement.dataset.theme = model.theme;
-    for (const part of parts) part.show(model);
+    const alike = before.state.options === model.state.options && before.view === model.view;
+    for (const part of parts) if (part.steps || !alike || redrawn) part.show(model);
     address(written(model.state));
     if (told) tell(model);
   }
 
   function build(): void {
     stop();
+    const recall = remembered();
     const { t } = model;
     const current = () => model;
     const picked = stage(t, current, change);
@@ -41,8 +46,9 @@ export function start(): void {
     document.documentElement.lang = model.language === "zh" ? "zh-Hans" : "en";
     document.title = t("title");
     for (const old of document.querySelectorAll("body > header, body > main")) old.remove();
-    document.body.append(header(), h("main", {}, parameters.element, picked.element, column(told), column(taken)));
-    change({}, false);
+    document.body.append(header(), h("main", {}, picked.element, parameters.element, column(told), column(taken)));
+    change({}, false, true);
+    recall();
   }
 
   function header(): HTMLElement {
@@ -73,9 +79,13 @@ export function start(): void {
 
   /** Take over a state from elsewhere: an address, or a notebook. */
   function take(text: string): void {
-    model = modelOf(read(text, model.state), system.matches, model);
-    build();
-    tell(model);
+    const state = read(text, model.state);
+    if (state.language === model.language) change(state, true, true);
+    else {
+      model = modelOf(state, system.matches, model);
+      build();
+      tell(model);
+    }
   }
 
   // In a frame the page around it says what this is.
@@ -92,13 +102,45 @@ export function start(): void {
   );
   window.addEventListener(
     "resize",
-    resized(() => change({}, false)),
+    resized(() => change({}, false, true)),
+  );
+  onPrint(
+    (theme) => {
+      model = { ...model, theme };
+      document.documentElement.dataset.theme = theme;
+      for (const part of parts) part.show(model);
+    },
+    () => model,
   );
   window.addEventListener("keydown", (event) => stepped(event, model, (step) => change({ step })));
   window.addEventListener("message", ({ data, source }) => {
     if (source === window.parent && typeof data?.tconv === "string" && data.tconv !== written(model.state))
       take(data.tconv);
   });
+}
+
+/** Folded parts and what was typed beside the form, put back once the page has been built anew. */
+function remembered(): () => void {
+  const open = [...document.querySelectorAll("details")].map((part) => part.open);
+  const fields = [...document.querySelectorAll<HTMLInputElement | HTMLSelectElement>(".more :is(input, select)[id]")];
+  const typed = fields.filter((field) => field.type !== "file" && field.id !== "framework");
+  return () => {
+    for (const [i, part] of [...document.querySelectorAll("details")].entries()) part.open = open[i] ?? part.open;
+    for (const { id, value } of typed) {
+      const field = document.getElementById(id) as HTMLInputElement | HTMLSelectElement;
+      if (!field.hasAttribute("readonly")) field.value = value;
+    }
+  };
+}
+
+/** On paper everything is light. */
+function onPrint(show: (theme: ThemeName) => void, current: () => Model): void {
+  let before: ThemeName = "light";
+  window.addEventListener("beforeprint", () => {
+    before = current().theme;
+    show("light");
+  });
+  window.addEventListener("afterprint", () => show(before));
 }
 
 const column = (parts: Part[]) => h("div", { class: "more" }, ...parts.map((part) => part.element));
@@ -132,13 +174,16 @@ function resized(call: () => void): () => void {
 /** Keys that step wherever the focus is, except where they mean something of their own. */
 function stepped(event: KeyboardEvent, { step, steps }: Model, to: (step: number) => void): void {
   const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, select, textarea, pre, .scrolled"))
-    return;
-  if (event.key === " " && target === document.body) document.querySelector<HTMLButtonElement>(".play")?.click();
-  else if (event.key === "ArrowRight") to((step + 1) % steps);
-  else if (event.key === "ArrowLeft") to((step - 1 + steps) % steps);
-  else if (event.key === "Home" && target === document.body) to(0);
-  else if (event.key === "End" && target === document.body) to(steps - 1);
+  if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  if (target.closest("input, select, textarea, pre, .scrolled")) return;
+  const inStage = target.closest(".stage") !== null;
+  const { key } = event;
+  if (key === " " && (target === document.body || target.closest(".sheet"))) {
+    if (!event.repeat) document.querySelector<HTMLButtonElement>(".play")?.click();
+  } else if (key === "ArrowRight") to((step + 1) % steps);
+  else if (key === "ArrowLeft") to((step - 1 + steps) % steps);
+  else if (key === "Home" && inStage) to(0);
+  else if (key === "End" && inStage) to(steps - 1);
   else return;
   event.preventDefault();
 }

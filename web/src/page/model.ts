@@ -9,7 +9,7 @@ import { channelsOf } from "../draw/figure";
 import type { ThemeName } from "../draw/themes";
 import { VIEWS } from "../draw/views";
 import type { Language } from "../draw/words";
-import { BEGIN, type State, shortest } from "./state";
+import { BEGIN, type State } from "./state";
 import { say, type Word } from "./words";
 
 export interface Model {
@@ -19,6 +19,8 @@ export interface Model {
   channels: Channels;
   board: Board;
   sayings: (Saying | Refusal)[];
+  /** Whether the options are the first ones: there was none before. */
+  first: boolean;
   /** Why the options are no geometry, in the words of the command line; "" where they are one. */
   error: string;
   view: (typeof VIEWS)[string];
@@ -32,6 +34,8 @@ export interface Model {
 /** A part of the page, which shows a model after the other. */
 export interface Part {
   element: HTMLElement;
+  /** Whether it shows the step; others are shown anew only where something else changes. */
+  steps?: boolean;
   show(model: Model): void;
 }
 
@@ -40,9 +44,11 @@ export type Change = (change: Partial<State>) => void;
 
 /** What follows from a state; where its options are impossible, the geometry before stays. */
 export function modelOf(state: State, dark: boolean, before?: Model): Model {
-  const [found, error] = attempt(() => derived(state.options));
+  // What follows from the same options is the same: parts that show nothing else are not drawn anew for a step.
+  const [found, error] =
+    before?.state.options === state.options ? [before, before.error] : attempt(() => derived(state.options));
   const { geometry, sayings, channels } = found ?? before ?? derived(BEGIN);
-  const name = state.view in VIEWS ? state.view : "scatter";
+  const name = Object.hasOwn(VIEWS, state.view) ? state.view : "scatter";
   const view = VIEWS[name]!;
   const steps = view.steps(geometry, channels);
   return {
@@ -51,6 +57,7 @@ export function modelOf(state: State, dark: boolean, before?: Model): Model {
     channels,
     board: new Board(geometry, undefined, undefined, channels),
     sayings,
+    first: before === undefined || (before.first && before.state.options === state.options),
     error,
     view,
     step: Math.min(state.step ?? view.first(geometry, channels), steps - 1),
@@ -69,8 +76,7 @@ function derived(options: Options) {
   const taps = prod(geometry.kernel);
   if (taps > TAPS)
     throw new UsageError(`--kernel must have at most ${TAPS} taps to be drawn on this page; got ${taps}`);
-  // A single group is the same as none said, here as in the address.
-  const channels = inOptions(() => channelsOf("channels", layerOf(shortest(options))));
+  const channels = inOptions(() => channelsOf("channels", layerOf(options)));
   return { geometry, channels, sayings: inOptions(() => says(geometry, layerOf(options))) };
 }
 

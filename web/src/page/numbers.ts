@@ -3,6 +3,7 @@ import type { Axis } from "../core/axis";
 import { convFormula, convTransposeFormula, coverageAlong, matrix, remainder } from "../core/explain";
 import type { Geometry } from "../core/geometry";
 import { prod } from "../core/integers";
+import type { Range } from "../core/range";
 import { distinct } from "../draw/cells";
 import { reasons } from "../draw/evenness";
 import { say } from "../draw/words";
@@ -31,12 +32,15 @@ function axesOf(geometry: Geometry, axis: Axis, t: Model["t"]): string {
 }
 
 function ofAxis(axis: Axis, t: Model["t"]): Line[] {
-  const { padding, zeroInserted, fineSizes, output_padding } = axis;
+  const { padding, zeroInserted, fineSizes, output_padding, stride } = axis;
   return [
     [t("size up"), convTransposeFormula(axis)[1]],
     [t("size down"), convFormula(axis)[1]],
-    [t("remainder"), t("remainder is", remainder(axis)[1], output_padding)],
-    [t("shared", axis.coarse), shared([...fineSizes], t)],
+    [
+      t("remainder"),
+      t(output_padding < stride ? "remainder is" : "remainder beyond", remainder(axis)[1], output_padding),
+    ],
+    [t("shared", axis.coarse), shared(fineSizes, t)],
     [t("pads fine"), t("pads fine is", ends(padding, t))],
     [t("crops fine"), t("crops fine is", ends(padding, t))],
     [t("pads zeros"), t("pads zeros is", ends(zeroInserted.padding, t))],
@@ -44,13 +48,14 @@ function ofAxis(axis: Axis, t: Model["t"]): Line[] {
   ];
 }
 
-function shared(sizes: number[], t: Model["t"]): string {
+function shared(sizes: Range, t: Model["t"]): string {
   if (sizes.length === 0) return t("shared none");
-  return sizes.length > 8 ? `${sizes[0]} … ${sizes.at(-1)}` : sizes.join(", ");
+  return sizes.length > 8 ? `${sizes.at(0)} … ${sizes.at(-1)}` : [...sizes].join(", ");
 }
 
 function ends([low, high]: readonly [number, number], t: Model["t"]): string {
-  return low === high ? t("both ends", low) : t("two ends", low, high);
+  const said = low === high ? t("both ends", low) : t("two ends", low, high);
+  return Math.min(low, high) < 0 ? t("turned", said) : said;
 }
 
 function ofAll({ geometry, t, language }: Model): Line[] {

@@ -1,5 +1,6 @@
 // A picture of one's own, enlarged by the chosen kernel; and flat grey beside it, which shows the checkerboard alone.
-import { checkerboard, type Picture, upsample, type Weights } from "../formats/picture";
+import type { Geometry } from "../core/geometry";
+import { checkerboard, MOST_CELLS, type Picture, upsample, type Weights } from "../formats/picture";
 import { folded, h, labelled, select } from "./dom";
 import { attempt, type Model, type Part } from "./model";
 
@@ -8,7 +9,7 @@ const SEEN = 192;
 /** Cells of the longer side that a picture is made smaller to. */
 const LONGEST = 256;
 
-export function own(t: Model["t"], current: () => Model, kept: { picture: Picture | null }): Part {
+export function own(t: Model["t"], current: () => Model, kept: { source: HTMLImageElement | null }): Part {
   const said = h("p", { class: "note", "aria-live": "polite" });
   const pictures = h("div", { class: "pictures" });
   const weights = select(
@@ -25,8 +26,7 @@ export function own(t: Model["t"], current: () => Model, kept: { picture: Pictur
     const chosen = file.files?.[0];
     if (!chosen) return;
     try {
-      const bitmap = await createImageBitmap(chosen);
-      kept.picture = smaller(bitmap);
+      kept.source = await decoded(chosen);
       show(current());
     } catch {
       said.textContent = t("own fails", chosen.name);
@@ -40,7 +40,7 @@ export function own(t: Model["t"], current: () => Model, kept: { picture: Pictur
       pictures.replaceChildren();
       return;
     }
-    const picture = (kept.picture ??= drawn());
+    const picture = kept.source ? smaller(kept.source, geometry) : drawn();
     const how = weights.value as Weights;
     const [found, error] = attempt(
       () =>
@@ -83,13 +83,21 @@ function shown(picture: Picture, text: string, more = ""): HTMLElement {
   return h("figure", {}, canvas, h("figcaption", {}, ...(more ? [`${more}: `] : []), text));
 }
 
-function smaller(source: ImageBitmap): Picture {
-  const scale = Math.min(1, LONGEST / Math.max(source.width, source.height));
-  return painted(
-    Math.max(1, Math.round(source.width * scale)),
-    Math.max(1, Math.round(source.height * scale)),
-    (brush, w, h) => brush.drawImage(source, 0, 0, w, h),
-  );
+/** Any picture that the browser can show, SVG too. */
+async function decoded(file: File): Promise<HTMLImageElement> {
+  const image = new Image();
+  image.src = URL.createObjectURL(file);
+  await image.decode();
+  return image;
+}
+
+/** As large as can be seen, and as a page can hold once it is enlarged. */
+function smaller(source: HTMLImageElement, { stride }: Geometry): Picture {
+  const [wide, high] = [source.naturalWidth || LONGEST, source.naturalHeight || LONGEST];
+  const most = Math.min(LONGEST, Math.floor(Math.sqrt(MOST_CELLS / (2 * stride.reduce((all, s) => all * s, 1)))));
+  const scale = Math.min(1, most / Math.max(wide, high));
+  const sizes = [wide, high].map((size) => Math.max(1, Math.round(size * scale)));
+  return painted(sizes[0]!, sizes[1]!, (brush, w, h) => brush.drawImage(source, 0, 0, w, h));
 }
 
 /** Where nobody has chosen a picture: rings, an edge and a slope, on which a checkerboard shows. */

@@ -5,7 +5,7 @@ import type { Sheet } from "../draw/sheet";
 import { svg } from "../draw/svg";
 import { THEMES } from "../draw/themes";
 import { OF_CHANNELS } from "../draw/views";
-import { gif } from "../formats/gif";
+import { made } from "../formats/gif";
 import { copied } from "./copying";
 import { button, folded, h } from "./dom";
 import type { Model, Part } from "./model";
@@ -32,8 +32,8 @@ export function share(t: Model["t"], current: () => Model): Part {
     place(model.view.scene(model.board, step), model.language, "wide");
   const text = (placed: Sheet, { theme }: Model) => svg(placed, THEMES[theme]);
 
-  function save(blob: Blob, ending: string): void {
-    const name = `${current().state.view}.${ending}`;
+  function save(blob: Blob, { state }: Model, ending: string): void {
+    const name = `${state.view}.${ending}`;
     const anchor = h("a", { href: URL.createObjectURL(blob), download: name });
     anchor.click();
     window.setTimeout(() => URL.revokeObjectURL(anchor.href), 10_000);
@@ -43,7 +43,8 @@ export function share(t: Model["t"], current: () => Model): Part {
   async function png(): Promise<void> {
     const model = current();
     const canvas = await painted(text(sheet(model), model), sheet(model), PICTURE);
-    canvas.toBlob((blob) => blob && save(blob, "png"));
+    const blob = await new Promise<Blob | null>((done) => canvas.toBlob(done));
+    if (blob) save(blob, model, "png");
   }
 
   async function animation(): Promise<void> {
@@ -54,41 +55,69 @@ export function share(t: Model["t"], current: () => Model): Part {
     const height = Math.max(...sheets.map((each) => each.height));
     const frames = [];
     for (const [i, each] of sheets.entries()) {
-      said.textContent = t("making", i + 1, steps.length);
+      await rest(t("making", i + 1, steps.length));
       const canvas = await painted(text(each, model), each, ANIMATION, height, THEMES[model.theme].paper);
       const { width } = canvas;
       const pixels = canvas.getContext("2d")!.getImageData(0, 0, width, canvas.height).data;
       frames.push({ pixels, width, height: canvas.height, delay: i < steps.length - 1 ? DELAY : 3 * DELAY });
     }
-    save(new Blob([gif(frames)] as BlobPart[], { type: "image/gif" }), "gif");
+    const making = made(frames);
+    let part = making.next();
+    while (!part.done) {
+      await rest(t("packing", part.value, steps.length));
+      part = making.next();
+    }
+    save(new Blob([part.value] as BlobPart[], { type: "image/gif" }), model, "gif");
+  }
+
+  /** Let the page answer, and say how far it is. */
+  async function rest(text: string): Promise<void> {
+    said.textContent = text;
+    await new Promise((done) => window.setTimeout(done));
+  }
+
+  /** A button that makes a file, one at a time. */
+  function making(name: string, make: () => Promise<void>): HTMLButtonElement {
+    const made = button(name, async () => {
+      made.disabled = true;
+      await make().catch((error: Error) => {
+        said.textContent = t("not made", error.message);
+      });
+      made.disabled = false;
+    });
+    return made;
   }
 
   const element = folded(
     t("share"),
     true,
-    copying("link", link),
+    // In the output of a notebook the page has no address that could be opened.
+    ...(location.protocol === "about:" ? [] : [copying("link", link)]),
     copying("command", line),
     h(
       "div",
       { class: "row" },
-      button("SVG", () => save(new Blob([text(sheet(current()), current())], { type: "image/svg+xml" }), "svg")),
-      button("PNG", png),
-      button("GIF", animation),
+      making("SVG", async () => {
+        const model = current();
+        save(new Blob([text(sheet(model), model)], { type: "image/svg+xml" }), model, "svg");
+      }),
+      making("PNG", png),
+      making("GIF", animation),
     ),
     said,
   );
 
-  function show({ state, step, steps, view, geometry, channels }: Model): void {
+  function show({ state, step, steps, view, geometry, channels, theme }: Model): void {
     link.value = `${location.href.split("#")[0]}#${written(state)}`;
     const own = steps > 1 && step !== view.first(geometry, channels) ? ` --step ${step}` : "";
     const { "in-channels": _in, "out-channels": _out, groups: _groups, ...window } = state.options;
     const options = OF_CHANNELS.includes(state.view) ? state.options : window;
     const language = state.language === "en" ? "" : ` --lang ${state.language}`;
-    const shade = state.shade === "dark" ? " --theme dark" : "";
+    const shade = theme === "dark" ? " --theme dark" : "";
     line.value = command(`draw ${state.view}`, options, `${own}${language}${shade} -o ${state.view}.svg`);
   }
 
-  return { element, show };
+  return { element, show, steps: true };
 }
 
 /** Of many steps as many as an animation has, evenly, the first and the last among them. */

@@ -6,7 +6,7 @@ import { Piece } from "../draw/pieces";
 import { sum } from "../draw/views/channels";
 import { say as sayScene } from "../draw/words";
 import type { Model } from "./model";
-import { spans, sumAt } from "./ties";
+import { spans, sumAt, writes } from "./ties";
 
 export function spoken(model: Model): string {
   const { t, step, steps } = model;
@@ -24,6 +24,7 @@ function doing({ t, state, board, geometry, step, view, language }: Model): stri
   const cell = board.coarse(step);
   const inside = geometry.axes.reduce((all, axis, n) => all * axis.projectiveField(cell[n]!).length, 1);
   const [name, field] = [named("x", cell), spans(board, cell)];
+  if (inside === 0) return writes(board, cell, language);
   if (state.view === "both") return t("step both", name, field);
   if (state.view === "matrix") return t("step matrix", name, inside, field);
   const products = geometry.kernel.reduce((all, taps) => all * taps, 1);

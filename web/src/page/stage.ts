@@ -12,7 +12,7 @@ import type { Word } from "./words";
 /** Milliseconds of a step while they are played. */
 const STEP = 900;
 /** Pixels across from which a sheet is wide. */
-const WIDE_FROM = 760;
+const WIDE_FROM = 700;
 
 export function stage(t: Model["t"], current: () => Model, change: Change): Part & { stop(): void } {
   const sheet = h("div", {
@@ -24,7 +24,6 @@ export function stage(t: Model["t"], current: () => Model, change: Change): Part
     onpointerleave: () => touch(null),
     onclick: (event: MouseEvent) => hold(cellAt(event.target)),
     onkeydown: (event: KeyboardEvent) => walk(event),
-    onblur: () => hold(null),
   });
   const tie = h("p", { class: "tie", "aria-live": "polite" });
   const live = h("p", { class: "spoken", "aria-live": "polite" });
@@ -35,7 +34,8 @@ export function stage(t: Model["t"], current: () => Model, change: Change): Part
     "aria-label": t("step"),
     oninput: () => to(Number(scrub.value)),
   });
-  const count = h("output", { for: "step" });
+  // The slider says the same to those who hear it.
+  const count = h("output", { for: "step", "aria-live": "off" });
   const play = button(t("play"), () => (timer ? stop() : start()), { class: "play" });
   const bar = h(
     "div",
@@ -66,8 +66,10 @@ export function stage(t: Model["t"], current: () => Model, change: Change): Part
   );
 
   let timer = 0;
-  let held: string | null = null;
-  let cursor: SVGElement | null = null;
+  // Cells by what they are: a picture that is drawn anew has others, of the same names.
+  let held = "";
+  let cursor = "";
+  let drawn: unknown[] = [];
 
   function to(step: number): void {
     change({ step });
@@ -81,16 +83,20 @@ export function stage(t: Model["t"], current: () => Model, change: Change): Part
   function start(): void {
     timer = window.setInterval(() => by(1), STEP);
     play.textContent = t("pause");
+    live.setAttribute("aria-live", "off"); // who hears the page could not follow
   }
 
   function stop(): void {
     window.clearInterval(timer);
     timer = 0;
     play.textContent = t("play");
+    live.setAttribute("aria-live", "polite");
   }
 
   const cells = () => [...sheet.querySelectorAll<SVGElement>("[data-of]")];
+  const cellOf = (of: string) => cells().find((cell) => cell.dataset.of === of) ?? null;
 
+  /** Light what a cell is tied to, or what is held where there is none. */
   function touch(cell: SVGElement | null): void {
     const of = cell?.dataset.of ?? held;
     const { board, language } = current();
@@ -99,25 +105,28 @@ export function stage(t: Model["t"], current: () => Model, change: Change): Part
   }
 
   function hold(cell: SVGElement | null): void {
-    held = cell?.dataset.of ?? null;
+    held = cell?.dataset.of ?? "";
     touch(cell);
   }
 
   /** The arrows go to the nearest cell that way. */
   function walk(event: KeyboardEvent): void {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (event.key === "Escape") hold((cursor = mark(null)));
-    else if (event.key === "Enter") hold(cursor);
-    else if (way) touch((cursor = mark(nearest(cells(), cursor, way[0]!, way[1]!))));
+    if (event.key === "Escape") hold(mark(null));
+    else if (event.key === "Enter") hold(cellOf(cursor));
+    else if (way) touch(mark(nearest(cells(), marked(), way[0]!, way[1]!)));
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
+  const marked = () => sheet.querySelector<SVGElement>(".cursor") ?? cellOf(cursor);
+
   function mark(cell: SVGElement | null): SVGElement | null {
-    cursor?.classList.remove("cursor");
+    sheet.querySelector(".cursor")?.classList.remove("cursor");
     cell?.classList.add("cursor");
     cell?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    cursor = cell?.dataset.of ?? "";
     return cell;
   }
 
@@ -131,9 +140,13 @@ export function stage(t: Model["t"], current: () => Model, change: Change): Part
     if (steps < 2 && timer) stop();
     scrub.max = `${steps - 1}`;
     scrub.value = `${step}`;
+    scrub.setAttribute("aria-valuetext", t("step of", step + 1, steps));
     count.textContent = t("step of", step + 1, steps);
     live.textContent = spoken(model);
-    cursor = null;
+    // What is held stays so from step to step, not in another picture.
+    if (model.view !== drawn[0] || model.geometry !== drawn[1]) held = cursor = "";
+    drawn = [model.view, model.geometry];
+    if (cursor) cellOf(cursor)?.classList.add("cursor");
     touch(null);
   }
 
@@ -142,12 +155,11 @@ export function stage(t: Model["t"], current: () => Model, change: Change): Part
     { class: "stage", "aria-label": t("view") },
     views,
     sheet,
-    bar,
-    tie,
+    h("div", { class: "dock" }, bar, tie),
     live,
     h("p", { class: "note keys" }, t("keys")),
   );
-  return { element, show, stop };
+  return { element, show, stop, steps: true };
 }
 
 function cellAt(target: EventTarget | null): SVGElement | null {

@@ -19,7 +19,7 @@ export interface State {
 
 /** Where somebody begins who asks for nothing. */
 export const BEGIN: Options = { coarse: "3x3", kernel: "3", stride: "2", padding: "1" };
-const DEFAULTS: Options = { stride: "1", padding: "0", dilation: "1", groups: "1" };
+const DEFAULTS: Options = { stride: "1", padding: "0", dilation: "1" };
 
 /** The language of who reads: an address that says none is in it. */
 export const preferred = (): Language => (navigator.language?.startsWith("zh") ? "zh" : "en");

@@ -87,7 +87,7 @@ function few(terms: string[]): string {
 }
 
 /** What a coarse cell writes: how many products, and to which fine cells. */
-function writes(board: Board, at: Index, language: Language): string {
+export function writes(board: Board, at: Index, language: Language): string {
   const { axes, kernel } = board.geometry;
   const fields = axes.map((axis, n) => axis.projectiveField(at[n]!));
   const inside = fields.reduce((all, field) => all * field.length, 1);
@@ -97,12 +97,12 @@ function writes(board: Board, at: Index, language: Language): string {
   return say(language, "tie writes", name, value, spans(board, at), inside, products);
 }
 
-/** The fine cells that a coarse cell is tied to, from the first to the last along each axis. */
+/** The fine cells that a coarse cell is tied to, along each axis: few of them one by one, 1…5, or 1…9:2 in steps. */
 export function spans(board: Board, at: Index): string {
   const along = board.geometry.axes.map((axis, n) => {
     const field = axis.projectiveField(at[n]!);
-    if (field.length === 0) return "–";
-    return field.length === 1 ? `${field.at(0)}` : `${field.at(0)}…${field.at(-1)}`;
+    if (field.length <= 3) return [...field].join("/") || "–";
+    return `${field.at(0)}…${field.at(-1)}${field.step > 1 ? `:${field.step}` : ""}`;
   });
   return `y[${along}]`;
 }

@@ -1,15 +1,24 @@
 // Which parameters give the sizes that are wanted: the question of `tconv solve`, and its answers to take.
-import { joined, paddingText } from "../core/geometry";
 import { type Options, optionsOf } from "../core/options";
 import { solutionsOf } from "../core/solving/asked";
+import type { Solution } from "../core/solving/solutions";
 import { button, folded, h } from "./dom";
 import { attempt, type Change, type Model, type Part } from "./model";
 import type { Word } from "./words";
 
+/** Axes that are solved for at once, at most. */
+const AXES = 4;
 const ASKED = ["coarse", "fine", "scale", "kernel", "stride"] as const;
 
 export function wanted(t: Model["t"], current: () => Model, change: Change): Part {
-  const inputs = ASKED.map((name) => h("input", { id: `wanted-${name}`, autocomplete: "off", spellcheck: false }));
+  const inputs = ASKED.map((name) =>
+    h("input", {
+      id: `wanted-${name}`,
+      autocomplete: "off",
+      spellcheck: false,
+      oninput: () => answers.replaceChildren(),
+    }),
+  );
   const answers = h("div", { class: "answers", "aria-live": "polite" });
   const ask = h(
     "form",
@@ -30,36 +39,19 @@ export function wanted(t: Model["t"], current: () => Model, change: Change): Par
 
   function answer(): void {
     const typed = ASKED.flatMap((name, i): [string, string][] =>
-      inputs[i]!.value.trim() ? [[name, inputs[i]!.value]] : [],
+      inputs[i]!.value.trim() ? [[name, inputs[i]!.value.normalize("NFKC")]] : [],
     );
-    const [found, error] = attempt(() => solutionsOf(Object.fromEntries(typed)));
+    const axes = Math.max(...typed.map(([, text]) => text.split(/[x,×]/).length));
+    // The answers for many unlike axes take seconds to combine.
+    const [found, error] =
+      axes > AXES ? [null, t("too many axes", AXES)] : attempt(() => solutionsOf(Object.fromEntries(typed)));
     if (!found?.found.length) {
       answers.replaceChildren(
-        h("p", { role: "alert" }, h("strong", {}, error || `${found!.question}: ${found!.reason}`)),
+        h("p", { class: "alert", role: "alert" }, h("strong", {}, error || `${found!.question}: ${found!.reason}`)),
       );
       return;
     }
-    const rows = found.found.map(({ geometry, coverage }) => {
-      const { kernel, stride, padding, output_padding } = geometry;
-      const numbers = [joined(kernel), joined(stride), paddingText(padding), joined(output_padding)];
-      const taken: Options = { ...channels(), ...optionsOf(geometry) };
-      return h(
-        "tr",
-        {},
-        ...numbers.map((number) => h("td", {}, number)),
-        h("td", { class: "words", title: coverage }, t(geometry.isEven ? "even" : "uneven")),
-        h(
-          "td",
-          {},
-          button(t("take"), () => change({ options: taken, step: null }), {
-            "aria-label": `${t("take")}: ${geometry}`,
-          }),
-        ),
-      );
-    });
-    const head = (["kernel", "stride", "padding", "output-padding", "evenness"] as const).map((word) =>
-      h("th", { scope: "col" }, t(word)),
-    );
+    const head = ["take", "kernel", "stride", "padding", "output-padding", "evenness"] as const;
     answers.replaceChildren(
       h(
         "div",
@@ -67,11 +59,22 @@ export function wanted(t: Model["t"], current: () => Model, change: Change): Par
         h(
           "table",
           {},
-          h("thead", {}, h("tr", {}, ...head, h("th", { scope: "col" }, t("take")))),
-          h("tbody", {}, ...rows),
+          h("thead", {}, h("tr", {}, ...head.map((word) => h("th", { scope: "col" }, t(word))))),
+          h("tbody", {}, ...found.found.map(row)),
         ),
       ),
     );
+  }
+
+  function row({ geometry, coverage }: Solution): HTMLTableRowElement {
+    const options = optionsOf(geometry);
+    const take = button(t("take"), () => change({ options: { ...channels(), ...options }, step: null }), {
+      "aria-label": `${t("take")}: ${geometry}`,
+    });
+    const { kernel, stride = "1", padding = "0", "output-padding": output = "0" } = options;
+    const even = h("td", { title: coverage }, t(geometry.isEven ? "even" : "uneven"));
+    const numbers = [kernel!, stride, padding, output].map((number) => h("td", {}, number));
+    return h("tr", {}, h("td", {}, take), ...numbers, even);
   }
 
   function channels(): Options {

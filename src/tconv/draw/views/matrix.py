@@ -52,9 +52,9 @@ learn({
     "matrix column": ("Column {0}", "{0} 的列"),
     "matrix collects": (
         "transpose: collects from {0} coarse cells, one tap each",
-        "转置：从 {0} 个粗网格单元收集，各用一个抽头",
+        "转置：从 {0} 个粗网格单元汇集，各用一个抽头",
     ),
-    "matrix collects one": ("transpose: collects from 1 coarse cell", "转置：从 1 个粗网格单元收集"),
+    "matrix collects one": ("transpose: collects from 1 coarse cell", "转置：从 1 个粗网格单元汇集"),
     "matrix coarse": ("coarse", "粗网格"),
     "matrix fine": ("fine", "细网格"),
     "matrix weight": ("w and the index of a tap: the weight of that tap", "w 加抽头下标：该抽头的权重"),

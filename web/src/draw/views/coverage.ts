@@ -39,7 +39,7 @@ learn({
   ],
   "coverage kernel": ["kernel {0}", "卷积核 {0}"],
   "coverage stride": ["stride {0}", "步幅 {0}"],
-  "coverage dilation": ["dilation {0}", "空洞 {0}"],
+  "coverage dilation": ["dilation {0}", "膨胀率 {0}"],
   "coverage and": ["{0}, {1}", "{0}、{1}"],
   "coverage with": ["{0} with {1}", "{0}、{1}"],
   "coverage is even": ["{0}: even", "{0}：均匀"],
