@@ -223,7 +223,7 @@ def _measured(model: ModelProto, each: ConvTransposeNode, x: Array, setting: _Se
             failures[variant] = rewriting.layers[0].reason
     if len(forms) == 1:
         checks.wrong(failures["one_conv"])
-    came = _contest(forms, {each.node.input[0]: x}, setting)
+    came = _contest(forms, {layer.graph.input[0].name: x}, setting)
     winner = next((variant for variant in VARIANTS if variant == came.winner), None)
     return Measured(each.name, each.scope.place, came.seconds, failures | came.failures, winner, "")
 

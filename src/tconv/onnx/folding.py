@@ -86,6 +86,8 @@ def _normalization(scope: Scope, node: NodeProto, w: Array, channels: int) -> tu
     given = attributes(node)
     if given.get("training_mode", 0) or len([name for name in node.output if name]) > 1 or len(node.input) != 5:
         return None
+    if not given.get("spatial", 1):  # until version 9 it could normalize every position by its own numbers
+        return None
     found = [scope.constant(name) for name in node.input[1:]]
     constants = [tensor for tensor in found if not isinstance(tensor, str) and _is_usable(tensor)]
     if len(constants) < 4 or w.dtype not in (np.float32, np.float64):

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto
 
 from tconv.onnx.alignment import ResiduePiece
+from tconv.onnx.computing import OPERATORS
 from tconv.onnx.convolutions import Convolutions, Variant
 from tconv.onnx.folding import Array, Folded
-from tconv.onnx.graphs import scopes, uses
+from tconv.onnx.graphs import STANDARD, scopes, uses
 from tconv.onnx.interleaving import KnownSizes, cropped, depth_to_space, interleaved, put_together, side_by_side
 from tconv.onnx.nodes import ConvTransposeNode
 from tconv.onnx.writing import Constants, Names, Writer
@@ -34,7 +36,7 @@ def replacement(
     found: ConvTransposeNode, made: Convolutions, parts: Folded, names: Names, constants: Constants
 ) -> Replacement:
     """The convolutions that replace a node, and the nodes that make its result of theirs."""
-    writer = Writer(found.node, names, constants)
+    writer = Writer(found.node, names, constants, found.scope.opset)
     results = [_convolution(found, made, pieces, parts, writer) for pieces in made.pieces]
     cropped(_whole(found, made, results, parts, writer), made.axes, writer)
     nodes = writer.finish(parts.result)
@@ -88,8 +90,8 @@ def _repeated(bias: Array, pieces: Sequence[ResiduePiece]) -> Array:
     return np.repeat(bias, prod(len(piece.residues) for piece in pieces))
 
 
-def put(model: ModelProto, replacements: Sequence[Replacement]) -> None:
-    """The new nodes in the places of the old ones; what only the old ones used goes.
+def put(model: ModelProto, replacements: Sequence[Replacement], constants: Mapping[int, Constants]) -> None:
+    """The new nodes in the places of the old ones, with their constants by the graph's id; what only these used goes.
 
     Inner graphs come first, because changing an outer one copies them with their nodes.
     """
@@ -99,6 +101,7 @@ def put(model: ModelProto, replacements: Sequence[Replacement]) -> None:
     for scope in reversed(scopes(model)):
         if here := of_graph.get(id(scope.graph)):
             _put(scope.graph, here)
+            constants[id(scope.graph)].put_in_front()
     candidates = {name for each in replacements for name in each.read if name}
     for scope in reversed(scopes(model)):
         _remove_unused(scope.graph, candidates)
@@ -112,40 +115,44 @@ def _put(graph: GraphProto, replacements: Sequence[Replacement]) -> None:
     nodes: list[NodeProto] = []
     for node in graph.node:
         nodes += new.get(node.output[0], [node]) if node.output else [node]
-    _replace_nodes(graph, nodes)
+    _replace(graph.node, nodes)
     gone = {each.result for each in replacements if each.folded is not None}
-    infos = [info for info in graph.value_info if info.name not in gone]
-    del graph.value_info[:]
-    graph.value_info.extend(infos)
+    _replace(graph.value_info, [info for info in graph.value_info if info.name not in gone])
 
 
 def _remove_unused(graph: GraphProto, candidates: set[str]) -> None:
-    """Remove the weights among the candidates that nothing reads any more, and nodes that only made such.
+    """Remove the weights among the candidates that nothing reads any more, and nodes that only computed such.
 
     What these nodes read become candidates too, here and in the graphs around.
     """
     used = uses(graph)
-    makers = {node.output[0]: node for node in graph.node if node.output and node.op_type in ("Constant", "Identity")}
+    makers = {name: node for node in graph.node if _makes_constants(node) for name in node.output if name}
     dead: set[str] = set()
     waiting = list(makers)
     while waiting:
-        name = waiting.pop()
-        if name in dead or any(made not in candidates or used.get(made) for made in makers[name].output):
+        node = makers[waiting.pop()]
+        if node.output[0] in dead or any(made not in candidates or used.get(made) for made in node.output):
             continue
-        dead.add(name)
-        for read in filter(None, makers[name].input):
+        dead.update(node.output)
+        for read in filter(None, node.input):
             candidates.add(read)
             used[read] -= 1
             if read in makers:
                 waiting.append(read)
     if dead:
-        _replace_nodes(graph, [node for node in graph.node if not node.output or node.output[0] not in dead])
+        _replace(graph.node, [node for node in graph.node if not node.output or node.output[0] not in dead])
+        _replace(graph.value_info, [info for info in graph.value_info if info.name not in dead])
     kept = [tensor for tensor in graph.initializer if used.get(tensor.name) or tensor.name not in candidates]
     if len(kept) < len(graph.initializer):
-        del graph.initializer[:]
-        graph.initializer.extend(kept)
+        _replace(graph.initializer, kept)
 
 
-def _replace_nodes(graph: GraphProto, nodes: Sequence[NodeProto]) -> None:
-    del graph.node[:]
-    graph.node.extend(nodes)
+def _makes_constants(node: NodeProto) -> bool:
+    """Whether a node has no other use than its results."""
+    return node.domain in STANDARD and (node.op_type == "Constant" or node.op_type in OPERATORS)
+
+
+def _replace(field: Any, entries: Sequence[Any]) -> None:
+    """Other entries in a repeated field of protobuf."""
+    del field[:]
+    field.extend(entries)

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
-from tconv.onnx.graphs import scopes
+from tconv.onnx.graphs import DEFAULTS_FROM, scopes
 from tconv.onnx.tensors import from_values
 
 Array = NDArray[Any]
+#: The version of the operators in which Slice is told by inputs.
+SLICE_INPUTS_FROM = 10
 
 
 class Names:
@@ -38,26 +40,42 @@ class Names:
 
 
 class Constants:
-    """New initializers of one graph; equal ones are one."""
+    """New constants of one graph; equal ones are one.
 
-    def __init__(self, graph: GraphProto, names: Names) -> None:
-        self._graph, self._names = graph, names
+    They are initializers. In models of before IR version 4 each of these would have to be an input as well: there
+    they are Constant nodes, which `put_in_front` puts into the graph.
+    """
+
+    def __init__(self, graph: GraphProto, names: Names, ir_version: int) -> None:
+        self._graph, self._names, self._are_nodes = graph, names, ir_version < DEFAULTS_FROM
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
+        self._nodes: list[NodeProto] = []
 
     def add(self, values: Array, wanted: str) -> str:
-        """The name of an initializer with these values."""
+        """The name of a constant with these values."""
         key = (values.dtype.name, values.shape, values.tobytes())
         if key not in self._known:
-            self._known[key] = self._names.new(wanted)
-            self._graph.initializer.append(from_values(values, self._known[key]))
+            name = self._known[key] = self._names.new(wanted)
+            tensor = from_values(values, name)
+            if self._are_nodes:
+                self._nodes.append(helper.make_node("Constant", [], [name], self._names.new(name), value=tensor))
+            else:
+                self._graph.initializer.append(tensor)
         return self._known[key]
+
+    def put_in_front(self) -> None:
+        """Put those that are nodes into the graph, before all others."""
+        if self._nodes:
+            nodes = [*self._nodes, *self._graph.node]
+            del self._graph.node[:]
+            self._graph.node.extend(nodes)
 
 
 class Writer:
-    """The nodes that take the place of one node, in order."""
+    """The nodes that take the place of one node, in order, in a version of the standard's operators."""
 
-    def __init__(self, replaced: NodeProto, names: Names, constants: Constants) -> None:
-        self._replaced, self._names, self._constants = replaced, names, constants
+    def __init__(self, replaced: NodeProto, names: Names, constants: Constants, opset: int) -> None:
+        self._replaced, self._names, self._constants, self._opset = replaced, names, constants, opset
         self._base = replaced.name or replaced.output[0]
         self.nodes: list[NodeProto] = []
 
@@ -73,12 +91,19 @@ class Writer:
         return str(made.output[0])
 
     def constant(self, values: Array, what: str) -> str:
-        """The name of an initializer with these values."""
+        """The name of a constant with these values."""
         return self._constants.add(values, f"{self._base}/{what}")
 
     def integers(self, values: Iterable[int], what: str) -> str:
-        """The name of an initializer with these integers, as shapes and slices take them."""
+        """The name of a constant with these integers, as shapes and slices take them."""
         return self.constant(np.array(list(values), np.int64), what)
+
+    def slice(self, value: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], what: str) -> str:
+        """Add a Slice; until version 10 what it cuts is said by attributes, from then on by inputs."""
+        if self._opset < SLICE_INPUTS_FROM:
+            return self.node("Slice", [value], starts=starts, ends=ends, axes=axes)
+        bounds = {"from": starts, "to": ends, "axes": axes}
+        return self.node("Slice", [value, *(self.integers(of, f"{what}_{name}") for name, of in bounds.items())])
 
     def finish(self, result: str) -> list[NodeProto]:
         """The nodes, the last of which makes a value of this name; the first keeps the name of the replaced node."""
