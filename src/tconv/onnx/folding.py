@@ -15,12 +15,20 @@ from onnx import NodeProto, TensorProto
 
 from tconv import checks
 from tconv.onnx import tensors
-from tconv.onnx.graphs import Scope, attributes
+from tconv.onnx.graphs import Scope, attributes, is_standard
 from tconv.onnx.nodes import ConvTransposeNode
 
 Array = NDArray[Any]
 #: The default of the operator.
 EPSILON = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """Weights as integers times a scale: runtimes that convolve integers know them by the DequantizeLinear."""
+
+    integers: Array
+    scale: Array  #: of one number, or one for each output channel of a group
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +39,7 @@ class Folded:
     bias: Array | None
     result: str  #: the name of the value that they make
     batch_normalization: NodeProto | None
+    quantized: Quantized | None = None  #: the integers that the weights come from, where they stay integers
 
 
 def folded(found: ConvTransposeNode) -> Folded:
@@ -45,10 +54,10 @@ def folded(found: ConvTransposeNode) -> Folded:
     if bias is not None and (bias.shape != (channels,) or bias.dtype != w.dtype):
         checks.wrong(f"the bias must be {channels} numbers of the weights' type; it has shape {bias.shape}")
     result = found.node.output[0]
-    after = _following(found)
+    after = found.scope.only_reader(result, "BatchNormalization")
     by = None if after is None else _normalization(found.scope, after, w, channels)
     if after is None or by is None:
-        return Folded(w, bias, result, None)
+        return Folded(w, bias, result, None, _quantized(found))
     scale, shift = by
     per_input = np.repeat(scale.reshape(-1, w.shape[1]), len(w) * w.shape[1] // channels, 0)  # (Cin, Cout / groups)
     with np.errstate(all="ignore"):
@@ -58,6 +67,26 @@ def folded(found: ConvTransposeNode) -> Folded:
     if np.isfinite(w).all() and not (np.isfinite(new_w).all() and np.isfinite(new_bias).all()):
         return Folded(w, bias, result, None)  # the products overflow, which results need not
     return Folded(new_w, new_bias, after.output[0], after)
+
+
+def _quantized(found: ConvTransposeNode) -> Quantized | None:
+    """The integers behind the weights, if zero is zero and all taps of a channel pair have one scale."""
+    scope, name = found.scope, found.node.input[1]
+    node = scope.makers.get(name)
+    groups = found.layer.groups if found.layer else 1
+    if node is None or not is_standard(node, "DequantizeLinear"):
+        return None
+    parts = [scope.constant(part) for part in node.input]
+    constants = [tensors.values(tensor) for tensor in parts if not isinstance(tensor, str)]
+    if len(constants) < len(parts) or len(constants) < 3 or constants[0].dtype.kind not in "iu":
+        return None
+    integers, scale, zero = constants
+    if zero.any() or attributes(node).get("block_size", 0):
+        return None
+    if scale.size == 1:
+        return Quantized(integers, scale.reshape(()))
+    axis = attributes(node).get("axis", 1)
+    return Quantized(integers, scale) if axis in (1, 1 - integers.ndim) and groups == 1 else None
 
 
 def _constant(scope: Scope, name: str, what: str) -> TensorProto:
@@ -73,12 +102,6 @@ def _constant(scope: Scope, name: str, what: str) -> TensorProto:
 
 def _is_usable(tensor: TensorProto) -> bool:
     return tensors.is_floating(tensor) and not tensors.is_external(tensor)
-
-
-def _following(found: ConvTransposeNode) -> NodeProto | None:
-    """The BatchNormalization that is the only reader of the result."""
-    result = found.node.output[0]
-    return found.scope.normalizations.get(result) if found.scope.uses.get(result) == 1 else None
 
 
 def _normalization(scope: Scope, node: NodeProto, w: Array, channels: int) -> tuple[Array, Array] | None:

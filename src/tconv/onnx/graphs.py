@@ -64,9 +64,14 @@ class Scope:
         return uses(self.graph)
 
     @cached_property
-    def normalizations(self) -> dict[str, NodeProto]:
-        """The nodes that normalize a value, by its name."""
-        return {node.input[0]: node for node in self.graph.node if _is(node, "BatchNormalization")}
+    def readers(self) -> dict[str, NodeProto]:
+        """A node that takes a value as its first input, by the value's name: the only one where it has one use."""
+        return {node.input[0]: node for node in self.graph.node if node.input}
+
+    def only_reader(self, name: str, operator: str) -> NodeProto | None:
+        """The node of this operator of the standard that alone reads a value, as its first input."""
+        node = self.readers.get(name)
+        return node if node is not None and self.uses.get(name) == 1 and is_standard(node, operator) else None
 
     def constant(self, name: str) -> TensorProto | str:
         """The tensor that a value always is, computed from constants where it has to be, or why there is none."""
@@ -107,7 +112,7 @@ class Scope:
             return self._computed(name)
         if name in self.makers:
             node = self.makers[name]
-            return _value(node, name) if _is(node, "Constant") else f"{name!r} is computed, by {title(node)}"
+            return _value(node, name) if is_standard(node, "Constant") else f"{name!r} is computed, by {title(node)}"
         if name in self.initializers:
             if name in self.inputs and self.ir_version >= DEFAULTS_FROM:
                 return f"{name!r} is an input of the model as well, so whoever runs it may give another value"
@@ -120,7 +125,7 @@ class Scope:
         node = self.makers[name]
         found = [self._constants[operand] if operand else None for operand in node.input]
         inputs = [None if isinstance(tensor, str) else tensor for tensor in found]
-        if _is(node, "Identity") and inputs[0] is not None:
+        if is_standard(node, "Identity") and inputs[0] is not None:
             return inputs[0]
         try:
             return computed(node, inputs, name, self.opset, self.budget)
@@ -193,10 +198,11 @@ def opset(model: ModelProto) -> int:
 
 def is_conv_transpose(node: NodeProto) -> bool:
     """Whether a node is the standard's ConvTranspose."""
-    return _is(node, "ConvTranspose")
+    return is_standard(node, "ConvTranspose")
 
 
-def _is(node: NodeProto, operator: str) -> bool:
+def is_standard(node: NodeProto, operator: str) -> bool:
+    """Whether a node is of this operator of the standard."""
     return node.op_type == operator and node.domain in STANDARD
 
 

@@ -70,7 +70,7 @@ def _convolution(
     """The result of one convolution; None where no tap reaches its residues."""
     if not all(piece.kernel for piece in pieces):
         return None
-    inputs = [found.node.input[0], writer.constant(made.weights(parts.w, tuple(pieces)), "weights")]
+    inputs = [found.node.input[0], _weights(made, tuple(pieces), parts, writer)]
     if parts.bias is not None:
         inputs.append(writer.constant(_repeated(parts.bias, pieces), "bias"))
     return writer.node(
@@ -85,9 +85,22 @@ def _convolution(
     )
 
 
-def _repeated(bias: Array, pieces: Sequence[ResiduePiece]) -> Array:
-    """The bias of each output channel, for all of its residues."""
-    return np.repeat(bias, prod(len(piece.residues) for piece in pieces))
+def _weights(made: Convolutions, pieces: tuple[ResiduePiece, ...], parts: Folded, writer: Writer) -> str:
+    """The weights of one convolution; those that came from integers come from the same integers."""
+    if parts.quantized is None:
+        return writer.constant(made.weights(parts.w, pieces), "weights")
+    integers, scale = made.weights(parts.quantized.integers, pieces), parts.quantized.scale
+    a_channel = _repeated(scale, pieces) if scale.ndim else scale
+    given = {"integers": integers, "scale": a_channel, "zero": np.zeros_like(a_channel, integers.dtype)}
+    names = [writer.constant(array, f"weights_{name}") for name, array in given.items()]
+    if scale.ndim:
+        return writer.node("DequantizeLinear", names, axis=0)
+    return writer.node("DequantizeLinear", names)
+
+
+def _repeated(channels: Array, pieces: Sequence[ResiduePiece]) -> Array:
+    """A number of each output channel, for all of its residues."""
+    return np.repeat(channels, prod(len(piece.residues) for piece in pieces))
 
 
 def put(model: ModelProto, replacements: Sequence[Replacement], constants: Mapping[int, Constants]) -> None:
@@ -148,7 +161,7 @@ def _remove_unused(graph: GraphProto, candidates: set[str]) -> None:
 
 
 def _makes_constants(node: NodeProto) -> bool:
-    """Whether a node has no other use than its results."""
+    """Whether a node may have computed weights."""
     return node.domain in STANDARD and (node.op_type == "Constant" or node.op_type in OPERATORS)
 
 
