@@ -12,6 +12,7 @@ from onnx import ModelProto
 
 from tconv import checks
 from tconv.bench import cores
+from tconv.conventions.onnx import OPEN_SIZES
 from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.measuring.rounds import Effort
 from tconv.onnx.contest import contest
@@ -38,7 +39,7 @@ class Measured:
     seconds: Mapping[str, float] = field(hash=False)  #: a run, by variant; "original" is the node as it is
     failures: Mapping[str, str] = field(hash=False)  #: variants that were not timed, and why
     variant: Variant | None  #: the one that won, None where none did
-    reason: str  #: why nothing was measured; "" where it was
+    reason: str  #: why nothing could be compared, the node as it is included or not; "" where something was
 
     @property
     def gain(self) -> float | None:
@@ -225,7 +226,15 @@ def _measured(model: ModelProto, each: ConvTransposeNode, x: Array, setting: _Se
         checks.wrong(failures["one_conv"])
     came = _contest(forms, {layer.graph.input[0].name: x}, setting)
     winner = next((variant for variant in VARIANTS if variant == came.winner), None)
-    return Measured(each.name, each.scope.place, came.seconds, failures | came.failures, winner, "")
+    reason = "" if len(came.seconds) > 1 else _nothing_else(each, came.failures, setting.runtime)
+    return Measured(each.name, each.scope.place, came.seconds, failures | came.failures, winner, reason)
+
+
+def _nothing_else(each: ConvTransposeNode, failures: Mapping[str, str], runtime: Runtime) -> str:
+    """Why no other form was timed, in a sentence; all of them fail alike where the runtime is wrong about the node."""
+    known = OPEN_SIZES if runtime == "openvino" and each.is_open and OPEN_SIZES in each.notes else ""
+    told = "; ".join(dict.fromkeys(failures.values()))
+    return f"left alone: as a convolution {told}" + (f". {known}" if known else "")
 
 
 def _row(layer: Measured) -> list[str]:

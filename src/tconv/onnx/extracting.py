@@ -66,7 +66,7 @@ def _like(node: NodeProto, operator: str, value: str, result: str) -> NodeProto:
 
 
 def _constants(scope: Scope, names: Sequence[str]) -> tuple[list[NodeProto], list[TensorProto]]:
-    """The tensors that these values are, or that they are dequantized from by the nodes; others runtimes compute once."""
+    """The tensors that these values are, or that the nodes dequantize them from; runtimes compute others once."""
     made = {name: scope.makers[name] for name in names if name in scope.makers}
     nodes = {name: node for name, node in made.items() if is_standard(node, "DequantizeLinear")}
     plain = [name for name in names if name not in nodes]

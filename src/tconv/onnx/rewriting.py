@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 from onnx import ModelProto
 
 from tconv import checks
-from tconv.conventions.onnx import REFERENCE_ONLY
+from tconv.conventions.onnx import UNDISPUTED
 from tconv.onnx.convolutions import VARIANTS, Convolutions, Variant, check_size, convolutions, usual_variant
 from tconv.onnx.folding import folded
 from tconv.onnx.functions import inlined
@@ -156,7 +156,7 @@ def _replacement(each: ConvTransposeNode, wanted: Wanted, names: Names, constant
     if layer is None:
         checks.wrong(each.problem)
     for note in each.notes:
-        if note not in REFERENCE_ONLY:
+        if note not in UNDISPUTED:
             checks.wrong(f"runtimes disagree: {note}")
     if "output_shape" in each.parameters and not each.is_sized:
         checks.wrong("with an output_shape the sizes of x must be known, because they decide what is cropped")
