@@ -78,8 +78,8 @@ class Acceleration:
         """What came of the model, in a sentence."""
         if not self.layers:
             return "the model has no transposed convolution: it is left alone"
-        if not any(layer.seconds for layer in self.layers):
-            return "no layer could be measured: the model is left alone"
+        if not any(len(layer.seconds) > 1 for layer in self.layers):
+            return "no layer could be measured in another form: the model is left alone"
         if self.failure:
             return f"layers are faster on their own, but with them {self.failure}: the model is left alone"
         if self.before is None or self.after is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,7 +14,7 @@ from tconv.onnx.alignment import ResiduePiece
 from tconv.onnx.computing import OPERATORS
 from tconv.onnx.convolutions import Convolutions, Variant
 from tconv.onnx.folding import Array, Folded
-from tconv.onnx.graphs import STANDARD, scopes, uses
+from tconv.onnx.graphs import DEFAULTS_FROM, STANDARD, scopes, uses
 from tconv.onnx.interleaving import KnownSizes, cropped, depth_to_space, interleaved, put_together, side_by_side
 from tconv.onnx.nodes import ConvTransposeNode
 from tconv.onnx.writing import Constants, Names, Writer
@@ -103,8 +103,8 @@ def _repeated(channels: Array, pieces: Sequence[ResiduePiece]) -> Array:
     return np.repeat(channels, prod(len(piece.residues) for piece in pieces))
 
 
-def put(model: ModelProto, replacements: Sequence[Replacement], constants: Mapping[int, Constants]) -> None:
-    """The new nodes in the places of the old ones, with their constants by the graph's id; what only these used goes.
+def put(model: ModelProto, replacements: Sequence[Replacement]) -> None:
+    """The new nodes in the places of the old ones; what only the old ones used goes.
 
     Inner graphs come first, because changing an outer one copies them with their nodes.
     """
@@ -114,10 +114,11 @@ def put(model: ModelProto, replacements: Sequence[Replacement], constants: Mappi
     for scope in reversed(scopes(model)):
         if here := of_graph.get(id(scope.graph)):
             _put(scope.graph, here)
-            constants[id(scope.graph)].put_in_front()
     candidates = {name for each in replacements for name in each.read if name}
     for scope in reversed(scopes(model)):
         _remove_unused(scope.graph, candidates)
+    if model.ir_version < DEFAULTS_FROM:
+        _remove_inputs(model.graph, candidates)
 
 
 def _put(graph: GraphProto, replacements: Sequence[Replacement]) -> None:
@@ -158,6 +159,13 @@ def _remove_unused(graph: GraphProto, candidates: set[str]) -> None:
     kept = [tensor for tensor in graph.initializer if used.get(tensor.name) or tensor.name not in candidates]
     if len(kept) < len(graph.initializer):
         _replace(graph.initializer, kept)
+
+
+def _remove_inputs(graph: GraphProto, candidates: set[str]) -> None:
+    """Until IR version 4 weights are inputs as well; of those that are gone somebody would have to give them."""
+    held, used = {tensor.name for tensor in graph.initializer}, uses(graph)
+    gone = {name for name in candidates if name not in held and not used.get(name)}
+    _replace(graph.input, [each for each in graph.input if each.name not in gone])
 
 
 def _makes_constants(node: NodeProto) -> bool:

@@ -137,7 +137,7 @@ def rewrite_nodes(
                 checks.wrong("not asked for")
             if unfit:
                 checks.wrong(unfit)
-            table = constants.setdefault(id(graph), Constants(graph, names, model.ir_version))
+            table = constants.setdefault(id(graph), Constants(model, graph, names))
             made = _replacement(each, variant, names, table)
         except checks.Rejected as rejected:
             reports.append(Rewritten(each.name, each.scope.place, None, str(rejected), ""))
@@ -146,7 +146,7 @@ def rewrite_nodes(
         normalization = made.folded
         name = "" if normalization is None else normalization.name or normalization.output[0]
         reports.append(Rewritten(each.name, each.scope.place, made.variant, "", name))
-    put(model, replacements, constants)
+    put(model, replacements)
     return reports
 
 
@@ -170,7 +170,10 @@ def _replacement(each: ConvTransposeNode, wanted: Wanted, names: Names, constant
 def _unfit(model: ModelProto) -> str:
     """Why nothing in the model can be rewritten; "" where it can."""
     if opset(model) < OLDEST_OPSET:
-        return f"the model must use operator set {OLDEST_OPSET} or newer; it uses {opset(model)}"
+        return (
+            f"the model must use operator set {OLDEST_OPSET} or newer; it uses {opset(model)}, which "
+            "onnx.version_converter.convert_version raises"
+        )
     return ""
 
 

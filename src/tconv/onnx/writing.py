@@ -40,35 +40,27 @@ class Names:
 
 
 class Constants:
-    """New constants of one graph; equal ones are one.
+    """New initializers of one graph; equal ones are one.
 
-    They are initializers. In models of before IR version 4 each of these would have to be an input as well: there
-    they are Constant nodes, which `put_in_front` puts into the graph.
+    Before IR version 4 initializers were inputs as well, and only a model's own graph had inputs that nobody
+    gives: there they belong, where graphs inside of nodes see them too.
     """
 
-    def __init__(self, graph: GraphProto, names: Names, ir_version: int) -> None:
-        self._graph, self._names, self._are_nodes = graph, names, ir_version < DEFAULTS_FROM
+    def __init__(self, model: ModelProto, graph: GraphProto, names: Names) -> None:
+        self._are_inputs = model.ir_version < DEFAULTS_FROM
+        self._graph, self._names = model.graph if self._are_inputs else graph, names
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._nodes: list[NodeProto] = []
 
     def add(self, values: Array, wanted: str) -> str:
-        """The name of a constant with these values."""
+        """The name of an initializer with these values."""
         key = (values.dtype.name, values.shape, values.tobytes())
         if key not in self._known:
             name = self._known[key] = self._names.new(wanted)
             tensor = from_values(values, name)
-            if self._are_nodes:
-                self._nodes.append(helper.make_node("Constant", [], [name], self._names.new(name), value=tensor))
-            else:
-                self._graph.initializer.append(tensor)
+            self._graph.initializer.append(tensor)
+            if self._are_inputs:
+                self._graph.input.append(helper.make_tensor_value_info(name, tensor.data_type, values.shape))
         return self._known[key]
-
-    def put_in_front(self) -> None:
-        """Put those that are nodes into the graph, before all others."""
-        if self._nodes:
-            nodes = [*self._nodes, *self._graph.node]
-            del self._graph.node[:]
-            self._graph.node.extend(nodes)
 
 
 class Writer:
@@ -91,11 +83,11 @@ class Writer:
         return str(made.output[0])
 
     def constant(self, values: Array, what: str) -> str:
-        """The name of a constant with these values."""
+        """The name of an initializer with these values."""
         return self._constants.add(values, f"{self._base}/{what}")
 
     def integers(self, values: Iterable[int], what: str) -> str:
-        """The name of a constant with these integers, as shapes and slices take them."""
+        """The name of an initializer with these integers, as shapes and slices take them."""
         return self.constant(np.array(list(values), np.int64), what)
 
     def slice(self, value: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], what: str) -> str:
