@@ -27,8 +27,9 @@ EPSILON = 1e-5
 class Quantized:
     """Weights as integers times a scale: runtimes that convolve integers know them by the DequantizeLinear."""
 
-    integers: Array
-    scale: Array  #: of one number, or one for each output channel of a group
+    integers: Array  #: less the zero point, so that 0 is a tap that is not there
+    scale: Array  #: one number, or one for each output channel
+    zero: Array  #: likewise, of the type that the integers have
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,23 +71,24 @@ def folded(found: ConvTransposeNode) -> Folded:
 
 
 def _quantized(found: ConvTransposeNode) -> Quantized | None:
-    """The integers behind the weights, if zero is zero and all taps of a channel pair have one scale."""
+    """The integers behind the weights, if all taps of an output channel have one scale."""
     scope, name = found.scope, found.node.input[1]
     node = scope.makers.get(name)
     groups = found.layer.groups if found.layer else 1
-    if node is None or not is_standard(node, "DequantizeLinear"):
+    if node is None or not is_standard(node, "DequantizeLinear") or attributes(node).get("block_size", 0):
         return None
     parts = [scope.constant(part) for part in node.input]
     constants = [tensors.values(tensor) for tensor in parts if not isinstance(tensor, str)]
-    if len(constants) < len(parts) or len(constants) < 3 or constants[0].dtype.kind not in "iu":
+    if len(constants) < max(3, len(parts)) or constants[0].dtype not in (np.int8, np.uint8):
         return None
     integers, scale, zero = constants
-    if zero.any() or attributes(node).get("block_size", 0):
-        return None
-    if scale.size == 1:
-        return Quantized(integers, scale.reshape(()))
     axis = attributes(node).get("axis", 1)
-    return Quantized(integers, scale) if axis in (1, 1 - integers.ndim) and groups == 1 else None
+    if scale.size == 1:
+        return Quantized(integers.astype(np.int32) - zero.reshape(()), scale.reshape(()), zero.reshape(()))
+    if axis not in (1, 1 - integers.ndim):
+        return None
+    shifted = integers.astype(np.int32) - zero.reshape(-1, *[1] * (integers.ndim - 2))
+    return Quantized(shifted, np.tile(scale, groups), np.tile(zero, groups))
 
 
 def _constant(scope: Scope, name: str, what: str) -> TensorProto:

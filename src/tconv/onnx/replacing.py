@@ -89,9 +89,11 @@ def _weights(made: Convolutions, pieces: tuple[ResiduePiece, ...], parts: Folded
     """The weights of one convolution; those that came from integers come from the same integers."""
     if parts.quantized is None:
         return writer.constant(made.weights(parts.w, pieces), "weights")
-    integers, scale = made.weights(parts.quantized.integers, pieces), parts.quantized.scale
-    a_channel = _repeated(scale, pieces) if scale.ndim else scale
-    given = {"integers": integers, "scale": a_channel, "zero": np.zeros_like(a_channel, integers.dtype)}
+    from_integers = parts.quantized
+    scale, zero = (_repeated(each, pieces) if each.ndim else each for each in (from_integers.scale, from_integers.zero))
+    taps = made.weights(from_integers.integers, pieces)
+    integers = (taps + zero.reshape(-1, *[1] * (taps.ndim - 1))).astype(zero.dtype)
+    given = {"integers": integers, "scale": scale, "zero": zero}
     names = [writer.constant(array, f"weights_{name}") for name, array in given.items()]
     if scale.ndim:
         return writer.node("DequantizeLinear", names, axis=0)
