@@ -18,6 +18,8 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from tconv.cli import main  # noqa: E402
 
+QUICKLY = ("--rounds", 3, "--threads", 1, "--json")
+
 
 @pytest.fixture
 def tconv(capsys):
@@ -138,19 +140,29 @@ def test_a_head_of_an_old_export(tconv, tmp_path):
     np.testing.assert_allclose(results(fast, x), results(path, x), rtol=1e-4, atol=1e-5)
 
 
-def test_a_decoder_from_keras_for_openvino(tconv, tmp_path):
+def from_keras(path):
+    """A layer as tf2onnx says padding="same"."""
     node = helper.make_node("ConvTranspose", ["x", "w"], ["y"], "up", strides=[2, 2], auto_pad="SAME_UPPER")
-    path = saved(tmp_path / "decoder.onnx", [node], [weights("w", 8, 4, 3, 3)], ["N", 8, 16, 16])
-    code, out, _ = tconv("inspect", path, "--shape", "x=1x8x16x16")
+    return saved(path, [node], [weights("w", 8, 4, 3, 3)], ["N", 8, 16, 16])
+
+
+KNOWN = "OpenVINO (2026.4) computes something else where the batch or a size of x is open"
+
+
+def test_a_decoder_from_keras_that_openvino_will_run(tconv, tmp_path):
+    code, out, _ = tconv("inspect", from_keras(tmp_path / "decoder.onnx"), "--shape", "x=1x8x16x16")
     assert code == 0
-    assert "OpenVINO (2026.4) computes something else where the batch or a size of x is open" in " ".join(out.split())
+    assert KNOWN in " ".join(out.split())
+
+
+def test_a_decoder_from_keras_in_openvino(tconv, tmp_path):
     pytest.importorskip("openvino", exc_type=ModuleNotFoundError)
     arguments = ("-o", tmp_path / "fast.onnx", "--shape", "x=1x8x16x16", "--runtime", "openvino", "--rounds", 3)
-    code, out, _ = tconv("accelerate", path, *arguments)
-    assert code == 0
+    code, out, _ = tconv("accelerate", from_keras(tmp_path / "decoder.onnx"), *arguments)
     told = " ".join(out.split())
+    assert code == 0
     assert "its result has shape (1, 4, 32, 32), and not (1, 4, 33, 33)" in told
-    assert "OpenVINO (2026.4) computes something else" in told
+    assert KNOWN in told
 
 
 def test_numbers_to_compare_with_those_of_a_counter(tconv, tmp_path):

@@ -32,8 +32,8 @@ _OPERATORS = (
 OPERATORS = frozenset(name for names in _OPERATORS for name in names.split())
 #: onnx.reference knows these from this version of the operators on; what came before is a part of it.
 _REFERENCE_FROM = {"DequantizeLinear": 19, "QuantizeLinear": 19}
-#: Bytes that may be read and written to compute the constants of one model: some seconds.
-MOST_BYTES = 4 * 2**30
+#: Bytes that may be read and written to compute the constants of one model: as many as a file of one can hold.
+MOST_BYTES = 2 * 2**30
 #: Integers of at most so many entries may say what shape a result has.
 _SHAPE_ENTRIES = 1024
 
@@ -90,6 +90,8 @@ def _cost(model: Any, node: NodeProto, output: str, inputs: Sequence[TensorProto
     cost = sum(map(byte_count, inputs))
     for info in infos:
         kind = info.type.tensor_type
+        if kind.elem_type == TensorProto.STRING:
+            checks.wrong("it cannot be computed: texts have no size")
         sizes = [dim.dim_value for dim in kind.shape.dim if dim.HasField("dim_value")]
         if not kind.HasField("shape") or len(sizes) < len(kind.shape.dim):
             checks.wrong("it cannot be computed: the shape of its result is not known")
