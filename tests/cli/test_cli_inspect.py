@@ -1,5 +1,6 @@
 """`tconv inspect`: what it prints of a model, and of files that are none."""
 
+import json
 import subprocess
 import sys
 
@@ -42,6 +43,18 @@ def test_json(run_json, path):
     assert (layer["name"], layer["x"], layer["kernel"], layer["flops"]) == ("up", [None, 16, None, None], [3, 3], None)
     (layer,) = run_json("inspect", path, "--shape", "x=1x16x8x8")["layers"]
     assert (layer["y"], layer["share"]) == ([1, 8, 15, 15], 1.0)
+
+
+def test_impossible_sizes_are_told_with_all_else_and_are_a_failure(run, path):
+    model = onnx.load(path)
+    model.graph.node[0].attribute[0].ints[:] = [3, 3, 3, 3]
+    path.write_bytes(model.SerializeToString())
+    assert run("inspect", path, "--shape", "x=1x16x8x8")[0] == 0
+    code, out, err = run("inspect", path, "--shape", "x=1x16x2x2")
+    assert (code, out.splitlines()[0]) == (1, "1 transposed convolution; the sizes of 1 node are not known")
+    assert err.startswith("tconv inspect: sizes are impossible at 'up': ")
+    code, out, err = run("inspect", path, "--shape", "x=1x16x2x2", "--json")
+    assert (code, f"tconv inspect: {json.loads(out)['impossible']}\n") == (1, err)
 
 
 def test_files_that_cannot_be_read(run, tmp_path, path):

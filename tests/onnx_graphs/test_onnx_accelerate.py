@@ -12,6 +12,7 @@ pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
 from graph_models import model, node, one_layer, operators, run, up, value, whole  # noqa: E402
 from test_onnx_rewrite import normalized  # noqa: E402
 
+from tconv.conventions.onnx import OPEN_SIZES  # noqa: E402
 from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.onnx import accelerate, acceleration, contest  # noqa: E402
 
@@ -164,6 +165,32 @@ def test_models_that_do_not_run_and_inputs_that_cannot_be_drawn():
     made.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.STRING
     with pytest.raises(ValueError, match="for which nothing can be drawn: it is of another type"):
         accelerate(made)
+
+
+def test_where_no_other_form_gives_the_same(clocks, monkeypatch):
+    """As in OpenVINO, which computes auto_pad SAME wrongly while sizes are open, so that all correct forms lose."""
+    clocks(lambda name: 1.0)
+    made = one_layer(np.ones((2, 3, 3, 3), np.float32), strides=[2, 2], auto_pad="SAME_UPPER")
+    monkeypatch.setattr(contest, "disagreement", lambda results, expected: "its result has another shape")
+    done = accelerate(made, shapes={"x": (1, 2, 4, 4)}, threads=1)
+    assert done.verdict == "no layer could be measured in another form: the model is left alone"
+    assert done.rows()[0][1:] == [
+        "1e+03", "-", "-", "-", "-", "left alone: as a convolution its result has another shape",
+    ]  # fmt: skip
+    assert set(done.layers[0].failures) == {"one_conv", "depth_to_space", "conv_per_phase", "conv_per_block"}
+
+
+def test_openvino_and_open_sizes():
+    pytest.importorskip("openvino", exc_type=ModuleNotFoundError)
+    made = one_layer(np.ones((2, 3, 3, 3), np.float32), strides=[2, 2], auto_pad="SAME_UPPER")
+    done = accelerate(made, runtime="openvino", shapes={"x": (1, 2, 16, 16)}, threads=1, rounds=3)
+    assert done.layers[0].reason == (
+        f"left alone: as a convolution its result has shape (1, 3, 32, 32), and not (1, 3, 33, 33). {OPEN_SIZES}"
+    )
+    for size, fixed in zip(made.graph.input[0].type.tensor_type.shape.dim, (1, 2, 16, 16), strict=True):
+        size.dim_value = fixed
+    done = accelerate(made, runtime="openvino", threads=1, rounds=3)
+    assert {"one_conv", "conv_per_phase"} <= set(done.layers[0].seconds)
 
 
 def test_openvino():

@@ -52,12 +52,20 @@ def test_a_decoder(variant):
     np.testing.assert_allclose(after, before, rtol=1e-4, atol=1e-5)
 
 
-def test_weights_of_weight_norm_are_folded_by_the_exporter():
-    norm = torch.nn.utils.parametrizations.weight_norm
-    made = exported(norm(torch.nn.ConvTranspose1d(8, 4, 16, 8, padding=4)).eval(), torch.randn(1, 8, 9), {2: "t"})
+@pytest.mark.parametrize("where", ["parametrizations", "weight_norm"])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_weights_of_weight_norm(where, dim):
+    """The exporter folds them only where torch._weight_norm computes them; else it leaves ReduceL2, Div and Mul."""
+    module = getattr(torch.nn.utils, where)
+    norm = getattr(module, "weight_norm", module)  # the function of this name hides the module
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the older of the two
+        layer = norm(torch.nn.ConvTranspose1d(8, 4, 16, 8, padding=4), dim=dim).eval()
+    made = exported(layer, torch.randn(1, 8, 9), {2: "t"})
+    assert tconv.onnx.inspect(made)[0].is_constant
     rewriting = tconv.onnx.rewrite(made, variant="conv_per_block")
     assert rewriting.changed == 1
-    assert "ConvTranspose" not in operators(rewriting.model)
+    assert not {"ConvTranspose", "ReduceL2", "Div"} & set(operators(rewriting.model))
     x = np.random.default_rng(0).normal(size=(1, 8, 5)).astype(np.float32)
     np.testing.assert_allclose(run(rewriting.model, x=x)[0], run(made, x=x)[0], rtol=1e-4, atol=1e-5)
 
@@ -86,3 +94,15 @@ def test_other_types_than_float32(dtype):
     (result,) = onnx.reference.ReferenceEvaluator(rewritten).run(None, {"x": x})
     assert result.dtype == dtype
     np.testing.assert_array_equal(result, tconv.onnx.run_node(made.graph.node[0], [x, w, bias]))
+
+
+def test_flops_are_those_of_the_counter():
+    """4 -> 6 channels, kernel 4, stride 2, padding 1, batch 2, 8x8: 86,400 multiplications and additions are needed."""
+    from torch.utils.flop_counter import FlopCounterMode
+
+    layer, x = torch.nn.ConvTranspose2d(4, 6, 4, 2, 1), torch.ones(2, 4, 8, 8)
+    with FlopCounterMode(display=False) as counter:
+        layer(x)
+    found = tconv.onnx.inspect(exported(layer, x, {}))
+    assert (found[0].flops, found[0].counter_flops) == (86_400, counter.get_total_flops())
+    assert (found.flops, found.counter_flops) == (86_400, 98_304)

@@ -10,10 +10,12 @@ import pytest
 onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
 from graph_models import model, one_layer, up, value, whole  # noqa: E402
+from onnx import helper  # noqa: E402
 from test_onnx_rewrite import branch, function_model, node  # noqa: E402
 
 import tconv  # noqa: E402
-from tconv.onnx import inspect  # noqa: E402
+from tconv.conventions.onnx import OPEN_SIZES  # noqa: E402
+from tconv.onnx import inspect, rewrite  # noqa: E402
 
 RNG = np.random.default_rng(0)
 
@@ -44,6 +46,86 @@ def test_geometry_cost_and_share():
     assert layer.share == pytest.approx(layer.flops / found.flops)
 
 
+def test_flops_as_counters_count_them():
+    found = inspect(decoder(), shapes={"x": (2, 3, 8, 10)})
+    assert found[0].counter_flops == 2 * 2 * (4 * 3) * (8 * 10) * (3 * 5)
+    assert found.counter_flops - found[0].counter_flops == found.flops - found[0].flops
+    everything = inspect(one_layer(whole(RNG, 2, 3, 2), strides=[2]), shapes={"x": (1, 2, 5)})
+    assert (everything.flops, everything.counter_flops) == (120, 120)
+    assert everything.footnote == "120 flops: every tap of every cell lands in the result"
+
+
+def unet(*more):
+    """Down and up again: even sizes come back, odd ones are one too long to be put beside what they were."""
+    nodes = [
+        node("Conv", ["x", "k"], "d", "down", strides=[2, 2], pads=[1] * 4),
+        up(["d", "w"], "u", "up", strides=[2, 2]),
+        node("Concat", ["x", "u"], "both", "skip", axis=1),
+        *more,
+        node("Relu", ["both"], "y"),
+    ]
+    weights = {"k": whole(RNG, 4, 3, 3, 3), "w": whole(RNG, 4, 3, 2, 2)}
+    return model(nodes, [value("x", ["N", 3, "H", "W"])], [value("y", [None] * 4)], weights)
+
+
+def test_sizes_that_are_impossible():
+    assert inspect(unet(), shapes={"x": (1, 3, 24, 24)}).impossible == ""
+    assert inspect(unet()).impossible == ""
+    found = inspect(unet(), shapes={"x": (1, 3, 25, 24)})
+    assert found.impossible.startswith(
+        "sizes are impossible at Concat 'skip': it is given 'x' 1x3x25x24, 'u' 1x3x26x24; "
+    )
+    assert str(found).splitlines()[-1] == found.impossible
+    assert found.as_dict()["impossible"] == found.impossible
+    assert found[0].layer.geometry.fine == (26, 24)
+
+
+@pytest.mark.parametrize("operator", ["Add", "Mul", "MatMul", "Concat"])
+def test_where_sizes_are_impossible(operator):
+    """Names that nodes share, or lack, do not hide which one it is."""
+    more = [
+        node(operator, ["d", "d"], f"same{i}", "", **({"axis": 1} if operator == "Concat" else {})) for i in range(2)
+    ]
+    wrong = node(operator, ["d", "x"], "wrong", "", **({"axis": 1} if operator == "Concat" else {}))
+    found = inspect(unet(*more, wrong), shapes={"x": (1, 3, 24, 24)})
+    assert f"at {operator} of 'wrong': it is given 'd' 1x4x12x12, 'x' 1x3x24x24; " in found.impossible
+
+
+def test_a_layer_that_has_no_result_at_these_sizes():
+    made = one_layer(whole(RNG, 2, 3, 3), pads=[2, 2])
+    assert inspect(made, shapes={"x": (1, 2, 4)}).impossible == ""
+    found = inspect(made, shapes={"x": (1, 2, 1)})
+    assert found.impossible == f"sizes are impossible at 'up': {found[0].problem}"
+
+
+def test_operators_that_onnx_does_not_know_are_no_misfit():
+    made = unet(helper.make_node("Own", ["d"], ["own"], domain="own"), node("Relu", ["own"], "r"))
+    made.opset_import.append(helper.make_opsetid("own", 1))
+    assert inspect(made, shapes={"x": (1, 3, 24, 24)}).impossible == ""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"auto_pad": "SAME_UPPER"}, True),
+        ({"auto_pad": "SAME_LOWER", "output_shape": [9]}, False),  # an even crop
+        ({"output_shape": [9]}, True),
+        ({"output_shape": [12]}, False),  # it grows
+        ({"pads": [1, 1]}, False),
+    ],
+)
+def test_what_openvino_computes_wrongly_while_sizes_are_open(attributes, said):
+    """Sizes that are given to `inspect` are not in the model that OpenVINO loads."""
+    w, shapes = whole(RNG, 2, 3, 5), {"x": (1, 2, 4)}
+    fixed = one_layer(w, sizes=[4], strides=[2], **attributes)
+    fixed.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    open_batch = one_layer(w, sizes=[4], strides=[2], **attributes)
+    assert OPEN_SIZES not in inspect(fixed)[0].disagreements
+    assert (OPEN_SIZES in inspect(open_batch)[0].disagreements) == said
+    assert (OPEN_SIZES in inspect(open_batch, shapes=shapes)[0].disagreements) == said
+    assert rewrite(open_batch).changed == 1  # nothing that runtimes take to mean different things
+
+
 def test_sizes_that_are_open():
     found = inspect(decoder())
     assert (found[0].x, found[0].y) == ((None, 4, None, 10), (None, 6, None, 22))
@@ -58,6 +140,7 @@ def test_the_table():
         "\n"
         "layer  coarse -> fine  channels          kernel  stride  padding                 flops  share  coverage\n"
         "up     8x10 -> 17x22   4 -> 6, 2 groups  3x5     2       (1, 0) x (0, 1) + 1x0  27.0 k  50.7%  uneven\n"
+        "27,048 flops, of taps that land in the result; counters, which take every tap of every cell, say 28,800\n"
         "up: coverage: axis 0: kernel 3 is no multiple of stride 2: 1 in every 2 fine positions get 2 taps, the rest "
         "1; axis 1: kernel 5 is no multiple of stride 2: 1 in every 2 fine positions get 3 taps, the rest 2; the last "
         "position of axis 0 is beyond every tap\n"

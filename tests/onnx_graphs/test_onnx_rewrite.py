@@ -323,7 +323,7 @@ def test_what_is_left_alone_and_why():
         reason(one_layer(w, strides=[2], output_shape=[9]))
         == "coarse must be given with output_shape, which says a size; got none"
     )
-    assert reason(one_layer(w, opset=10)) == "the model must use operator set 11 or newer; it uses 10"
+    assert reason(one_layer(w, opset=6)).startswith("the model must use operator set 7 or newer; it uses 6")
     assert reason(one_layer(w, strides=[2000])) == "a stride must be at most 1024; it is 2000"
 
 
@@ -335,10 +335,8 @@ def test_weights_that_are_not_constant():
     assert reason(model([up()], [x, given], [y], {"w": w})) == (
         "the weights must be constant; 'w' is an input of the model as well, so whoever runs it may give another value"
     )
-    nodes = [node("Neg", ["w"], "v", "negation"), up(["x", "v"])]
-    assert (
-        reason(model(nodes, [x], [y], {"w": w})) == "the weights must be constant; 'v' is computed, by Neg 'negation'"
-    )
+    nodes = [node("Relu", ["w"], "v", "relu"), up(["x", "v"])]
+    assert reason(model(nodes, [x], [y], {"w": w})) == "the weights must be constant; 'v' is computed, by Relu 'relu'"
 
 
 def test_forms_that_would_be_too_large():

@@ -33,8 +33,12 @@ GROUPS = "onnx.reference fails for groups of more than one input or output chann
 _OPENVINO = "OpenVINO ignores auto_pad=SAME_UPPER where output_shape is given, and puts the odd crop in front."
 _REFUSED = "ONNX Runtime refuses a result that is longer by a stride or more than the kernel and the crop make it."
 EXPLICIT_SHAPE = "onnx.reference fails for an output_shape that crops, unless auto_pad is SAME_UPPER or SAME_LOWER."
-#: What only onnx.reference gets wrong: about these the runtimes agree.
-REFERENCE_ONLY = (GROUPS, EXPLICIT_SHAPE)
+OPEN_SIZES = (
+    "OpenVINO (2026.4) computes something else where the batch or a size of x is open: for auto_pad=SAME it does not "
+    "crop, for output_shape it crops other cells; it is right where they are fixed, or where pads are written out."
+)
+#: What is a fault of one of them, and nothing that runtimes take to mean different things.
+UNDISPUTED = (GROUPS, EXPLICIT_SHAPE, OPEN_SIZES)
 
 
 class Onnx(Dialect):
@@ -73,7 +77,7 @@ class Onnx(Dialect):
         return super()._spelt(word, value)
 
     def disagreements(self, parameters: Mapping[str, Any], layer: Layer) -> tuple[str, ...]:
-        """On SAME with a short kernel, on output_shape, on groups, and on results that grow by a stride or more."""
+        """On SAME, on output_shape, on groups, and on results that grow by a stride or more."""
         g, auto_pad = layer.geometry, parameters.get("auto_pad") or "NOTSET"
         sized = parameters.get("output_shape") is not None
         notes = []
@@ -86,6 +90,9 @@ class Onnx(Dialect):
             notes.append(EXPLICIT_SHAPE)
         if layer.groups > 1 and _several_channels(layer):
             notes.append(GROUPS)
+        halved = sized and auto_pad.startswith("SAME")
+        if (sized or auto_pad.startswith("SAME")) and any(_is_miscut(sum(pair), halved) for pair in g.padding):
+            notes.append(OPEN_SIZES)
         added = zip(cuts(g), g.output_padding, g.stride, strict=True)
         if any(max(-high, a) >= s for (_, high), a, s in added):
             notes.append(_REFUSED)
@@ -139,6 +146,11 @@ class Onnx(Dialect):
         return Saying(
             self.name, parameters, g.kernel, crop, pad, tuple(notes), _lines(self, layer, parameters, crop, pad)
         )
+
+
+def _is_miscut(total: int, halved: bool) -> bool:
+    """Whether OpenVINO crops so many cells wrongly where sizes are open; halved, it puts the odd one elsewhere."""
+    return total > 0 and (not halved or total % 2 == 1)
 
 
 def _several_channels(layer: Layer) -> bool:

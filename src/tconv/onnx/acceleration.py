@@ -12,6 +12,7 @@ from onnx import ModelProto
 
 from tconv import checks
 from tconv.bench import cores
+from tconv.conventions.onnx import OPEN_SIZES
 from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.measuring.rounds import Effort
 from tconv.onnx.contest import contest
@@ -38,7 +39,7 @@ class Measured:
     seconds: Mapping[str, float] = field(hash=False)  #: a run, by variant; "original" is the node as it is
     failures: Mapping[str, str] = field(hash=False)  #: variants that were not timed, and why
     variant: Variant | None  #: the one that won, None where none did
-    reason: str  #: why nothing was measured; "" where it was
+    reason: str  #: why nothing could be compared, the node as it is included or not; "" where something was
 
     @property
     def gain(self) -> float | None:
@@ -77,8 +78,8 @@ class Acceleration:
         """What came of the model, in a sentence."""
         if not self.layers:
             return "the model has no transposed convolution: it is left alone"
-        if not any(layer.seconds for layer in self.layers):
-            return "no layer could be measured: the model is left alone"
+        if not any(len(layer.seconds) > 1 for layer in self.layers):
+            return "no layer could be measured in another form: the model is left alone"
         if self.failure:
             return f"layers are faster on their own, but with them {self.failure}: the model is left alone"
         if self.before is None or self.after is None:
@@ -223,9 +224,17 @@ def _measured(model: ModelProto, each: ConvTransposeNode, x: Array, setting: _Se
             failures[variant] = rewriting.layers[0].reason
     if len(forms) == 1:
         checks.wrong(failures["one_conv"])
-    came = _contest(forms, {each.node.input[0]: x}, setting)
+    came = _contest(forms, {layer.graph.input[0].name: x}, setting)
     winner = next((variant for variant in VARIANTS if variant == came.winner), None)
-    return Measured(each.name, each.scope.place, came.seconds, failures | came.failures, winner, "")
+    reason = "" if len(came.seconds) > 1 else _nothing_else(each, came.failures, setting.runtime)
+    return Measured(each.name, each.scope.place, came.seconds, failures | came.failures, winner, reason)
+
+
+def _nothing_else(each: ConvTransposeNode, failures: Mapping[str, str], runtime: Runtime) -> str:
+    """Why no other form was timed, in a sentence; all of them fail alike where the runtime is wrong about the node."""
+    known = OPEN_SIZES if runtime == "openvino" and each.is_open and OPEN_SIZES in each.notes else ""
+    told = "; ".join(dict.fromkeys(failures.values()))
+    return f"left alone: as a convolution {told}" + (f". {known}" if known else "")
 
 
 def _row(layer: Measured) -> list[str]:

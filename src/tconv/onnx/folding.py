@@ -15,12 +15,21 @@ from onnx import NodeProto, TensorProto
 
 from tconv import checks
 from tconv.onnx import tensors
-from tconv.onnx.graphs import Scope, attributes
+from tconv.onnx.graphs import Scope, attributes, is_standard
 from tconv.onnx.nodes import ConvTransposeNode
 
 Array = NDArray[Any]
 #: The default of the operator.
 EPSILON = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Quantized:
+    """Weights as integers times a scale: runtimes that convolve integers know them by the DequantizeLinear."""
+
+    integers: Array  #: less the zero point, so that 0 is a tap that is not there
+    scale: Array  #: one number, or one for each output channel
+    zero: Array  #: likewise, of the type that the integers have
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +40,7 @@ class Folded:
     bias: Array | None
     result: str  #: the name of the value that they make
     batch_normalization: NodeProto | None
+    quantized: Quantized | None = None  #: the integers that the weights come from, where they stay integers
 
 
 def folded(found: ConvTransposeNode) -> Folded:
@@ -45,10 +55,10 @@ def folded(found: ConvTransposeNode) -> Folded:
     if bias is not None and (bias.shape != (channels,) or bias.dtype != w.dtype):
         checks.wrong(f"the bias must be {channels} numbers of the weights' type; it has shape {bias.shape}")
     result = found.node.output[0]
-    after = _following(found)
+    after = found.scope.only_reader(result, "BatchNormalization")
     by = None if after is None else _normalization(found.scope, after, w, channels)
     if after is None or by is None:
-        return Folded(w, bias, result, None)
+        return Folded(w, bias, result, None, _quantized(found))
     scale, shift = by
     per_input = np.repeat(scale.reshape(-1, w.shape[1]), len(w) * w.shape[1] // channels, 0)  # (Cin, Cout / groups)
     with np.errstate(all="ignore"):
@@ -58,6 +68,27 @@ def folded(found: ConvTransposeNode) -> Folded:
     if np.isfinite(w).all() and not (np.isfinite(new_w).all() and np.isfinite(new_bias).all()):
         return Folded(w, bias, result, None)  # the products overflow, which results need not
     return Folded(new_w, new_bias, after.output[0], after)
+
+
+def _quantized(found: ConvTransposeNode) -> Quantized | None:
+    """The integers behind the weights, if all taps of an output channel have one scale."""
+    scope, name = found.scope, found.node.input[1]
+    node = scope.makers.get(name)
+    groups = found.layer.groups if found.layer else 1
+    if node is None or not is_standard(node, "DequantizeLinear") or attributes(node).get("block_size", 0):
+        return None
+    parts = [scope.constant(part) for part in node.input]
+    constants = [tensors.values(tensor) for tensor in parts if not isinstance(tensor, str)]
+    if len(constants) < max(3, len(parts)) or constants[0].dtype not in (np.int8, np.uint8):
+        return None
+    integers, scale, zero = constants
+    axis = attributes(node).get("axis", 1)
+    if scale.size == 1:
+        return Quantized(integers.astype(np.int32) - zero.reshape(()), scale.reshape(()), zero.reshape(()))
+    if axis not in (1, 1 - integers.ndim):
+        return None
+    shifted = integers.astype(np.int32) - zero.reshape(-1, *[1] * (integers.ndim - 2))
+    return Quantized(shifted, np.tile(scale, groups), np.tile(zero, groups))
 
 
 def _constant(scope: Scope, name: str, what: str) -> TensorProto:
@@ -75,16 +106,12 @@ def _is_usable(tensor: TensorProto) -> bool:
     return tensors.is_floating(tensor) and not tensors.is_external(tensor)
 
 
-def _following(found: ConvTransposeNode) -> NodeProto | None:
-    """The BatchNormalization that is the only reader of the result."""
-    result = found.node.output[0]
-    return found.scope.normalizations.get(result) if found.scope.uses.get(result) == 1 else None
-
-
 def _normalization(scope: Scope, node: NodeProto, w: Array, channels: int) -> tuple[Array, Array] | None:
     """The factor and the summand of each channel, in float64; None where folding them would not be exact."""
     given = attributes(node)
     if given.get("training_mode", 0) or len([name for name in node.output if name]) > 1 or len(node.input) != 5:
+        return None
+    if not given.get("spatial", 1):  # until version 9 it could normalize every position by its own numbers
         return None
     found = [scope.constant(name) for name in node.input[1:]]
     constants = [tensor for tensor in found if not isinstance(tensor, str) and _is_usable(tensor)]

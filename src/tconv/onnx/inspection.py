@@ -11,12 +11,14 @@ from onnx import ModelProto, TensorProto
 
 from tconv import checks
 from tconv.conventions import Layer
+from tconv.conventions.onnx import OPEN_SIZES
 from tconv.geometry import joined, padding_text
 from tconv.onnx import counts
 from tconv.onnx.functions import inlined
 from tconv.onnx.given import given_model, with_shapes
 from tconv.onnx.graphs import Dims, inferred, opset
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
+from tconv.onnx.possible import sizes_of
 from tconv.onnx.tensors import type_name
 from tconv.solving.solutions import Solution
 from tconv.tables import aligned, printable
@@ -33,7 +35,8 @@ class Inspected:
     y: Dims  #: the shape of its result, likewise
     weights: str  #: the type of the constant weights, such as FLOAT, or why they are not constant
     is_constant: bool
-    flops: int | None  #: of one run, taps that land inside the result; None where sizes are not known
+    flops: int | None  #: of one run, exact: taps that land inside the result; None where sizes are not known
+    counter_flops: int | None  #: as counters such as PyTorch's FlopCounterMode say: every tap of every cell
     share: float | None  #: of the model's operations, between 0 and 1
     coverage: str
     disagreements: tuple[str, ...]  #: sentences: which runtimes compute something else, and what
@@ -57,6 +60,7 @@ class Inspected:
             "weights": self.weights,
             "constant_weights": self.is_constant,
             "flops": self.flops,
+            "counter_flops": self.counter_flops,
             "share": self.share,
             "coverage": self.coverage,
             "disagreements": self.disagreements,
@@ -70,8 +74,10 @@ class Inspection(Sequence[Inspected]):
 
     layers: tuple[Inspected, ...]
     flops: int | None  #: of the model: its Conv, ConvTranspose, Gemm and MatMul; None where sizes are not known
+    counter_flops: int | None  #: the same as counters count them
     unknown: int  #: how many of these have sizes that are not known
     opset: int
+    impossible: str  #: where in the model sizes do not fit, in a sentence; "" where they do
 
     def __getitem__(self, index: Any) -> Any:
         return self.layers[index]
@@ -84,6 +90,8 @@ class Inspection(Sequence[Inspected]):
         return {
             "opset": self.opset,
             "flops": self.flops,
+            "counter_flops": self.counter_flops,
+            "impossible": self.impossible,
             "nodes_of_unknown_size": self.unknown,
             "layers": [layer.as_dict() for layer in self.layers],
         }
@@ -100,6 +108,20 @@ class Inspection(Sequence[Inspected]):
         return f"{number}, {sum(known):.1%} of the model's flops"
 
     @property
+    def footnote(self) -> str:
+        """The flops of the transposed convolutions in both ways of counting; "" where they are not known."""
+        exact = [layer.flops for layer in self.layers if layer.flops is not None]
+        counted = [layer.counter_flops for layer in self.layers if layer.counter_flops is not None]
+        if not exact or len(exact) < len(self.layers):
+            return ""
+        if sum(exact) == sum(counted):
+            return f"{sum(exact):,} flops: every tap of every cell lands in the result"
+        return (
+            f"{sum(exact):,} flops, of taps that land in the result; counters, which take every tap of every cell, say "
+            f"{sum(counted):,}"
+        )
+
+    @property
     def remarks(self) -> list[tuple[str, str]]:
         """What a table has no room for: the name of a layer, and a sentence."""
         return [(printable(layer.name), text) for layer in self.layers for text in _remarks(layer)]
@@ -111,8 +133,9 @@ class Inspection(Sequence[Inspected]):
     def __str__(self) -> str:
         lines = [self.heading]
         if self.layers:
-            lines += ["", *aligned(COLUMNS, self.rows(), right=NUMBERS)]
-        return "\n".join([*lines, *(f"{name}: {text}" for name, text in self.remarks)])
+            lines += ["", *aligned(COLUMNS, self.rows(), right=NUMBERS), *filter(None, [self.footnote])]
+        lines += [f"{name}: {text}" for name, text in self.remarks]
+        return "\n".join([*lines, *filter(None, [self.impossible])])
 
 
 COLUMNS = ("layer", "coarse -> fine", "channels", "kernel", "stride", "padding", "flops", "share", "coverage")
@@ -143,19 +166,31 @@ def inspect(
     <BLANKLINE>
     layer  coarse -> fine  channels  kernel  stride  padding   flops   share  coverage
     up     32x32 -> 64x64  16 -> 8   4       2       1        4.1 M  100.0%  even
+    4,064,256 flops, of taps that land in the result; counters, which take every tap of every cell, say 4,194,304
     """
     with checks.explained("onnx.inspect"):
         read = given_model(model)
         sized = with_shapes(read, shapes)
         flat = inlined(sized)
         all_flat = inlined(flat, everything=True)
-        known = inferred(all_flat)
+        known, impossible = sizes_of(all_flat)
         total = counts.total(all_flat, known)
         found = list(conv_transposes(all_flat, known))
-    return Inspection(tuple(_inspected(each, total) for each in found), total.flops, total.unknown, opset(read))
+        open_ones = found if sized is read else _as_they_are(read)
+        layers = tuple(_inspected(each, total, own.is_open) for each, own in zip(found, open_ones, strict=True))
+    too_small = (f"sizes are impossible at {each.name!r}: {each.problem}" for each in found if each.is_impossible)
+    return Inspection(
+        layers, total.flops, total.counter_flops, total.unknown, opset(read), impossible or next(too_small, "")
+    )
 
 
-def _inspected(found: ConvTransposeNode, total: counts.Total) -> Inspected:
+def _as_they_are(model: ModelProto) -> list[ConvTransposeNode]:
+    """The same nodes with the sizes that the model itself says, which is all that a runtime knows when it loads it."""
+    flat = inlined(model, everything=True)
+    return list(conv_transposes(flat, inferred(flat)))
+
+
+def _inspected(found: ConvTransposeNode, total: counts.Total, is_open: bool) -> Inspected:
     flops = counts.flops(found.scope, found.node)
     is_constant = isinstance(found.weights, TensorProto)
     return Inspected(
@@ -166,10 +201,11 @@ def _inspected(found: ConvTransposeNode, total: counts.Total) -> Inspected:
         y=_result(found),
         weights=type_name(found.weights) if isinstance(found.weights, TensorProto) else found.weights,
         is_constant=is_constant,
-        flops=flops,
-        share=None if flops is None or not total.flops else flops / total.flops,
+        flops=None if flops is None else flops.exact,
+        counter_flops=None if flops is None else flops.counter,
+        share=None if flops is None or not total.flops else flops.exact / total.flops,
         coverage="" if found.layer is None else Solution(found.layer.geometry).coverage,
-        disagreements=found.notes,
+        disagreements=tuple(note for note in found.notes if is_open or note != OPEN_SIZES),
         problem=found.problem,
     )
 

@@ -89,8 +89,7 @@ class KnownSizes:
     def _slice(self, position: int) -> str:
         if None not in self._vectors:
             self._vectors[None] = self.writer.node("Shape", [self.result])
-        bounds = [self.writer.integers([end], "sizes") for end in (position, position + 1)]
-        return self.writer.node("Slice", [self._vectors[None], *bounds])
+        return self.writer.slice(self._vectors[None], [position], [position + 1], [0], "size")
 
 
 def put_together(made: Convolutions, results: Sequence[str | None], sizes: KnownSizes, nothing: Array) -> str:
@@ -152,7 +151,5 @@ def cropped(value: str, axes: Sequence[Alignment], writer: Writer) -> str:
     where = [i for i, axis in enumerate(axes) if axis.lead or axis.tail]
     if not where:
         return value
-    starts = writer.integers([axes[i].lead for i in where], "crop_from")
-    ends = writer.integers([-axes[i].tail or TO_THE_END for i in where], "crop_to")
-    along = writer.integers([CHANNEL_AXES + i for i in where], "crop_axes")
-    return writer.node("Slice", [value, starts, ends, along])
+    starts, ends = [axes[i].lead for i in where], [-axes[i].tail or TO_THE_END for i in where]
+    return writer.slice(value, starts, ends, [CHANNEL_AXES + i for i in where], "crop")

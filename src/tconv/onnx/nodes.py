@@ -37,6 +37,22 @@ class ConvTransposeNode:
         """Whether the geometry has the sizes that x will have, and not nominal ones."""
         return self.layer is not None and self.x is not None and None not in self.x[CHANNEL_AXES:]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the batch or a size of x is known only when the model runs."""
+        return self.x is None or None in self.x
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether it is the sizes of x that allow no result."""
+        if self.layer is not None or self.x is None or None in self.x:
+            return False
+        try:
+            layer_of(self.parameters, None, self.w, has_bias=False)
+        except checks.Rejected:
+            return False
+        return True
+
 
 def conv_transposes(model: ModelProto, shapes: ModelProto | None) -> Iterator[ConvTransposeNode]:
     """Every ConvTranspose of the graph and its subgraphs; `shapes` is the model after shape inference."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto
 
 from tconv.onnx.alignment import ResiduePiece
+from tconv.onnx.computing import OPERATORS
 from tconv.onnx.convolutions import Convolutions, Variant
 from tconv.onnx.folding import Array, Folded
-from tconv.onnx.graphs import scopes, uses
+from tconv.onnx.graphs import DEFAULTS_FROM, STANDARD, scopes, uses
 from tconv.onnx.interleaving import KnownSizes, cropped, depth_to_space, interleaved, put_together, side_by_side
 from tconv.onnx.nodes import ConvTransposeNode
 from tconv.onnx.writing import Constants, Names, Writer
@@ -34,7 +36,7 @@ def replacement(
     found: ConvTransposeNode, made: Convolutions, parts: Folded, names: Names, constants: Constants
 ) -> Replacement:
     """The convolutions that replace a node, and the nodes that make its result of theirs."""
-    writer = Writer(found.node, names, constants)
+    writer = Writer(found.node, names, constants, found.scope.opset)
     results = [_convolution(found, made, pieces, parts, writer) for pieces in made.pieces]
     cropped(_whole(found, made, results, parts, writer), made.axes, writer)
     nodes = writer.finish(parts.result)
@@ -68,7 +70,7 @@ def _convolution(
     """The result of one convolution; None where no tap reaches its residues."""
     if not all(piece.kernel for piece in pieces):
         return None
-    inputs = [found.node.input[0], writer.constant(made.weights(parts.w, tuple(pieces)), "weights")]
+    inputs = [found.node.input[0], _weights(made, tuple(pieces), parts, writer)]
     if parts.bias is not None:
         inputs.append(writer.constant(_repeated(parts.bias, pieces), "bias"))
     return writer.node(
@@ -83,9 +85,24 @@ def _convolution(
     )
 
 
-def _repeated(bias: Array, pieces: Sequence[ResiduePiece]) -> Array:
-    """The bias of each output channel, for all of its residues."""
-    return np.repeat(bias, prod(len(piece.residues) for piece in pieces))
+def _weights(made: Convolutions, pieces: tuple[ResiduePiece, ...], parts: Folded, writer: Writer) -> str:
+    """The weights of one convolution; those that came from integers come from the same integers."""
+    if parts.quantized is None:
+        return writer.constant(made.weights(parts.w, pieces), "weights")
+    from_integers = parts.quantized
+    scale, zero = (_repeated(each, pieces) if each.ndim else each for each in (from_integers.scale, from_integers.zero))
+    taps = made.weights(from_integers.integers, pieces)
+    integers = (taps + zero.reshape(-1, *[1] * (taps.ndim - 1))).astype(zero.dtype)
+    given = {"integers": integers, "scale": scale, "zero": zero}
+    names = [writer.constant(array, f"weights_{name}") for name, array in given.items()]
+    if scale.ndim:
+        return writer.node("DequantizeLinear", names, axis=0)
+    return writer.node("DequantizeLinear", names)
+
+
+def _repeated(channels: Array, pieces: Sequence[ResiduePiece]) -> Array:
+    """A number of each output channel, for all of its residues."""
+    return np.repeat(channels, prod(len(piece.residues) for piece in pieces))
 
 
 def put(model: ModelProto, replacements: Sequence[Replacement]) -> None:
@@ -102,6 +119,8 @@ def put(model: ModelProto, replacements: Sequence[Replacement]) -> None:
     candidates = {name for each in replacements for name in each.read if name}
     for scope in reversed(scopes(model)):
         _remove_unused(scope.graph, candidates)
+    if model.ir_version < DEFAULTS_FROM:
+        _remove_inputs(model.graph, candidates)
 
 
 def _put(graph: GraphProto, replacements: Sequence[Replacement]) -> None:
@@ -112,40 +131,51 @@ def _put(graph: GraphProto, replacements: Sequence[Replacement]) -> None:
     nodes: list[NodeProto] = []
     for node in graph.node:
         nodes += new.get(node.output[0], [node]) if node.output else [node]
-    _replace_nodes(graph, nodes)
+    _replace(graph.node, nodes)
     gone = {each.result for each in replacements if each.folded is not None}
-    infos = [info for info in graph.value_info if info.name not in gone]
-    del graph.value_info[:]
-    graph.value_info.extend(infos)
+    _replace(graph.value_info, [info for info in graph.value_info if info.name not in gone])
 
 
 def _remove_unused(graph: GraphProto, candidates: set[str]) -> None:
-    """Remove the weights among the candidates that nothing reads any more, and nodes that only made such.
+    """Remove the weights among the candidates that nothing reads any more, and nodes that only computed such.
 
     What these nodes read become candidates too, here and in the graphs around.
     """
     used = uses(graph)
-    makers = {node.output[0]: node for node in graph.node if node.output and node.op_type in ("Constant", "Identity")}
+    makers = {name: node for node in graph.node if _makes_constants(node) for name in node.output if name}
     dead: set[str] = set()
     waiting = list(makers)
     while waiting:
-        name = waiting.pop()
-        if name in dead or any(made not in candidates or used.get(made) for made in makers[name].output):
+        node = makers[waiting.pop()]
+        if node.output[0] in dead or any(made not in candidates or used.get(made) for made in node.output):
             continue
-        dead.add(name)
-        for read in filter(None, makers[name].input):
+        dead.update(node.output)
+        for read in filter(None, node.input):
             candidates.add(read)
             used[read] -= 1
             if read in makers:
                 waiting.append(read)
     if dead:
-        _replace_nodes(graph, [node for node in graph.node if not node.output or node.output[0] not in dead])
+        _replace(graph.node, [node for node in graph.node if not node.output or node.output[0] not in dead])
+        _replace(graph.value_info, [info for info in graph.value_info if info.name not in dead])
     kept = [tensor for tensor in graph.initializer if used.get(tensor.name) or tensor.name not in candidates]
     if len(kept) < len(graph.initializer):
-        del graph.initializer[:]
-        graph.initializer.extend(kept)
+        _replace(graph.initializer, kept)
 
 
-def _replace_nodes(graph: GraphProto, nodes: Sequence[NodeProto]) -> None:
-    del graph.node[:]
-    graph.node.extend(nodes)
+def _remove_inputs(graph: GraphProto, candidates: set[str]) -> None:
+    """Until IR version 4 weights are inputs as well; of those that are gone somebody would have to give them."""
+    held, used = {tensor.name for tensor in graph.initializer}, uses(graph)
+    gone = {name for name in candidates if name not in held and not used.get(name)}
+    _replace(graph.input, [each for each in graph.input if each.name not in gone])
+
+
+def _makes_constants(node: NodeProto) -> bool:
+    """Whether a node may have computed weights."""
+    return node.domain in STANDARD and (node.op_type == "Constant" or node.op_type in OPERATORS)
+
+
+def _replace(field: Any, entries: Sequence[Any]) -> None:
+    """Other entries in a repeated field of protobuf."""
+    del field[:]
+    field.extend(entries)

@@ -10,19 +10,20 @@ from typing import Any, Literal, TypeAlias
 from onnx import ModelProto
 
 from tconv import checks
-from tconv.conventions.onnx import REFERENCE_ONLY
-from tconv.onnx.convolutions import VARIANTS, Variant, check_size, convolutions, usual_variant
+from tconv.conventions.onnx import UNDISPUTED
+from tconv.onnx.convolutions import VARIANTS, Convolutions, Variant, check_size, convolutions, usual_variant
 from tconv.onnx.folding import folded
 from tconv.onnx.functions import inlined
 from tconv.onnx.given import given_model
-from tconv.onnx.graphs import DEFAULTS_FROM, inferred, opset
+from tconv.onnx.graphs import inferred, opset
 from tconv.onnx.nodes import ConvTransposeNode, conv_transposes
 from tconv.onnx.replacing import Replacement, put, replacement
 from tconv.onnx.writing import Constants, Names
 from tconv.tables import aligned, printable
 
-#: DepthToSpace has its mode, and Slice its inputs, from this version of the standard's operators on.
-OLDEST_OPSET = 11
+#: What is written takes this version of the standard's operators, and these forms of it a later one.
+OLDEST_OPSET = 7
+_MODE_OF_DEPTH_TO_SPACE, _EXPAND = 11, 8
 Wanted: TypeAlias = Variant | Literal["auto"]
 
 
@@ -76,7 +77,8 @@ def rewrite(
     """A copy of the model in which ConvTranspose nodes are convolutions whose results are interleaved and cropped.
 
     Args:
-        model: a path or an onnx.ModelProto, which is not changed; its operator set is version 11 or newer.
+        model: a path or an onnx.ModelProto, which is not changed; its operator set is version 7 or newer, and stays
+            what it is.
         variant: "one_conv" computes all phases by one convolution, and interleaves by Reshape and Transpose;
             "depth_to_space" does by DepthToSpace, on two axes of one stride; "conv_per_phase" has a convolution for
             each phase that a tap reaches; "conv_per_block" one for neighbouring phases that read the same cells.
@@ -135,7 +137,7 @@ def rewrite_nodes(
                 checks.wrong("not asked for")
             if unfit:
                 checks.wrong(unfit)
-            table = constants.setdefault(id(graph), Constants(graph, names))
+            table = constants.setdefault(id(graph), Constants(model, graph, names))
             made = _replacement(each, variant, names, table)
         except checks.Rejected as rejected:
             reports.append(Rewritten(each.name, each.scope.place, None, str(rejected), ""))
@@ -154,23 +156,39 @@ def _replacement(each: ConvTransposeNode, wanted: Wanted, names: Names, constant
     if layer is None:
         checks.wrong(each.problem)
     for note in each.notes:
-        if note not in REFERENCE_ONLY:
+        if note not in UNDISPUTED:
             checks.wrong(f"runtimes disagree: {note}")
     if "output_shape" in each.parameters and not each.is_sized:
         checks.wrong("with an output_shape the sizes of x must be known, because they decide what is cropped")
     parts = folded(each)
     made = convolutions(layer, usual_variant(layer) if wanted == "auto" else wanted)
     check_size(made, parts.w)
+    _check_opset(made, each.scope.opset)
     return replacement(each, made, parts, names, constants)
 
 
 def _unfit(model: ModelProto) -> str:
     """Why nothing in the model can be rewritten; "" where it can."""
     if opset(model) < OLDEST_OPSET:
-        return f"the model must use operator set {OLDEST_OPSET} or newer; it uses {opset(model)}"
-    if model.ir_version < DEFAULTS_FROM:
-        return f"the model must have ir_version {DEFAULTS_FROM} or newer; it has {model.ir_version}"
+        return (
+            f"the model must use operator set {OLDEST_OPSET} or newer; it uses {opset(model)}, which "
+            "onnx.version_converter.convert_version raises"
+        )
     return ""
+
+
+def _check_opset(made: Convolutions, version: int) -> None:
+    """The form needs no operator that is newer than the model's."""
+    if made.variant == "depth_to_space" and version < _MODE_OF_DEPTH_TO_SPACE:
+        checks.wrong(
+            f"depth_to_space must have operator set {_MODE_OF_DEPTH_TO_SPACE} or newer, where DepthToSpace has a mode; "
+            f"the model uses {version}"
+        )
+    if version < _EXPAND and not all(piece.kernel for pieces in made.pieces for piece in pieces):
+        checks.wrong(
+            f"positions that no tap reaches must have operator set {_EXPAND} or newer, which has Expand; "
+            f"the model uses {version}"
+        )
 
 
 def _wanted(

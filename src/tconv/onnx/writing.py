@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
-from tconv.onnx.graphs import scopes
+from tconv.onnx.graphs import DEFAULTS_FROM, scopes
 from tconv.onnx.tensors import from_values
 
 Array = NDArray[Any]
+#: The version of the operators in which Slice is told by inputs.
+SLICE_INPUTS_FROM = 10
 
 
 class Names:
@@ -38,26 +40,34 @@ class Names:
 
 
 class Constants:
-    """New initializers of one graph; equal ones are one."""
+    """New initializers of one graph; equal ones are one.
 
-    def __init__(self, graph: GraphProto, names: Names) -> None:
-        self._graph, self._names = graph, names
+    Before IR version 4 initializers were inputs as well, and only a model's own graph had inputs that nobody
+    gives: there they belong, where graphs inside of nodes see them too.
+    """
+
+    def __init__(self, model: ModelProto, graph: GraphProto, names: Names) -> None:
+        self._are_inputs = model.ir_version < DEFAULTS_FROM
+        self._graph, self._names = model.graph if self._are_inputs else graph, names
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
 
     def add(self, values: Array, wanted: str) -> str:
         """The name of an initializer with these values."""
         key = (values.dtype.name, values.shape, values.tobytes())
         if key not in self._known:
-            self._known[key] = self._names.new(wanted)
-            self._graph.initializer.append(from_values(values, self._known[key]))
+            name = self._known[key] = self._names.new(wanted)
+            tensor = from_values(values, name)
+            self._graph.initializer.append(tensor)
+            if self._are_inputs:
+                self._graph.input.append(helper.make_tensor_value_info(name, tensor.data_type, values.shape))
         return self._known[key]
 
 
 class Writer:
-    """The nodes that take the place of one node, in order."""
+    """The nodes that take the place of one node, in order, in a version of the standard's operators."""
 
-    def __init__(self, replaced: NodeProto, names: Names, constants: Constants) -> None:
-        self._replaced, self._names, self._constants = replaced, names, constants
+    def __init__(self, replaced: NodeProto, names: Names, constants: Constants, opset: int) -> None:
+        self._replaced, self._names, self._constants, self._opset = replaced, names, constants, opset
         self._base = replaced.name or replaced.output[0]
         self.nodes: list[NodeProto] = []
 
@@ -79,6 +89,13 @@ class Writer:
     def integers(self, values: Iterable[int], what: str) -> str:
         """The name of an initializer with these integers, as shapes and slices take them."""
         return self.constant(np.array(list(values), np.int64), what)
+
+    def slice(self, value: str, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int], what: str) -> str:
+        """Add a Slice; until version 10 what it cuts is said by attributes, from then on by inputs."""
+        if self._opset < SLICE_INPUTS_FROM:
+            return self.node("Slice", [value], starts=starts, ends=ends, axes=axes)
+        bounds = {"from": starts, "to": ends, "axes": axes}
+        return self.node("Slice", [value, *(self.integers(of, f"{what}_{name}") for name, of in bounds.items())])
 
     def finish(self, result: str) -> list[NodeProto]:
         """The nodes, the last of which makes a value of this name; the first keeps the name of the replaced node."""
