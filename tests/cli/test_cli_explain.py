@@ -224,7 +224,7 @@ def test_what_the_engine_cannot_compute_is_said(run, run_json):
         ("--measure", "--measure must come with --plan"),
         ("--plan --batch 0", "--batch must be an integer of at least 1; got 0"),
         ("--plan --threads 0", "--threads must be an integer from 1 to 1024; got 0"),
-        ("--plan --layout nhwc", '--layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
+        ("--plan --layout nhwc", '--layout must be one of "channels_first", "channels_last"; got \'nhwc\'; did you mean "channels_last"?'),
     ],
 )
 def test_wrong_options_of_the_plan(run, given, message):

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from tconv import checks
+from tconv import arrays, checks
 from tconv import explain as said
+from tconv.arguments import LAYOUTS
 from tconv.axis import Axis
 from tconv.cli import options, output
 from tconv.cli.convert import as_dict as saying_as_dict
@@ -44,9 +45,17 @@ def explain(
     groups: Annotated[str, typer.Option(metavar="N", help="Groups that the channels form.")] = "1",
     plan: Annotated[bool, typer.Option("--plan", help="Say how the CPU engine computes the layer.")] = False,
     batch: Annotated[options.Text, typer.Option(metavar="N", help="For --plan: images; 1 if left out.")] = None,
-    dtype: Annotated[options.Text, typer.Option(metavar="DTYPE", help="For --plan: float32 or another.")] = None,
+    dtype: Annotated[
+        options.Text,
+        typer.Option(
+            metavar="DTYPE", help="For --plan: float32 or another.", autocompletion=options.among(arrays.DTYPES)
+        ),
+    ] = None,
     layout: Annotated[
-        options.Text, typer.Option(metavar="LAYOUT", help="For --plan: channels_first or channels_last.")
+        options.Text,
+        typer.Option(
+            metavar="LAYOUT", help="For --plan: channels_first or channels_last.", autocompletion=options.among(LAYOUTS)
+        ),
     ] = None,
     threads: Annotated[options.Text, typer.Option(metavar="N", help="For --plan: at most so many threads.")] = None,
     measure: Annotated[

@@ -13,6 +13,7 @@ from jax import Array
 
 from tconv import arguments, arrays, checks
 from tconv.arguments import LAYOUTS, Layout
+from tconv.hints import words
 from tconv.jax.choose import choose
 from tconv.jax.derivatives import in_wide
 from tconv.jax.task import Choice, Task
@@ -108,13 +109,15 @@ def _dtype(operands: dict[str, Any]) -> str:
 def _same_dtype(name: str, value: Any, other: str, dtype: str) -> None:
     _array(name, value)
     if str(value.dtype) != dtype:
-        checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}")
+        hint = words.cast(name, str(value.dtype), other, dtype)
+        checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}{hint}")
 
 
 def _array(name: str, value: Any) -> None:
     """An array of JAX, traced or not, or one of NumPy whose dtype JAX keeps."""
     if not isinstance(value, (Array, np.ndarray)):
         kind = type(value).__name__
-        checks.wrong_type(f"{name} must be a JAX array; got {checks.shorten(value)} of type {kind}")
+        hint = f"; jnp.asarray({name}) is one" if isinstance(value, (list, tuple)) else ""
+        checks.wrong_type(f"{name} must be a JAX array; got {checks.shorten(value)} of type {kind}{hint}")
     if jax.dtypes.canonicalize_dtype(value.dtype) != value.dtype:
         checks.wrong_type(f'{name} must have a dtype that JAX keeps; {value.dtype} needs jax.config "jax_enable_x64"')
