@@ -20,6 +20,7 @@ from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.cli.size import as_dict, becoming, by
 from tconv.conventions import DIALECTS, Dialect, Layer
 from tconv.geometry import Geometry, Work
+from tconv.hints import remarks
 from tconv.phases import Phase
 
 #: What is printed, part by part.
@@ -89,6 +90,8 @@ def explain(
         return
     out = output.console()
     _print(geometry, channels, out, parts)
+    for note in _notes(geometry):
+        out.print(f"\nNote: {note}", soft_wrap=True)
     if said_plan is not None:
         said_plan.print(out)
     for dialect in DIALECTS.values() if "code" in parts else ():
@@ -107,6 +110,11 @@ def _parts(only: str | None) -> tuple[str, ...]:
                 f"--only must be any of {', '.join(PARTS)}, with commas between them; got {checks.shorten(part)}"
             )
     return wanted
+
+
+def _notes(geometry: Geometry) -> list[str]:
+    """What looks as if it were not meant."""
+    return [note for note in [remarks.of_size(geometry.coarse) or remarks.of_size(geometry.fine)] if note]
 
 
 def _facts(geometry: Geometry, in_channels: int, out_channels: int, groups: int) -> dict[str, Any]:
@@ -138,6 +146,7 @@ def _facts(geometry: Geometry, in_channels: int, out_channels: int, groups: int)
             "wasted_by_zero_insertion": work.wasted,
             "bytes_float32": work.bytes,
         },
+        "notes": _notes(geometry),
     }
 
 

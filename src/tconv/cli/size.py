@@ -7,6 +7,7 @@ from typing import Any
 from tconv import checks
 from tconv.cli import options, output
 from tconv.geometry import Geometry, joined
+from tconv.hints import remarks
 
 
 def size(
@@ -36,6 +37,8 @@ def size(
     out.print(str(geometry), soft_wrap=True)
     out.print()
     output.facts(_lines(geometry), out)
+    if note := remarks.of_size(geometry.coarse) or remarks.of_size(geometry.fine):
+        out.print(f"\nNote: {note}", soft_wrap=True)
 
 
 def as_dict(geometry: Geometry) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -92,6 +93,7 @@ class _Checkpoint:
         if f"{self.folder}constants.pkl" in self.sizes:
             self._wrong("it is a TorchScript program; save its state_dict()")
         self.storages: dict[str, Array] = {}
+        self.total = 0
 
     def arrays(self) -> dict[str, Array]:
         """All tensors."""
@@ -113,6 +115,8 @@ class _Checkpoint:
     def _array(self, name: str, tensor: _Tensor) -> Array:
         if not _is_sound(tensor):
             self._wrong(f"{name!r} is no tensor of a known type")
+        self.total += prod(tensor.shape) * self.dtype_of(tensor.dtype).itemsize  # of one storage there may be many
+        checks.fits_memory(f"the tensors of {self.name}", self.total)
         numbers = self._storage(tensor.storage, tensor.dtype)
         steps = zip(tensor.shape, tensor.strides, strict=True)
         last = tensor.offset + sum((size - 1) * step for size, step in steps)

@@ -205,11 +205,12 @@ def _scales(value: Any, ndim: int) -> Sequence[int | Fraction | None]:
     entries = value if checks.is_sequence(value) else (value,) * ndim
     whole = [_whole(entry) for entry in entries]
     if not any(isinstance(entry, Fraction) for entry in whole):
-        return (None,) * ndim if value is None else checks.per_axis("scale", value, ndim, 1)
+        whole_value = whole if checks.is_sequence(value) else whole[0]
+        return (None,) * ndim if value is None else checks.per_axis("scale", whole_value, ndim, 1)
     if len(whole) != ndim:
-        numbers = checks.count(ndim, "number")
-        checks.wrong(f"scale must be a number or a sequence of {numbers}, one an axis; got {checks.shorten(value)}")
-    return whole
+        numbers, got = checks.count(ndim, "number"), ", ".join(map(str, whole))
+        checks.wrong(f"scale must be a number or a sequence of {numbers}, one an axis; got {got}")
+    return [e if isinstance(e, Fraction) else checks.integer(f"scale[{i}]", e, 1) for i, e in enumerate(whole)]
 
 
 def _whole(entry: Any) -> Any:
