@@ -160,7 +160,12 @@ def test_transparent_cells_lend_no_colour():
             "upsample: picture must be of dtype uint8, uint16, float16, float32, float64; got int64",
         ),
         ((np.ones((2, 3)), 0), ValueError, "upsample: scale must be an integer of at least 1; got 0"),
-        ((np.ones((2, 3)), 1.5), TypeError, "upsample: scale must be an integer of at least 1; got 1.5 of type float; a transposed convolution enlarges by its stride, a whole number"),
+        (
+            (np.ones((2, 3)), 1.5),
+            TypeError,
+            "upsample: scale must be an integer of at least 1; got 1.5 of type float; a transposed convolution "
+            "enlarges by its stride, a whole number",
+        ),
         (
             (np.ones((2, 3)), 2, "cubic"),
             ValueError,

@@ -188,8 +188,8 @@ def test_of_many_layers_the_distribution_is_shown_and_drawn(run, tmp_path):
         ("--rounds 0", "--rounds must be an integer of at least 1; got 0"),
         ("--random -1", "--random must be an integer of at least 1; got -1"),
         ("--seed x", "--seed must be an integer of at least 0; got 'x'"),
-        ("--random 3 --layers dilated", "one of --layers and --random may be given; got both"),
-        ("--resume", "--resume must come with --json, the file to go on with"),
+        ("--random 3 --layers dilated", "one of --layers and --random must be left out; got both"),
+        ("--resume", "--json must be given with --resume: the file to go on with"),
         ("--plot chart.pdf", "--plot must end in .png or .svg; got 'chart.pdf'"),
     ],
 )

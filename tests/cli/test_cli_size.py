@@ -82,7 +82,7 @@ def test_size_is_exact_where_floating_point_is_not(run_json):
             "one of --coarse and --fine must be given; got both; --output-size names the other one, and `tconv solve` "
             "finds what ties two sizes",
         ),
-        ("--coarse 4", "Missing option '--kernel'."),
+        ("--coarse 4", "--kernel must be given"),
         (
             "--coarse 4 --kernel 3.5",
             "--kernel must be an integer or one for each axis, such as 4 or 4x3; got '3.5'",

@@ -17,10 +17,9 @@ from tconv.cli.convert import as_dict as saying_as_dict
 from tconv.cli.convert import print_saying
 from tconv.cli.engine import Wanted
 from tconv.cli.errors import UsageError, in_options, usage_errors
-from tconv.cli.size import as_dict, becoming, by
+from tconv.cli.size import as_dict, becoming, by, notes
 from tconv.conventions import DIALECTS, Dialect, Layer
 from tconv.geometry import Geometry, Work
-from tconv.hints import remarks
 from tconv.phases import Phase
 
 #: What is printed, part by part.
@@ -90,7 +89,7 @@ def explain(
         return
     out = output.console()
     _print(geometry, channels, out, parts)
-    for note in _notes(geometry):
+    for note in notes(geometry):
         out.print(f"\nNote: {note}", soft_wrap=True)
     if said_plan is not None:
         said_plan.print(out)
@@ -110,11 +109,6 @@ def _parts(only: str | None) -> tuple[str, ...]:
                 f"--only must be any of {', '.join(PARTS)}, with commas between them; got {checks.shorten(part)}"
             )
     return wanted
-
-
-def _notes(geometry: Geometry) -> list[str]:
-    """What looks as if it were not meant."""
-    return [note for note in [remarks.of_size(geometry.coarse) or remarks.of_size(geometry.fine)] if note]
 
 
 def _facts(geometry: Geometry, in_channels: int, out_channels: int, groups: int) -> dict[str, Any]:
@@ -146,7 +140,7 @@ def _facts(geometry: Geometry, in_channels: int, out_channels: int, groups: int)
             "wasted_by_zero_insertion": work.wasted,
             "bytes_float32": work.bytes,
         },
-        "notes": _notes(geometry),
+        "notes": notes(geometry),
     }
 
 

@@ -37,7 +37,7 @@ def size(
     out.print(str(geometry), soft_wrap=True)
     out.print()
     output.facts(_lines(geometry), out)
-    if note := remarks.of_size(geometry.coarse) or remarks.of_size(geometry.fine):
+    for note in notes(geometry):
         out.print(f"\nNote: {note}", soft_wrap=True)
 
 
@@ -53,6 +53,12 @@ def as_dict(geometry: Geometry) -> dict[str, Any]:
         "dilation": geometry.dilation,
         "fine_sizes": [{"smallest": sizes[0], "largest": sizes[-1]} for sizes in geometry.fine_sizes],
     }
+
+
+def notes(geometry: Geometry) -> list[str]:
+    """What looks as if it were not meant: channels among the axes of size."""
+    note = remarks.of_size(geometry.coarse) or remarks.of_size(geometry.fine)
+    return [note] if note else []
 
 
 def by(values: tuple[int, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import NamedTuple
 
 Shape = tuple[int, ...]
@@ -84,12 +85,15 @@ def _other_ends(name: str, call: Call) -> Iterator[_Change]:
 
 
 def _orders(w: Shape) -> Iterator[tuple[str, Shape]]:
-    """What w is in the orders of others, with a kernel that is as long on every axis, as most are."""
+    """What w is in the orders of others, the smallest kernel first, none that is larger than there are channels."""
+    found = []
     for order, whose, axes, code in _ORDERS if len(w) > 2 else ():
         place = axes(len(w))
         shape = tuple(w[i] for i in place)
-        if len(set(shape[2:])) == 1 or shape[2:] == w[2:]:
-            yield f"is w in {whose} order {order}: {code.format(axes=place)}", shape
+        kernel = shape[2:]
+        if kernel == w[2:] or len(set(kernel)) == 1 or max(kernel) <= min(shape[:2]):
+            found.append((f"is w in {whose} order {order}: {code.format(axes=place)}", shape))
+    yield from sorted(found, key=lambda each: prod(each[1][2:]))
 
 
 def _with_channels(name: str, call: Call) -> Iterator[_Change]:
@@ -99,7 +103,7 @@ def _with_channels(name: str, call: Call) -> Iterator[_Change]:
         whole, index = ((*grid, 1), "..., None") if call.last else ((1, *grid), "None")
         said = f"have {name} and w no axes of channels: {name}[{index}] and w[None, None]"
         yield _Change(said, call._replace(grid=whole, w=(1, 1, *call.w)))
-    if missing not in (1, 2):
+    if missing not in (1, 2) or not grid:
         return
     if call.last:
         index, whole = "..., None", (*grid, 1)
@@ -115,7 +119,9 @@ def _with_kernels(call: Call) -> Iterator[_Change]:
     grid, w, _, last = call
     for batch in (1, 0):
         ndim = len(grid) - 1 - batch
-        channels = grid[-1 if last else batch] if ndim > 0 else 0
+        if ndim < 1:
+            continue
+        channels = grid[-1 if last else batch]
         if len(w) == ndim and channels == 1:
             yield _Change("is w a kernel alone: w[None, None]", call._replace(w=(1, 1, *w)))
         elif len(w) == ndim and channels:

@@ -76,8 +76,7 @@ def _real(given: object) -> float | None:
         return fraction(given)
     if isinstance(given, bool) or not isinstance(given, Real):
         return None
-    value = float(given)
-    return value if abs(value) < 2**53 else None
+    return float(given) if abs(given) < 2**53 else None
 
 
 def cast(name: str, got: str, other: str, wanted: str) -> str:

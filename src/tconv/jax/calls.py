@@ -117,7 +117,6 @@ def _array(name: str, value: Any) -> None:
     """An array of JAX, traced or not, or one of NumPy whose dtype JAX keeps."""
     if not isinstance(value, (Array, np.ndarray)):
         kind = type(value).__name__
-        hint = f"; jnp.asarray({name}) is one" if isinstance(value, (list, tuple)) else ""
-        checks.wrong_type(f"{name} must be a JAX array; got {checks.shorten(value)} of type {kind}{hint}")
+        checks.wrong_type(f"{name} must be a JAX array; got {checks.shorten(value)} of type {kind}")
     if jax.dtypes.canonicalize_dtype(value.dtype) != value.dtype:
         checks.wrong_type(f'{name} must have a dtype that JAX keeps; {value.dtype} needs jax.config "jax_enable_x64"')
