@@ -184,7 +184,7 @@ ARRAYS_UP = [
         (X > 0, W > 0),
         {},
         TypeError,
-        f"the dtype of x must be one of {DTYPES}; got bool; .astype(\"uint8\") keeps 0 and 1",
+        f'the dtype of x must be one of {DTYPES}; got bool; .astype("uint8") keeps 0 and 1',
         "x=bool (2, 8, 4, 5), w=bool (8, 6, 3, 3)",
     ),
     (

@@ -115,28 +115,29 @@ class _Checkpoint:
     def _array(self, name: str, tensor: _Tensor) -> Array:
         if not _is_sound(tensor):
             self._wrong(f"{name!r} is no tensor of a known type")
-        self.total += prod(tensor.shape) * self.dtype_of(tensor.dtype).itemsize  # of one storage there may be many
+        kind = self.dtype_of(tensor.dtype)
+        self.total += prod(tensor.shape) * kind.itemsize  # of one storage there may be many
         checks.fits_memory(f"the tensors of {self.name}", self.total)
-        numbers = self._storage(tensor.storage, tensor.dtype)
-        steps = zip(tensor.shape, tensor.strides, strict=True)
-        last = tensor.offset + sum((size - 1) * step for size, step in steps)
-        if 0 not in tensor.shape and last >= len(numbers):
-            self._wrong(f"{name!r} reaches beyond its storage")
+        # As bytes: NumPy's views by strides know no types but its own.
+        numbers = self._storage(tensor.storage, np.dtype(f"V{kind.itemsize}"))
         if 0 in tensor.shape:
-            return np.zeros(tensor.shape, numbers.dtype)
-        strides = tuple(step * numbers.itemsize for step in tensor.strides)
-        return np.array(as_strided(numbers[tensor.offset :], tensor.shape, strides), order="C")
+            return np.zeros(tensor.shape, kind)
+        steps = zip(tensor.shape, tensor.strides, strict=True)
+        if tensor.offset + sum((size - 1) * step for size, step in steps) >= len(numbers):
+            self._wrong(f"{name!r} reaches beyond its storage")
+        strides = tuple(step * kind.itemsize for step in tensor.strides)
+        copied = np.array(as_strided(numbers[tensor.offset :], tensor.shape, strides), order="C").view(kind)
+        return copied.byteswap() if self._is_swapped() else copied
 
-    def _storage(self, storage: _Storage, dtype: str) -> Array:
-        """The numbers of a storage; those that several tensors share are read once."""
+    def _storage(self, storage: _Storage, kind: np.dtype[Any]) -> Array:
+        """What lies in a storage; where several tensors share it, it is read once."""
         file = f"{self.folder}data/{storage.key}"
         if file not in self.sizes:
             self._wrong(f"storage {storage.key!r} is missing")
         if file not in self.storages:
             self.storages[file] = np.frombuffer(self.archive.read(file), np.uint8)
-        kind = self.dtype_of(dtype)
-        whole = self.storages[file][: len(self.storages[file]) // kind.itemsize * kind.itemsize].view(kind)
-        return whole.byteswap() if self._is_swapped() else whole
+        content = self.storages[file]
+        return content[: len(content) // kind.itemsize * kind.itemsize].view(kind)
 
     def _is_swapped(self) -> bool:
         file = f"{self.folder}byteorder"
