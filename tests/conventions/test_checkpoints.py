@@ -56,11 +56,7 @@ def test_a_state_dict(saved):
             same(found[name], tensor)
 
 
-@pytest.mark.parametrize(
-    "dtype",
-    "float32 float64 float16 bfloat16 float8_e4m3fn float8_e5m2 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool "
-    "complex64 complex128".split(),
-)
+@pytest.mark.parametrize("dtype", [*weight_files.checkpoints._STORAGES.values(), *weight_files.checkpoints._DTYPES])
 def test_every_dtype(saved, dtype):
     tensor = torch.arange(6).reshape(2, 3).to(getattr(torch, dtype))
     same(saved({"w": tensor})["w"], tensor)

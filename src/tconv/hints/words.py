@@ -76,7 +76,11 @@ def _real(given: object) -> float | None:
         return fraction(given)
     if isinstance(given, bool) or not isinstance(given, Real):
         return None
-    return float(given) if abs(given) < 2**53 else None
+    try:
+        value = float(given)
+    except OverflowError:  # of an exact fraction
+        return None
+    return value if abs(value) < 2**53 else None
 
 
 def cast(name: str, got: str, other: str, wanted: str) -> str:
