@@ -15,6 +15,8 @@ import pytest
 import tconv
 from tconv.cli import main
 
+pytestmark = pytest.mark.quick
+
 TCONV = f'"{sys.executable}" -m tconv'
 PHOTO = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)  # as Pillow gives it
 
