@@ -32,7 +32,7 @@ def test_help_loads_no_command():
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     names = result.stdout.splitlines()[-1].split()
     assert "tconv.cli.commands" in names
-    assert not {"rich", "matplotlib", "PIL", "scipy", "llvmlite", "tconv.cli.options", "tconv.conventions"} & set(names)
+    assert not {"matplotlib", "PIL", "scipy", "llvmlite", "tconv.cli.options", "tconv.conventions"} & set(names)
 
 
 def seconds_of_cpu():

@@ -60,5 +60,7 @@ def test_sizes_with_channels_among_them():
     said = "64x48x3 has 3 axes of size; if 3 counts channels, the size is 64x48"
     assert remarks.of_size((64, 48, 3)) == said
     assert remarks.of_size((3, 64, 48)).endswith("the size is 64x48")
+    said = "1x3x64x48 has 4 axes of size; if the first two are batch and channels, the size is 64x48"
+    assert remarks.of_size((1, 3, 64, 48)) == said
     for size in ((64,), (64, 48), (64, 48, 16), (64, 3), (4, 4, 4), (64, 6, 3)):
         assert remarks.of_size(size) == ""

@@ -85,6 +85,16 @@ def test_both_at_once():
     )
 
 
+def test_square_pictures_are_likelier():
+    x, w = np.ones((1, 16, 8, 8), np.float32), np.ones((8, 16, 4, 4), np.float32)
+    assert hint(tconv.conv_transpose, x, w).endswith("order (Cout, Cin, *kernel): w.swapaxes(0, 1)?")
+    x, w = np.ones((1, 100, 16), np.float32), np.ones((4, 8, 16), np.float32)
+    assert hint(tconv.conv_transpose, x, w) == (
+        'x has 16 channels last: layout="channels_last", and is w in Keras\'s order (*kernel, Cout, Cin): '
+        "w.transpose(2, 1, 0)?"
+    )
+
+
 MISSING = [
     ((32, 33), (1, 8, 4, 4), {}, "has x no axis of channels: x[None]?"),
     ((5, 32, 33), (1, 8, 4, 4), {}, "has x no axis of channels: x[:, None]?"),

@@ -40,8 +40,10 @@ class Command(TyperCommand):
     """One command, whose help says what to write and no types of Python."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """As in the help below it."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        """Arguments under the names that the help below has, in brackets where they may be left out."""
+        arguments = [param for param in self.get_params(ctx) if param.param_type_name == "argument"]
+        names = [str(param.metavar) if param.required else f"[{param.metavar}]" for param in arguments]
+        return ["[OPTIONS]", *(n if p.nargs == 1 else f"{n}..." for n, p in zip(names, arguments, strict=True))]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Arguments, then options."""

@@ -31,6 +31,9 @@ def of_weights(w: Shape) -> str:
 
 def of_size(size: Shape) -> str:
     """What to say of the size of a grid that seems to have channels among its axes; "" where it has none."""
+    if len(size) == 4 and min(size[2:]) >= _CELLS:
+        said, without = ("x".join(map(str, sizes)) for sizes in (size, size[2:]))
+        return f"{said} has 4 axes of size; if the first two are batch and channels, the size is {without}"
     for channels, rest in ((size[-1], size[:-1]), (size[0], size[1:])):
         if len(rest) > 1 and channels <= _CHANNELS and min(rest) >= _CELLS:
             said, without = ("x".join(map(str, sizes)) for sizes in (size, rest))

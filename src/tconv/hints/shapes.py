@@ -36,14 +36,21 @@ _ORDERS: tuple[tuple[str, str, Callable[[int], Shape], str], ...] = (
 
 def of_call(name: str, call: Call, fits: Callable[[Call], bool]) -> str:
     """The slip that, undone, makes a grid, called `name`, and weights fit; or it and channels at the other end."""
-    for change in _changes(name, call):
-        if fits(change.call):
-            return f"; {change.said}?"
+    fitting = [change for change in _changes(name, call) if fits(change.call)]
+    if fitting:
+        return f"; {min(fitting, key=_oddness).said}?"
     for end in _other_ends(name, call):
         for change in _changes(name, end.call):
             if change.call != call and fits(change.call):
                 return f"; {end.said}, and {change.said}?"
     return ""
+
+
+def _oddness(change: _Change) -> int:
+    """Of two slips that there may be, the one is likelier after which a grid is as long on every axis."""
+    grid, w, _, last = change.call
+    inner = grid[len(grid) - len(w) + 1 :]
+    return len(set(inner[:-1] if last else inner[1:])) > 1
 
 
 def other_end(name: str, channels: int, last: bool) -> str:
@@ -99,7 +106,7 @@ def _orders(w: Shape) -> Iterator[tuple[str, Shape]]:
 def _with_channels(name: str, call: Call) -> Iterator[_Change]:
     """The grid with an axis of one channel, of one image or of many."""
     grid, missing = call.grid, len(call.w) - len(call.grid)
-    if missing == 0 and 0 < len(call.w) < 4:
+    if missing == 0 and 0 < len(call.w) < 3:
         whole, index = ((*grid, 1), "..., None") if call.last else ((1, *grid), "None")
         said = f"have {name} and w no axes of channels: {name}[{index}] and w[None, None]"
         yield _Change(said, call._replace(grid=whole, w=(1, 1, *call.w)))

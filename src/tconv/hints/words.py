@@ -92,7 +92,7 @@ def cast(name: str, got: str, other: str, wanted: str) -> str:
 
 def array(name: str, value: object) -> str:
     """How something that holds numbers becomes an array."""
-    if name == "out" or not hasattr(value, "__array__"):
+    if name == "out" or not (hasattr(value, "__array__") or hasattr(value, "__array_interface__")):
         return ""
     return f"; {name}.filled(0) is one without a mask" if hasattr(value, "filled") else f"; np.asarray({name}) is one"
 
