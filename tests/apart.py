@@ -40,6 +40,7 @@ GROUPS = {
     "torch beside NumPy": (
         "conventions/test_conventions_torch.py",
         "conventions/test_convert_weights.py",
+        "conventions/test_checkpoints.py",
         "conventions/test_round_trip.py",
         "cli/test_cli_convert.py",
         "test_columns.py",

@@ -75,7 +75,12 @@ def test_a_padding_pair(value, pair):
         ((1, 2, 3), ValueError, "padding must be an integer or a (low, high) pair of them; got (1, 2, 3)"),
         ((0, 1.0), TypeError, "padding[1] must be an integer; got 1.0 of type float"),
         ((True, 1), TypeError, "padding[0] must be an integer; got True"),
-        (0.5, TypeError, "padding must be an integer; got 0.5 of type float"),
+        (
+            0.5,
+            TypeError,
+            "padding must be an integer; got 0.5 of type float; one cell more at one end is a (low, high) pair, such "
+            "as (0, 1)",
+        ),
         ("11", TypeError, "padding must be an integer; got '11' of type str"),
     ],
 )
@@ -88,7 +93,7 @@ def test_words():
     assert checks.choice("layout", "first", ("first", "last")) == "first"
     assert rejection(checks.padding_word, "SAME") == (
         ValueError,
-        'padding must be "same", "valid", an integer or (low, high) pairs; got \'SAME\'',
+        'padding must be "same", "valid", an integer or (low, high) pairs; got \'SAME\'; did you mean "same"?',
     )
     assert rejection(checks.choice, "layout", "middle", ("first", "last")) == (
         ValueError,

@@ -148,7 +148,11 @@ AXIS_TYPES = [
         lambda: Axis(3, np.float64(3)),
         f"Axis: kernel must be an integer of at least 1; got {np.float64(3)!r} of type float64",
     ),
-    (lambda: Axis(3, 3, 2, (1, 0.5)), "Axis: padding[1] must be an integer; got 0.5 of type float"),
+    (
+        lambda: Axis(3, 3, 2, (1, 0.5)),
+        "Axis: padding[1] must be an integer; got 0.5 of type float; one cell more at one end is a (low, high) pair, "
+        "such as (0, 1)",
+    ),
     (lambda: Axis(3, 3, 2, "same"), "Axis: padding must be an integer; got 'same' of type str"),
     (lambda: Axis.conv(5.0, 3), "Axis.conv: fine must be an integer of at least 1; got 5.0 of type float"),
     (

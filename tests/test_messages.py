@@ -31,7 +31,20 @@ UP = [
     ),
     ({"stride": (2, 0)}, ValueError, "stride[1] must be an integer of at least 1; got 0", ", stride=(2, 0)"),
     ({"dilation": 0}, ValueError, "dilation must be an integer of at least 1; got 0", ", dilation=0"),
-    ({"padding": 0.5}, TypeError, "padding must be an integer; got 0.5 of type float", ", padding=0.5"),
+    (
+        {"padding": 0.5},
+        TypeError,
+        "padding must be an integer; got 0.5 of type float; one cell more at one end is a (low, high) pair, such as "
+        "(0, 1)",
+        ", padding=0.5",
+    ),
+    (
+        {"stride": 0.5},
+        TypeError,
+        "stride must be an integer; got 0.5 of type float; stride 2 of a transposed convolution is what texts call a "
+        "fractional stride 1/2",
+        ", stride=0.5",
+    ),
     (
         {"padding": "full"},
         ValueError,
@@ -106,13 +119,13 @@ UP = [
     (
         {"layout": "NHWC"},
         ValueError,
-        'layout must be one of "channels_first", "channels_last"; got \'NHWC\'',
+        'layout must be one of "channels_first", "channels_last"; got \'NHWC\'; did you mean "channels_last"?',
         ", layout='NHWC'",
     ),
     (
         {"layout": "channels_last"},
         ValueError,
-        "x must have 8 channels, the first size of w; got 5",
+        'x must have 8 channels, the first size of w; got 5; x has 8 channels first: layout="channels_first"?',
         ", layout='channels_last'",
     ),
     (
@@ -157,7 +170,7 @@ ARRAYS_UP = [
         (X, W.astype(np.float64)),
         {},
         TypeError,
-        "w must have the dtype of x, float32; got float64",
+        'w must have the dtype of x, float32; got float64; w.astype("float32")?',
         "x=float32 (2, 8, 4, 5), w=float64 (8, 6, 3, 3)",
     ),
     (
@@ -171,7 +184,7 @@ ARRAYS_UP = [
         (X > 0, W > 0),
         {},
         TypeError,
-        f"the dtype of x must be one of {DTYPES}; got bool",
+        f'the dtype of x must be one of {DTYPES}; got bool; .astype("uint8") keeps 0 and 1',
         "x=bool (2, 8, 4, 5), w=bool (8, 6, 3, 3)",
     ),
     (
@@ -185,7 +198,8 @@ ARRAYS_UP = [
         (X, W[0, 0]),
         {},
         ValueError,
-        "w must have shape (Cin, Cout / groups, *kernel), so at least 3 axes; got (3, 3)",
+        "w must have shape (Cin, Cout / groups, *kernel), so at least 3 axes; got (3, 3); is w one kernel for all "
+        "channels: np.broadcast_to(w, (8, 1, 3, 3)) with groups=8?",
         "x=float32 (2, 8, 4, 5), w=float32 (3, 3)",
     ),
     (
@@ -220,7 +234,7 @@ ARRAYS_UP = [
         (X, W, np.ones(6)),
         {},
         TypeError,
-        "bias must have the dtype of x, float32; got float64",
+        'bias must have the dtype of x, float32; got float64; bias.astype("float32")?',
         "x=float32 (2, 8, 4, 5), w=float32 (8, 6, 3, 3), bias=float64 (6,)",
     ),
     (

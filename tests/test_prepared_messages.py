@@ -20,11 +20,22 @@ def text_of(kind, call, *arguments, **keywords):
 CONSTRUCTION = [
     ([[1.0]], {}, TypeError, "w must be a NumPy array; got [[1.0]] of type list"),
     (W.astype(complex), {}, TypeError, f"the dtype of w must be one of {DTYPES}; got complex128"),
-    (W[0, 0], {}, ValueError, "w must have shape (Cin, Cout / groups, *kernel), so at least 3 axes; got (3, 3)"),
+    (
+        W[0, 0],
+        {},
+        ValueError,
+        "w must have shape (Cin, Cout / groups, *kernel), so at least 3 axes; got (3, 3); is w a kernel alone: "
+        "w[None, None]?",
+    ),
     (W[:0], {}, ValueError, "w must have no empty axis; got shape (0, 6, 3, 3)"),
     (W, {"bias": B[:5]}, ValueError, "bias must have shape (6,); got (5,)"),
     (W, {"bias": B, "groups": 2}, ValueError, "bias must have shape (12,); got (6,)"),
-    (W, {"bias": B.astype(np.float64)}, TypeError, "bias must have the dtype of w, float32; got float64"),
+    (
+        W,
+        {"bias": B.astype(np.float64)},
+        TypeError,
+        'bias must have the dtype of w, float32; got float64; bias.astype("float32")?',
+    ),
     (W, {"bias": [0] * 6}, TypeError, "bias must be a NumPy array; got [0, 0, 0, 0, 0, 0] of type list"),
     (W, {"groups": 3}, ValueError, "groups must divide the channels of x, Cin = 4; got 3"),
     (W, {"groups": 0}, ValueError, "groups must be an integer of at least 1; got 0"),
@@ -35,7 +46,12 @@ CONSTRUCTION = [
     (W, {"dilation": (1, 0)}, ValueError, "dilation[1] must be an integer of at least 1; got 0"),
     (W, {"padding": "full"}, ValueError,
      "padding must be \"same\", \"valid\", an integer or (low, high) pairs; got 'full'"),
-    (W, {"layout": "NCHW"}, ValueError, 'layout must be one of "channels_first", "channels_last"; got \'NCHW\''),
+    (
+        W,
+        {"layout": "NCHW"},
+        ValueError,
+        'layout must be one of "channels_first", "channels_last"; got \'NCHW\'; did you mean "channels_first"?',
+    ),
     (W, {"method": "fast"}, ValueError,
      'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "jit"; got \'fast\''),
 ]  # fmt: skip
@@ -50,7 +66,12 @@ OP = tconv.ConvTranspose(W, B, stride=2)
 SHOWN = "ConvTranspose(w float32 (4, 6, 3, 3), bias, stride=2)"
 CALLS = [
     ([1], TypeError, "x must be a NumPy array; got [1] of type list", "x=[1]"),
-    (X.astype(np.float64), TypeError, "x must have the dtype of w, float32; got float64", "x=float64 (2, 4, 5, 7)"),
+    (
+        X.astype(np.float64),
+        TypeError,
+        'x must have the dtype of w, float32; got float64; x.astype("float32")?',
+        "x=float64 (2, 4, 5, 7)",
+    ),
     (X[:, :3], ValueError, "x must have 4 channels, the first size of w; got 3", "x=float32 (2, 3, 5, 7)"),
     (X[0, 0], ValueError, "x must have shape (N, C, *size) or (C, *size) with 2 axes of size; got (5, 7)",
      "x=float32 (5, 7)"),

@@ -131,18 +131,18 @@ def test_transparent_cells_lend_no_colour():
         (
             (np.ones((1, 1)).view(np.matrix), 2),
             TypeError,
-            "upsample: picture must be a NumPy array; got matrix([[1.]]) of type matrix",
+            "upsample: picture must be a NumPy array; got matrix([[1.]]) of type matrix; np.asarray(picture) is one",
         ),
         (
             (np.ma.ones((2, 2)).astype(np.float32)[0:1, 0:1], 2),
             TypeError,
             "upsample: picture must be a NumPy array; got masked_array(data=[[1.]],\n  ... "
-            "\n            dtype=float32) of type MaskedArray",
+            "\n            dtype=float32) of type MaskedArray; picture.filled(0) is one without a mask",
         ),
         (
             (np.ones((2, 2)), 1, np.ones((1, 1)).view(np.matrix)),
             TypeError,
-            "upsample: kernel must be a NumPy array; got matrix([[1.]]) of type matrix",
+            "upsample: kernel must be a NumPy array; got matrix([[1.]]) of type matrix; np.asarray(kernel) is one",
         ),
         (
             (np.ones(3), 2),
@@ -160,11 +160,16 @@ def test_transparent_cells_lend_no_colour():
             "upsample: picture must be of dtype uint8, uint16, float16, float32, float64; got int64",
         ),
         ((np.ones((2, 3)), 0), ValueError, "upsample: scale must be an integer of at least 1; got 0"),
-        ((np.ones((2, 3)), 1.5), TypeError, "upsample: scale must be an integer of at least 1; got 1.5 of type float"),
+        (
+            (np.ones((2, 3)), 1.5),
+            TypeError,
+            "upsample: scale must be an integer of at least 1; got 1.5 of type float; a transposed convolution "
+            "enlarges by its stride, a whole number",
+        ),
         (
             (np.ones((2, 3)), 2, "cubic"),
             ValueError,
-            'upsample: kernel must be one of "nearest", "bilinear", "bicubic"; got \'cubic\'',
+            'upsample: kernel must be one of "nearest", "bilinear", "bicubic"; got \'cubic\'; did you mean "bicubic"?',
         ),
         (
             (np.ones((2, 3)), 2, [1]),

@@ -10,6 +10,7 @@ from tconv.dot import dot_test
 from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
 from tconv.methods.columns import col2im, im2col
+from tconv.methods.stretching import zero_inserted
 from tconv.operators import linear_operator, sparse_matrix
 from tconv.ops import conv, conv_transpose, weight_gradient
 from tconv.phases import phases
@@ -40,6 +41,7 @@ __all__ = [
     "linear_operator",
     "im2col",
     "col2im",
+    "zero_inserted",
     "dot_test",
     "convert",
     "Layer",

@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from tconv import checks, resolve
 from tconv.arrays import DTYPES, summary
 from tconv.geometry import Geometry
-from tconv.problem import Operation, Problem
+from tconv.hints import shapes as hints
+from tconv.problem import OPERANDS, Operation, Problem
 
 Layout: TypeAlias = Literal["channels_first", "channels_last"]
 LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
@@ -90,6 +91,22 @@ def problem(
     layout: Layout,
 ) -> tuple[Problem, bool]:
     """What the shapes of the two operands pose, and whether they have a batch axis."""
+    try:
+        return _problem(operation, first, second, kernel_size, dtype, window, layout)
+    except checks.Rejected as rejected:
+        hint = _hint(operation, first, second, kernel_size, window, layout)
+        raise checks.Rejected(rejected.kind, f"{rejected}{hint}") from None
+
+
+def _problem(
+    operation: Operation,
+    first: tuple[int, ...],
+    second: tuple[int, ...],
+    kernel_size: Any,
+    dtype: str,
+    window: Window,
+    layout: Layout,
+) -> tuple[Problem, bool]:
     groups = checks.integer("groups", window.groups, 1)
     if operation == "weight_gradient":
         batch, cin, cout, geometry = _of_both_grids(first, second, kernel_size, window, layout)
@@ -101,6 +118,35 @@ def problem(
     checks.divides("groups", groups, "the channels of x, Cin", cin)
     images = 1 if batch is None else batch
     return Problem(operation, geometry, images, cin, cout, groups, DTYPES[dtype]), batch is not None
+
+
+def _hint(
+    operation: Operation,
+    first: tuple[int, ...],
+    second: tuple[int, ...],
+    kernel_size: Any,
+    window: Window,
+    layout: Layout,
+) -> str:
+    """The slip without which the shapes would pose a problem."""
+
+    def fits(call: hints.Call, kernel: Any = kernel_size) -> bool:
+        changed = window if call.groups == window.groups else window._replace(groups=call.groups)
+        try:
+            _problem(operation, call.grid, call.w, kernel, "float32", changed, LAYOUTS[call.last])
+        except checks.Rejected:
+            return False
+        return True
+
+    call = hints.Call(first, second, window.groups, layout == "channels_last")
+    if operation != "weight_gradient":
+        return hints.of_call(OPERANDS[operation][0], call, fits)
+    ndim = len(kernel_size) if checks.is_sequence(kernel_size) else max(1, len(first) - 2)
+    if fits(call._replace(last=not call.last)):
+        return f"; {hints.other_end('x', first[len(first) - 1 - ndim if call.last else -1], call.last)}?"
+    if type(kernel_size) is int and fits(call, kernel := (kernel_size,) * (len(first) - 1)):
+        return f"; without a batch, kernel_size={kernel} says how many axes there are"
+    return ""
 
 
 Posed: TypeAlias = tuple[int | None, int, int, Geometry]
@@ -145,6 +191,15 @@ def _of_both_grids(x: tuple[int, ...], y: tuple[int, ...], kernel_size: Any, win
         if value is not None and checks.per_axis(name, value, ndim, 0) != implied:
             checks.wrong(f"{name} must be {implied}, as the sizes of x and y imply, or be left out; got {value}")
     return coarse.batch, coarse.channels, fine.channels, geometry
+
+
+def prepared_weights(w: tuple[int, ...], groups: int) -> tuple[int, int, tuple[int, ...]]:
+    """As `weights`, where there is no x that could say what was meant."""
+    try:
+        return weights(w, groups)
+    except checks.Rejected as rejected:
+        hint = hints.kernel_alone(w)
+        raise checks.Rejected(rejected.kind, f"{rejected}{hint}") from None
 
 
 def weights(w: tuple[int, ...], groups: int) -> tuple[int, int, tuple[int, ...]]:

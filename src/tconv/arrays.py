@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tconv import checks
+from tconv.hints import shapes, words
 
 #: The allowed dtypes, and the one each is computed in: float16 and bfloat16 in float32, then rounded once; integers
 #: wrap as NumPy's do. NumPy knows bfloat16 once ml_dtypes is imported, which whoever has such arrays has done.
@@ -25,13 +26,16 @@ _NAMES = {
 
 def dtype_name(name: str, dtype: Any) -> str:
     """The name of an allowed dtype, whatever its byte order."""
+    if isinstance(dtype, str) and dtype == "bfloat16":  # a name that NumPy may not know yet
+        return dtype
     try:
         known = _known(np.dtype(dtype))
     except TypeError:
         known = None
     if known is None:
         shown = str(dtype) if isinstance(dtype, np.dtype) else checks.shorten(dtype)
-        checks.wrong_type(f"{name} must be one of {', '.join(DTYPES)}; got {shown}")
+        hint = words.dtype(shown, tuple(DTYPES))
+        checks.wrong_type(f"{name} must be one of {', '.join(DTYPES)}; got {shown}{hint}")
     return known
 
 
@@ -47,14 +51,16 @@ def array(name: str, value: object) -> None:
         return
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray | np.matrix):
         kind = type(value).__name__
-        checks.wrong_type(f"{name} must be a NumPy array; got {checks.shorten(value)} of type {kind}")
+        hint = words.array(name, value)
+        checks.wrong_type(f"{name} must be a NumPy array; got {checks.shorten(value)} of type {kind}{hint}")
 
 
 def same_dtype(name: str, value: Any, other: str, dtype: str) -> None:
     """An array of the dtype that another argument has."""
     array(name, value)
     if _known(value.dtype) != dtype:
-        checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}")
+        hint = words.cast(name, str(value.dtype), other, dtype)
+        checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}{hint}")
 
 
 def exact_shape(name: str, value: Any, shape: tuple[int, ...]) -> None:
@@ -66,7 +72,8 @@ def exact_shape(name: str, value: Any, shape: tuple[int, ...]) -> None:
 def trailing_shape(name: str, shape: tuple[int, ...], what: str, expected: tuple[int, ...]) -> None:
     """The last axes of an array have the expected sizes."""
     if shape[max(0, len(shape) - len(expected)) :] != expected:
-        checks.wrong(f"{name} must have a shape that ends in the {what} size {expected}; got {shape}")
+        hint = shapes.trailing(name, shape, expected)
+        checks.wrong(f"{name} must have a shape that ends in the {what} size {expected}; got {shape}{hint}")
 
 
 def output(out: Any, shape: tuple[int, ...], dtype: str, others: Mapping[str, Any]) -> None:

@@ -15,6 +15,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeGuard
 
+from tconv.hints import words as hints
+
 #: The largest size, count of elements or count of bytes that an array can have: that of a signed 64-bit index.
 INDEX_MAX = 2**63 - 1
 
@@ -78,7 +80,8 @@ def integer(name: str, value: object, least: int | None = None) -> int:
     try:
         number = operator.index(value)  # type: ignore[arg-type]  # the except is the check
     except TypeError:
-        wrong_type(f"{name} {allowed}; got {shorten(value)} of type {type(value).__name__}")
+        hint = hints.number(name, value)
+        wrong_type(f"{name} {allowed}; got {shorten(value)} of type {type(value).__name__}{hint}")
     if least is not None and number < least:
         wrong(f"{name} {allowed}; got {shorten(number)}")
     return number
@@ -147,7 +150,8 @@ def padding_per_axis(value: object, ndim: int) -> tuple[tuple[int, int] | str, .
 def padding_word(value: str) -> str:
     """One of the two words that stand for a padding."""
     if value not in ("same", "valid"):
-        wrong(f'padding must be "same", "valid", an integer or (low, high) pairs; got {value!r}')
+        hint = hints.word(value, ("same", "valid")) or hints.number("padding", value)
+        wrong(f'padding must be "same", "valid", an integer or (low, high) pairs; got {value!r}{hint}')
     return value
 
 
@@ -156,7 +160,7 @@ def choice(name: str, value: object, allowed: Sequence[str]) -> str:
     if not isinstance(value, str):
         wrong_type(f"{name} must be one of {words(allowed)}; got {shorten(value)} of type {type(value).__name__}")
     if value not in allowed:
-        wrong(f"{name} must be one of {words(allowed)}; got {value!r}")
+        wrong(f"{name} must be one of {words(allowed)}; got {value!r}{hints.word(value, allowed)}")
     return value
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tconv import arrays, checks, ops
 from tconv.geometry import Geometry, check_geometry
+from tconv.hints import shapes as hints
 from tconv.methods import METHODS
 from tconv.methods.matrix import weighted
 from tconv.problem import Array
@@ -99,8 +100,11 @@ def _grouped(geometry: Geometry, w: Array, groups: int) -> tuple[np.dtype[Any], 
     check_geometry(geometry)
     arrays.array("w", w)
     dtype = np.dtype(arrays.DTYPES[arrays.dtype_name("the dtype of w", w.dtype)])
-    if w.ndim != geometry.ndim + 2 or w.shape[2:] != geometry.kernel or 0 in w.shape:
-        checks.wrong(f"w must have shape (Cin, Cout / groups, *kernel) with kernel {geometry.kernel}; got {w.shape}")
+    if w.shape[2:] != geometry.kernel or 0 in w.shape:
+        hint = hints.order_of(w.shape, lambda shape: shape[2:] == geometry.kernel)
+        hint = hint or (hints.kernel_alone(w.shape) if w.shape == geometry.kernel else "")
+        must = f"w must have shape (Cin, Cout / groups, *kernel) with kernel {geometry.kernel}"
+        checks.wrong(f"{must}; got {w.shape}{hint}")
     groups = checks.integer("groups", groups, 1)
     checks.divides("groups", groups, "the channels of x, Cin", w.shape[0])
     return dtype, w.reshape(groups, w.shape[0] // groups, *w.shape[1:])

@@ -11,6 +11,7 @@ from tconv import arguments, arrays, checks
 from tconv.arguments import LAYOUTS, Layout, Window
 from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
+from tconv.hints import remarks
 from tconv.methods import METHODS, OPERATIONS, Cost, Operation, Problem
 from tconv.resolve import Ints, PaddingLike
 
@@ -66,6 +67,16 @@ class Plan:
         written = self.problem.written
         return self.y_shape if written == "y" else self.x_shape if written == "x" else self.w_shape
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What fits and looks as if it were not meant, such as a picture whose channels are last; mostly nothing."""
+        last, written = self.layout == "channels_last", self.problem.written
+        grids = [(name, shape) for name, shape in (("x", self.x_shape), ("y", self.y_shape)) if name != written]
+        found = [remarks.of_grid(name, shape, self.batched, last) for name, shape in grids]
+        if written != "w":
+            found.append(remarks.of_weights(self.w_shape))
+        return tuple(remark for remark in found if remark)
+
     def _shape(self, channels: int, size: tuple[int, ...]) -> tuple[int, ...]:
         inner = (channels, *size) if self.layout == "channels_first" else (*size, channels)
         return (self.problem.batch, *inner) if self.batched else inner
@@ -78,6 +89,7 @@ class Plan:
             f"{p.operation} by {self.method}: {self.why}",
             f"  x {self.x_shape}, w {self.w_shape}, y {self.y_shape}{groups}, {self.dtype}, {self.layout}",
             f"  {self.geometry}",
+            *(f"  note: {remark}" for remark in self.remarks),
             f"  {work.multiplications:,} multiplications of use; zero insertion wastes {work.wasted:,} more",
             f"  {'method':<16}{'expected time':>16}{'scratch memory':>18}",
         ]

@@ -61,7 +61,7 @@ class ConvTranspose:
             arrays.array("w", w)
             self.dtype = np.dtype(arrays.dtype_name("the dtype of w", w.dtype))
             self._window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
-            cin, cout, kernel = arguments.weights(w.shape, checks.integer("groups", groups, 1))
+            cin, cout, kernel = arguments.prepared_weights(w.shape, checks.integer("groups", groups, 1))
             checks.divides("groups", groups, "the channels of x, Cin", cin)
             resolve.window((1,) * len(kernel), kernel, stride, padding, dilation, "w")
             if bias is not None:

@@ -59,7 +59,7 @@ def test_without_a_home(run, run_json, monkeypatch):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [("", "Missing argument 'ACTION'."), ("remove", "ACTION must be info or clear; got 'remove'")],
+    [("", "ACTION must be given"), ("remove", "ACTION must be info or clear; got 'remove'")],
 )
 def test_wrong_actions_are_usage_errors(run, arguments, message):
     assert run(f"cache {arguments}") == (2, "", f"tconv cache: {message}\nTry 'tconv cache --help'.\n")

@@ -57,7 +57,7 @@ def test_groups_and_dilation(run, folder):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ("--weights in.npz", 2, "--output must say where to write the weights; got none"),
+        ("--weights in.npz", 2, "--output must be given with --weights"),
         ("--weights in.npz -o in.npz", 2, "--output must be another file than path; got 'in.npz' for both"),
         ("--weights in.npz -o o.npz --kernel 4", 2, "--kernel must be left out with --weights, which converts a file"),
         ("--weights in.npz -o o.npz a=4", 2, "NAME=VALUE must be left out with --weights, which converts a file"),
@@ -67,7 +67,7 @@ def test_groups_and_dilation(run, folder):
             2,
             "--name must be of arrays of at least 3 axes; 'up.bias' has 1 axis",
         ),
-        ("--weights in.h5 -o o.npz", 2, "--weights must end in .npy, .npz or .safetensors; got 'in.h5'"),
+        ("--weights in.h5 -o o.npz", 2, "--weights must end in .npy, .npz, .safetensors, .pt or .pth; got 'in.h5'"),
         ("--weights no.npz -o o.npz", 1, "no.npz: No such file or directory"),
         ("--weights in.npz -o no/o.npz", 1, "no: No such folder"),
         ("--weights broken.npz -o o.npz", 1, "broken.npz: broken.npz must be an archive of arrays, as numpy.savez"),

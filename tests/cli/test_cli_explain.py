@@ -217,14 +217,17 @@ def test_what_the_engine_cannot_compute_is_said(run, run_json):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("--batch 3", "--batch must come with --plan"),
-        ("--dtype float64", "--dtype must come with --plan"),
-        ("--layout channels_last", "--layout must come with --plan"),
-        ("--threads 1", "--threads must come with --plan"),
-        ("--measure", "--measure must come with --plan"),
+        ("--batch 3", "--plan must be given with --batch"),
+        ("--dtype float64", "--plan must be given with --dtype"),
+        ("--layout channels_last", "--plan must be given with --layout"),
+        ("--threads 1", "--plan must be given with --threads"),
+        ("--measure", "--plan must be given with --measure"),
         ("--plan --batch 0", "--batch must be an integer of at least 1; got 0"),
         ("--plan --threads 0", "--threads must be an integer from 1 to 1024; got 0"),
-        ("--plan --layout nhwc", '--layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
+        (
+            "--plan --layout nhwc",
+            '--layout must be one of "channels_first", "channels_last"; got \'nhwc\'; did you mean "channels_last"?',
+        ),
     ],
 )
 def test_wrong_options_of_the_plan(run, given, message):

@@ -48,7 +48,7 @@ def test_version_and_help(run):
             "cache",
             "bench",
         ):
-            assert f"│ {command} " in out
+            assert f"\n  {command} " in out
 
 
 @pytest.mark.parametrize(

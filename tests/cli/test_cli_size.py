@@ -69,6 +69,26 @@ def test_size_reads_every_option(run_json, given, fine):
     assert run_json("size", "--coarse", 32, *(text for pair in window.items() for text in pair))["fine"] == fine
 
 
+@pytest.mark.parametrize("size", ["32x48", "32,48", "32*48", "32×48", "(32, 48)", "[32,48]", " 32 x 48 ", "(32, 48,)"])
+def test_sizes_are_read_as_people_write_them(run_json, size):
+    assert run_json("size", "--coarse", size, "--kernel", "4", "--stride", "(2, 2)")["coarse"] == [32, 48]
+
+
+@pytest.mark.parametrize(
+    ("padding", "pairs"),
+    [("(1, 2)", [[1, 1], [2, 2]]), ("((1, 2), (0, 1))", [[1, 2], [0, 1]]), ("[[1,2],[0,1]]", [[1, 2], [0, 1]])],
+)
+def test_paddings_are_read_as_python_writes_them(run_json, padding, pairs):
+    assert run_json("size", "--coarse", "32x48", "--kernel", "4", "--padding", padding)["padding"] == pairs
+
+
+def test_channels_among_the_sizes_are_remarked_on(run):
+    code, out, err = run("size", "--coarse", "64x48x3", "--kernel", 4, "--stride", 2)
+    assert (code, err) == (0, "")
+    assert out.endswith("\nNote: 64x48x3 has 3 axes of size; if 3 counts channels, the size is 64x48\n")
+    assert "Note" not in run("size", "--coarse", "64x48x16", "--kernel", 4)[1]
+
+
 def test_size_is_exact_where_floating_point_is_not(run_json):
     assert run_json("size", "--coarse", 10**30 + 1, "--kernel", 3, "--stride", 7)["fine"] == [7 * 10**30 + 3]
 
@@ -82,10 +102,20 @@ def test_size_is_exact_where_floating_point_is_not(run_json):
             "one of --coarse and --fine must be given; got both; --output-size names the other one, and `tconv solve` "
             "finds what ties two sizes",
         ),
-        ("--coarse 4", "Missing option '--kernel'."),
+        ("--coarse 4", "--kernel must be given"),
         (
             "--coarse 4 --kernel 3.5",
             "--kernel must be an integer or one for each axis, such as 4 or 4x3; got '3.5'",
+        ),
+        (
+            "--coarse 4 --kernel 3 --stride 0.5",
+            "--stride must be an integer or one for each axis, such as 4 or 4x3; got '0.5'; stride 2 of a transposed "
+            "convolution is what texts call a fractional stride 1/2",
+        ),
+        (
+            "--coarse 4 --kernel 3 --stride 1/3x1",
+            "--stride must be an integer or one for each axis, such as 4 or 4x3; got '1/3x1'; stride 3 of a transposed "
+            "convolution is what texts call a fractional stride 1/3",
         ),
         ("--coarse 4x --kernel 3", "--coarse must be an integer or one for each axis, such as 4 or 4x3; got '4x'"),
         ("--coarse 4 --kernel 0", "--kernel must be an integer of at least 1; got 0"),

@@ -58,7 +58,11 @@ def test_solve_without_an_answer_fails_with_the_reason(run):
     ("arguments", "message"),
     [
         ("--kernel 3", "two of --coarse, --fine and --scale must be given, or --scale alone; got none of them"),
-        ("--coarse 3", "--coarse and fine must both be given, or scale; got coarse=3 and fine=None"),
+        ("--coarse 3", "two of --coarse, --fine and --scale must be given, or --scale alone; got --coarse alone"),
+        ("--scale 1.5", "--scale must be an integer where no size is given: 3/2 holds at some sizes only"),
+        ("--coarse 33 --scale 1.5", "--scale must lead to a whole size; scale * coarse = 3/2 * 33 is 99/2"),
+        ("--fine 49 --scale 3/2", "--scale must lead to a whole size; fine / scale = 49 / (3/2) is 98/3"),
+        ("--coarse 4 --scale two", "--scale must be a number or one for each axis, such as 2, 1.5 or 3/2; got 'two'"),
         ("--scale 2 --limit 1e3", "--limit must be an integer of at least 1; got '1e3'\n"),
         (
             "--scale 2x2 --padding 0 --output-padding 0x-1",

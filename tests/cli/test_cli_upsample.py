@@ -91,9 +91,14 @@ def test_wrong_kernels_are_usage_errors(run, photo):
     ("arguments", "code", "message"),
     [
         ("photo.png --scale 0 -o out.png", 2, "--scale must be an integer of at least 1; got 0"),
-        ("photo.png --scale 1.5 -o out.png", 2, "--scale must be an integer of at least 1; got '1.5'\n"),
-        ("photo.png --scale 2", 2, "Missing option '--output'"),
-        ("--scale 2 -o out.png", 2, "Missing argument 'PHOTO'."),
+        (
+            "photo.png --scale 1.5 -o out.png",
+            2,
+            "--scale must be an integer of at least 1; got '1.5'; a transposed convolution enlarges by its stride, a "
+            "whole number\n",
+        ),
+        ("photo.png --scale 2", 2, "--output must be given"),
+        ("--scale 2 -o out.png", 2, "PHOTO must be given"),
         (
             "photo.png --scale 2 -o out.xyz",
             2,

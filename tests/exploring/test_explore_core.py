@@ -174,17 +174,38 @@ def test_geometries():
 NAMES = ("coarse", "fine", "kernel", "stride", "padding", "output-padding", "output-size", "dilation")
 #: What people type, and what they should not; some of it is odd in one option and right in another.
 GOOD = ["1", "2", "3", "4", "5", "7", "3x3", "4x3", "2,3", "8×8", "2x3x1", " 6 ", "+2", "32x48", "007"]
+GOOD += ["3*3", "(3, 3)", " ( 2,) ", "[4, 3]", "4 x 3"]
 BAD = [
     *("0", "-1", "-2x3", "3x3x3x3", "", " ", "x", "3x", "two", "1.5", "1e3", "2:3", "1:2x0:1", "same", "½", "٣"),
     *("'3'", "it's", "a\nb", "a\tb\\", '"', "'\"", "\u200b3", "\x00", "\ud7ff", "\xad", "3\xa0", "\u2028"),
+    *("0.5", "1/2", "1/3x2", ".75", "(1, 2", "()", "((1, 2))", "[3, 3),", "(0.5, 2)", "1/0", "0.9999", "1/31"),
     *("1234567", "12345678x3", "99999999", "1" * 14, "4" * 17, "9" * 98, "9" * 120, "é" * 61, "\U0001f600" * 40),
 ]
 PADDINGS = [
-    *("0", "1", "2", "-1", "1:2", "0:1", "1x0", "1:2x0:1", "-1:3", "2x1:0", "same", "valid", " SAME ", "1x1x1"),
+    *(
+        "0",
+        "1",
+        "2",
+        "-1",
+        "1:2",
+        "0:1",
+        "1x0",
+        "1:2x0:1",
+        "-1:3",
+        "2x1:0",
+        "((1, 2), (0, 1))",
+        "(1, 2)",
+        "((1, 2),)",
+        "(1, 2), [0,1]",
+        "same",
+        "valid",
+        " SAME ",
+        "1x1x1",
+    ),
     *("9", "2x2", "1:2:3", ":", "1:", "sam", "", "40:-40", "-5x5", "30", "5:4"),
 ]
 FEW = ["0", "0", "1", "1", "2", "3", "0x1", "1x0", "-1", "9"]
-SIGNS = "0123456789x,×:+- es\n'\""
+SIGNS = "0123456789x,×*:+- es\n'\"()[]./"
 
 
 def random_options(draw: random.Random, wrong: float) -> dict[str, str]:
@@ -327,7 +348,7 @@ def random_questions(draw: random.Random) -> dict[str, str]:
     if how == "sizes":
         given["fine"] = "x".join(map(str, fine))
     elif how != "one" or draw.random() < 0.5:
-        given["scale"] = "x".join(map(str, scale))
+        given["scale"] = "x".join(draw.choice((str(s), str(s), str(s), f"{s}.0", f"{s}.5", f"{s}/3")) for s in scale)
     for name, share, text in (
         ("kernel", 0.35, size(6)),
         ("stride", 0.25, size(4)),

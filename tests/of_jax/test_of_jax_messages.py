@@ -26,7 +26,7 @@ WRONG = [
     (
         {"layout": "NCHW"},
         ValueError,
-        'layout must be one of "channels_first", "channels_last"; got \'NCHW\'',
+        'layout must be one of "channels_first", "channels_last"; got \'NCHW\'; did you mean "channels_first"?',
         ", layout='NCHW'",
     ),
     (
@@ -73,7 +73,7 @@ def test_wrong_arguments(function, arguments, kind, reason, shown):
             X,
             W.astype(jnp.bfloat16),
             TypeError,
-            "w must have the dtype of x, float32; got bfloat16\n"
+            'w must have the dtype of x, float32; got bfloat16; w.astype("float32")?\n'
             "  called with x=float32 (2, 8, 4, 5), w=bfloat16 (8, 6, 3, 3)",
         ),
         (
@@ -124,7 +124,7 @@ DOWN = [
         (Y, W),
         {"layout": "NHWC"},
         ValueError,
-        'layout must be one of "channels_first", "channels_last"; got \'NHWC\'',
+        'layout must be one of "channels_first", "channels_last"; got \'NHWC\'; did you mean "channels_last"?',
         FOR_DOWN + ", layout='NHWC'",
     ),
     (
@@ -138,14 +138,14 @@ DOWN = [
         (Y, W, jnp.ones(8, "int32")),
         {},
         TypeError,
-        "bias must have the dtype of y, float32; got int32",
+        'bias must have the dtype of y, float32; got int32; bias.astype("float32")?',
         FOR_DOWN + ", bias=int32 (8,)",
     ),
     (
         (Y, W.astype("int8")),
         {},
         TypeError,
-        "w must have the dtype of y, float32; got int8",
+        'w must have the dtype of y, float32; got int8; w.astype("float32")?',
         "y=float32 (2, 6, 9, 11), w=int8 (8, 6, 3, 3)",
     ),
     (
@@ -159,7 +159,7 @@ DOWN = [
         (Y.astype(bool), W),
         {},
         TypeError,
-        f"the dtype of y must be one of {DTYPES}; got bool",
+        f'the dtype of y must be one of {DTYPES}; got bool; .astype("uint8") keeps 0 and 1',
         "y=bool (2, 6, 9, 11), w=float32 (8, 6, 3, 3)",
     ),
     (
@@ -194,7 +194,7 @@ GRADIENT = [
         (X, Y.astype("float16"), 3),
         {},
         TypeError,
-        "y must have the dtype of x, float32; got float16",
+        'y must have the dtype of x, float32; got float16; y.astype("float32")?',
         "x=float32 (2, 8, 4, 5), y=float16 (2, 6, 9, 11), kernel_size=3",
     ),
     (

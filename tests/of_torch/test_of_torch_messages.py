@@ -56,15 +56,33 @@ def test_wrong_values(given, reason, shown):
             torch.nn.functional.conv_transpose2d(X, W, **given)
 
 
+OF_INPUT = "must have the dtype of input"
 TENSORS = [
     ((3, W), TypeError, "input must be a tensor; got 3 of type int"),
     ((X, None), TypeError, "weight must be a tensor; got None of type NoneType"),
-    ((X, W.double()), RuntimeError, "weight must have the dtype of input, float32; got float64"),
-    ((X.half(), W), RuntimeError, "weight must have the dtype of input, float16; got float32"),
+    ((X, W.double()), RuntimeError, f"weight {OF_INPUT}, float32; got float64; weight.to(torch.float32)?"),
+    ((X.half(), W), RuntimeError, f"weight {OF_INPUT}, float16; got float32; weight.to(torch.float16)?"),
     ((X, W.to("meta")), RuntimeError, "weight must be on the device of input, cpu; got meta"),
     ((X, W, torch.ones(3, device="meta")), RuntimeError, "bias must be on the device of input, cpu; got meta"),
-    ((X, W, torch.ones(3).double()), RuntimeError, "bias must have the dtype of input, float32; got float64"),
-    ((X[:, :3], W), RuntimeError, "input must have 4 channels, the first size of weight; got 3"),
+    ((X, W, torch.ones(3).double()), RuntimeError, f"bias {OF_INPUT}, float32; got float64; bias.to(torch.float32)?"),
+    (
+        (X[:, :3], W),
+        RuntimeError,
+        "input must have 4 channels, the first size of weight; got 3; is weight in a convolution's order (Cout, Cin, "
+        "*kernel): weight.swapaxes(0, 1)?",
+    ),
+    (
+        (X.movedim(1, -1), W),
+        RuntimeError,
+        "input must have 4 channels, the first size of weight; got 5; input has 4 channels last: "
+        "input.movedim(-1, -3)?",
+    ),
+    (
+        (X, W.permute(2, 3, 1, 0)),
+        RuntimeError,
+        "input must have 3 channels, the first size of weight; got 4; is weight in Keras's order (*kernel, Cout, Cin): "
+        "weight.permute(3, 2, 0, 1)?",
+    ),
     ((X[0, 0], W), RuntimeError, "input must have shape (N, C, *size) or (C, *size) with 2 axes of size; got (5, 6)"),
     ((X, W[0]), RuntimeError, "weight must have 4 axes, (Cin, Cout / groups, *kernel); got shape (3, 3, 3)"),
     ((X[:, :, :0], W), RuntimeError, "input must have no empty axis but the batch; got shape (2, 4, 0, 6)"),

@@ -36,6 +36,16 @@ def test_a_scale_holds_at_every_size(scale, fixed, others):
             assert Geometry.conv_transpose(coarse, geometry.kernel, **geometry.keywords).fine == (scale * coarse,)
 
 
+@given(scale=st.fractions("1/4", 5, max_denominator=4), coarse=sizes, fixed=fixed_parameters())
+def test_a_fraction_stands_for_the_other_size(scale, coarse, fixed):
+    assume(scale.denominator > 1 and (scale * coarse).denominator == 1)
+    fine = int(scale * coarse)
+    wanted = list(solve(coarse, fine, **fixed))
+    assert list(solve(coarse, scale=scale, **fixed)) == list(solve(fine=fine, scale=scale, **fixed)) == wanted
+    if scale.denominator != 3:  # decimals say it as well
+        assert list(solve(coarse, scale=float(scale), **fixed)) == wanted
+
+
 @given(scale=st.integers(1, 9), coarse=sizes, fixed=fixed_parameters())
 def test_a_scale_with_a_size_is_that_stride(scale, coarse, fixed):
     assume(fixed["stride"] in (None, scale))

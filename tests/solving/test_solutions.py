@@ -218,6 +218,28 @@ VALUES = [
         "fine must be an integer or a sequence of 2 integers, one an axis; got (6, 6, 6)\n"
         "  called with coarse=(3, 3), fine=(6, 6, 6)",
     ),
+    (
+        lambda: solve(scale=1.5),
+        "scale must be an integer where no size is given: 3/2 holds at some sizes only\n  called with scale=1.5",
+    ),
+    (
+        lambda: solve((32, 33), scale=1.5),
+        "scale must lead to a whole size; scale * coarse = 3/2 * 33 is 99/2\n  called with coarse=(32, 33), scale=1.5",
+    ),
+    (
+        lambda: solve(fine=49, scale=1.5),
+        "scale must lead to a whole size; fine / scale = 49 / (3/2) is 98/3\n  called with fine=49, scale=1.5",
+    ),
+    (
+        lambda: solve(32, 49, scale=1.5),
+        "fine must be scale * coarse = 3/2 * 32 = 48 where all are given; got 49\n"
+        "  called with coarse=32, fine=49, scale=1.5",
+    ),
+    (
+        lambda: solve((32, 32), scale=(1.5,)),
+        "scale must be a number or a sequence of 2 numbers, one an axis; got 3/2\n"
+        "  called with coarse=(32, 32), scale=(1.5,)",
+    ),
     (lambda: solve(scale=0), "scale must be an integer of at least 1; got 0\n  called with scale=0"),
     (lambda: solve(fine=65, scale=2), "scale must divide fine = 65; got 2\n  called with fine=65, scale=2"),
     (
@@ -276,8 +298,14 @@ TYPES = [
         "fine must be an integer of at least 1; got 64.0 of type float\n  called with coarse=32, fine=64.0",
     ),
     (
-        lambda: solve(scale=0.5),
-        "scale must be an integer of at least 1; got 0.5 of type float\n  called with scale=0.5",
+        lambda: solve(scale=-0.5),
+        "scale must be an integer of at least 1; got -0.5 of type float; a transposed convolution enlarges by its "
+        "stride, a whole number\n  called with scale=-0.5",
+    ),
+    (
+        lambda: solve((32, 32), scale=(1.5, "2")),
+        "scale[1] must be an integer of at least 1; got '2' of type str\n"
+        "  called with coarse=(32, 32), scale=(1.5, '2')",
     ),
     (
         lambda: solve(scale=2, kernel=True),

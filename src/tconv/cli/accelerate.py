@@ -20,7 +20,12 @@ def accelerate(
     *,
     target: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Where to write the model.")],
     runtime: Annotated[
-        str, typer.Option(metavar="RUNTIME", help="What runs it: onnxruntime or openvino.")
+        str,
+        typer.Option(
+            metavar="RUNTIME",
+            help="What runs it: onnxruntime or openvino.",
+            autocompletion=options.among(("onnxruntime", "openvino")),
+        ),
     ] = "onnxruntime",
     threads: Annotated[options.Text, typer.Option(metavar="N", help="So many; one a core if left out.")] = None,
     shape: models.Shapes = None,

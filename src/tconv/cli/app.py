@@ -1,51 +1,19 @@
-"""The commands, gathered into one typer application, and what is made of their errors."""
+"""The commands as one typer application, and what is made of their errors."""
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
 from tconv._version import __version__
-from tconv.cli.accelerate import accelerate
-from tconv.cli.bench import bench
-from tconv.cli.cache import cache
-from tconv.cli.convert import convert
-from tconv.cli.demo import demo
+from tconv.cli.commands import COMMANDS, SETTINGS, Commands
 from tconv.cli.errors import Failure, UsageError
-from tconv.cli.explain import explain
-from tconv.cli.explore import explore
-from tconv.cli.inspect import inspect
-from tconv.cli.pictures import animate, draw
-from tconv.cli.size import size
-from tconv.cli.solve import solve
-from tconv.cli.upsample import upsample
 
-app = typer.Typer(
-    name="tconv",
-    help="Transposed convolution: exact and explained.",
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (
-    size,
-    explain,
-    draw,
-    animate,
-    explore,
-    solve,
-    convert,
-    upsample,
-    demo,
-    inspect,
-    accelerate,
-    cache,
-    bench,
-):
-    app.command()(command)
+app = typer.Typer(name="tconv", cls=Commands, **SETTINGS)
 
 #: The class of what typer raises about arguments it cannot read; its base class covers the rest of them.
 _TyperError: Any = typer.BadParameter.__mro__[2]
@@ -75,13 +43,20 @@ def run(arguments: list[str]) -> int:
         # An encoding without a sign such as ᵀ prints a question mark; a traceback would help nobody.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    name = " ".join(["tconv", *arguments[:1]] if arguments and arguments[0] in commands() else ["tconv"])
+    name = " ".join(["tconv", *arguments[:1]] if arguments and arguments[0] in COMMANDS else ["tconv"])
     try:
         code = app(arguments, prog_name="tconv", standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit as end:  # typer ends so where nobody reads on, and after a completion
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return _unread()
+    except BrokenPipeError:
+        return _unread()
     except UsageError as error:
         return _complain(name, str(error), 2)
     except _TyperError as error:
-        return _complain(name, error.format_message(), 2)
+        return _complain(name, _wrong_use(error), 2)
     except Failure as failure:
         return _complain(name, str(failure), 1) if str(failure) else 1
     except typer.Abort:
@@ -91,9 +66,20 @@ def run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def commands() -> list[str]:
-    """The names of the commands."""
-    return [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+def _unread() -> int:
+    """Whoever read what is printed has seen enough, as `head` does: that is no failure, and nothing more is written."""
+    with suppress(OSError, ValueError):  # a stream without a file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _wrong_use(error: Any) -> str:
+    """What typer says of arguments that it cannot read; of one that is missing what commands say."""
+    parameter = getattr(error, "param", None)
+    if parameter is None or type(error).__name__ != "MissingParameter":
+        return str(error.format_message())
+    option = parameter.param_type_name == "option"
+    return f"{max(parameter.opts, key=len) if option else parameter.metavar} must be given"
 
 
 def _complain(name: str, message: str, code: int) -> int:

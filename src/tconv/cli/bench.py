@@ -28,10 +28,20 @@ def bench(
     peers: Annotated[Given, typer.Option(metavar="A,B", help="Only these peers, such as torch,onnxruntime.")] = None,
     threads: Annotated[Given, typer.Option(metavar="N", help="Cores to compute on; all if left out.")] = None,
     operation: Annotated[
-        str, typer.Option(metavar="NAME", help="conv_transpose, or a gradient: conv (by x) or weight_gradient.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="conv_transpose, or a gradient: conv (by x) or weight_gradient.",
+            autocompletion=options.among(OPERATIONS),
+        ),
     ] = "conv_transpose",
     layout: Annotated[
-        str, typer.Option(metavar="LAYOUT", help="Of tconv's arrays: channels_first or channels_last.")
+        str,
+        typer.Option(
+            metavar="LAYOUT",
+            help="Of tconv's arrays: channels_first or channels_last.",
+            autocompletion=options.among(LAYOUTS),
+        ),
     ] = "channels_first",
     rounds: Annotated[str, typer.Option(metavar="N", help="Turns that each has; the median counts.")] = "7",
     random: Annotated[Given, typer.Option(metavar="N", help="So many random layers, not the public ones.")] = None,
@@ -63,7 +73,7 @@ def bench(
         raise UsageError(f"--plot must end in {' or '.join(FORMATS)}; got {plot.name!r}")
     options.theme(theme)
     if resume and json is None:
-        raise UsageError("--resume must come with --json, the file to go on with")
+        raise UsageError("--json must be given with --resume: the file to go on with")
     if show is not None:
         record = _read(show)
     else:
@@ -97,7 +107,7 @@ def _request(
     if layout not in LAYOUTS:
         raise UsageError(f"--layout must be {' or '.join(LAYOUTS)}; got {layout!r}")
     if layers and random:
-        raise UsageError("one of --layers and --random may be given; got both")
+        raise UsageError("one of --layers and --random must be left out; got both")
     count = cores.count()
     return Request(
         layers=_names("--layers", layers, list(public())),

@@ -13,7 +13,14 @@ from tconv.jit.machine import cache as kept
 
 
 def cache(
-    action: Annotated[str, typer.Argument(metavar="ACTION", help="info: where, how much, in use. clear: remove all.")],
+    action: Annotated[
+        str,
+        typer.Argument(
+            metavar="ACTION",
+            help="info: where, how much, in use. clear: remove all.",
+            autocompletion=options.among(("info", "clear")),
+        ),
+    ],
     *,
     json: options.Json = False,
 ) -> None:

@@ -23,13 +23,17 @@ NAMES = ", ".join(DIALECTS)
 _LONG = re.compile(r"[0-9]{100}")
 
 
+def _dialect(option: str) -> Any:
+    return typer.Option(option, metavar="DIALECT", help=f"One of {NAMES}.", autocompletion=options.among(DIALECTS))
+
+
 def convert(
     parameters: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Parameters under the source's own names.")
+        list[str] | None, typer.Argument(metavar="NAME=VALUE", help="Parameters under the source's own names.")
     ] = None,
     *,
-    source: Annotated[str, typer.Option("--from", metavar="DIALECT", help=f"One of {NAMES}.")],
-    target: Annotated[str, typer.Option("--to", metavar="DIALECT", help=f"One of {NAMES}.")],
+    source: Annotated[str, _dialect("--from")],
+    target: Annotated[str, _dialect("--to")],
     kernel: Annotated[Given, typer.Option(metavar="SIZE", help="Taps along each axis, such as 4 or 4x3.")] = None,
     stride: Annotated[Given, typer.Option(metavar="N", help="Stride.")] = None,
     padding: Annotated[Given, typer.Option(metavar="PAD", help="As the source means it: 1, 1:2, same, valid.")] = None,
@@ -43,7 +47,8 @@ def convert(
     coarse: Annotated[Given, typer.Option(metavar="SIZE", help="Size of x; an output size needs it.")] = None,
     ndim: Annotated[Given, typer.Option(metavar="N", help="Number of axes; 2 where nothing else says.")] = None,
     weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Convert this .npy, .npz or .safetensors file of weights.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Convert this file of weights: .npy, .npz, .safetensors, .pt or .pth."),
     ] = None,
     target_path: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Where to write the converted weights.")

@@ -67,7 +67,7 @@ class Wanted:
         if not plan:
             given = {"--batch": batch, "--dtype": dtype, "--layout": layout, "--threads": threads}
             for option in (*(name for name, text in given.items() if text is not None), *["--measure"] * measure):
-                raise UsageError(f"{option} must come with --plan")
+                raise UsageError(f"--plan must be given with {option}")
             return None
         with usage_errors():
             name = arrays.dtype_name("--dtype", dtype or "float32")

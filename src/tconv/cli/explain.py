@@ -8,15 +8,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from tconv import checks
+from tconv import arrays, checks
 from tconv import explain as said
+from tconv.arguments import LAYOUTS
 from tconv.axis import Axis
 from tconv.cli import options, output
 from tconv.cli.convert import as_dict as saying_as_dict
 from tconv.cli.convert import print_saying
 from tconv.cli.engine import Wanted
 from tconv.cli.errors import UsageError, in_options, usage_errors
-from tconv.cli.size import as_dict, becoming, by
+from tconv.cli.size import as_dict, becoming, by, notes
 from tconv.conventions import DIALECTS, Dialect, Layer
 from tconv.geometry import Geometry, Work
 from tconv.phases import Phase
@@ -44,9 +45,17 @@ def explain(
     groups: Annotated[str, typer.Option(metavar="N", help="Groups that the channels form.")] = "1",
     plan: Annotated[bool, typer.Option("--plan", help="Say how the CPU engine computes the layer.")] = False,
     batch: Annotated[options.Text, typer.Option(metavar="N", help="For --plan: images; 1 if left out.")] = None,
-    dtype: Annotated[options.Text, typer.Option(metavar="DTYPE", help="For --plan: float32 or another.")] = None,
+    dtype: Annotated[
+        options.Text,
+        typer.Option(
+            metavar="DTYPE", help="For --plan: float32 or another.", autocompletion=options.among(arrays.DTYPES)
+        ),
+    ] = None,
     layout: Annotated[
-        options.Text, typer.Option(metavar="LAYOUT", help="For --plan: channels_first or channels_last.")
+        options.Text,
+        typer.Option(
+            metavar="LAYOUT", help="For --plan: channels_first or channels_last.", autocompletion=options.among(LAYOUTS)
+        ),
     ] = None,
     threads: Annotated[options.Text, typer.Option(metavar="N", help="For --plan: at most so many threads.")] = None,
     measure: Annotated[
@@ -80,6 +89,8 @@ def explain(
         return
     out = output.console()
     _print(geometry, channels, out, parts)
+    for note in notes(geometry):
+        out.print(f"\nNote: {note}", soft_wrap=True)
     if said_plan is not None:
         said_plan.print(out)
     for dialect in DIALECTS.values() if "code" in parts else ():
@@ -129,6 +140,7 @@ def _facts(geometry: Geometry, in_channels: int, out_channels: int, groups: int)
             "wasted_by_zero_insertion": work.wasted,
             "bytes_float32": work.bytes,
         },
+        "notes": notes(geometry),
     }
 
 

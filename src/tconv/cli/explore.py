@@ -29,7 +29,12 @@ def explore(
     in_channels: InChannels = None,
     out_channels: OutChannels = None,
     groups: Groups = None,
-    view: Annotated[str, typer.Option(metavar="VIEW", help=f"What to begin with: {', '.join(VIEWS)}.")] = "scatter",
+    view: Annotated[
+        str,
+        typer.Option(
+            metavar="VIEW", help=f"What to begin with: {', '.join(VIEWS)}.", autocompletion=options.among(VIEWS)
+        ),
+    ] = "scatter",
     step: Annotated[options.Text, typer.Option(metavar="N", help="The step to begin with, from 0.")] = None,
     lang: Annotated[str, typer.Option("--lang", metavar="LANG", help="auto, en or zh.")] = "auto",
     theme: Annotated[str, typer.Option("--theme", metavar="THEME", help="auto, light or dark.")] = "auto",
@@ -54,7 +59,7 @@ def explore(
     geometry = None
     if any(text is not None for text in said) or (stride, padding, dilation) != ("1", "0", "1"):
         if kernel is None:
-            raise UsageError("--kernel must be given with a geometry; got none")
+            raise UsageError("--kernel must be given")
         geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
     with usage_errors():
         page = explored(

@@ -1,4 +1,4 @@
-"""The options that several commands share, and how their text is read: 4, 32x32, 32,32, 1:2, same.
+"""The options that several commands share, and how their text is read: 4, 32x32, (32, 32), 1:2, same.
 
 Values stay text until a command reads them here, so that one error speaks for all of them.
 """
@@ -6,6 +6,8 @@ Values stay text until a command reads them here, so that one error speaks for a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import Annotated, Any, NoReturn, TypeAlias
 
 import typer
@@ -13,8 +15,15 @@ import typer
 from tconv.checks import choice, shorten
 from tconv.cli.errors import UsageError, usage_errors
 from tconv.geometry import Geometry
+from tconv.hints import words
 
 Text: TypeAlias = str | None
+
+
+def among(names: Iterable[str]) -> Callable[[], list[str]]:
+    """What TAB offers for a word: the names that begin with what is there."""
+    return lambda: list(names)
+
 
 Coarse = Annotated[Text, typer.Option(metavar="SIZE", help="Size of the coarse grid, such as 32 or 32x48.")]
 Fine = Annotated[Text, typer.Option(metavar="SIZE", help="Size of the fine grid, such as 64 or 64x96.")]
@@ -32,15 +41,54 @@ Dilation = Annotated[str, typer.Option(metavar="N", help="Fine cells from one ta
 Theme = Annotated[str, typer.Option("--theme", metavar="THEME", help="Of the picture: light or dark.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text for people.")]
 
-_SEPARATOR = re.compile(r"[x,×]")
+_SEPARATOR = re.compile(r"[x,×*]")
+#: A tuple or a list as Python and other people write it.
+_BRACKETED = re.compile(r"\s*[(\[](.*?),?\s*[)\]]\s*", re.DOTALL)
+#: A pair within one.
+_PAIR = re.compile(r"[(\[]\s*([+-]?[0-9]+)\s*,\s*([+-]?[0-9]+)\s*,?\s*[)\]]")
 
 
 def sizes(option: str, text: str) -> tuple[int, ...]:
-    """Integers, one for all axes or one for each: "4", "32x48", "32,48"."""
-    entries = [_integer(entry) for entry in _SEPARATOR.split(text)]
+    """Integers, one for all axes or one for each: "4", "32x48", "32,48", "32*48", "(32, 48)"."""
+    entries = [_integer(entry) for entry in _entries(text)]
     if None in entries:
-        _refuse(option, "an integer or one for each axis, such as 4 or 4x3", text)
+        hint = _fractional(text) if option == "--stride" else ""
+        _refuse(option, "an integer or one for each axis, such as 4 or 4x3", text, hint)
     return tuple(entry for entry in entries if entry is not None)
+
+
+def scales(option: str, text: str) -> tuple[int | Fraction, ...]:
+    """Numbers, one for all axes or one for each, whole where they are: "2", "1.5", "3/2", "2x1.5"."""
+    found: list[int | Fraction] = []
+    for entry in _entries(text):
+        number = _number(entry)
+        if number is None:
+            _refuse(option, "a number or one for each axis, such as 2, 1.5 or 3/2", text)
+        found.append(int(number) if number.denominator == 1 else number)
+    return tuple(found)
+
+
+def _number(text: str) -> int | Fraction | None:
+    """An integer, or a positive fraction as decimals or a ratio."""
+    if (whole := _integer(text)) is not None:
+        return whole
+    if not words.fraction(text):
+        return None
+    above, _, below = text.partition("/")
+    return Fraction(above.strip()) / int(below or 1)
+
+
+def _entries(text: str) -> list[str]:
+    """What is written for each axis."""
+    bracketed = _BRACKETED.fullmatch(text)
+    return _SEPARATOR.split(bracketed[1] if bracketed else text)
+
+
+def _fractional(text: str) -> str:
+    """A hint where a stride is below 1."""
+    found = [words.fraction(entry) for entry in _entries(text)]
+    below = [value for value in found if value is not None and 0 < value < 1]
+    return words.fractional_stride(below[0]) if below else ""
 
 
 def integer(option: str, text: str, least: int = 1, most: int | None = None) -> int:
@@ -48,7 +96,8 @@ def integer(option: str, text: str, least: int = 1, most: int | None = None) -> 
     number = _integer(text)
     if number is None or number < least or (most is not None and number > most):
         allowed = f"of at least {least}" if most is None else f"from {least} to {most}"
-        raise UsageError(f"{option} must be an integer {allowed}; got {shorten(text) if number is None else number}")
+        got = shorten(text) + words.number(option.strip("-"), text) if number is None else number
+        raise UsageError(f"{option} must be an integer {allowed}; got {got}")
     return number
 
 
@@ -69,7 +118,9 @@ def padding(text: str) -> tuple[int | tuple[int, int], ...] | str:
     if word in ("same", "valid"):
         return word
     entries = []
-    for entry in _SEPARATOR.split(text):
+    # Python's pairs, of which there is one within another bracket at least; (1, 2) alone is an entry for each axis.
+    nested = len(re.findall(r"[(\[]", text)) > 1
+    for entry in _entries(_PAIR.sub(r"\1:\2", text) if nested else text):
         ends = [_integer(end) for end in entry.split(":")]
         if None in ends or len(ends) > 2:
             _refuse("--padding", 'an integer or a low:high pair, such as 1, 1x0 or 1:2, or "same" or "valid"', text)
@@ -153,7 +204,7 @@ def on_axes(given: dict[str, Any]) -> dict[str, Any]:
 def _for_all_axes(value: Any, ndim: int) -> Any:
     if isinstance(value, str) or len(value) > 1:
         return value
-    return value[0] if isinstance(value[0], int) else value * ndim
+    return value * ndim if isinstance(value[0], tuple) else value[0]
 
 
 def theme(text: str) -> str:
@@ -168,5 +219,5 @@ def _integer(text: str) -> int | None:
     return int(text) if re.fullmatch(r"\s*[+-]?[0-9]{1,99}\s*", text) else None
 
 
-def _refuse(option: str, allowed: str, text: str) -> NoReturn:
-    raise UsageError(f"{option} must be {allowed}; got {shorten(text)}")
+def _refuse(option: str, allowed: str, text: str, hint: str = "") -> NoReturn:
+    raise UsageError(f"{option} must be {allowed}; got {shorten(text)}{hint}")

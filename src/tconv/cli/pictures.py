@@ -13,8 +13,17 @@ from tconv.cli.errors import usage_errors
 from tconv.geometry import Geometry
 
 _VIEWS = ", ".join(drawing.VIEWS)
-View = Annotated[str, typer.Argument(metavar="VIEW", help=f"What to show: {_VIEWS}.")]
-Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="en or zh.")]
+View = Annotated[
+    str,
+    typer.Argument(metavar="VIEW", help=f"What to show: {_VIEWS}.", autocompletion=options.among(drawing.VIEWS)),
+]
+Language = Annotated[
+    str, typer.Option("--lang", metavar="LANG", help="en or zh.", autocompletion=options.among(("en", "zh")))
+]
+Theme = Annotated[
+    str,
+    typer.Option("--theme", metavar="THEME", help="light or dark.", autocompletion=options.among(("light", "dark"))),
+]
 InChannels = Annotated[
     options.Text, typer.Option("--in-channels", metavar="N", help="Channels of the coarse grid, for view channels.")
 ]

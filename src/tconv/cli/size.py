@@ -7,6 +7,7 @@ from typing import Any
 from tconv import checks
 from tconv.cli import options, output
 from tconv.geometry import Geometry, joined
+from tconv.hints import remarks
 
 
 def size(
@@ -36,6 +37,8 @@ def size(
     out.print(str(geometry), soft_wrap=True)
     out.print()
     output.facts(_lines(geometry), out)
+    for note in notes(geometry):
+        out.print(f"\nNote: {note}", soft_wrap=True)
 
 
 def as_dict(geometry: Geometry) -> dict[str, Any]:
@@ -50,6 +53,12 @@ def as_dict(geometry: Geometry) -> dict[str, Any]:
         "dilation": geometry.dilation,
         "fine_sizes": [{"smallest": sizes[0], "largest": sizes[-1]} for sizes in geometry.fine_sizes],
     }
+
+
+def notes(geometry: Geometry) -> list[str]:
+    """What looks as if it were not meant: channels among the axes of size."""
+    note = remarks.of_size(geometry.coarse) or remarks.of_size(geometry.fine)
+    return [note] if note else []
 
 
 def by(values: tuple[int, ...]) -> str:

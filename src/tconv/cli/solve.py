@@ -20,7 +20,10 @@ def solve(
     *,
     coarse: options.Coarse = None,
     fine: options.Fine = None,
-    scale: Annotated[Fixed, typer.Option(metavar="S", help="fine = scale * coarse, instead of a size or both.")] = None,
+    scale: Annotated[
+        Fixed,
+        typer.Option(metavar="S", help="fine = scale * coarse, instead of a size or both; 1.5 or 3/2 with a size."),
+    ] = None,
     kernel: Annotated[Fixed, typer.Option(metavar="SIZE", help="Only this kernel.")] = None,
     stride: Annotated[Fixed, typer.Option(metavar="N", help="Only this stride.")] = None,
     padding: Annotated[Fixed, typer.Option(metavar="PAD", help="Only this padding, such as 1, 1x0 or 1:2.")] = None,
@@ -38,8 +41,8 @@ def solve(
         tconv solve --coarse 32 --fine 64
         tconv solve --scale 2 --kernel 5
     """
-    given = {
-        name: options.sizes(f"--{name.replace('_', '-')}", text)
+    given: dict[str, Any] = {
+        name: (options.scales if name == "scale" else options.sizes)(f"--{name.replace('_', '-')}", text)
         for name, text in (
             ("coarse", coarse),
             ("fine", fine),
@@ -51,8 +54,10 @@ def solve(
         )
         if text is not None
     }
-    if not given.keys() & {"coarse", "fine", "scale"}:
-        raise UsageError("two of --coarse, --fine and --scale must be given, or --scale alone; got none of them")
+    tied = [name for name in ("coarse", "fine", "scale") if name in given]
+    if len(tied) < 2 and tied != ["scale"]:
+        got = f"--{tied[0]} alone" if tied else "none of them"
+        raise UsageError(f"two of --coarse, --fine and --scale must be given, or --scale alone; got {got}")
     fixed = {} if padding is None else {"padding": options.padding(padding)}
     largest = options.count("--max-kernel", max_kernel)
     most = options.integer("--limit", limit)

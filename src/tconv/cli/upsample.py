@@ -23,7 +23,11 @@ def upsample(
     scale: Annotated[str, typer.Option(metavar="S", help="How many times larger, a whole number.")],
     kernel: Annotated[
         str,
-        typer.Option(metavar="KERNEL", help="nearest, bilinear, bicubic, or a .npy file of two axes."),
+        typer.Option(
+            metavar="KERNEL",
+            help="nearest, bilinear, bicubic, or a .npy file of two axes.",
+            autocompletion=options.among(interpolation.KERNELS),
+        ),
     ] = "bilinear",
     target: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="Where to write; the extension names the format.")

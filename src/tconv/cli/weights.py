@@ -25,7 +25,7 @@ def convert_file(
 ) -> None:
     """Convert and say what was done."""
     if target_path is None:
-        raise UsageError("--output must say where to write the weights; got none")
+        raise UsageError("--output must be given with --weights")
     for option, name in (("--from", source), ("--to", target)):
         if name not in DIALECTS:
             raise UsageError(f"{option} must be one of {', '.join(DIALECTS)}; got {name!r}")

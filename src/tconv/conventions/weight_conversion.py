@@ -90,7 +90,8 @@ def convert_weights(
     """Copy a file of arrays, those that are weights of transposed convolutions in another framework's layout.
 
     Args:
-        path: a .npy, .npz or .safetensors file, which is only read.
+        path: a .npy, .npz or .safetensors file, which is only read, or a checkpoint of PyTorch, .pt or .pth, that holds
+            tensors and no code. PyTorch is not needed; names within names have a dot between them.
         output: where to write, in the format that its name says; another file than `path`. A .npy file takes the one
             array that is converted; the others take all of them.
         source: the dialect of the weights, such as "torch"; see `DIALECTS`.
@@ -147,8 +148,8 @@ def _layout(dialect: str, transpose_kernel: bool) -> str:
 
 
 def _check_places(path: Path, output: Path) -> None:
-    for name, file in (("path", path), ("output", output)):
-        weight_files.form(name, file)
+    weight_files.form_read("path", path)
+    weight_files.form("output", output)
     if output.exists() and path.exists() and output.samefile(path):
         checks.wrong(f"output must be another file than path; got {str(output)!r} for both")
 

@@ -1,4 +1,4 @@
-"""Files of named arrays, read and written with care: .npy, .npz and .safetensors.
+"""Files of named arrays, read and written with care: .npy, .npz and .safetensors; of PyTorch, .pt is read too.
 
 What is read comes from strangers: nothing is unpickled, and sizes are compared with those of the file and of the memory
 before anything is allocated. What is written appears whole or not at all. safetensors needs the package of that name,
@@ -22,11 +22,14 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from tconv import checks
+from tconv.conventions import checkpoints
 from tconv.placing import check_file
 from tconv.placing import write as write_whole
 
 Array = NDArray[Any]
 FORMATS = (".npy", ".npz", ".safetensors")
+#: Those of PyTorch's checkpoints.
+CHECKPOINTS = (".pt", ".pth")
 #: The types that safetensors has, under NumPy's names and those of ml_dtypes.
 _TYPES = {
     "BOOL": "bool",
@@ -50,10 +53,19 @@ class Contents:
 
 
 def form(name: str, path: Path) -> str:
-    """The format that a file's name says; raises `checks.Rejected`."""
+    """The format that the name of a file says that is to be written; raises `checks.Rejected`."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        checks.wrong(f"{name} must end in .npy, .npz or .safetensors; got {path.name!r}")
+        hint = "; PyTorch reads .safetensors too" if suffix in CHECKPOINTS else ""
+        checks.wrong(f"{name} must end in .npy, .npz or .safetensors; got {path.name!r}{hint}")
+    return suffix
+
+
+def form_read(name: str, path: Path) -> str:
+    """As `form`, of a file that is read."""
+    suffix = path.suffix.lower()
+    if suffix not in (*FORMATS, *CHECKPOINTS):
+        checks.wrong(f"{name} must end in .npy, .npz, .safetensors, .pt or .pth; got {path.name!r}")
     return suffix
 
 
@@ -62,8 +74,10 @@ def read(path: Path) -> Contents:
 
     OSError where it cannot be read, `checks.Rejected` where it holds something else than its name says.
     """
-    kind = form("the file", path)
+    kind = form_read("the file", path)
     check_file(path)
+    if kind in CHECKPOINTS:
+        return Contents(checkpoints.read(path, _dtype))
     if kind == ".safetensors":
         return _read_safetensors(path)
     with path.open("rb") as file:

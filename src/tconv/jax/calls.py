@@ -13,6 +13,7 @@ from jax import Array
 
 from tconv import arguments, arrays, checks
 from tconv.arguments import LAYOUTS, Layout
+from tconv.hints import words
 from tconv.jax.choose import choose
 from tconv.jax.derivatives import in_wide
 from tconv.jax.task import Choice, Task
@@ -108,7 +109,8 @@ def _dtype(operands: dict[str, Any]) -> str:
 def _same_dtype(name: str, value: Any, other: str, dtype: str) -> None:
     _array(name, value)
     if str(value.dtype) != dtype:
-        checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}")
+        hint = words.cast(name, str(value.dtype), other, dtype)
+        checks.wrong_type(f"{name} must have the dtype of {other}, {dtype}; got {value.dtype}{hint}")
 
 
 def _array(name: str, value: Any) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
-from typing import Any, overload
+from typing import Any, TypeAlias, overload
 
 from tconv import checks
 from tconv.axis import Axis
@@ -16,6 +17,8 @@ from tconv.solving.blocked import reason
 from tconv.solving.rank import beyond_taps, ranked
 from tconv.solving.reach import Question
 
+#: One number for all axes, or one for each.
+Scales: TypeAlias = float | Fraction | Sequence[float | Fraction]
 #: The smallest value of an argument where it is not 1.
 _LEAST = {"output_padding": 0}
 
@@ -99,7 +102,7 @@ def solve(
     coarse: Ints | None = None,
     fine: Ints | None = None,
     *,
-    scale: Ints | None = None,
+    scale: Scales | None = None,
     kernel: Ints | None = None,
     stride: Ints | None = None,
     padding: int | Sequence[int | tuple[int, int]] | None = None,
@@ -111,8 +114,10 @@ def solve(
     """The parameter sets with which a transposed convolution maps `coarse` to `fine`, and a convolution back.
 
     Instead of one of the sizes, or of both, `scale` asks for fine = scale * coarse at every coarse size; without a size
-    the geometries are those of one coarse cell. Parameters that are given stay as they are, one integer for all axes
-    or one an axis, padding also (low, high) pairs. Those left out are searched:
+    the geometries are those of one coarse cell. A scale that is no integer, such as 1.5 or fractions.Fraction(3, 2),
+    holds at some sizes only: it comes with a size, and stands for the other one, which must be whole. Parameters that
+    are given stay as they are, one integer for all axes or one an axis, padding also (low, high) pairs. Those left out
+    are searched:
 
         kernel          from 1 to `max_kernel`; without one to 4 strides, at least 7, or, where nothing so small
                         reaches the sizes, the smallest kernel that does
@@ -174,12 +179,13 @@ def _questions(padding: Any, max_kernel: Any, **arguments: Any) -> list[Question
     ndim = next((len(value) for value in arguments.values() if checks.is_sequence(value)), 1)
     if ndim == 0:
         checks.wrong("sizes and parameters must have at least 1 axis; got an empty sequence")
+    scales = _scales(arguments.pop("scale"), ndim)
     each: dict[str, Sequence[int | None]] = {
         name: (None,) * ndim if value is None else checks.per_axis(name, value, ndim, _LEAST.get(name, 1))
         for name, value in arguments.items()
     }
     largest = _largest(max_kernel, each["kernel"])
-    sized = [_sizes(*ends) for ends in zip(each["coarse"], each["fine"], each["scale"], strict=True)]
+    sized = [_sizes(*ends) for ends in zip(each["coarse"], each["fine"], scales, strict=True)]
     return [
         Question(coarse, fine, scale, kernel, stride, pad, a, dilation or 1, largest)
         for (coarse, fine, scale), kernel, stride, pad, a, dilation in zip(
@@ -194,8 +200,49 @@ def _questions(padding: Any, max_kernel: Any, **arguments: Any) -> list[Question
     ]
 
 
-def _sizes(coarse: int | None, fine: int | None, scale: int | None) -> tuple[int, int, int | None]:
+def _scales(value: Any, ndim: int) -> Sequence[int | Fraction | None]:
+    """The scale of each axis, a fraction where it is not whole."""
+    entries = value if checks.is_sequence(value) else (value,) * ndim
+    whole = [_whole(entry) for entry in entries]
+    if not any(isinstance(entry, Fraction) for entry in whole):
+        whole_value = whole if checks.is_sequence(value) else whole[0]
+        return (None,) * ndim if value is None else checks.per_axis("scale", whole_value, ndim, 1)
+    if len(whole) != ndim:
+        numbers, got = checks.count(ndim, "number"), ", ".join(map(str, whole))
+        checks.wrong(f"scale must be a number or a sequence of {numbers}, one an axis; got {got}")
+    return [e if isinstance(e, Fraction) else checks.integer(f"scale[{i}]", e, 1) for i, e in enumerate(whole)]
+
+
+def _whole(entry: Any) -> Any:
+    """A positive number that is no integer as a fraction, of the digits it was written with; else the entry itself."""
+    if not isinstance(entry, float | Fraction) or not 0 < entry < 2**53:
+        return entry
+    number = Fraction(repr(float(entry))) if isinstance(entry, float) else entry
+    return int(number) if number.denominator == 1 else number
+
+
+def _by_fraction(coarse: int | None, fine: int | None, scale: Fraction) -> tuple[int, int, None]:
+    """Both sizes of an axis from one of them and a scale that holds there."""
+    if coarse is not None:
+        size = _whole_size(scale * coarse, f"scale * coarse = {scale} * {coarse}")
+        if fine not in (None, size):
+            checks.wrong(f"fine must be scale * coarse = {scale} * {coarse} = {size} where all are given; got {fine}")
+        return coarse, size, None
+    if fine is not None:
+        return _whole_size(fine / scale, f"fine / scale = {fine} / ({scale})"), fine, None
+    return checks.wrong(f"scale must be an integer where no size is given: {scale} holds at some sizes only")
+
+
+def _whole_size(size: Fraction, said: str) -> int:
+    if size.denominator > 1:
+        checks.wrong(f"scale must lead to a whole size; {said} is {size}")
+    return int(size)
+
+
+def _sizes(coarse: int | None, fine: int | None, scale: int | Fraction | None) -> tuple[int, int, int | None]:
     """Both sizes of an axis, from two of the three or from the scale alone."""
+    if isinstance(scale, Fraction):
+        return _by_fraction(coarse, fine, scale)
     if scale is None:
         if coarse is None or fine is None:
             checks.wrong(f"coarse and fine must both be given, or scale; got coarse={coarse} and fine={fine}")

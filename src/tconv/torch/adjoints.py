@@ -46,7 +46,8 @@ def _check_alike(tensors: dict[str, Tensor | None]) -> None:
             continue
         if value.dtype is not first.dtype and not torch._C._is_any_autocast_enabled():
             said, got = (messages.name_of(t.dtype) for t in (first, value))
-            checks.wrong_type(f"{other} must have the dtype of {name}, {said}; got {got}")
+            hint = messages.cast(other, got, name, said)
+            checks.wrong_type(f"{other} must have the dtype of {name}, {said}; got {got}{hint}")
         if value.device != first.device:
             checks.wrong(f"{other} must be on the device of {name}, {first.device}; got {value.device}")
 

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tconv import checks
+from tconv import arrays, checks
 from tconv.checks import Rejected
+from tconv.hints import words
 from tconv.torch.windows import RawArguments
 
 
@@ -21,22 +22,23 @@ def explained(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Iterator[None
     try:
         yield
     except Rejected as rejected:
-        problem = error(f"conv_transpose{ndim}d", rejected, _called_with(x, w, bias, given))
+        problem = error(f"conv_transpose{ndim}d", rejected, _called_with(x, w, bias, given), -1 - ndim)
     else:
         return
     raise problem from None
 
 
-def error(name: str, rejected: Rejected, context: str = "") -> Exception:
+def error(name: str, rejected: Rejected, context: str = "", channels: int = 1) -> Exception:
     """PyTorch raises RuntimeError for values; ValueError is what its layers raise for a wrong output_size."""
-    reason = _renamed(str(rejected))
+    reason = _renamed(str(rejected), channels)
     of_size = reason.startswith("output_size")
     kind = RuntimeError if rejected.kind is ValueError and not of_size else rejected.kind
     return kind(f"{name}: {reason}" + (f"\n  called with {context}" if context else ""))
 
 
-def _renamed(reason: str) -> str:
-    """x and w are input and weight to PyTorch."""
+def _renamed(reason: str, channels: int) -> str:
+    """x and w are input and weight to PyTorch, whose functions have no layout, and whose tensors no astype."""
+    reason = reason.replace('layout="channels_last"', f"x.movedim(-1, {channels})").replace("w.transpose", "w.permute")
     return re.sub(r"\bw\b", "weight", re.sub(r"\bx\b", "input", reason))
 
 
@@ -62,16 +64,23 @@ def name_of(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
+def cast(name: str, got: str, other: str, wanted: str) -> str:
+    """How two tensors come to one dtype."""
+    return re.sub(r'astype\("(\w+)"\)', r"to(torch.\1)", words.cast(name, got, other, wanted))
+
+
 def check_tensors(ndim: int, x: Any, w: Any, bias: Any) -> None:
     """Tensors of one dtype, unless autocast will see to it, on one device, with as many axes as the function is for."""
     for name, value in (("input", x), ("weight", w), ("bias", bias)):
         if not isinstance(value, Tensor) and not (name == "bias" and value is None):
-            checks.wrong_type(f"{name} must be a tensor; got {checks.shorten(value)} of type {type(value).__name__}")
+            kind, hint = type(value).__name__, words.tensor(name, value)
+            checks.wrong_type(f"{name} must be a tensor; got {arrays.summary(value)} of type {kind}{hint}")
     for name, value in (("weight", w), ("bias", bias)):
         if value is None:
             continue
         if value.dtype is not x.dtype and not torch._C._is_any_autocast_enabled():
-            checks.wrong(f"{name} must have the dtype of input, {name_of(x.dtype)}; got {name_of(value.dtype)}")
+            wanted, got = name_of(x.dtype), name_of(value.dtype)
+            checks.wrong(f"{name} must have the dtype of input, {wanted}; got {got}{cast(name, got, 'input', wanted)}")
         if value.device != x.device:
             checks.wrong(f"{name} must be on the device of input, {x.device}; got {value.device}")
     if w.dim() != ndim + 2:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tconv import checks, numpy_ops, repeated
 from tconv.arguments import Layout
+from tconv.hints import words
 from tconv.methods import Operation
 from tconv.plan import check_words
 from tconv.torch import adjoints, calls
@@ -97,7 +98,8 @@ def _check_one_of(output_padding: Any, output_size: Any) -> None:
 def _check_tensors(shown: dict[str, Any]) -> None:
     for name, value in shown.items():
         if not isinstance(value, Tensor) and not (name in ("bias", "out") and value is None):
-            checks.wrong_type(f"{name} must be a tensor, as another is; got {checks.shorten(value)}")
+            hint = words.tensor(name, value)
+            checks.wrong_type(f"{name} must be a tensor, as another is; got {checks.shorten(value)}{hint}")
 
 
 def _check_not_recorded(first: Tensor, second: Tensor, bias: Tensor | None, name: str) -> None:

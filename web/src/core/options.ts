@@ -1,4 +1,4 @@
-// A geometry as the options of the command line say it, and back: 4, 32x32, 32,32, 1:2, same.
+// A geometry as the options of the command line say it, and back: 4, 32x32, (32, 32), 1:2, same.
 import { exact, type Ints, isSequence, type Padding, type PaddingLike, Rejected, shorten } from "./checks";
 import { Geometry, joined, type WindowOptions } from "./geometry";
 
@@ -13,10 +13,39 @@ function refuse(reason: string): never {
 }
 
 const NUMBER = /^\s*[+-]?[0-9]{1,99}\s*$/;
-const SEPARATOR = /[x,×]/;
+const SEPARATOR = /[x,×*]/;
+/** A tuple or a list as Python and other people write it. */
+const BRACKETED = /^\s*[([](.*?),?\s*[)\]]\s*$/s;
+/** A pair within one. */
+const PAIR = /[([]\s*([+-]?[0-9]+)\s*,\s*([+-]?[0-9]+)\s*,?\s*[)\]]/g;
 
 function numberOf(text: string): number | null {
   return NUMBER.test(text) ? Number(text) : null;
+}
+
+/** What is written for each axis. */
+export function entriesOf(text: string): string[] {
+  return (BRACKETED.exec(text)?.[1] ?? text).split(SEPARATOR);
+}
+
+/** A number as it is typed, such as 0.5 or 1/2; null for another text. */
+export function fractionOf(text: string): [above: string, below: number] | null {
+  const found = /^\s*([0-9]{0,9}(?:\.[0-9]{0,9})?)(?:\/([0-9]{1,9}))?\s*$/.exec(text);
+  const below = Number(found?.[2] ?? 1);
+  return found && /[0-9]/.test(found[1]!) && below ? [found[1]!, below] : null;
+}
+
+/** A hint where a stride is below 1, as texts on fractionally strided convolution have it. */
+function fractional(text: string): string {
+  const values = entriesOf(text).map((entry) => {
+    const found = fractionOf(entry);
+    return found ? Number(found[0]) / found[1] : 0;
+  });
+  const value = values.find((value) => value > 0 && value < 1);
+  if (value === undefined) return "";
+  const whole = Math.floor(1 / value + 0.5);
+  const ours = Math.abs(whole * value - 1) < 0.02 ? String(whole) : "s";
+  return `; stride ${ours} of a transposed convolution is what texts call a fractional stride 1/${ours}`;
 }
 
 /** Numbers that are exact as doubles; the text was refused before where it holds none. */
@@ -27,11 +56,12 @@ function numbers(entries: (number | null)[]): number[] {
   });
 }
 
-/** Integers, one for all axes or one for each: "4", "32x48", "32,48". */
+/** Integers, one for all axes or one for each: "4", "32x48", "32,48", "32*48", "(32, 48)". */
 export function sizesOf(option: string, text: string): number[] {
-  const entries = text.split(SEPARATOR).map(numberOf);
+  const entries = entriesOf(text).map(numberOf);
   if (!entries.includes(null)) return numbers(entries);
-  refuse(`${option} must be an integer or one for each axis, such as 4 or 4x3; got ${shorten(text)}`);
+  const hint = option === "--stride" ? fractional(text) : "";
+  refuse(`${option} must be an integer or one for each axis, such as 4 or 4x3; got ${shorten(text)}${hint}`);
 }
 
 /** One integer, of at least `least`. */
@@ -45,7 +75,9 @@ export function integerOf(option: string, text: string, least = 1): number {
 export function paddingOf(text: string): (number | Padding)[] | string {
   const word = text.trim().toLowerCase();
   if (word === "same" || word === "valid") return word;
-  return text.split(SEPARATOR).map((entry) => {
+  // Python's pairs, of which there is one within another bracket at least; (1, 2) alone is an entry for each axis.
+  const nested = (text.match(/[([]/g) ?? []).length > 1;
+  return entriesOf(nested ? text.replace(PAIR, "$1:$2") : text).map((entry) => {
     const ends = entry.split(":").map(numberOf);
     if (ends.includes(null) || ends.length > 2) {
       const allowed = 'an integer or a low:high pair, such as 1, 1x0 or 1:2, or "same" or "valid"';
@@ -63,7 +95,7 @@ type Taken = Record<string, PaddingLike>;
 /** The geometry that the options name, from the side that is given. */
 export function geometryOf(options: Options): Geometry {
   const { coarse, fine, kernel, stride = "1", padding = "0", dilation = "1" } = options;
-  if (kernel === undefined) refuse("Missing option '--kernel'.");
+  if (kernel === undefined) refuse("--kernel must be given");
   if ((coarse === undefined) === (fine === undefined)) {
     const hint = "; --output-size names the other one, and `tconv solve` finds what ties two sizes";
     refuse(`one of --coarse and --fine must be given; got ${coarse === undefined ? "neither" : `both${hint}`}`);

@@ -17,6 +17,7 @@ import { floorDiv, prod } from "../integers";
 import { reason } from "./blocked";
 import { beyondTaps, ranked } from "./rank";
 import { checkExact, type Question } from "./reach";
+import { byFraction, type Fraction, type Scales, scalesOf } from "./scales";
 
 /** One geometry that has the wanted sizes. */
 export interface Solution {
@@ -48,7 +49,7 @@ export interface Solutions {
 export interface Asked {
   coarse?: Ints;
   fine?: Ints;
-  scale?: Ints;
+  scale?: Scales;
   kernel?: Ints;
   stride?: Ints;
   output_padding?: Ints;
@@ -74,12 +75,14 @@ export function solve(asked: Asked, max_kernel: number | null, limit: number): S
   };
 }
 
-const SEARCHED = ["coarse", "fine", "scale", "kernel", "stride", "output_padding", "dilation"] as const;
+const SEARCHED = ["coarse", "fine", "kernel", "stride", "output_padding", "dilation"] as const;
 
 /** The arguments checked, one question an axis. */
 function questionsOf(asked: Asked, max_kernel: number | null): Question[] {
-  const ndim = SEARCHED.map((name) => asked[name]).find((value) => isSequence(value))?.length ?? 1;
-  const [coarse, fine, scale, kernel, stride, output_padding, dilation] = SEARCHED.map((name) => {
+  const given = [asked.coarse, asked.fine, asked.scale, ...SEARCHED.slice(2).map((name) => asked[name])];
+  const ndim = given.find((value) => isSequence(value))?.length ?? 1;
+  const scale = scalesOf(asked.scale, ndim);
+  const [coarse, fine, kernel, stride, output_padding, dilation] = SEARCHED.map((name) => {
     const value = asked[name];
     const least = name === "output_padding" ? 0 : 1;
     return value === undefined ? Array<null>(ndim).fill(null) : perAxis(name, value, ndim, least);
@@ -88,7 +91,7 @@ function questionsOf(asked: Asked, max_kernel: number | null): Question[] {
     const given = Math.max(...kernel!.map((k) => k ?? 1));
     if (max_kernel < given) wrong(`max_kernel must be at least kernel = ${given}; got ${max_kernel}`);
   }
-  const sized = coarse!.map((n, i) => sizesOf(n, fine![i]!, scale![i]!));
+  const sized = coarse!.map((n, i) => sizesOf(n, fine![i]!, scale[i]!));
   const padding = paddingsOf(asked.padding, ndim);
   return sized.map((sizes, i) => ({
     ...sizes,
@@ -102,7 +105,8 @@ function questionsOf(asked: Asked, max_kernel: number | null): Question[] {
 }
 
 /** Both sizes of an axis, from two of the three or from the scale alone. */
-function sizesOf(coarse: number | null, fine: number | null, scale: number | null) {
+function sizesOf(coarse: number | null, fine: number | null, scale: number | Fraction | null) {
+  if (isSequence(scale)) return byFraction(coarse, fine, scale as Fraction);
   if (scale === null) {
     if (coarse !== null && fine !== null) return { coarse, fine, scale };
     return wrong(`coarse and fine must both be given, or scale; got coarse=${repr(coarse)} and fine=${repr(fine)}`);
