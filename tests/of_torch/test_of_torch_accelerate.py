@@ -213,7 +213,10 @@ def test_hopeless_contestants_do_not_win(clocks, monkeypatch):
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (lambda: nn.ConvTranspose1d(2, 2, 2).half(), "it computes in float16, and the engine in float32 and float64"),
+        (
+            lambda: nn.ConvTranspose1d(2, 2, 2, dtype=torch.complex64),
+            "it computes in complex64, and the engine in float32, float64, float16, bfloat16",
+        ),
         (lambda: nn.ConvTranspose1d(2, 2, 2, device="meta"), "it is on meta, and the engine computes on the CPU"),
         (lambda: tconv.torch.nn.ConvTranspose1d(2, 2, 2), "it is one of tconv's already"),
         (

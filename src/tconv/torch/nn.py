@@ -14,6 +14,7 @@ from tconv.torch.kept import PackedWeights
 from tconv.torch.plain import needs_graph
 
 _is_compiling = torch.compiler.is_compiling
+_autocast: Any = torch._C._is_any_autocast_enabled
 
 
 class _Layer(torch.nn.modules.conv._ConvTransposeNd):
@@ -59,7 +60,12 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
                 kept = state["_kept"] = PackedWeights()
             try:
                 small = kept.small.get(input.shape)
-                if small is not None and small.given == given and (small.tiny or needs_graph(input, w, bias)):
+                if (
+                    small is not None
+                    and small.given == given
+                    and small.dtype is input.dtype
+                    and (small.tiny or (needs_graph(input, w, bias) and not _autocast()))
+                ):
                     return small.function(input, w, bias, *small.arguments)  # type: ignore[no-any-return]
             except (AttributeError, RuntimeError, TypeError):
                 pass  # what is wrong is found, and said, below
