@@ -66,7 +66,7 @@ def test_what_wins_is_kept_and_what_does_not_is_left_alone(clocks):
         "\n"
         "layer  shape                   before ms  after ms  outcome\n"
         "0      2x6x5x7 -> 2x4x10x14        1e+03       500  2.00 times as fast\n"
-        "2      2x4x10x14 -> 2x3x20x28      1e+03       980  left alone"
+        "2      2x4x10x14 -> 2x3x20x28      1e+03       980  left alone: not faster by more than the noise"
     )
     assert json.loads(json.dumps(report.as_dict()))["layers"][0]["outcome"] == "2.00 times as fast"
 
