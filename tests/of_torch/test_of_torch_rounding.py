@@ -1,4 +1,4 @@
-"""A model whose gradients rounding moves is judged by how far it moves them; and reports never contradict themselves."""
+"""A model whose gradients rounding moves is judged by how far it does; reports never contradict themselves."""
 
 import dataclasses
 
@@ -29,7 +29,7 @@ class Kinked(nn.Module):
 
 def test_a_model_is_judged_by_its_own_rounding(all_win):
     torch.manual_seed(0)
-    model, report = accelerate(Kinked(X).train(), X)
+    _, report = accelerate(Kinked(X).train(), X)
     assert report.changed == 1, report
     assert report.whole.difference > 1e-3  # which was the limit
     assert report.whole.rounding * comparing.LENIENT >= report.whole.difference

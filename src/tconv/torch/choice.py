@@ -28,9 +28,10 @@ HALVES_A_MICROSECOND = 700
 MOST_ELEMENTS = 20_480
 
 
-#: Half precision by oneDNN, which has instructions for it, in one group: PyTorch is ahead from so many multiplications
-#: on that have so many terms in a sum, by 1.3 times at most. (Of calls that are smaller, or have fewer terms, the engine
-#: takes half of the time with its casts, and with groups a tenth.) With derivatives PyTorch is ahead, by 1.2 to 1.6.
+#: Half precision by oneDNN, which has instructions for it, in one group: PyTorch is ahead from so many
+#: multiplications on that have so many terms in a sum, by 1.3 times at most. Calls that are smaller or have fewer terms
+#: take the engine half of the time with its casts, and with groups a tenth. With derivatives PyTorch is ahead, by 1.2
+#: to 1.6 times.
 MANY, TERMS = 4_500_000, 100
 
 

@@ -19,8 +19,8 @@ from tconv.measuring.contest import ORIGINAL, Contest, in_turns
 from tconv.measuring.rounds import Effort
 from tconv.torch.acceleration_report import Measured, Report, Whole
 from tconv.torch.both_ways import OURS
-from tconv.torch.comparing import alike, difference, disagreement
-from tconv.torch.rounding import of_itself
+from tconv.torch.comparing import difference, disagreement
+from tconv.torch.rounding import judged
 from tconv.torch.whole_runs import Example, Form, both_forms
 
 #: While it cannot be told whether a model lost, so many times as many rounds are measured at most.
@@ -63,14 +63,9 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
         results = forms[OURS].results()
     except Exception as error:
         return Whole(layers, failure=f"it fails: {checks.first_line(error)}"), True
-    differs = rounding = None
+    differs, rounding = None, None
     if not disagreement(again, expected, outputs):  # else nothing can be said of others
-        wrong = disagreement(results, expected, outputs)
-        if wrong and alike(results, expected):
-            own = of_itself(
-                forms[ORIGINAL], expected, lambda found: not disagreement(results, expected, outputs, found)
-            )
-            wrong, rounding = disagreement(results, expected, outputs, own), max(own)
+        wrong, rounding = judged(results, expected, forms[ORIGINAL])
         if wrong:
             return Whole(layers, failure=wrong), True
         differs = difference(results, expected)

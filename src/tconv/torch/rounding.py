@@ -15,13 +15,23 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from tconv.torch.comparing import difference
+from tconv.torch.comparing import alike, difference, disagreement
 from tconv.torch.whole_runs import Form
 
 #: Whether a cell falls on the other side of a zero is chance, so it is tried so many times at most.
 DRAWS = 12
 _LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 Change = Callable[[Tensor], Tensor]
+
+
+def judged(results: Sequence[Tensor], expected: Sequence[Tensor], original: Form) -> tuple[str, float | None]:
+    """Why results are not those expected of the model as it was; and how far rounding moves those, where that decides."""
+    outputs = original.run.outputs
+    wrong = disagreement(results, expected, outputs)
+    if not wrong or not alike(results, expected):
+        return wrong, None
+    own = of_itself(original, expected, lambda found: not disagreement(results, expected, outputs, found))
+    return disagreement(results, expected, outputs, own), max(own)
 
 
 def of_itself(form: Form, expected: Sequence[Tensor], enough: Callable[[Sequence[float]], bool]) -> list[float]:
