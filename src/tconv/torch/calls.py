@@ -88,6 +88,9 @@ def prepared(
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         named = {name: windows.unpacked(entry, ndim) for name, entry in said._asdict().items()}
+        if isinstance(said.padding, str):
+            pads = windows.paddings(said.padding, tuple(w.shape[2:]), said.stride, said.dilation)
+            named["padding"] = said.padding if isinstance(pads[0], str) else pads
         if said.output_padding is None:
             checks.wrong_type("output_padding must be an integer, or one for each axis; got None")
         if said.output_size is not None:

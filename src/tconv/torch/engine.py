@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.autograd.profiler import record_function
 
 from tconv import checks
 from tconv.cached import cached_property
@@ -25,6 +26,9 @@ from tconv.torch.kept import Pack, PackedWeights
 from tconv.torch.windows import Integers, geometry
 
 Operation: TypeAlias = Literal["conv_transpose", "conv"]
+
+#: Whether a profiler wants to be told what computes: of what bypasses PyTorch's dispatcher it sees nothing.
+profiled: Callable[[], bool] = torch._C._autograd._profiler_enabled
 
 #: The dtypes that are computed by the engine, and the names of those in which it does so.
 DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in engine.DTYPES} | HALVES
@@ -93,6 +97,13 @@ class Call(PreparedCall):
 
     def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None) -> Tensor:
         """Compute, without a record for derivatives; `kept` None: weights serve this call only."""
+        if profiled():
+            with record_function(f"tconv::{self.operation}"):
+                return self.compute(x, w, bias, kept)
+        return self.compute(x, w, bias, kept)
+
+    def compute(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None) -> Tensor:
+        """The same, of which a profiler is not told."""
         engines = self.engines
         if engines is None:
             return self._by_torch(x, w, bias)

@@ -8,11 +8,13 @@ w = weight_gradient(x, y):   dx = conv(y, dw),             dy = conv_transpose(x
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.profiler import record_function
 
 from tconv.torch import choice, engine, native
 from tconv.torch.engine import Call, OperationWindow
@@ -118,7 +120,8 @@ def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow)
 def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """The weight gradient itself, by whoever computes it faster."""
     if engine.serves_weights(x, y, like, window):
-        return engine.weights(x, y, like, window)
+        with record_function("tconv::weight_gradient") if engine.profiled() else nullcontext():
+            return engine.weights(x, y, like, window)
     return engine.weights_by_torch(x, y, like, window)
 
 

@@ -25,7 +25,7 @@ Change = Callable[[Tensor], Tensor]
 
 
 def judged(results: Sequence[Tensor], expected: Sequence[Tensor], original: Form) -> tuple[str, float | None]:
-    """Why results are not those expected of the model as it was; and how far rounding moves those, where that decides."""
+    """Why results are not those expected of a model, and how far rounding moves those where that decides."""
     outputs = original.run.outputs
     wrong = disagreement(results, expected, outputs)
     if not wrong or not alike(results, expected):
