@@ -34,6 +34,7 @@ GROUPS = {
         "of_torch/test_of_torch_adjoints.py",
         "of_torch/test_of_torch_c[!l]*.py",
     ),
+    "torch, a day": ("days/test_day_torch.py",),
     "examples, generate": ("examples/test_examples_generate.py", "examples/test_examples_modules.py"),
     "examples, segment": ("examples/test_examples_[!gm]*.py",),
     "torch beside NumPy": (

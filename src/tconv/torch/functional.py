@@ -52,8 +52,8 @@ def conv_transpose2d(
         output_size: the size of the result, for all axes or for each; `output_padding` then does not matter, as in
             PyTorch's layers.
 
-    float32 and float64 on the CPU are computed by the engine, everything else by PyTorch's own operator: `plan` says
-    which and why. Derivatives of any order are recorded as PyTorch records them. In two and three axes channels are
+    float32 and float64 on the CPU are computed by the engine; so are float16, and bfloat16 where that is quicker, cast
+    to float32 around it; everything else by PyTorch's own operator: `plan` says which and why. Derivatives of any order are recorded as PyTorch records them. In two and three axes channels are
     innermost in the result if they are in the input or the weights, as in PyTorch.
 
     Returns:
