@@ -27,12 +27,12 @@ class UNet(nn.Module):
         self.one, self.two, self.three = block(3, c), block(c, 2 * c), block(2 * c, 4 * c)
         self.up_two, self.up_one = nn.ConvTranspose2d(4 * c, 2 * c, 2, 2), nn.ConvTranspose2d(2 * c, c, 2, 2)
         self.join_two, self.join_one = block(4 * c, 2 * c), block(2 * c, c)
-        self.half, self.last = nn.MaxPool2d(2), nn.Conv2d(c, 2, 1)
+        self.pool, self.last = nn.MaxPool2d(2), nn.Conv2d(c, 2, 1)
 
     def forward(self, x):
         one = self.one(x)
-        two = self.two(self.half(one))
-        y = self.join_two(torch.cat([self.up_two(self.three(self.half(two))), two], 1))
+        two = self.two(self.pool(one))
+        y = self.join_two(torch.cat([self.up_two(self.three(self.pool(two))), two], 1))
         return self.last(self.join_one(torch.cat([self.up_one(y), one], 1)))
 
 

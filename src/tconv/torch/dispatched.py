@@ -1,8 +1,8 @@
 """Calls that somebody wants to know of: compilers, exporters, modes, transforms, subclasses, other devices and dtypes.
 
 A graph of `torch.compile` gets tconv's registered operator. Everybody else gets PyTorch's own, which whoever listens
-understands: an exported program needs no tconv and an ONNX file has a standard ConvTranspose, a counter of flops counts,
-torch.func and forward differentiation find their rules.
+understands: an exported program needs no tconv and an ONNX file has a standard ConvTranspose, a counter of flops
+counts, torch.func and forward differentiation find their rules.
 """
 
 from __future__ import annotations

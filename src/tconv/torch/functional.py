@@ -53,8 +53,9 @@ def conv_transpose2d(
             PyTorch's layers.
 
     float32 and float64 on the CPU are computed by the engine; so are float16, and bfloat16 where that is quicker, cast
-    to float32 around it; everything else by PyTorch's own operator: `plan` says which and why. Derivatives of any order are recorded as PyTorch records them. In two and three axes channels are
-    innermost in the result if they are in the input or the weights, as in PyTorch.
+    to float32 around it; everything else by PyTorch's own operator: `plan` says which and why. Derivatives of any order
+    are recorded as PyTorch records them. In two and three axes channels are innermost in the result if they are in the
+    input or the weights, as in PyTorch.
 
     Returns:
         A tensor of shape (N, Cout, *fine), or (Cout, *fine).
