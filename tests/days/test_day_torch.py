@@ -112,6 +112,7 @@ def test_afternoon_float16_on_a_cpu():
             assert ours.float()(x.float()).dtype is torch.float16
 
 
+@pytest.mark.quick
 def test_evening_integers():
     x, w = torch.full((1, 64, 4, 4), 255, dtype=torch.uint8), torch.full((64, 8, 2, 2), -128, dtype=torch.int8)
     y = tconv.conv_transpose(x, w, stride=2, dtype=torch.int32)
