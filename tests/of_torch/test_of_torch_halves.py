@@ -27,14 +27,14 @@ def by_onednn(request, monkeypatch):
 @pytest.fixture
 def runs(monkeypatch):
     """The dtypes of x in calls that the engine has run."""
-    seen, run = [], engine.Call.run
+    seen, compute = [], engine.Call.compute
 
     def watched(self, x, *others):
         if self.engines is not None:
             seen.append(x.dtype)
-        return run(self, x, *others)
+        return compute(self, x, *others)
 
-    monkeypatch.setattr(engine.Call, "run", watched)
+    monkeypatch.setattr(engine.Call, "compute", watched)
     return seen
 
 
