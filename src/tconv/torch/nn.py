@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tconv import checks
 from tconv.resolve import Ints, PaddingLike
-from tconv.torch import folding
+from tconv.torch import borders
 from tconv.torch.calls import call
 from tconv.torch.kept import PackedWeights
 from tconv.torch.plain import needs_graph
@@ -39,7 +39,7 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
     ) -> None:
         said = _pairs(padding, type(self).__name__)
         with checks.explained(type(self).__name__):
-            checks.choice("padding_mode", padding_mode, ("zeros", *folding.MODES))
+            checks.choice("padding_mode", padding_mode, ("zeros", *borders.MODES))
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding if said is None else 0, output_padding, groups,
             bias, dilation, "zeros", device, dtype,
@@ -79,7 +79,7 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
             except (AttributeError, RuntimeError, TypeError):
                 pass  # what is wrong is found, and said, below
         if self.padding_mode != "zeros":
-            return folding.conv_transpose(self.padding_mode, input, w, bias, given, kept)
+            return borders.conv_transpose(self.padding_mode, input, w, bias, given, kept)
         return call(len(self.kernel_size), input, w, bias, given, kept)
 
     def __prepare_scriptable__(self) -> Any:

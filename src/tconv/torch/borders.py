@@ -2,7 +2,7 @@
 
 `torch.nn.Conv2d(..., padding_mode="circular")` computes conv(pad(y)): it pads the fine grid with copies of its own
 cells. The transpose is pad^T(conv_transpose(x)): the whole fine grid with its border, then each cell of the border
-added to the cell that it is a copy of. Axes are padded one after the other, and so they are folded.
+added to the cell that it is a copy of. Axes are padded one after the other, and so it is for each of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tconv.torch.calls import call
 from tconv.torch.kept import PackedWeights
 from tconv.torch.windows import RawArguments
 
-#: PyTorch's names, but for "zeros", where nothing is folded.
+#: PyTorch's names, but for "zeros", which has no border.
 MODES = ("circular", "reflect", "replicate")
 
 
@@ -38,7 +38,7 @@ def conv_transpose(
     y = call(ndim, x, w, None, (said.stride, (0,) * ndim, left, said.groups, said.dilation, None), layer)
     for axis, (_, (low, high), _) in enumerate(ends, -ndim):
         if low or high:
-            y = folded(mode, y, axis, low, high)
+            y = without_border(mode, y, axis, low, high)
     return y if bias is None else y + bias.to(y.dtype).reshape(-1, *[1] * ndim)
 
 
@@ -62,7 +62,7 @@ def _check(mode: str, end: Ends, fine: int) -> None:
         checks.wrong(f'padding must be {limit} with padding_mode "{mode}" for fine size {fine}; got {padding}')
 
 
-def folded(mode: str, y: Tensor, axis: int, low: int, high: int) -> Tensor:
+def without_border(mode: str, y: Tensor, axis: int, low: int, high: int) -> Tensor:
     """The transpose of padding one axis: cells of the border are added to those that they are copies of."""
     fine = y.shape[axis] - low - high
     inner = y.narrow(axis, low, fine).clone()

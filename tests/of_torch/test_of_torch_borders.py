@@ -1,4 +1,4 @@
-"""Layers whose `padding_mode` folds: what PyTorch's padded convolutions have as derivatives is what they compute."""
+"""Layers with a `padding_mode`: what PyTorch's padded convolutions have as derivatives is what they compute."""
 
 import copy
 import itertools
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tconv.torch import folding, nn
+from tconv.torch import borders, nn
 
 CONV = (None, F.conv1d, F.conv2d, F.conv3d)
 
@@ -32,7 +32,7 @@ def layer(ndim, mode, **arguments):
 
 def transposed(up, x, fine):
     """What PyTorch's derivative of conv(pad(y)) by y makes of x; plus the bias."""
-    ends = folding._ends(x, up.weight, _given(up, fine))
+    ends = borders._ends(x, up.weight, _given(up, fine))
     y = torch.zeros(x.shape[0], up.out_channels, *fine, dtype=x.dtype, requires_grad=True)
     cells = [n for _, pair, _ in reversed(ends) for n in pair]
     padded = F.pad(y, cells, up.padding_mode)
@@ -43,7 +43,7 @@ def transposed(up, x, fine):
 
 
 def _given(up, fine):
-    return folding.RawArguments(up.stride, up.padding, up.output_padding, up.groups, up.dilation, fine)
+    return borders.RawArguments(up.stride, up.padding, up.output_padding, up.groups, up.dilation, fine)
 
 
 def coarse_of(up, fine):
@@ -51,15 +51,15 @@ def coarse_of(up, fine):
     for n in itertools.product(*[range(1, size + 6) for size in fine]):
         x = torch.zeros(1, 4, *n, dtype=torch.float64)
         try:
-            ends = folding._ends(x, up.weight, _given(up, fine))
-        except folding.checks.Rejected:
+            ends = borders._ends(x, up.weight, _given(up, fine))
+        except borders.checks.Rejected:
             continue
         if all(a < s for (_, _, a), s in zip(ends, up.stride, strict=True)):
             return n
     raise AssertionError(fine)
 
 
-@pytest.mark.parametrize("mode", folding.MODES)
+@pytest.mark.parametrize("mode", borders.MODES)
 @pytest.mark.parametrize(("ndim", "fine", "arguments"), CASES)
 def test_it_is_the_transpose_of_pytorchs_padded_convolution(ndim, fine, arguments, mode):
     up = layer(ndim, mode, **arguments)
@@ -69,7 +69,7 @@ def test_it_is_the_transpose_of_pytorchs_padded_convolution(ndim, fine, argument
     torch.testing.assert_close(up(x[0], output_size=fine), expected[0], rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("mode", folding.MODES)
+@pytest.mark.parametrize("mode", borders.MODES)
 def test_derivatives_of_all_orders(mode):
     up = layer(2, mode, kernel_size=3, stride=2, padding=1)
     x = torch.randn(1, 4, 3, 2, dtype=torch.float64, requires_grad=True)
@@ -77,7 +77,7 @@ def test_derivatives_of_all_orders(mode):
     assert torch.autograd.gradgradcheck(up, x)
 
 
-@pytest.mark.parametrize("mode", folding.MODES)
+@pytest.mark.parametrize("mode", borders.MODES)
 def test_copies_formats_and_what_pytorch_does_to_layers(mode):
     up = nn.ConvTranspose2d(4, 6, 3, 2, 1, padding_mode=mode)
     x = torch.randn(2, 4, 5, 6)
