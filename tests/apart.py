@@ -31,10 +31,12 @@ GROUPS = {
         "onnx_graphs/test_onnx_exported.py",
     ),
     "torch": (
-        "of_torch/test_of_torch_[!ac]*.py",
+        "of_torch/test_of_torch_[!abchr]*.py",
         "of_torch/test_of_torch_adjoints.py",
         "of_torch/test_of_torch_c[!l]*.py",
     ),
+    "torch, borders, halves, rounding": ("of_torch/test_of_torch_[bhr]*.py",),
+    "torch, a day": ("days/test_day_torch.py",),
     "examples, generate": ("examples/test_examples_generate.py", "examples/test_examples_modules.py"),
     "examples, segment": ("examples/test_examples_[!gm]*.py",),
     "torch beside NumPy": (

@@ -39,6 +39,11 @@ def dtype_name(name: str, dtype: Any) -> str:
     return known
 
 
+def name_of(dtype: Any) -> str:
+    """The name of a dtype of any library."""
+    return str(getattr(dtype, "name", dtype)).removeprefix("torch.")
+
+
 def _known(dtype: np.dtype[Any]) -> str | None:
     """The name of an allowed dtype; None for another."""
     # The name of a dtype is slow to ask for.

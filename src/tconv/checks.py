@@ -147,11 +147,11 @@ def padding_per_axis(value: object, ndim: int) -> tuple[tuple[int, int] | str, .
     return tuple(padding_pair(f"padding[{i}]", entry) for i, entry in enumerate(entries))
 
 
-def padding_word(value: str) -> str:
-    """One of the two words that stand for a padding."""
-    if value not in ("same", "valid"):
-        hint = hints.word(value, ("same", "valid")) or hints.number("padding", value)
-        wrong(f'padding must be "same", "valid", an integer or (low, high) pairs; got {value!r}{hint}')
+def padding_word(value: str, allowed: Sequence[str] = ("same", "valid")) -> str:
+    """One of the words that stand for a padding."""
+    if value not in allowed:
+        hint = hints.word(value, allowed) or hints.number("padding", value)
+        wrong(f"padding must be {words(allowed)}, an integer or (low, high) pairs; got {value!r}{hint}")
     return value
 
 

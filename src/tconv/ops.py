@@ -9,11 +9,14 @@ transpose, and `weight_gradient` is the derivative of either by the weights. The
 
 from __future__ import annotations
 
+from typing import Any
+
 from tconv import repeated
 from tconv.arguments import Layout
 from tconv.libraries import compute as _compute
 from tconv.problem import Array
 from tconv.resolve import Ints, PaddingLike
+from tconv.widening import widened
 
 
 def conv_transpose(
@@ -30,6 +33,7 @@ def conv_transpose(
     layout: Layout = "channels_first",
     method: str = "auto",
     out: Array | None = None,
+    dtype: Any = None,
 ) -> Array:
     """Transposed convolution: from x on the coarse grid to the result on the fine grid.
 
@@ -56,6 +60,9 @@ def conv_transpose(
         layout: "channels_first", or "channels_last" where x and the result are (N, *size, C).
         method: "auto", or a name in `tconv.methods.METHODS`; `tconv.plan` tells what "auto" picks and why.
         out: an array for the result, with any strides, that shares no memory with the others.
+        dtype: of the result, and of the computation: one that holds all values of x, w and bias, which are cast to it,
+            and may then differ. None: theirs, or that of an `out` of integers for integers. int8 and uint8 are added up
+            without loss in "int32".
 
     x and w may also be arrays of JAX, traced or not: the call is then `tconv.jax.conv_transpose`, and so is its result.
     Tensors of PyTorch are computed as by `tconv.torch.functional`, with derivatives; by a named method, as integers, or
@@ -63,8 +70,8 @@ def conv_transpose(
     recorded.
 
     All arrays have one dtype: float32 or float64; float16 or bfloat16 (of ml_dtypes), which are computed in float32 and
-    rounded once; or an integer type, whose sums wrap around as NumPy's do. NaN and Inf reach the cells that a tap ties
-    to them, and no others.
+    rounded once; or an integer type, whose sums wrap around as NumPy's do: `plan` says whether they may. NaN and Inf
+    reach the cells that a tap ties to them, and no others.
 
     Returns:
         A new array of shape (N, Cout, *fine), or `out`. The other arrays are not changed.
@@ -77,11 +84,17 @@ def conv_transpose(
     >>> w = np.array([[[1.0, 1.0, 0.5]]])
     >>> tconv.conv_transpose(x, w, stride=2)
     array([[1. , 1. , 2.5, 2. , 4. , 3. , 1.5]])
+    >>> tconv.conv_transpose(np.full((1, 1), 200, "uint8"), np.full((1, 1, 2), -3, "int8"), dtype="int32")
+    array([[-600, -600]], dtype=int32)
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    if out is None and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method)) is not None:
+    if (
+        out is None
+        and dtype is None
+        and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method)) is not None
+    ):
         return made
-    return _compute("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out)
+    return _computed("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out, dtype)
 
 
 def conv(
@@ -98,6 +111,7 @@ def conv(
     layout: Layout = "channels_first",
     method: str = "auto",
     out: Array | None = None,
+    dtype: Any = None,
 ) -> Array:
     """Convolution, the adjoint of `conv_transpose` with the same keywords: from y on the fine grid to the coarse grid.
 
@@ -117,7 +131,7 @@ def conv(
         padding: zeros around y; negative padding crops y. "same" gives ceil(fine / stride) cells.
         output_padding: checked if given: what the fine size leaves over. It decides only where dilation > stride.
         output_size: checked if given: the coarse size.
-        stride, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
+        stride, groups, dilation, layout, method, out, dtype: as in `conv_transpose`, and so are dtypes and errors.
 
     y and w may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded. Of
     arrays of JAX the call is `tconv.jax.conv`.
@@ -132,9 +146,13 @@ def conv(
     array([[4.5, 9.5]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    if out is None and (made := repeated.call("conv", y, w, bias, window, layout, method)) is not None:
+    if (
+        out is None
+        and dtype is None
+        and (made := repeated.call("conv", y, w, bias, window, layout, method)) is not None
+    ):
         return made
-    return _compute("conv", {"y": y, "w": w}, None, bias, window, layout, method, out)
+    return _computed("conv", {"y": y, "w": w}, None, bias, window, layout, method, out, dtype)
 
 
 def weight_gradient(
@@ -151,6 +169,7 @@ def weight_gradient(
     layout: Layout = "channels_first",
     method: str = "auto",
     out: Array | None = None,
+    dtype: Any = None,
 ) -> Array:
     """The derivative by the weights of <conv_transpose(x, w), y>, which is <x, conv(y, w)>.
 
@@ -164,7 +183,8 @@ def weight_gradient(
         y: (N, Cout, *fine), or (Cout, *fine); a fine size that the coarse size of x reaches.
         kernel_size: an integer of at least 1, or one for each axis (needed where x has no batch axis).
         output_padding, output_size: checked if given; x and y imply them.
-        stride, padding, groups, dilation, layout, method, out: as in `conv_transpose`, and so are dtypes and errors.
+        stride, padding, groups, dilation, layout, method, out, dtype: as in `conv_transpose`, and so are dtypes and
+            errors.
 
     x and y may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded. Of
     arrays of JAX the call is `tconv.jax.weight_gradient`.
@@ -179,4 +199,14 @@ def weight_gradient(
     array([[[31., 42., 53.]]])
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    return _compute("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out)
+    return _computed("weight_gradient", {"x": x, "y": y}, kernel_size, None, window, layout, method, out, dtype)
+
+
+def _computed(
+    operation: str, operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...],
+    layout: Layout, method: str, out: Any, dtype: Any,
+) -> Array:  # fmt: skip
+    """The result by the library of the operands, once these are of the dtype that is asked for."""
+    if dtype is not None or out is not None:
+        operands, bias = widened(operation, operands, bias, out, dtype)
+    return _compute(operation, operands, kernel_size, bias, window, layout, method, out)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import inf, prod
 from typing import Any, NamedTuple
 
-from tconv import arguments, arrays, checks
+from tconv import arguments, arrays, checks, wrapping
 from tconv.arguments import LAYOUTS, Layout, Window
 from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
@@ -35,6 +35,7 @@ class Plan:
     method: str
     why: str
     candidates: tuple[Candidate, ...]  #: all methods that were considered
+    operands: tuple[str, str] | None = None  #: the dtypes of those that are cast; None: the dtype of the arrays
 
     @property
     def geometry(self) -> Geometry:
@@ -45,6 +46,11 @@ class Plan:
     def cost(self) -> Cost:
         """The expected time and the scratch memory of the method that was picked."""
         return next(candidate.cost for candidate in self.candidates if candidate.method == self.method)
+
+    @property
+    def sums(self) -> str:
+        """Whether sums of integers fit into the dtype of the result, or wrap around; "" for other numbers."""
+        return wrapping.said(self.problem, self.operands or (self.dtype, self.dtype), self.dtype)
 
     @property
     def x_shape(self) -> tuple[int, ...]:
@@ -91,6 +97,7 @@ class Plan:
             f"  {self.geometry}",
             *(f"  note: {remark}" for remark in self.remarks),
             f"  {work.multiplications:,} multiplications of use; zero insertion wastes {work.wasted:,} more",
+            *([f"  {self.sums}"] if self.sums else []),
             f"  {'method':<16}{'expected time':>16}{'scratch memory':>18}",
         ]
         for name, cost, excluded in sorted(self.candidates, key=lambda candidate: candidate.cost.seconds):
@@ -238,7 +245,8 @@ def plan(
 
     `first` and `second` are the shapes (or arrays) of the operands: x and w for operation "conv_transpose", y and w for
     "conv", x and y for "weight_gradient", which needs `kernel_size` too. `dtype` defaults to that of `first` if it is
-    an array, else to float32. The other arguments and the errors are those of the operation.
+    an array, else to float32. `sums` says whether those of integers fit into it. The other arguments and the errors are
+    those of the operation.
 
     Expected times come from a cost model of one machine: their order decides, not their size.
 
@@ -253,7 +261,10 @@ def plan(
         name = arrays.dtype_name("dtype", getattr(first, "dtype", "float32") if dtype is None else dtype)
         shapes = shape_of("first", first), shape_of("second", second)
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
-        return make_plan(operation, *shapes, arguments.freeze("kernel_size", kernel_size), name, window, layout, method)
+        kernel = arguments.freeze("kernel_size", kernel_size)
+        made = make_plan(operation, *shapes, kernel, name, window, layout, method)
+        own = arrays.name_of(getattr(first, "dtype", name)), arrays.name_of(getattr(second, "dtype", name))
+        return made if own == (name, name) else replace(made, operands=own)
 
 
 def shape_of(name: str, value: Any) -> tuple[int, ...]:

@@ -65,7 +65,7 @@ def test_a_model_that_is_faster_keeps_all(clocks):
     ]
     assert json.loads(json.dumps(report.as_dict()))["whole"] == {
         "layers": 4, "before": 10.0, "after": 8.0, "ratio": 1.25, "difference": report.whole.difference,
-        "failure": "", "unmeasured": "",
+        "rounding": None, "failure": "", "unmeasured": "",
     }  # fmt: skip
 
 

@@ -27,7 +27,7 @@ ARGUMENTS = [
     ),
     (
         {"padding": "full"},
-        'padding must be "same", "valid", an integer or (low, high) pairs; got \'full\'',
+        'padding must be "same", "valid", "causal", an integer or (low, high) pairs; got \'full\'',
         ", padding='full'",
     ),
     (
@@ -131,13 +131,15 @@ def test_output_size_raises_what_layers_of_pytorch_raise():
 
 
 def test_wrong_layers():
-    with pytest.raises(ValueError, match='Only "zeros" padding mode is supported for ConvTranspose2d'):
-        nn.ConvTranspose2d(4, 3, 3, padding_mode="reflect")
+    with pytest.raises(
+        ValueError, match='padding_mode must be one of "zeros", "circular", "reflect", "replicate"; got'
+    ):
+        nn.ConvTranspose2d(4, 3, 3, padding_mode="wrap")
     with pytest.raises(ValueError) as caught:
         nn.ConvTranspose2d(4, 3, 3, padding="full")
     assert (
         str(caught.value)
-        == 'ConvTranspose2d: padding must be "same", "valid", an integer or (low, high) pairs; got \'full\''
+        == 'ConvTranspose2d: padding must be "same", "valid", "causal", an integer or (low, high) pairs; got \'full\''
     )
     with pytest.raises(ValueError, match=r"ConvTranspose2d: padding must be .* got \(\(1, 2\),\)"):
         nn.ConvTranspose2d(4, 3, 3, padding=((1, 2),))

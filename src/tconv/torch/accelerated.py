@@ -40,15 +40,32 @@ class CallsReplaced(TorchFunctionMode):
         return CALLS.get(func, func)(*args, **(kwargs or {}))
 
 
-class ConvTranspose1d(nn.ConvTranspose1d):
+_RESTORE = "{what} PyTorch's own layers, and this model is accelerated: call tconv.torch.restore(model) first"
+
+
+class _Accelerated:
+    """What an accelerated layer does not allow: it is no longer of the class that others know."""
+
+    def __prepare_scriptable__(self) -> Any:
+        """What torch.jit.script asks for."""
+        raise RuntimeError(_RESTORE.format(what="torch.jit.script compiles"))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # Eager quantization sets this on every module that it is to replace, and finds it by its class.
+        if name == "qconfig" and value is not None:
+            raise RuntimeError(_RESTORE.format(what="torch.ao.quantization replaces"))
+        super().__setattr__(name, value)
+
+
+class ConvTranspose1d(_Accelerated, nn.ConvTranspose1d):
     """Once a `torch.nn.ConvTranspose1d`."""
 
 
-class ConvTranspose2d(nn.ConvTranspose2d):
+class ConvTranspose2d(_Accelerated, nn.ConvTranspose2d):
     """Once a `torch.nn.ConvTranspose2d`."""
 
 
-class ConvTranspose3d(nn.ConvTranspose3d):
+class ConvTranspose3d(_Accelerated, nn.ConvTranspose3d):
     """Once a `torch.nn.ConvTranspose3d`."""
 
 
@@ -137,6 +154,7 @@ def _with_calls_replaced(plain: Any) -> Any:
     names = ("__module__", "__qualname__", "__doc__")
     same = {name: getattr(plain, name) for name in names}
     own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain}
+    own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
     if issubclass(plain, torch.fx.GraphModule):
         own |= {name: _as_before(plain, name) for name in ("recompile", "__copy__", "__deepcopy__")}
     made: Any = _made(plain, plain, same | own)

@@ -39,7 +39,8 @@ def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9, new_siz
 
     Layers of torch.nn are measured, with weight_norm, other parametrizations, tied weights and hooks; so are calls of
     `F.conv_transpose1d` to `3d` in forward methods, in the module whose method it is. Results that differ by more than
-    1e-4 of the largest value (1e-10 in float64) lose, whatever they take.
+    1e-4 of the largest value (1e-10 in float64) lose, whatever they take. Of the whole model that holds unless its own
+    rounding, measured on inputs that differ in their last place or layout, moves its results by more.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the

@@ -43,7 +43,8 @@ class Measured:
         """What came of measuring the module, in a few words."""
         if self.kept:
             return "not measured" if self.gain is None else f"{self.gain:.2f} times as fast"
-        return f"left alone: {self.reason}" if self.reason else "left alone"
+        noise = "not faster by more than the noise" if self.gain is not None and self.gain > 1 else ""
+        return f"left alone: {self.reason or noise}".removesuffix(": ")
 
     def facts(self) -> list[str]:
         """The cells of the table but for the name."""
@@ -57,9 +58,10 @@ class Whole:
 
     layers: int  #: that ran on the engine in it
     before: float | None = None  #: seconds of a run; None where nothing was measured
-    after: float | None = None
+    after: float | None = None  #: seconds of a run at the pace of `before`, which is `before / ratio`
     ratio: float | None = None  #: how many times as fast it is: the median of the rounds, which drift less than seconds
-    difference: float | None = None  #: of the outputs, at their largest value; None where two runs of the model differ
+    difference: float | None = None  #: of results and gradients, at their largest; None where two runs of it differ
+    rounding: float | None = None  #: of those of two runs as it was that differ by rounding; None where not asked for
     failure: str = ""  #: why the layers were not kept, whatever it takes
     unmeasured: str = ""  #: why the model as it was could not be measured
 
@@ -68,6 +70,14 @@ class Whole:
             return f"the whole model was not measured: {self.unmeasured or self.failure}"
         took = f"{self.before * 1e3:.3g} ms before, {self.after * 1e3:.3g} ms after"
         return f"the whole model: {took}, {self.ratio:.2f} times as fast"
+
+    @property
+    def agreement(self) -> str:
+        """How closely results agree, where rounding alone moves them by more than the usual limits; else ""."""
+        if self.rounding is None or self.difference is None:
+            return ""
+        apart = f"results and gradients differ by {self.difference:.1e} of the largest value"
+        return f"{apart}, PyTorch's own by {self.rounding:.1e} where inputs differ by rounding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +150,18 @@ class Report:
 
     def __str__(self) -> str:
         table = ["", *aligned(COLUMNS, self.rows(), right=COLUMNS[2:4])] if self.layers else []
-        whole = [] if self.whole is None else [str(self.whole)]
-        return "\n".join([self.verdict, *whole, self.conditions, *table])
+        return "\n".join([self.verdict, *self._of_the_whole(), self.conditions, *table])
+
+    def _of_the_whole(self) -> list[str]:
+        """Lines on the whole model, and on what may seem not to fit in them."""
+        whole = self.whole
+        if whole is None:
+            return []
+        noise = self.changed and whole.ratio is not None and f"{whole.ratio:.2f}" < "1"
+        lines = [f"{whole}, which is within the noise" if noise else str(whole), whole.agreement]
+        if whole.before is not None and whole.before < self.before:
+            lines.append("(the machine was busier while layers were measured: their seconds are not to be compared)")
+        return [line for line in lines if line]
 
 
 def _names(names: Sequence[str]) -> str:

@@ -20,14 +20,13 @@ from tconv.measuring.contest import ORIGINAL, Contest, in_turns
 from tconv.measuring.rounds import Effort, Run, timed
 from tconv.torch.accelerated import LAYERS, CallsReplaced
 from tconv.torch.comparing import disagreement
+from tconv.torch.engine import DTYPES
 from tconv.torch.messages import name_of
 from tconv.torch.watching import WatchedCall
 
 T = TypeVar("T")
 
 OURS = "tconv"
-#: What may be handed to the engine.
-_DTYPES = tuple(getattr(torch, name) for name in engine.DTYPES)
 
 
 class Manner(NamedTuple):
@@ -52,8 +51,8 @@ def unserved(tensor: Tensor) -> str:
         return f"it has tensors of class {type(tensor).__name__}"
     if not tensor.is_cpu:
         return f"it is on {tensor.device}, and the engine computes on the CPU"
-    if tensor.dtype not in _DTYPES:
-        return f"it computes in {name_of(tensor.dtype)}, and the engine in float32 and float64"
+    if tensor.dtype not in DTYPES:
+        return f"it computes in {name_of(tensor.dtype)}, and the engine in {', '.join(map(name_of, DTYPES))}"
     return ""
 
 

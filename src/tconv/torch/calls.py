@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tconv import arguments, checks
-from tconv.torch import dispatched, engine, kept, messages, windows
+from tconv.torch import autocasting, dispatched, engine, kept, messages, windows
 from tconv.torch.engine import Call, OperationWindow
 from tconv.torch.gradients import record_conv_transpose
 from tconv.torch.kept import PackedWeights, Small
@@ -39,6 +39,8 @@ def call(
     `layer` is what the layer that calls keeps; `last` says where channels lie in the result; None: PyTorch's rule.
     """
     if _is_compiling() or not plain(x, w, bias):
+        if not _is_compiling() and autocasting.is_all(x, w, bias):
+            return _cast(ndim, x, w, bias, given, layer, last)
         return dispatched.conv_transpose(ndim, x, w, bias, given)
     key = (given, ndim, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype, last)
     known = _remembered(key)
@@ -59,12 +61,22 @@ def call(
     return known.run(x, w, bias, kept.of(w) if layer is None else layer)
 
 
+def _cast(
+    ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], layer: Any, last: Any
+) -> Tensor:
+    """The call that autocast makes of a call."""
+    layer = kept.of(w) if layer is None else layer  # else every call would bring weights that were never seen
+    x, w, bias = autocasting.cast(x), autocasting.cast(w), None if bias is None else autocasting.cast(bias)
+    with autocasting.without():
+        return call(ndim, x, w, bias, given, layer, last)
+
+
 def _small(
     x: Tensor, w: Tensor, bias: Tensor | None, known: Call, given: tuple[Any, ...], layer: PackedWeights | None
 ) -> Tensor:
     """Compute by PyTorch, to which the layer goes by itself from now on if its arguments are PyTorch's."""
     if layer is not None and given == (*known.arguments, None):
-        layer.remember(x.shape, Small(given, known.tiny, known.function, known.arguments))
+        layer.remember(x.shape, Small(given, x.dtype, known.tiny, known.function, known.arguments))
     return known.function(x, w, bias, *known.arguments)  # type: ignore[no-any-return]
 
 
@@ -76,6 +88,9 @@ def prepared(
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         named = {name: windows.unpacked(entry, ndim) for name, entry in said._asdict().items()}
+        if isinstance(said.padding, str):
+            pads = windows.paddings(said.padding, tuple(w.shape[2:]), said.stride, said.dilation)
+            named["padding"] = said.padding if isinstance(pads[0], str) else pads
         if said.output_padding is None:
             checks.wrong_type("output_padding must be an integer, or one for each axis; got None")
         if said.output_size is not None:

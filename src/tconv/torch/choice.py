@@ -15,18 +15,37 @@ import torch
 from tconv.jit.machine import isa
 from tconv.jit.schedules.layouts import innermost
 from tconv.problem import Problem
+from tconv.torch import halves
+from tconv.torch.halves import HALVES
 
 #: Multiplications up to which PyTorch's native operator without derivatives is the sooner done, in one group.
 TINY = 10_000
 #: Microseconds of PyTorch's forward and backward, by this rate and for each group, up to which its own are sooner done.
 SHORT, MULTIPLICATIONS_A_MICROSECOND, A_GROUP = 250, 7_500, 30
+#: The rate for float16, which is not handed to oneDNN, forward and backward.
+HALVES_A_MICROSECOND = 700
 #: Elements of x up to which PyTorch's native operator may compute.
 MOST_ELEMENTS = 20_480
 
 
-def is_tiny(problem: Problem) -> bool:
+#: Half precision by oneDNN, which has instructions for it, in one group: PyTorch is ahead from so many
+#: multiplications on that have so many terms in a sum, by 1.3 times at most. Calls that are smaller or have fewer terms
+#: take the engine half of the time with its casts, and with groups a tenth. With derivatives PyTorch is ahead, by 1.2
+#: to 1.6 times.
+MANY, TERMS = 4_500_000, 100
+
+
+def is_tiny(problem: Problem, dtype: torch.dtype) -> bool:
     """Whether PyTorch is faster where no derivative is recorded."""
-    return problem.groups == 1 and problem.multiplications < TINY and not goes_to_onednn(problem)
+    if dtype in halves.BY_ONEDNN:
+        few = problem.multiplications < MANY or _terms(problem) < TERMS
+        return problem.groups == 1 and not few
+    return problem.groups == 1 and problem.multiplications < TINY and (dtype in HALVES or not goes_to_onednn(problem))
+
+
+def _terms(problem: Problem) -> float:
+    """Products that are added up to one result, on average."""
+    return problem.multiplications / (problem.batch * problem.out_channels * problem.fine_cells)
 
 
 def goes_to_onednn(problem: Problem) -> bool:
@@ -45,6 +64,11 @@ FEW_WEIGHTS = 64
 FILLED = 0.5
 
 
+def is_left_to_onednn(dtype: torch.dtype, groups: int) -> bool:
+    """Whether PyTorch is faster at the operations of backward, whatever their sizes."""
+    return groups == 1 and dtype in halves.BY_ONEDNN and SHORT > 0
+
+
 def is_slower(problem: Problem, channels_last: bool) -> bool:
     """Whether PyTorch is faster at the weight gradient."""
     if problem.cin == problem.cout == 1:
@@ -55,6 +79,10 @@ def is_slower(problem: Problem, channels_last: bool) -> bool:
     return problem.cin < FILLED * vectors * lanes or (last and problem.cout * problem.taps < FEW_WEIGHTS)
 
 
-def is_short(problem: Problem) -> bool:
+def is_short(problem: Problem, dtype: torch.dtype) -> bool:
     """Whether PyTorch is faster where derivatives are recorded."""
-    return A_GROUP * (problem.groups - 1) + problem.multiplications / MULTIPLICATIONS_A_MICROSECOND < SHORT
+    if dtype not in HALVES:
+        return A_GROUP * (problem.groups - 1) + problem.multiplications / MULTIPLICATIONS_A_MICROSECOND < SHORT
+    if dtype in halves.BY_ONEDNN:
+        return problem.groups == 1 and SHORT > 0
+    return problem.multiplications / HALVES_A_MICROSECOND < SHORT

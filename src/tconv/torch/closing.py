@@ -20,6 +20,7 @@ from tconv.measuring.rounds import Effort
 from tconv.torch.acceleration_report import Measured, Report, Whole
 from tconv.torch.both_ways import OURS
 from tconv.torch.comparing import difference, disagreement
+from tconv.torch.rounding import judged
 from tconv.torch.whole_runs import Example, Form, both_forms
 
 #: While it cannot be told whether a model lost, so many times as many rounds are measured at most.
@@ -62,15 +63,17 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
         results = forms[OURS].results()
     except Exception as error:
         return Whole(layers, failure=f"it fails: {checks.first_line(error)}"), True
-    differs = None
+    differs, rounding = None, None
     if not disagreement(again, expected, outputs):  # else nothing can be said of others
-        wrong = disagreement(results, expected, outputs)
+        wrong, rounding = judged(results, expected, forms[ORIGINAL])
         if wrong:
             return Whole(layers, failure=wrong), True
-        differs = difference(results[:outputs], expected[:outputs])
+        differs = difference(results, expected)
     del expected, again, results
     came = _in_turns(forms, effort)
-    return Whole(layers, came.seconds[ORIGINAL], came.seconds[OURS], came.ratio(OURS), differs), came.lost(OURS)
+    # Seconds drift from round to round, and their medians may say the opposite of the ratio: one of them follows.
+    before, ratio = came.seconds[ORIGINAL], came.ratio(OURS)
+    return Whole(layers, before, before / ratio, ratio, differs, rounding), came.lost(OURS)
 
 
 def _in_turns(forms: Mapping[str, Form], effort: Effort) -> Contest:

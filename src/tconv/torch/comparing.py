@@ -14,10 +14,17 @@ from tconv.torch.messages import name_of
 
 #: Gradients are longer sums than results, with more that cancels: they may differ so many times as much.
 GRADIENTS = 10
+#: What rounding does to a result by itself is the largest of a few differences. Another may be so many times as large.
+LENIENT = 3
 
 
-def disagreement(results: Sequence[Tensor], expected: Sequence[Tensor], outputs: int = 1) -> str:
-    """Why results are not those expected, "" where they are; behind so many outputs there are gradients."""
+def disagreement(
+    results: Sequence[Tensor], expected: Sequence[Tensor], outputs: int = 1, rounding: Sequence[float] = ()
+) -> str:
+    """Why results are not those expected, "" where they are; behind so many outputs there are gradients.
+
+    `rounding` has for each of them how far rounding moves it by itself, where that is known.
+    """
     if len(results) != len(expected):
         return f"it has {len(results)} results and gradients, and not {len(expected)}"
     for number, (result, wanted) in enumerate(zip(results, expected, strict=True)):
@@ -25,10 +32,17 @@ def disagreement(results: Sequence[Tensor], expected: Sequence[Tensor], outputs:
         if result.dtype != wanted.dtype or result.shape != wanted.shape:
             return f"its {what} is {_said(result)}, and not {_said(wanted)}"
         limit = more * LIMITS.get(name_of(_real(wanted).dtype), 0.0)
+        if rounding:
+            limit = max(limit, LENIENT * rounding[number])
         off = difference([result], [wanted])
         if not off <= limit:
-            return f"its {what} differs by {off:.1e} of the largest value; the limit is {limit:g}"
+            return f"its {what} differs by {off:.1e} of the largest value; the limit is {limit:.3g}"
     return ""
+
+
+def alike(results: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
+    """Whether there are as many results as expected, of the same shapes and dtypes."""
+    return [(t.dtype, t.shape) for t in results] == [(t.dtype, t.shape) for t in expected]
 
 
 def difference(results: Sequence[Tensor], expected: Sequence[Tensor]) -> float:

@@ -1,8 +1,8 @@
 """Calls that somebody wants to know of: compilers, exporters, modes, transforms, subclasses, other devices and dtypes.
 
 A graph of `torch.compile` gets tconv's registered operator. Everybody else gets PyTorch's own, which whoever listens
-understands: an exported program needs no tconv and an ONNX file has a standard ConvTranspose, autocast casts, a counter
-of flops counts, torch.func and forward differentiation find their rules.
+understands: an exported program needs no tconv and an ONNX file has a standard ConvTranspose, a counter of flops
+counts, torch.func and forward differentiation find their rules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from tconv.torch import messages, native, windows
+from tconv.torch import halves, messages, native, windows
 from tconv.torch.engine import DTYPES
 
 #: By the number of axes, what users call: whoever overrides functions is told of that. `functional.py` enters them.
@@ -72,7 +72,8 @@ def by_operator(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     if not torch.compiler.is_dynamo_compiling() or torch.compiler.is_exporting() or is_transformed():
         return False
     same = w.dtype == x.dtype and (bias is None or bias.dtype == x.dtype)
-    return x.dtype in DTYPES and same and x.is_cpu and w.is_cpu and not torch.is_autocast_enabled("cpu")
+    ours = x.dtype in DTYPES and x.dtype not in halves.BY_ONEDNN
+    return ours and same and x.is_cpu and w.is_cpu and not torch.is_autocast_enabled("cpu")
 
 
 def is_transformed() -> bool:

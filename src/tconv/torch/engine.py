@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.autograd.profiler import record_function
 
 from tconv import checks
 from tconv.cached import cached_property
@@ -20,13 +21,17 @@ from tconv.jit.machine import fingerprint, launch
 from tconv.methods.jit import weight_gradient
 from tconv.problem import Array, Problem
 from tconv.torch import choice, formats, native
+from tconv.torch.halves import HALVES, widened
 from tconv.torch.kept import Pack, PackedWeights
 from tconv.torch.windows import Integers, geometry
 
 Operation: TypeAlias = Literal["conv_transpose", "conv"]
 
-#: The dtypes that the engine computes in, and their names.
-DTYPES = {getattr(torch, name): name for name in engine.DTYPES}
+#: Whether a profiler wants to be told what computes: of what bypasses PyTorch's dispatcher it sees nothing.
+profiled: Callable[[], bool] = torch._C._autograd._profiler_enabled
+
+#: The dtypes that are computed by the engine, and the names of those in which it does so.
+DTYPES: dict[torch.dtype, str] = {getattr(torch, name): name for name in engine.DTYPES} | HALVES
 
 
 class OperationWindow(NamedTuple):
@@ -82,6 +87,7 @@ class Call(PreparedCall):
     function: Any  #: PyTorch's, and the arguments that it takes behind the tensors
     arguments: tuple[Any, ...]
     large: bool
+    half: bool  #: tensors are cast to float32 and the result is rounded
     state: tuple[int, object]
 
     @staticmethod
@@ -91,12 +97,23 @@ class Call(PreparedCall):
 
     def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None) -> Tensor:
         """Compute, without a record for derivatives; `kept` None: weights serve this call only."""
+        if profiled():
+            with record_function(f"tconv::{self.operation}"):
+                return self.compute(x, w, bias, kept)
+        return self.compute(x, w, bias, kept)
+
+    def compute(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None) -> Tensor:
+        """The same, of which a profiler is not told."""
         engines = self.engines
         if engines is None:
             return self._by_torch(x, w, bias)
         if self.order_of_x is not None:
             x = formats.copied(x, self.order_of_x)
-        result = torch.empty_strided(self.shape, self.strides, dtype=self.dtype)
+        if self.half:
+            x, bias = widened(x), None if bias is None else widened(bias)
+            if self.weight_bytes % 4:  # of which no fingerprint can be taken
+                w = widened(w)
+        result = torch.empty_strided(self.shape, self.strides, dtype=x.dtype)
         if self.large:
             formats.ask_for_huge_pages(result)
         # Names for the copies and what is packed, which must live until the kernels are done.
@@ -106,29 +123,40 @@ class Call(PreparedCall):
         packed = None if kept is None else self._kept(engines.kept, w, b, kept)
         if packed is not None:
             engines.kept.run(source, packed.address, result.data_ptr())
-            return result
-        w = self.weights.contiguous(w)
+            return result.to(self.dtype) if self.half else result
+        w = self.weights.contiguous(widened(w) if self.half else w)
         if engines.once.once_at(source, w.data_ptr(), b, result.data_ptr()):
-            return result
+            return result.to(self.dtype) if self.half else result
         return self._by_torch(x, w, bias)  # kernels have multiplied the zeros around x by a NaN or an Inf
 
     def _kept(self, ready: Engine, w: Tensor, bias: int, kept: PackedWeights) -> Pack | None:
         """The weights packed; None where they are not kept."""
         w = w if self.weights.dense else w.contiguous()
-        memory = w.data_ptr(), self.weight_bytes, bias, self.bias_bytes if bias else 0
+        memory = (
+            w.data_ptr(),
+            w.numel() * w.element_size() if self.half else self.weight_bytes,
+            bias,
+            self.bias_bytes if bias else 0,
+        )
         seen = _fingerprint()(*memory) ^ self.strides_of_w
         known = kept.found(ready.program.packing, seen)
         return self._packed(ready, w, memory, seen, kept) if known is None else known
 
     def _packed(self, ready: Engine, w: Tensor, memory: Integers, seen: int, kept: PackedWeights) -> Pack | None:
         """The weights packed for keeps, if they come again, and stay what they are meanwhile."""
-        source = self.weights.contiguous(w)
+        source = self.weights.contiguous(widened(w) if self.half else w)
         return kept.packed(
             ready, ready.program.packing, seen, source.data_ptr(), memory[2],
             lambda: _fingerprint()(*memory) ^ self.strides_of_w == seen,
         )  # fmt: skip
 
     def _by_torch(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        if self.half:
+            x, w, bias = widened(x), widened(w), None if bias is None else widened(bias)
+            return self._natively(x, w, bias).to(self.dtype)
+        return self._natively(x, w, bias)
+
+    def _natively(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         if self.operation == "conv_transpose":
             return native.conv_transpose(x, w, bias, *by_extra(self.window, x.shape[2:], self.window.size))
         return native.conv(x, w, bias, *by_extra(self.window, self.window.size, x.shape[2:]))
@@ -191,14 +219,14 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, la
     order = formats.of(x, w) if last is None else formats.Format(last)
     engines, why = _engines(problem, order)
     strides = formats.strides(shape, order)
-    size = x.element_size()
+    size = problem.itemsize
     small, said = _small(operation, x, w, window, problem)
-    weights = formats.Weights.of(w, by_engine=engines is not None)
+    weights = formats.Weights.of(w, problem.dtype, by_engine=engines is not None)
     return Call(
-        operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * size,
+        operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * w.element_size(),
         hash((w.shape, w.stride())), engines, why, None if formats.lies(x, order) else order,
         weights, small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
-        now,
+        x.dtype in HALVES, now,
     )  # fmt: skip
 
 
@@ -207,7 +235,7 @@ def _small(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, 
     nothing = (False, False), (None, ())
     if operation != "conv_transpose":
         return nothing
-    small = choice.is_tiny(problem), choice.is_short(problem)
+    small = choice.is_tiny(problem, x.dtype), choice.is_short(problem, x.dtype)
     said = native.said_by_torch(w.shape[2:], window, native.extra(x.shape[2:], window.stride, window.size))
     return nothing if said is None or True not in small else (small, (native.function(len(window.stride)), said))
 
@@ -229,11 +257,19 @@ def _serves_weights(problem: Problem, channels_last: bool, _: object) -> bool:
 
 def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """The weight gradient by the engine, in the memory format of these weights."""
-    problem, result = gradient_of(x, y, like, window), torch.empty(like.shape, dtype=x.dtype)
+    problem, dtype = gradient_of(x, y, like, window), x.dtype
+    x, y = widened(x.detach()), widened(y.detach())
+    result = torch.empty(like.shape, dtype=x.dtype)
     formats.ask_for_huge_pages(result)
-    first, second = (_grouped(grid.detach().numpy(), problem.groups) for grid in (x, y))
+    first, second = (_grouped(grid.numpy(), problem.groups) for grid in (x, y))
     weight_gradient(problem, first, result.numpy().reshape(problem.w_shape), second, most=threads(), openmp=True)
-    return result if like.is_contiguous() else torch.empty_like(like, dtype=x.dtype).copy_(result)
+    return result.to(dtype) if like.is_contiguous() else torch.empty_like(like, dtype=dtype).copy_(result)
+
+
+def weights_by_torch(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
+    """The weight gradient by PyTorch's own operator."""
+    dw = native.weight_gradient(widened(x), widened(y), widened(like), *by_extra(window, x.shape[2:], y.shape[2:]))
+    return dw.to(x.dtype)
 
 
 def _grouped(grid: Array, groups: int) -> Array:

@@ -90,12 +90,15 @@ class Weights(NamedTuple):
     )  #: brings them into PyTorch's default order, and what it takes
 
     @classmethod
-    def of(cls, w: Tensor, *, by_engine: bool) -> Weights:
+    def of(cls, w: Tensor, dtype: str, *, by_engine: bool) -> Weights:
         """How the weights of a tensor lie; there is code that transposes them only where the engine computes."""
-        return cls(is_dense(w), _transposer(w) if by_engine and not w.is_contiguous() else None)
+        return cls(is_dense(w), _transposer(w, dtype) if by_engine and not w.is_contiguous() else None)
 
     def contiguous(self, w: Tensor) -> Tensor:
-        """Weights in PyTorch's default order; a copy unless they lie so, good until this thread asks for another."""
+        """Weights in PyTorch's default order; a copy unless they lie so, good until this thread asks for another.
+
+        They are in the dtype of the computation, of which `halves.widened` does not change how they lie.
+        """
         if self.transposer is None:
             return w.contiguous()
         function, matrices, columns = self.transposer
@@ -121,12 +124,12 @@ def _workspace(w: Tensor) -> Tensor:
     return _local.memory[:size].view(w.dtype)
 
 
-def _transposer(w: Tensor) -> tuple[transposing.Transposer, int, int] | None:
+def _transposer(w: Tensor, dtype: str) -> tuple[transposing.Transposer, int, int] | None:
     """A faster way than PyTorch's from channels innermost."""
     taps = prod(w.shape[2:])
     if taps > transposing.MOST_ROWS or not lies(w, Format(True)):
         return None
-    return transposing.function(str(w.dtype).removeprefix("torch."), taps), w.shape[0], w.shape[1]
+    return transposing.function(dtype, taps), w.shape[0], w.shape[1]
 
 
 #: Bytes of a result from which huge pages are asked for, as NumPy does for its arrays.

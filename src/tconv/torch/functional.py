@@ -45,15 +45,17 @@ def conv_transpose2d(
         bias: (Cout,), or None.
         stride, dilation: an integer of at least 1, or one for each axis.
         padding: cells cropped off the result: an integer, for each axis an integer or a (low, high) pair, "same"
-            (size * stride cells remain) or "valid" (none is cropped). Negative padding adds cells.
+            (size * stride cells remain), "causal" (they do too, and all is cropped at the high end, so that no cell
+            depends on a later one) or "valid" (none is cropped). Negative padding adds cells.
         output_padding: cells added at the high end, less than max(stride, dilation).
         groups: channels are split into so many groups that do not mix.
         output_size: the size of the result, for all axes or for each; `output_padding` then does not matter, as in
             PyTorch's layers.
 
-    float32 and float64 on the CPU are computed by the engine, everything else by PyTorch's own operator: `plan` says
-    which and why. Derivatives of any order are recorded as PyTorch records them. In two and three axes channels are
-    innermost in the result if they are in the input or the weights, as in PyTorch.
+    float32 and float64 on the CPU are computed by the engine; so are float16, and bfloat16 where that is quicker, cast
+    to float32 around it; everything else by PyTorch's own operator: `plan` says which and why. Derivatives of any order
+    are recorded as PyTorch records them. In two and three axes channels are innermost in the result if they are in the
+    input or the weights, as in PyTorch.
 
     Returns:
         A tensor of shape (N, Cout, *fine), or (Cout, *fine).

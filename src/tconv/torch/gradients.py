@@ -8,14 +8,17 @@ w = weight_gradient(x, y):   dx = conv(y, dw),             dy = conv_transpose(x
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
+from torch.autograd.profiler import record_function
 
-from tconv.torch import engine, native
+from tconv.torch import choice, engine, native
 from tconv.torch.engine import Call, OperationWindow
+from tconv.torch.halves import HALVES
 from tconv.torch.kept import PackedWeights
 from tconv.torch.plain import needs_graph, plain
 
@@ -87,7 +90,7 @@ _record_weight_gradient: Callable[[Tensor, Tensor, Tensor, OperationWindow], Ten
 
 def conv_transpose(x: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
     """Differentiable, from the coarse grid to the fine grid."""
-    if not served(x, w):
+    if not served(x, w, window.groups):
         return native.conv_transpose(x, w, None, *engine.by_extra(window, x.shape[2:], window.size))
     call = engine.call("conv_transpose", x, w, window)
     if needs_graph(x, w):
@@ -97,7 +100,7 @@ def conv_transpose(x: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
 
 def conv(y: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
     """Differentiable, from the fine grid to the coarse grid."""
-    if not served(y, w):
+    if not served(y, w, window.groups):
         return native.conv(y, w, None, *engine.by_extra(window, window.size, y.shape[2:]))
     call = engine.call("conv", y, w, window)
     if needs_graph(y, w):
@@ -107,7 +110,7 @@ def conv(y: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
 
 def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """Differentiable, from both grids to weights like these, in shape and memory format."""
-    if not served(x, y):
+    if not served(x, y, window.groups):
         return native.weight_gradient(x, y, like, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
     if needs_graph(x, y):
         return _record_weight_gradient(x, y, like.detach(), window)
@@ -117,15 +120,18 @@ def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow)
 def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """The weight gradient itself, by whoever computes it faster."""
     if engine.serves_weights(x, y, like, window):
-        return engine.weights(x, y, like, window)
-    return native.weight_gradient(x, y, like, *engine.by_extra(window, x.shape[2:], y.shape[2:]))
+        with record_function("tconv::weight_gradient") if engine.profiled() else nullcontext():
+            return engine.weights(x, y, like, window)
+    return engine.weights_by_torch(x, y, like, window)
 
 
-def served(x: Tensor, w: Tensor) -> bool:
+def served(x: Tensor, w: Tensor, groups: int) -> bool:
     """Whether two tensors are what the engine takes."""
     if _is_batched(x) or _is_batched(w):
         return False
-    return plain(x, w, None) and x.dtype in engine.DTYPES and x.dtype is w.dtype
+    if not plain(x, w, None) or x.dtype is not w.dtype or x.dtype not in engine.DTYPES:
+        return False
+    return x.dtype not in HALVES or not choice.is_left_to_onednn(x.dtype, groups)
 
 
 #: Whether a gradient stands for many: `torch.autograd.grad(..., is_grads_batched=True)` and jacobian(vectorize=True)

@@ -16,6 +16,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from tconv.jit import engine
@@ -41,6 +42,7 @@ class Small(NamedTuple):
     """How a layer hands a call to PyTorch that is done before one of the engine would be."""
 
     given: tuple[Any, ...]  #: what the layer said beside tensors when that was found
+    dtype: torch.dtype
     tiny: bool  #: whether derivatives are recorded or not
     function: Any
     arguments: tuple[Any, ...]

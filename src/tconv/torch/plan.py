@@ -9,7 +9,7 @@ from torch import Tensor
 from tconv.plan import Plan as EnginePlan
 from tconv.plan import plan as plan_of_arrays
 from tconv.resolve import Ints, PaddingLike
-from tconv.torch import calls, engine, formats, messages
+from tconv.torch import autocasting, calls, engine, formats, messages
 from tconv.torch.engine import OperationWindow
 from tconv.torch.plain import needs_graph, overheard, plain
 
@@ -45,13 +45,18 @@ def plan(
     >>> x, w = torch.ones(1, 64, 32, 32), torch.ones(64, 32, 4, 4)
     >>> tconv.torch.plan(x, w, stride=2, padding=1).by
     'tconv'
-    >>> print(tconv.torch.plan(x.half(), w.half(), stride=2, padding=1))
-    by PyTorch's own operator: the engine computes float32 and float64; got float16
+    >>> print(tconv.torch.plan(x.to(torch.complex64), w.to(torch.complex64), stride=2, padding=1))
+    by PyTorch's own operator: the engine computes float32, float64, float16, bfloat16; got complex64
     """
     given = calls.frozen(stride, padding, output_padding, groups, dilation, output_size)
     ndim = weight.dim() - 2
     with messages.explained(ndim, input, weight, bias, given):
         messages.check_tensors(ndim, input, weight, bias)
+    if autocasting.is_all(input, weight, bias):
+        input, weight = autocasting.cast(input), autocasting.cast(weight)
+        bias = None if bias is None else autocasting.cast(bias)
+        with autocasting.without():
+            return plan(input, weight, bias, *given[:5], output_size=given[5])
     why = reason(input, weight, bias)
     if why:
         return Plan("torch", why, None)
@@ -61,7 +66,10 @@ def plan(
         return Plan("torch", call.why, None)
     if call.short if needs_graph(x, weight, bias) else call.tiny:
         return Plan("torch", "it is done before a call of the engine would be", None)
-    return Plan("tconv", "plain tensors of a dtype and a shape that it computes", _by_engine(x, weight, call.window))
+    why = "plain tensors of a dtype and a shape that it computes"
+    if call.half:
+        why = f"{messages.name_of(x.dtype)} is cast to float32 for it, which is quicker, and the result is rounded once"
+    return Plan("tconv", why, _by_engine(x, weight, call.window))
 
 
 def _by_engine(x: Tensor, w: Tensor, window: OperationWindow) -> EnginePlan:
@@ -80,12 +88,10 @@ def reason(x: Tensor, w: Tensor, bias: Tensor | None) -> str:
     if not (x.is_cpu and w.is_cpu):
         return f"the engine computes on the CPU; the tensors are on {x.device}"
     if x.dtype not in engine.DTYPES:
-        name = str(x.dtype).removeprefix("torch.")
-        return f"the engine computes {' and '.join(engine.DTYPES.values())}; got {name}"
+        names = ", ".join(map(messages.name_of, engine.DTYPES))
+        return f"the engine computes {names}; got {messages.name_of(x.dtype)}"
     if overheard():
-        return (
-            "a mode, a trace, a transform, forward differentiation or autocast is at work, and wants to see operators"
-        )
+        return "a mode, a trace, a transform or forward differentiation is at work, and wants to see operators"
     if not plain(x, w, bias):
         kinds = ", ".join(sorted({type(t).__name__ for t in (x, w, bias) if t is not None}))
         return f"the engine reads plain, strided tensors; got {kinds} of layout {x.layout}"

@@ -45,8 +45,8 @@ def _conv(y: Tensor, w: Tensor, *window: Any) -> Tensor:
 def _weight_gradient(x: Tensor, y: Tensor, *window: Any) -> Tensor:
     given = _window(window)
     w = x.new_empty((1,)).expand(x.shape[1], y.shape[1] // given.groups, *given.size)
-    if gradients.served(x, y) and engine.serves_weights(x, y, w, given):
-        return engine.weights(x, y, w, given)
+    if gradients.served(x, y, given.groups):
+        return gradients.weights(x, y, w, given).contiguous()
     return native.weight_gradient(x, y, w, *engine.by_extra(given, x.shape[2:], y.shape[2:])).contiguous()
 
 
@@ -58,10 +58,10 @@ def _window(given: Sequence[Any]) -> OperationWindow:
 def _computed(
     operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow
 ) -> Tensor:
-    if plain(x, w, bias) and x.dtype in engine.DTYPES and x.dtype is w.dtype:
+    if gradients.served(x, w, window.groups) and plain(x, w, bias):
         call = engine.call(operation, x, w, window)
         if bias is None or call.bias_fits(bias):
-            return call.run(x, w, bias, kept.of(w))
+            return call.compute(x, w, bias, kept.of(w))  # a profiler was told of the operator
     grids = (x.shape[2:], window.size) if operation == "conv_transpose" else (window.size, x.shape[2:])
     extra = engine.by_extra(window, *grids)
     y = native.conv_transpose(x, w, bias, *extra) if operation == "conv_transpose" else native.conv(x, w, bias, *extra)

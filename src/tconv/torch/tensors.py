@@ -27,6 +27,8 @@ def compute(
     with checks.explained(operation, lambda: _called_with(shown, kernel_size, layout, method)):
         check_words(layout, method)
         _check_tensors(shown)
+        if isinstance(window[1], str):
+            checks.padding_word(window[1])
         first, second = operands.values()
         if operation == "conv_transpose":
             _check_one_of(*window[2:4])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -85,13 +85,14 @@ class Form:
         """A run, as the model is now."""
         return self.compute()
 
-    def results(self) -> list[Tensor]:
-        """Copies of the outputs, and behind them all gradients in one tensor.
+    def results(self, around: AbstractContextManager[None] | None = None) -> list[Tensor]:
+        """Copies of the outputs, and behind them all gradients in one tensor; `around` holds while the model runs.
 
         A gradient is to be compared with the largest of all: that of a bias before a normalization is only rounding.
         """
         self.take_shape()
-        outputs, gradients = self.run.results()
+        with around or nullcontext():
+            outputs, gradients = self.run.results()
         flat = [t.detach().cpu().reshape(-1) for t in gradients]
         return [t.detach().clone() for t in outputs] + ([torch.cat(flat)] if flat else [])
 

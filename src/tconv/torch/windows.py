@@ -13,6 +13,10 @@ from tconv.resolve import PaddingLike
 Integers: TypeAlias = tuple[int, ...]
 
 
+#: The words that stand for a padding here.
+WORDS = ("same", "valid", "causal")
+
+
 class RawArguments(NamedTuple):
     """The arguments that are no tensors, as they were given but hashable."""
 
@@ -49,7 +53,7 @@ def window(
     ndim = len(kernel)
     stride, dilation = each("stride", stride, ndim, 1), each("dilation", dilation, ndim, 1)
     left = each("output_padding", output_padding, ndim, 0)
-    pads = checks.padding_per_axis(unpacked(padding, ndim), ndim)
+    pads = paddings(padding, kernel, stride, dilation)
     ends = [
         # Padding and output padding do not depend on the size of the grid, so one cell will do.
         sizes.of_conv_transpose(1, k, s, pad, a, None, d) if isinstance(pad, str) else (1, pad, _checked(a, s, d))
@@ -61,6 +65,15 @@ def window(
     ]
     low = tuple(pair[0] for _, pair, _ in ends)
     return SettledWindow(kernel, stride, low, tuple(extra), dilation, checks.integer("groups", groups, 1))
+
+
+def paddings(padding: PaddingLike, kernel: Integers, stride: Any, dilation: Any) -> tuple[sizes.Padding | str, ...]:
+    """The padding of each axis, a word only where it is one that tconv has in all of its operations."""
+    ndim = len(kernel)
+    if isinstance(padding, str) and checks.padding_word(padding, WORDS) == "causal":
+        steps = zip(kernel, each("stride", stride, ndim, 1), each("dilation", dilation, ndim, 1), strict=True)
+        return tuple((0, sizes.effective_kernel(k, d) - s) for k, s, d in steps)
+    return checks.padding_per_axis(unpacked(padding, ndim), ndim)
 
 
 def each(name: str, value: Any, ndim: int, least: int) -> Integers:
@@ -82,7 +95,7 @@ def for_size(window: SettledWindow, coarse: Integers, padding: PaddingLike, outp
     """The window whose result has the size that is asked for."""
     ndim = len(coarse)
     wanted = each("output_size", output_size, ndim, 1)
-    pads = checks.padding_per_axis(unpacked(padding, ndim), ndim)
+    pads = paddings(padding, window.kernel, window.stride, window.dilation)
     ends = [
         sizes.of_conv_transpose(n, k, s, pad, 0, size, d)
         for n, k, s, pad, size, d in zip(

@@ -1,0 +1,80 @@
+"""The transpose of PyTorch's padded convolutions: what the border of the fine grid was copied from gets its sums.
+
+`torch.nn.Conv2d(..., padding_mode="circular")` computes conv(pad(y)): it pads the fine grid with copies of its own
+cells. The transpose is pad^T(conv_transpose(x)): the whole fine grid with its border, then each cell of the border
+added to the cell that it is a copy of. Axes are padded one after the other, and so it is for each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from tconv import checks, sizes
+from tconv.sizes import Ends
+from tconv.torch import messages, windows
+from tconv.torch.calls import call
+from tconv.torch.kept import PackedWeights
+from tconv.torch.windows import RawArguments
+
+#: PyTorch's names, but for "zeros", which has no border.
+MODES = ("circular", "reflect", "replicate")
+
+
+def conv_transpose(
+    mode: str, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], layer: PackedWeights | None
+) -> Tensor:
+    """The transpose of a convolution that pads in this mode, plus the bias; `given` are a layer's arguments."""
+    ndim, said = len(given[0]), RawArguments(*given)
+    with messages.explained(ndim, x, w, bias, given):
+        messages.check_tensors(ndim, x, w, bias)
+        ends = _ends(x, w, said)
+        for end, k, s, d in zip(ends, w.shape[2:], said.stride, said.dilation, strict=True):
+            _check(mode, end, sizes.fine_size(end[0], k, s, end[1], end[2], d))
+        messages.check_bias(bias, w.shape[1] * said.groups)
+    left = tuple(a for _, _, a in ends)
+    y = call(ndim, x, w, None, (said.stride, (0,) * ndim, left, said.groups, said.dilation, None), layer)
+    for axis, (_, (low, high), _) in enumerate(ends, -ndim):
+        if low or high:
+            y = without_border(mode, y, axis, low, high)
+    return y if bias is None else y + bias.to(y.dtype).reshape(-1, *[1] * ndim)
+
+
+def _ends(x: Tensor, w: Tensor, said: RawArguments) -> Sequence[Ends]:
+    """For each axis the coarse size, the padding of the fine grid, and the output padding."""
+    kernel = tuple(w.shape[2:])
+    ndim = len(kernel)
+    pads = windows.paddings(said.padding, kernel, said.stride, said.dilation)
+    left = windows.each("output_padding", 0 if said.output_size is not None else said.output_padding, ndim, 0)
+    size = [None] * ndim if said.output_size is None else windows.each("output_size", said.output_size, ndim, 1)
+    each = zip(x.shape[-ndim:], kernel, said.stride, pads, left, size, said.dilation, strict=True)
+    return [sizes.of_conv_transpose(*axis) for axis in each]
+
+
+def _check(mode: str, end: Ends, fine: int) -> None:
+    """A border can be copied from the cells of one grid."""
+    padding = end[1]
+    most = {"circular": fine, "reflect": fine - 1}.get(mode)
+    if min(padding) < 0 or (most is not None and max(padding) > most):
+        limit = "at least 0" if most is None else f"from 0 to {most}"
+        checks.wrong(f'padding must be {limit} with padding_mode "{mode}" for fine size {fine}; got {padding}')
+
+
+def without_border(mode: str, y: Tensor, axis: int, low: int, high: int) -> Tensor:
+    """The transpose of padding one axis: cells of the border are added to those that they are copies of."""
+    fine = y.shape[axis] - low - high
+    inner = y.narrow(axis, low, fine).clone()
+    ends = y.narrow(axis, 0, low), y.narrow(axis, low + fine, high)
+    if mode == "circular":
+        places = (fine - low, low), (0, high)
+    elif mode == "reflect":
+        ends = ends[0].flip(axis), ends[1].flip(axis)
+        places = (1, low), (fine - 1 - high, high)
+    else:
+        ends = ends[0].sum(axis, keepdim=True), ends[1].sum(axis, keepdim=True)
+        places = (0, 1), (fine - 1, 1)
+    for cells, place in zip(ends, places, strict=True):
+        inner.narrow(axis, *place).add_(cells)
+    return inner
