@@ -1,8 +1,8 @@
 """How the method `fft` cuts a problem: phases without zeros, tiles of the coarse grid, and what both should take.
 
 With q = o + low, tap t of coarse cell c reaches q = c * stride + t * dilation. Written as q = m * stride + residue it
-is position m = c + (t * dilation) // stride of a residue: a convolution at stride 1 for each residue that taps have. Its
-kernel has `reach` positions, its grid as many cells as the coarse one and a kernel more. None is an inserted zero.
+is position m = c + (t * dilation) // stride of a residue: a convolution at stride 1 for each residue that taps have.
+Its kernel has `reach` positions, its grid as many cells as the coarse one and a kernel more: no inserted zero.
 
 A tile is a run of coarse cells [first, first + cells) along each axis with the positions that its taps reach,
 [first, first + cells + reach - 1). Its transforms are cyclic, of some length: positions outside the fine grid may share
