@@ -24,7 +24,7 @@ def by_variant(name: str, task: Task, first: Array, second: Array, tangent: str 
     operation = task.problem.operation
     if operation == "conv_transpose":
         return VARIANTS[name](task, first, second)
-    # JAX transposes floating point and complex numbers only. By y, lax's weight gradient would become a convolution whose kernel is x.
+    # JAX does not transpose integers. By y, lax's weight gradient would become a convolution whose kernel is x.
     by_lax = name == "native" or not jnp.issubdtype(first.dtype, jnp.inexact)
     if by_lax and not (operation == "weight_gradient" and tangent == "y"):
         return (_conv if operation == "conv" else _weight_gradient)(task, first, second)

@@ -15,7 +15,7 @@ product of the norms of what a tile reads, not of the single result.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
@@ -59,7 +59,7 @@ class Fft(Method):
 
 def _up(found: Tiling, x: Array, w: Array, y: Array) -> None:
     """conv_transpose of some channels, added to y."""
-    weights = _of_weights(found, w).swapaxes(0, 1)  # (Cin, groups, Cout * residues, numbers)
+    weights = _of_weights(found, w, spectrum).swapaxes(0, 1)  # (Cin, groups, Cout * residues, numbers)
     for images, start in _pieces(found):
         cells = _cells(found, start)
         sizes = _positions(found, cells)
@@ -73,7 +73,7 @@ def _up(found: Tiling, x: Array, w: Array, y: Array) -> None:
 
 def _down(found: Tiling, x: Array, w: Array, y: Array) -> None:
     """conv, of some channels of x."""
-    weights = np.moveaxis(mirrored(_of_weights(found, w), found.lengths, _is_real(x)), 2, 0)
+    weights = np.moveaxis(_of_weights(found, w, mirrored), 2, 0)  # (Cout * residues, groups, Cin, numbers)
     for images, start in _pieces(found):
         cells = _cells(found, start)
         sizes = tuple(cut.stop - cut.start for cut in cells)
@@ -87,8 +87,7 @@ def _gradient(found: Tiling, x: Array, w: Array, y: Array) -> None:
     total = np.zeros((*w.shape[:2], w.shape[2] * found.residues, found.numbers), np.result_type(x, np.complex64))
     for images, start in _pieces(found):
         cells = _cells(found, start)
-        spectra = spectrum(x[images][last_axes(cells)], found.lengths, _workers(found))
-        of_x = mirrored(spectra, found.lengths, _is_real(x))
+        of_x = mirrored(x[images][last_axes(cells)], found.lengths, _workers(found))
         of_y = _of_fine(found, y[images], start, _positions(found, cells))
         total += contracted(of_x[:, :, :, None], of_y[:, :, None])
     reaches = tuple(axis.reach for axis in found.axes)
@@ -147,13 +146,13 @@ def _by_residue(
         yield apart[:, :, :, number], positions, fine
 
 
-def _of_weights(found: Tiling, w: Array) -> Array:
+def _of_weights(found: Tiling, w: Array, transform: Callable[[Array, tuple[int, ...], int], Array]) -> Array:
     """Spectra of weights (groups, Cin, Cout * residues, numbers)."""
     reaches = [axis.reach for axis in found.axes]
     spread = np.zeros((*w.shape[:3], found.residues, *reaches[:-1], found.lengths[-1]), w.dtype)
     for number, taps, positions in _taps(found):
         spread[:, :, :, number][positions] = w[taps]
-    return spectrum(spread, found.lengths, _workers(found)).reshape(*w.shape[:2], -1, found.numbers)
+    return transform(spread, found.lengths, _workers(found)).reshape(*w.shape[:2], -1, found.numbers)
 
 
 def _of_fine(found: Tiling, y: Array, start: tuple[int, ...], sizes: tuple[int, ...]) -> Array:

@@ -55,13 +55,10 @@ def spectrum(grid: Array, lengths: tuple[int, ...], workers: int) -> Array:
     return np.ascontiguousarray(found).reshape(*grid.shape[: grid.ndim - len(lengths)], -1)
 
 
-def mirrored(spectra: Array, lengths: tuple[int, ...], real: bool) -> Array:
+def mirrored(grid: Array, lengths: tuple[int, ...], workers: int) -> Array:
     """The spectrum of the same numbers in the opposite order, about the first: f(-m) in place of f(m)."""
-    if real:
-        return np.conj(spectra)
-    whole = spectra.reshape(*spectra.shape[:-1], *lengths)
-    axes = tuple(range(-len(lengths), 0))
-    return np.roll(np.flip(whole, axes), 1, axes).reshape(spectra.shape)
+    found = spectrum(grid.conj() if grid.dtype.kind == "c" else grid, lengths, workers)
+    return np.conj(found, out=found)
 
 
 def grid(spectra: Array, lengths: tuple[int, ...], sizes: tuple[int, ...], real: bool, workers: int) -> Array:
