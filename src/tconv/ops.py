@@ -161,7 +161,8 @@ def weight_gradient(
         dw[i, o, t] = sum of x[n, i, c] * y[n, o, c * stride - low + t * dilation]
 
     over images n and coarse cells c whose tap t lands inside y; nothing is conjugated. With y the gradient of a loss by
-    the result of `conv_transpose`, it is the gradient by the weights; with x the gradient by the result of `conv`, likewise.
+    the result of `conv_transpose`, it is the gradient by the weights; with x the gradient by the result of `conv`,
+    likewise.
 
     Args:
         x: (N, Cin, *coarse), or (Cin, *coarse) without a batch.
