@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
+from tconv import checks
 from tconv.problem import Array
 
 #: From several grids (k, *dims) to as many (k, *dimsd).
@@ -61,6 +62,9 @@ class GridOperator(LinearOperator):
         if shape == _without_channels(self.dims, self._ndim):
             found = self._of_one(x)
             return found.reshape(_without_channels(self.dimsd, self._ndim) or self.dimsd)
+        if x.ndim > 2:
+            with checks.explained("GridOperator"):
+                checks.wrong(f"x must have shape {self.dims}, or be a vector of {self.shape[1]} entries; got {shape}")
         return None
 
     def _matvec(self, x: Array) -> Array:
