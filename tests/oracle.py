@@ -1,4 +1,4 @@
-"""The three operations by the definition, in float64, from the dense matrix C: short enough to trust by eye."""
+"""The three operations by the definition, from the dense matrix C, in double precision: short enough to trust."""
 
 from math import prod
 
@@ -27,13 +27,13 @@ def oracle(geometry: tconv.Geometry, x, w, y, groups: int = 1):
 
 
 def expected(operation: str, geometry: tconv.Geometry, x, w, y, groups: int = 1):
-    """What one of them gives: float64, or Python's integers where the arrays hold them (dtype object).
+    """What one of them gives: float64 or complex128, or Python's integers where the arrays hold them (dtype object).
 
     Groups share nothing: each has a matrix of its own, where one of all of them would be half a gigabyte for depthwise
     layers of many channels.
     """
     if x.dtype != object:
-        x, w, y = (np.asarray(a, np.float64) for a in (x, w, y))
+        x, w, y = (np.asarray(a, np.result_type(a, np.float64)) for a in (x, w, y))
     split = zip(np.split(x, groups, 1), np.split(w, groups), np.split(y, groups, 1), strict=True)
     of_groups = [_OF_A_GROUP[operation](geometry, *arrays) for arrays in split]
     return np.concatenate(of_groups, 0 if operation == "weight_gradient" else 1)

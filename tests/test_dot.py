@@ -31,6 +31,15 @@ def test_fails_for_anything_else(adjoint):
     assert str(outcome).startswith("dot test failed")
 
 
+def test_the_adjoint_of_a_complex_matrix_is_conjugate():
+    matrix = A + 1j * RNG.normal(size=A.shape)
+    for adjoint, passes in ((matrix.conj().T, True), (matrix.T, False)):
+        outcome = tconv.dot_test(lambda x: matrix @ x, lambda y, a=adjoint: a @ y, (3,), (4,), dtype="complex128")
+        assert bool(outcome) == passes
+        assert type(outcome.left) is complex
+        assert "<Cx, y> = " in str(outcome)
+
+
 def test_zero_maps_are_each_others_transpose():
     assert tconv.dot_test(lambda x: np.zeros(4), lambda y: np.zeros(3), (3,), (4,))
 
@@ -61,9 +70,13 @@ def test_lower_precision_is_judged_by_its_own_rounding(dtype):
         (
             {"forward": lambda x: 1j * x},
             TypeError,
-            "forward must return real numbers; got an array of dtype complex128",
+            "forward must return real numbers for dtype float64; got an array of dtype complex128",
         ),
-        ({"adjoint": lambda y: y > 0}, TypeError, "adjoint must return real numbers; got an array of dtype bool"),
+        (
+            {"adjoint": lambda y: y > 0, "dtype": "complex64"},
+            TypeError,
+            "adjoint must return numbers; got an array of dtype bool",
+        ),
     ],
 )
 def test_wrong_arguments(changes, kind, text):
@@ -81,7 +94,7 @@ def test_errors():
     same = {"forward": lambda x: x, "adjoint": lambda y: y}
     with pytest.raises(ValueError, match=r"^dot_test: forward must return an array of shape \(4,\); got \(3,\)$"):
         tconv.dot_test(**same, x_shape=(3,), y_shape=(4,))
-    with pytest.raises(TypeError, match=r"^dot_test: dtype must be a floating point dtype; got 'int32'$"):
+    with pytest.raises(TypeError, match=r"^dot_test: dtype must be a floating point or complex dtype; got 'int32'$"):
         tconv.dot_test(**same, x_shape=(3,), y_shape=(3,), dtype="int32")
     with pytest.raises(TypeError, match=r"^dot_test: x_shape must be a shape; got 3 of type int$"):
         tconv.dot_test(**same, x_shape=3, y_shape=(3,))

@@ -248,5 +248,5 @@ def test_integers_are_refused_by_a_method_that_does_not_compute_them(method, dty
     x, w, y = (a.astype(dtype) for a in arrays(tconv.Geometry.conv_transpose((3, 3), 2)))
     with pytest.raises(ValueError) as error:
         compute(operation, tconv.Geometry.conv_transpose((3, 3), 2), x, w, y, method=method)
-    reason = f'{operation}: method "{method}" computes float32 and float64 only, not {dtype}'
+    reason = f'{operation}: method "{method}" computes floating point and complex numbers only, not {dtype}'
     assert str(error.value).splitlines()[0] == reason

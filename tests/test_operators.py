@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from definition import links_of
 from oracle import dense_matrix
 from registry import computes, every_method
 from scipy.sparse import csr_array
@@ -92,10 +93,153 @@ def test_products_are_computed_in_the_dtype_of_both():
     assert (tconv.linear_operator(geometry, np.ones((1, 1, 2), "int32")) @ np.arange(6)).dtype == np.int64
 
 
-def test_complex_vectors_are_refused():
-    operator = tconv.linear_operator(tconv.Geometry.conv(6, 2, stride=2), np.ones((1, 1, 2)))
-    with pytest.raises(TypeError, match=r"^linear_operator: the dtype of a product must be one of .*; got complex128$"):
-        operator @ np.full(6, 1j)
+def complex_numbers(*shape):
+    return RNG.normal(size=shape) + 1j * RNG.normal(size=shape)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("geometry", GEOMETRIES[::3])
+def test_complex_matrix_is_the_definition_and_its_adjoint_is_conjugate(geometry, groups):
+    w = complex_numbers(2 * groups, 2, *geometry.kernel)
+    c, dense = tconv.sparse_matrix(geometry, w, groups=groups), dense_matrix(geometry, w, groups)
+    assert c.dtype == "complex128"
+    np.testing.assert_array_equal(c.toarray(), dense)
+    operator = tconv.linear_operator(geometry, w, groups=groups)
+    y, x = complex_numbers(dense.shape[1]), complex_numbers(dense.shape[0])
+    np.testing.assert_allclose(operator @ y, dense @ y, atol=1e-11)
+    np.testing.assert_allclose(operator.rmatvec(x), dense.conj().T @ x, atol=1e-11)
+    np.testing.assert_allclose(operator.H @ x, dense.conj().T @ x, atol=1e-11)
+    np.testing.assert_allclose(operator.T @ x, dense.T @ x, atol=1e-11)
+    np.testing.assert_allclose(operator.T.H @ y, dense.conj() @ y, atol=1e-11)
+    np.testing.assert_allclose(operator.H.H @ y, dense @ y, atol=1e-11)
+    np.testing.assert_allclose(operator.rmatmat(np.stack((x, 1j * x), 1))[:, 1], 1j * (dense.conj().T @ x), atol=1e-11)
+    np.testing.assert_allclose((2j * operator).rmatvec(x), -2j * (dense.conj().T @ x), atol=1e-11)
+
+
+def test_complex_vectors_of_a_real_operator_keep_both_parts():
+    geometry = tconv.Geometry.conv((6, 5), 3, stride=2, padding=1)
+    for dtype, both in (("float32", "complex64"), ("float64", "complex128")):
+        w = RNG.normal(size=(2, 3, 3, 3)).astype(dtype)
+        operator, dense = tconv.linear_operator(geometry, w), dense_matrix(geometry, w)
+        y, x = (complex_numbers(size).astype(both) for size in reversed(dense.shape))
+        assert (operator @ y).dtype == operator.rmatvec(x).dtype == both
+        np.testing.assert_allclose(operator @ y, dense @ y, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(operator.rmatvec(x), dense.T @ x, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (1, 1)], ids=["channels", "one channel"])
+def test_grids_come_and_go_in_their_own_shape(shape):
+    geometry = tconv.Geometry.conv((6, 5), 3, stride=2, padding=1)
+    w = complex_numbers(*shape, 3, 3)
+    operator = tconv.linear_operator(geometry, w)
+    assert (operator.dims, operator.dimsd) == ((shape[1], 6, 5), (shape[0], 3, 3))
+    y, x = complex_numbers(*operator.dims), complex_numbers(*operator.dimsd)
+    down, up = tconv.conv(y, w, **geometry.keywords), tconv.conv_transpose(x, w.conj(), **geometry.keywords)
+    for found in (operator @ y, operator * y, operator(y), operator.matvec(y), operator.dot(y), operator.H.rmatvec(y)):
+        np.testing.assert_array_equal(found, down)
+    for found in (operator.H @ x, operator.rmatvec(x), operator.H(x), operator.H * x):
+        np.testing.assert_array_equal(found, up)
+    np.testing.assert_allclose(operator @ y.ravel(), down.ravel(), atol=1e-13)
+    if shape == (1, 1):
+        np.testing.assert_array_equal(operator @ y[0], down[0])
+        np.testing.assert_array_equal(operator.rmatvec(x[0]), up[0])
+
+
+def test_a_matrix_is_taken_for_columns():
+    """Where a shape may be read both ways, as SciPy reads it."""
+    operator = tconv.linear_operator(tconv.Geometry.conv((6, 1), 1), np.full((1, 1, 1, 1), 2.0))
+    assert (operator @ np.ones((6, 1))).shape == (6, 1)
+    many = tconv.linear_operator(tconv.Geometry.conv(6, 2), np.ones((1, 1, 2)))
+    assert (many @ np.ones((6, 3))).shape == (5, 3)
+    with pytest.raises(ValueError) as error:
+        many @ np.ones((1, 1, 6))
+    assert str(error.value) == "GridOperator: x must have shape (1, 6), or be a vector of 6 entries; got (1, 1, 6)"
+    with pytest.raises(ValueError, match="dimension mismatch"):
+        many.matvec(np.ones((7, 6)))
+
+
+def kernel_matrix(geometry, y, cin, groups):
+    """The matrix of kernel_operator, entry by entry: K[(n, i, c), (i, o, t)] = y[n, o, c * stride - low + ...]."""
+    cout = y.shape[1] // groups
+    found = np.zeros((len(y), cin, *geometry.coarse, cin, cout, *geometry.kernel), y.dtype)
+    for c, t, fine in links_of(geometry):
+        for i in range(cin):
+            first = i // (cin // groups) * cout
+            found[(slice(None), i, *c, i, slice(None), *t)] = y[(slice(None), slice(first, first + cout), *fine)]
+    return found.reshape(len(y) * cin * np.prod(geometry.coarse), -1)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("geometry", GEOMETRIES[::4])
+def test_kernel_operator_is_the_definition(geometry, groups):
+    y = complex_numbers(2, 2 * groups, *geometry.fine)
+    dense = kernel_matrix(geometry, y, 2 * groups, groups)
+    operator = tconv.kernel_operator(geometry, y, in_channels=2 * groups, groups=groups)
+    assert operator.shape == dense.shape
+    assert operator.dims == (2 * groups, 2, *geometry.kernel)
+    assert operator.dimsd == (2, 2 * groups, *geometry.coarse)
+    w, x = complex_numbers(dense.shape[1]), complex_numbers(dense.shape[0])
+    np.testing.assert_allclose(operator @ w, dense @ w, atol=1e-11)
+    np.testing.assert_allclose(operator.rmatvec(x), dense.conj().T @ x, atol=1e-11)
+    np.testing.assert_allclose(operator.T @ x, dense.T @ x, atol=1e-11)
+    np.testing.assert_allclose(
+        operator @ np.stack((w, 2 * w), 1), np.stack((dense @ w, 2 * (dense @ w)), 1), atol=1e-10
+    )
+    assert (operator @ np.ones((len(w), 0))).shape == (len(x), 0)
+    grid = operator @ w.reshape(operator.dims)
+    np.testing.assert_allclose(grid, (dense @ w).reshape(operator.dimsd), atol=1e-11)
+
+
+@every_method
+def test_kernel_operator_by_every_method(method):
+    geometry = tconv.Geometry.conv((6, 5), 3, stride=2, padding=1)
+    y = RNG.normal(size=geometry.fine)
+    operator = tconv.kernel_operator(geometry, y, method=method)
+    assert (operator.dims, operator.dimsd) == ((1, 1, 3, 3), (1, 3, 3))
+    w = RNG.normal(size=(3, 3))
+    assert (operator @ w).shape == (3, 3)
+    np.testing.assert_allclose(operator @ w, tconv.conv(y[None], w[None, None], **geometry.keywords)[0], atol=1e-12)
+    assert tconv.dot_test(operator.matvec, operator.rmatvec, (3, 3), (3, 3))
+    complex_kernel = tconv.dot_test(operator.matvec, operator.rmatvec, (3, 3), (3, 3), dtype="complex128")
+    assert complex_kernel
+
+
+def test_kernel_operator_finds_a_kernel():
+    geometry = tconv.Geometry.conv((20, 20), 5, stride=2)
+    y, w = RNG.normal(size=(20, 20)), RNG.normal(size=(5, 5))
+    operator = tconv.kernel_operator(geometry, y)
+    found = lsqr(operator, (operator @ w).ravel(), atol=1e-13, btol=1e-13)[0]
+    np.testing.assert_allclose(found.reshape(5, 5), w, atol=1e-8)
+
+
+def test_later_changes_of_the_grid_do_not_reach_the_operator():
+    y = np.ones(5)
+    operator = tconv.kernel_operator(tconv.Geometry.conv(5, 3), y)
+    y[...] = 0
+    assert (operator @ np.ones(3)).tolist() == [3, 3, 3]
+
+
+def test_errors_of_kernel_operator():
+    geometry = tconv.Geometry.conv((4, 4), 3)
+    called = "\n  called with geometry=fine 4x4 <-> coarse 2x2: kernel 3, stride 1, padding 0, y=float64 (3, 4), "
+    with pytest.raises(ValueError) as error:
+        tconv.kernel_operator(geometry, np.ones((3, 4)))
+    reason = "kernel_operator: y must have a shape that ends in the fine size (4, 4); got (3, 4)"
+    assert str(error.value) == f"{reason}{called}in_channels=1, groups=1"
+    with pytest.raises(
+        ValueError, match=r"^kernel_operator: y must have shape \(N, Cout, \*fine\), .*; got \(1, 1, 1, 4"
+    ):
+        tconv.kernel_operator(geometry, np.ones((1, 1, 1, 4, 4)))
+    with pytest.raises(ValueError, match=r"^kernel_operator: in_channels must be an integer of at least 1; got 0"):
+        tconv.kernel_operator(geometry, np.ones((4, 4)), in_channels=0)
+    with pytest.raises(ValueError, match=r"^kernel_operator: groups must divide in_channels, Cin = 1; got 2"):
+        tconv.kernel_operator(geometry, np.ones((2, 4, 4)), groups=2)
+    with pytest.raises(ValueError, match=r"^kernel_operator: groups must divide the channels of y, Cout = 3; got 2"):
+        tconv.kernel_operator(geometry, np.ones((3, 4, 4)), in_channels=2, groups=2)
+    with pytest.raises(TypeError, match=r"^kernel_operator: y must be a NumPy array; got \[1\]"):
+        tconv.kernel_operator(geometry, [1])
+    with pytest.raises(ValueError, match=r'^kernel_operator: method must be one of "auto", "matrix"'):
+        tconv.kernel_operator(geometry, np.ones((4, 4)), method="fast")
 
 
 def test_errors():

@@ -229,7 +229,12 @@ ERRORS = [
         'operation must be one of "conv_transpose", "conv", "weight_gradient"; got \'deconv\'',
     ),
     ({"layout": "nhwc"}, ValueError, 'layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
-    ({"dtype": "int8"}, ValueError, 'method "jit" computes float32 and float64 only, not int8'),
+    ({"dtype": "int8"}, ValueError, 'method "jit" computes floating point and complex numbers only, not int8'),
+    (
+        {"dtype": "complex64"},
+        ValueError,
+        "dtype must be a real one: kernels compute complex64 as float32; got complex64",
+    ),
     ({"threads": 0}, ValueError, "threads must be an integer of at least 1; got 0"),
     ({"threads": 1.5}, TypeError, "threads must be an integer of at least 1; got 1.5 of type float"),
     ({"threads": 5000}, ValueError, "threads must be at most 1024; got 5000"),

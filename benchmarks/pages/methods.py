@@ -9,7 +9,7 @@ from benchmarks.pages.figures import gflops, time
 from benchmarks.pages.markdown import table
 from benchmarks.record import Record, Row
 
-METHODS = ("matrix", "zero_insertion", "gemm", "phases", "jit")
+METHODS = ("matrix", "zero_insertion", "gemm", "phases", "fft", "jit")
 PICKS = ("conv_transpose, one thread", "conv_transpose, all cores", "conv, one thread", "weight_gradient, one thread")
 
 

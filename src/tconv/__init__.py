@@ -11,7 +11,7 @@ from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
 from tconv.methods.columns import col2im, im2col
 from tconv.methods.stretching import zero_inserted
-from tconv.operators import linear_operator, sparse_matrix
+from tconv.operators import kernel_operator, linear_operator, sparse_matrix
 from tconv.ops import conv, conv_transpose, weight_gradient
 from tconv.phases import phases
 from tconv.plan import plan
@@ -39,6 +39,7 @@ __all__ = [
     "explore",
     "sparse_matrix",
     "linear_operator",
+    "kernel_operator",
     "im2col",
     "col2im",
     "zero_inserted",

@@ -11,12 +11,15 @@ from tconv import checks
 from tconv.hints import shapes, words
 
 #: The allowed dtypes, and the one each is computed in: float16 and bfloat16 in float32, then rounded once; integers
-#: wrap as NumPy's do. NumPy knows bfloat16 once ml_dtypes is imported, which whoever has such arrays has done.
+#: wrap as NumPy's do; complex numbers are multiplied as they are, never conjugated. NumPy knows bfloat16 once ml_dtypes
+#: is imported, which whoever has such arrays has done.
 DTYPES = {
     "float16": "float32",
     "bfloat16": "float32",
     "float32": "float32",
     "float64": "float64",
+    "complex64": "complex64",
+    "complex128": "complex128",
     **{name: name for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")},
 }
 _NAMES = {

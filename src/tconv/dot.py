@@ -1,4 +1,4 @@
-"""The dot test: whether two functions are each other's transpose."""
+"""The dot test: whether two functions are each other's adjoint."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class DotTest:
     """The outcome of a dot test: true if it passed, and the two products."""
 
     passed: bool
-    left: float  #: <forward(x), y>
-    right: float  #: <x, adjoint(y)>
+    left: float | complex  #: <forward(x), y>
+    right: float | complex  #: <x, adjoint(y)>
     error: float  #: |left - right| relative to |forward(x)| |y| + |x| |adjoint(y)|, which bounds rounding
     tolerance: float
 
@@ -41,11 +41,15 @@ def dot_test(
     tolerance: float | None = None,
     seed: int = 0,
 ) -> DotTest:
-    """Test <forward(x), y> = <x, adjoint(y)> for random x and y: true of a linear map and its transpose, and no other.
+    """Test <forward(x), y> = <x, adjoint(y)> for random x and y: true of a linear map and its adjoint, and no other.
 
     The two functions take and return arrays, of shapes x_shape and y_shape one way and the reverse the other. x and y
-    are drawn from a normal distribution in `dtype` (float32, float64; float16 with a wide tolerance). `tolerance` is on
-    the error relative to |forward(x)| |y| + |x| |adjoint(y)|; by default 100 units in the last place of the dtype.
+    are drawn from a normal distribution in `dtype` (float32, float64; float16 with a wide tolerance; complex64,
+    complex128, both parts). `tolerance` is on the error relative to |forward(x)| |y| + |x| |adjoint(y)|; by default 100
+    units in the last place of the dtype.
+
+    The product <a, b> is the sum of conj(a) * b. Of real numbers the adjoint is the transpose; of complex ones it is
+    the conjugate of that: the adjoint of `conv_transpose(x, w)` is `conv(y, w.conj())`.
 
     Raises ValueError or TypeError where an argument is wrong or a function returns another shape.
 
@@ -58,8 +62,8 @@ def dot_test(
     """
     with checks.explained("dot_test"):
         name = arrays.dtype_name("dtype", dtype)
-        if not name.startswith("float"):
-            checks.wrong_type(f"dtype must be a floating point dtype; got {checks.shorten(dtype)}")
+        if not name.startswith(("float", "complex")):
+            checks.wrong_type(f"dtype must be a floating point or complex dtype; got {checks.shorten(dtype)}")
         seed = checks.integer("seed", seed, 0)
         allowed = 100 * float(np.finfo(name).eps) if tolerance is None else _tolerance(tolerance)
         for what, function in (("forward", forward), ("adjoint", adjoint)):
@@ -67,15 +71,20 @@ def dot_test(
                 checks.wrong_type(f"{what} must be callable; got {checks.shorten(function)}")
         x_shape, y_shape = checks.shape("x_shape", x_shape), checks.shape("y_shape", y_shape)
     rng = np.random.default_rng(seed)
-    x, y = rng.standard_normal(x_shape).astype(name), rng.standard_normal(y_shape).astype(name)
+    x, y = _drawn(rng, x_shape, name), _drawn(rng, y_shape, name)
     forward_x, adjoint_y = np.asarray(forward(x)), np.asarray(adjoint(y))
     with checks.explained("dot_test"):
-        _check_returned("forward", forward_x, y_shape)
-        _check_returned("adjoint", adjoint_y, x_shape)
+        _check_returned("forward", forward_x, y_shape, name)
+        _check_returned("adjoint", adjoint_y, x_shape, name)
     left, right = _dot(forward_x, y), _dot(x, adjoint_y)
     bound = _norm(forward_x) * _norm(y) + _norm(x) * _norm(adjoint_y)
     error = abs(left - right) / bound if bound else abs(left - right)
     return DotTest(bool(error <= allowed), left, right, error, allowed)
+
+
+def _drawn(rng: np.random.Generator, shape: tuple[int, ...], dtype: str) -> Array:
+    drawn = rng.standard_normal(shape)
+    return (drawn + 1j * rng.standard_normal(shape) if dtype.startswith("complex") else drawn).astype(dtype)
 
 
 def _tolerance(value: Any) -> float:
@@ -86,16 +95,23 @@ def _tolerance(value: Any) -> float:
     return float(value)
 
 
-def _check_returned(name: str, result: Array, shape: tuple[int, ...]) -> None:
-    if result.dtype.kind not in "fiu":
-        checks.wrong_type(f"{name} must return real numbers; got an array of dtype {result.dtype}")
+def _check_returned(name: str, result: Array, shape: tuple[int, ...], dtype: str) -> None:
+    real = not dtype.startswith("complex")
+    if result.dtype.kind not in ("fiu" if real else "fiuc"):
+        numbers = f"real numbers for dtype {dtype}" if real else "numbers"
+        checks.wrong_type(f"{name} must return {numbers}; got an array of dtype {result.dtype}")
     if result.shape != shape:
         checks.wrong(f"{name} must return an array of shape {shape}; got {result.shape}")
 
 
-def _dot(a: Array, b: Array) -> float:
-    return float(np.dot(a.ravel().astype(np.float64), b.ravel().astype(np.float64)))
+def _dot(a: Array, b: Array) -> float | complex:
+    return np.vdot(_wide(a), _wide(b)).item()
 
 
 def _norm(a: Array) -> float:
-    return float(np.linalg.norm(a.ravel().astype(np.float64)))
+    return float(np.linalg.norm(_wide(a)))
+
+
+def _wide(a: Array) -> Array:
+    """The numbers in double precision, in a row."""
+    return a.ravel().astype(np.complex128 if a.dtype.kind == "c" else np.float64)

@@ -52,7 +52,7 @@ def compute(
             arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias})
     result = _new(plan, dtype) if out is None else out
     run(plan, first, second, bias, result)
-    if plan.method == "jit" and operation != "weight_gradient":
+    if plan.is_for_kernels and operation != "weight_gradient":
         repeated.remember(plan, first, second, window, layout, method)
     return result
 

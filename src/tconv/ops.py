@@ -70,8 +70,11 @@ def conv_transpose(
     recorded.
 
     All arrays have one dtype: float32 or float64; float16 or bfloat16 (of ml_dtypes), which are computed in float32 and
-    rounded once; or an integer type, whose sums wrap around as NumPy's do: `plan` says whether they may. NaN and Inf
-    reach the cells that a tap ties to them, and no others.
+    rounded once; complex64 or complex128; or an integer type, whose sums wrap around as NumPy's do: `plan` says whether
+    they may. NaN and Inf reach the cells that a tap ties to them, and no others.
+
+    Of complex numbers it is the transpose of `conv`, with nothing conjugated: the adjoint is
+    `conv_transpose(x, w.conj())`.
 
     Returns:
         A new array of shape (N, Cout, *fine), or `out`. The other arrays are not changed.
@@ -113,7 +116,7 @@ def conv(
     out: Array | None = None,
     dtype: Any = None,
 ) -> Array:
-    """Convolution, the adjoint of `conv_transpose` with the same keywords: from y on the fine grid to the coarse grid.
+    """Convolution, the transpose of `conv_transpose` with the same keywords: from y on the fine grid to the coarse one.
 
         x[n, i, c] = sum of y[n, o, c * stride - low + t * dilation] * w[i, o, t]
 
@@ -121,7 +124,8 @@ def conv(
 
         floor((fine + low + high - dilation * (kernel - 1) - 1) / stride) + 1
 
-    as in PyTorch's Conv layers. It is the gradient of `conv_transpose` by its input.
+    as in PyTorch's Conv layers. It is the gradient of `conv_transpose` by its input. Nothing is conjugated: the adjoint
+    of `conv_transpose(x, w)` is `conv(y, w.conj())`.
 
     Args:
         y: (N, Cout, *fine), or (Cout, *fine) without a batch.
@@ -175,8 +179,9 @@ def weight_gradient(
 
         dw[i, o, t] = sum of x[n, i, c] * y[n, o, c * stride - low + t * dilation]
 
-    over images n and coarse cells c whose tap t lands inside y. With y the gradient of a loss by the result of
-    `conv_transpose`, it is the gradient by the weights; with x the gradient by the result of `conv`, likewise.
+    over images n and coarse cells c whose tap t lands inside y; nothing is conjugated. With y the gradient of a loss by
+    the result of `conv_transpose`, it is the gradient by the weights; with x the gradient by the result of `conv`,
+    likewise.
 
     Args:
         x: (N, Cin, *coarse), or (Cin, *coarse) without a batch.

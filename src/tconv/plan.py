@@ -12,7 +12,7 @@ from tconv.arguments import LAYOUTS, Layout, Window
 from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
 from tconv.hints import remarks
-from tconv.methods import METHODS, OPERATIONS, Cost, Operation, Problem
+from tconv.methods import METHODS, OPERATIONS, Cost, Operation, Problem, parts
 from tconv.resolve import Ints, PaddingLike
 
 
@@ -83,6 +83,12 @@ class Plan:
             found.append(remarks.of_weights(self.w_shape))
         return tuple(remark for remark in found if remark)
 
+    @property
+    def is_for_kernels(self) -> bool:
+        """Whether kernels compute with the arrays as they are: neither in another dtype, nor by parts of numbers."""
+        same = self.dtype == self.problem.dtype and self.dtype not in parts.REAL
+        return self.method == "jit" and self.problem.batch > 0 and same
+
     def _shape(self, channels: int, size: tuple[int, ...]) -> tuple[int, ...]:
         inner = (channels, *size) if self.layout == "channels_first" else (*size, channels)
         return (self.problem.batch, *inner) if self.batched else inner
@@ -114,7 +120,8 @@ class Plan:
 
         try:
             limit = METHODS["jit"].limit(self.problem)
-            said = [limit] if limit else engine.described(self.problem, self.layout == "channels_last").lines()
+            real = parts.real_problem(self.problem)
+            said = [limit] if limit else engine.described(real, self.layout == "channels_last").lines()
         except checks.Rejected as rejected:  # such as a wrong TCONV_ISA
             said = [str(rejected)]
         return [f"  the engine: {said[0]}", f"    {'arrays':<10}{self._arrays()}", *(f"  {line}" for line in said[1:])]
@@ -123,6 +130,8 @@ class Plan:
         if self.dtype != self.problem.dtype:
             copied = "x and y" if self.problem.operation == "weight_gradient" else "x and w"
             return f"{copied} are copied as {self.problem.dtype}, the result is rounded once"
+        if self.dtype in parts.REAL:
+            return f"real and imaginary parts are channels of {parts.REAL[self.dtype]}, twice as many"
         return f"x and y are used in place where they are contiguous in {self.layout}; other strides are copied once"
 
 
@@ -152,12 +161,12 @@ def make_plan(
     """The plan of a call from the shapes of its operands; raises `checks.Rejected`.
 
     `packed`: the engine has its weights packed already, which costs it most in small calls. "auto" is the engine then
-    wherever it can compute, and considers nothing else.
+    wherever it can compute, but for kernels so large that spectra are quicker; nothing else is considered.
     """
     with uninterrupted:
         from tconv.jit import engine
 
-    packed = packed and method == "auto"
+    packed = packed and method == "auto" and dtype not in parts.REAL
     # What the engine is expected to take depends on what is set: threads, instructions.
     return planned(operation, first, second, kernel_size, dtype, window, layout, method, packed, engine.state())
 
@@ -179,8 +188,8 @@ def planned(
     problem, batched = arguments.problem(operation, first, second, kernel_size, dtype, window, layout)
     with uninterrupted:  # the engine is imported for the first of them
         if packed:
-            packs = _candidate("jit", problem, *_memory(problem, dtype))
-            if not packs.excluded:
+            packs, spectra = (_candidate(name, problem, *_memory(problem, dtype)) for name in ("jit", "fft"))
+            if not packs.excluded and packs.cost.seconds <= spectra.cost.seconds:
                 return Plan(problem, dtype, layout, batched, "jit", "weights are packed once", (packs,))
         candidates = _candidates(problem, dtype)
     if method == "auto":

@@ -136,7 +136,7 @@ class ConvTranspose:
         if shape in self._ready and ((known := self._ready[shape]) is None or known.is_current()):
             return known
         ready = None
-        if plan.method == "jit" and plan.problem.batch > 0 and plan.dtype == plan.problem.dtype:
+        if plan.is_for_kernels:
             with uninterrupted:
                 from tconv.jit.call import Packed
 

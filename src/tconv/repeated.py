@@ -32,10 +32,10 @@ def call(
 
 
 def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: Any, method: Any) -> None:
-    """Keep what the engine needs for a call that it has computed."""
+    """Keep what the engine needs for a call that its kernels have computed (`Plan.is_for_kernels`)."""
     problem = plan.problem
     key = _key(problem.operation, first, w, window, layout, method)
-    if key is None or problem.batch == 0 or plan.dtype != problem.dtype:
+    if key is None:
         return
     known = _known.get(key)
     if known is not None and known.is_current():  # arrays with strides, or with `out`, were not for it

@@ -24,6 +24,7 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.schedules.base import Schedule
 from tconv.jit.schedules.registry import sizes
 from tconv.measuring.rounds import shuffled, timed
+from tconv.methods import parts
 from tconv.plan import Plan, make_plan, shape_of
 from tconv.problem import OPERATIONS, Array, Operation
 from tconv.resolve import Ints, PaddingLike
@@ -128,6 +129,8 @@ def tune(
         checks.choice("operation", operation, OPERATIONS)
         checks.choice("layout", layout, arguments.LAYOUTS)
         name = arrays.dtype_name("dtype", dtype)
+        if name in parts.REAL:
+            checks.wrong(f"dtype must be a real one: kernels compute {name} as {parts.REAL[name]}; got {name}")
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
         shapes = shape_of("x_shape", x_shape), shape_of("w_shape", w_shape)
         plan = _plan(operation, *shapes, name, window, layout)

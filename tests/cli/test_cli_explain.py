@@ -209,7 +209,7 @@ def test_the_set_of_instructions_is_the_one_that_is_forced(run, monkeypatch):
 
 @needs_kernels
 def test_what_the_engine_cannot_compute_is_said(run, run_json):
-    refusal = 'method "jit" computes float32 and float64 only, not int8'
+    refusal = 'method "jit" computes floating point and complex numbers only, not int8'
     assert section(run(f"{LAYER} --plan --dtype int8")[1], "The engine's plan") == [refusal]
     assert run_json(f"{LAYER} --plan --dtype int8")["plan"]["refused"] == refusal
 
@@ -237,7 +237,7 @@ def test_wrong_options_of_the_plan(run, given, message):
 
 
 def test_an_unknown_dtype_is_a_usage_error(run):
-    code, _, err = run(f"{LAYER} --plan --dtype complex64")
+    code, _, err = run(f"{LAYER} --plan --dtype complex256")
     assert code == 2
     assert err.startswith("tconv explain: --dtype must be one of float16, ")
 

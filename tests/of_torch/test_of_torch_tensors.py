@@ -58,6 +58,16 @@ def test_other_dtypes_give_pytorchs_results(dtype):
     assert tconv.torch.plan(x, w, stride=2, groups=2).by == "torch"
 
 
+@pytest.mark.parametrize("method", tconv.methods.METHODS)
+def test_complex_tensors_by_a_method_also_where_the_conjugate_is_still_to_be_taken(method):
+    x, w = torch.complex(X, 2 * X).conj(), torch.complex(W, -W).conj()
+    assert x.is_conj()
+    expected = torch.nn.functional.conv_transpose2d(x, w, None, 2, groups=2)
+    close(
+        torch.view_as_real(tconv.conv_transpose(x, w, stride=2, groups=2, method=method)), torch.view_as_real(expected)
+    )
+
+
 def test_plan_says_who_computes_and_why():
     def plan(*tensors, **given):
         return tconv.torch.plan(*tensors, **{"groups": 2, **given})

@@ -13,6 +13,7 @@ from tconv.cli import options, output
 from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.geometry import Geometry
 from tconv.jit.machine import isa
+from tconv.methods import parts
 from tconv.plan import Plan, plan
 
 if TYPE_CHECKING:
@@ -103,12 +104,13 @@ class Wanted:
         from tconv.jit import engine
 
         last = plan.layout == "channels_last"
+        real = parts.real_problem(plan.problem)
         with usage_errors():
-            found = engine.described(plan.problem, last, threads=self.threads)
+            found = engine.described(real, last, threads=self.threads)
             if not self.measure:
                 return found
             ceiling = self._ceiling(found.threads, plan)
-            return engine.described(plan.problem, last, threads=self.threads, ceiling=ceiling)
+            return engine.described(real, last, threads=self.threads, ceiling=ceiling)
 
     def _ceiling(self, threads: int, plan: Plan) -> Ceiling:
         """The medians of a few measurements on so many cores, with copies of as many bytes as the layer moves."""

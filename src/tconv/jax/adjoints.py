@@ -24,8 +24,8 @@ def by_variant(name: str, task: Task, first: Array, second: Array, tangent: str 
     operation = task.problem.operation
     if operation == "conv_transpose":
         return VARIANTS[name](task, first, second)
-    # JAX transposes floating point only. By y, lax's weight gradient would become a convolution whose kernel is x.
-    by_lax = name == "native" or not jnp.issubdtype(first.dtype, jnp.floating)
+    # JAX does not transpose integers. By y, lax's weight gradient would become a convolution whose kernel is x.
+    by_lax = name == "native" or not jnp.issubdtype(first.dtype, jnp.inexact)
     if by_lax and not (operation == "weight_gradient" and tangent == "y"):
         return (_conv if operation == "conv" else _weight_gradient)(task, first, second)
     return (_transposed_by_x if operation == "conv" else _transposed_by_w)(name, task, first, second)

@@ -40,7 +40,7 @@ def conv_transpose(
         out: None. JAX arrays are never written into.
 
     All arrays have one dtype, one that `tconv.conv_transpose` takes. On a CPU, float16 and bfloat16 are computed in
-    float32 and rounded once.
+    float32 and rounded once. Complex numbers are not conjugated, and derivatives follow JAX's convention for them.
 
     Returns:
         An array of shape (N, Cout, *fine), or (N, *fine, Cout).

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from tconv.methods.base import Cost, Method, add_bias, is_finite
+from tconv.methods.fft import Fft
 from tconv.methods.gemm import Gemm
 from tconv.methods.jit import Jit
 from tconv.methods.matrix import Matrix
@@ -17,7 +18,9 @@ from tconv.methods.taps import run_tap_by_tap
 from tconv.methods.zero_insertion import ZeroInsertion
 from tconv.problem import OPERATIONS, Array, Operation, Problem
 
-METHODS: dict[str, Method] = {method.name: method for method in (Matrix(), ZeroInsertion(), Gemm(), Phases(), Jit())}
+METHODS: dict[str, Method] = {
+    method.name: method for method in (Matrix(), ZeroInsertion(), Gemm(), Phases(), Fft(), Jit())
+}
 
 __all__ = ["METHODS", "OPERATIONS", "Cost", "Method", "Operation", "Problem", "run"]
 

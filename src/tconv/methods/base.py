@@ -62,18 +62,30 @@ class Method(ABC):
         add_bias({"x": x, "y": y}[problem.written], bias)
 
 
+def limit_of_dtype(problem: Problem) -> str:
+    """Why a method that rounds cannot compute a problem; "" where it can. Of integers, every bit is to be right."""
+    whole = np.dtype(problem.dtype).kind in "iu"
+    return f"computes floating point and complex numbers only, not {problem.dtype}" if whole else ""
+
+
 def add_bias(into: Array, bias: Array) -> None:
     """Add a bias of shape (groups, channels in a group) to an array (N, groups, channels in a group, *size)."""
     into += bias.reshape(*bias.shape, *(1,) * (into.ndim - 3))
 
 
+#: From so many elements on, the BLAS would share a product among threads, which takes longer where cores are busy.
+_ALONE = 10_000
+
+
 def is_finite(a: Array) -> bool:
-    """Whether no element is NaN or Inf."""
-    if a.dtype.kind != "f":
+    """Whether no element is NaN or Inf, nor has a part that is."""
+    if a.dtype.kind == "c" and a.flags.c_contiguous:
+        a = a.view(a.real.dtype)
+    if a.dtype.kind not in "fc":
         return True
     if a.flags.c_contiguous:
         flat = a.reshape(-1)
-        # One fast pass; the square overflows only for huge values, which the slow pass then clears.
-        if math.isfinite(np.dot(flat, flat)):
+        # One fast pass; it overflows only for huge values, which the slow pass then clears.
+        if math.isfinite(np.dot(flat, flat) if flat.size < _ALONE else np.add.reduce(flat)):
             return True
     return bool(np.isfinite(a).all())

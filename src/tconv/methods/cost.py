@@ -24,13 +24,19 @@ COPY_RUN, ADD_RUN = 5e-9, 1.8e-8
 CALL, PRODUCT_CALL = 3.7e-6, 1.4e-6
 #: Seconds to build one stored element of the sparse matrix, and to multiply it once.
 BUILD, MULTIPLY = 4.9e-9, 7.1e-9
+#: Seconds of one complex64 number of a transform along one axis, and of a product of two that is added to others.
+TRANSFORM, SPECTRAL = 7e-10, 5e-10
+#: How much longer a transform takes where the caches do not hold a row of it, or all rows: so many bytes, and factors.
+ROW, ROWS = (1 << 18, 4.0), (7 << 19, 3.0)
 
 
 def matmul(problem: Problem, m: int, k: int, n: int, blocks: int = 1) -> float:
     """A product (groups, m, k) @ (groups, k, n), done in `blocks` pieces of n."""
     if k == 1:
         return copy(problem, problem.groups * m * n, n) + calls(blocks)
-    rate = PRODUCT_RATE * 4 / problem.itemsize if problem.dtype.startswith("float") else INTEGER_RATE
+    rate = INTEGER_RATE if "int" in problem.dtype else PRODUCT_RATE * 4 / problem.itemsize
+    if problem.dtype.startswith("complex"):  # four real products, of numbers of half the size
+        rate /= 2
     as_if = (m + M_HALF) * (k + K_HALF) * (n + blocks * N_HALF)
     return problem.groups * (as_if / rate + blocks * PRODUCT_CALL)
 
@@ -57,3 +63,21 @@ def _moved(problem: Problem, elements: int, rate: float, stride: int = 1) -> flo
 def calls(number: int) -> float:
     """The fixed cost of this many NumPy calls."""
     return number * CALL
+
+
+def transform(problem: Problem, number: int, lengths: tuple[int, ...], numbers: int) -> float:
+    """So many Fourier transforms of these lengths, each of which yields so many complex numbers."""
+    size = _complex_size(problem)
+    along_rows = ROW[1] if lengths[-1] * size > ROW[0] else 1.0
+    across = ROWS[1] if numbers * size > ROWS[0] else 1.0
+    return number * numbers * size / 8 * TRANSFORM * (along_rows + (len(lengths) - 1) * across)
+
+
+def spectral(problem: Problem, products: int) -> float:
+    """So many products of complex numbers, and their sums."""
+    return products * _complex_size(problem) / 8 * SPECTRAL
+
+
+def _complex_size(problem: Problem) -> int:
+    """Bytes of a number of a spectrum."""
+    return problem.itemsize if problem.dtype.startswith("complex") else 2 * problem.itemsize

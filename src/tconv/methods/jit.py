@@ -7,7 +7,8 @@ from math import prod
 import numpy as np
 
 from tconv.jit.machine.address import address
-from tconv.methods.base import Cost, Method, add_bias, is_finite
+from tconv.methods import cost, parts
+from tconv.methods.base import Cost, Method, add_bias, is_finite, limit_of_dtype
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Array, Problem
 
@@ -29,46 +30,58 @@ class Jit(Method):
         from tconv.jit.choice import expected
         from tconv.jit.machine import isa, launch
 
-        threads = launch.setting()
-        seconds = expected.seconds(problem, isa.current(), threads)
-        weights = prod(problem.w_shape) * problem.itemsize
-        seconds += expected.packing(problem) + expected.first() / expected.CALLS
-        return Cost(seconds, 2 * weights + SCRATCH * threads)
+        real, threads = parts.real_problem(problem), launch.setting()
+        seconds = expected.seconds(real, isa.current(), threads)
+        weights = prod(real.w_shape) * real.itemsize
+        seconds += expected.packing(real) + expected.first() / expected.CALLS
+        scratch = 2 * weights + SCRATCH * threads
+        if real is not problem:
+            moved = prod(real.x_shape) + prod(real.y_shape) + prod(real.w_shape)
+            seconds += cost.copy(real, moved, problem.geometry.fine[-1], 2) + cost.calls(10)
+            scratch += moved * real.itemsize
+        return Cost(seconds, scratch)
 
     def limit(self, problem: Problem) -> str:
         """Why the engine cannot compute a problem (its dtype, its sizes, no machine code here); "" where it can."""
         from tconv.jit import engine
 
-        return engine.limit(problem)
+        return limit_of_dtype(problem) or engine.limit(parts.real_problem(problem))
 
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
         """Pack the weights and run the kernels; arrays that are contiguous in neither layout are copied."""
-        if problem.operation == "weight_gradient":
-            weight_gradient(problem, x, w, y)
-        else:
-            self._run(problem, x, w, y, None)
+        self._run(problem, x, w, y, None)
 
     def run_with_bias(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array) -> None:
         """Pack the weights and run the kernels, with the bias in the sums from the start."""
         self._run(problem, x, w, y, np.ascontiguousarray(bias))
 
     def _run(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
-        from tconv.jit import engine
+        if problem.dtype in parts.REAL:
+            parts.run(self._run, problem, x, w, y, bias)
+        elif problem.operation == "weight_gradient":
+            weight_gradient(problem, x, w, y)
+        else:
+            _conv(problem, x, w, y, bias)
 
-        read, written = (x, y) if problem.written == "y" else (y, x)
-        last = _channels_last(written, read)
-        ready = engine.ready(problem, last, once=True)
-        result = _ordered(written, last)
-        target = result if result.flags.c_contiguous else np.empty(result.shape, result.dtype)
-        # Names for the copies, which must live until the kernels are done.
-        read, weights = np.ascontiguousarray(_ordered(read, last)), np.ascontiguousarray(w)
-        if not ready.once(address(read), weights, bias, address(target)):
-            # Kernels multiply the zeros around x by a NaN or an Inf.
-            run_tap_by_tap(problem, x, w, y)
-            if bias is not None:
-                add_bias(written, bias)
-        elif target is not result:
-            result[...] = target
+
+def _conv(problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
+    """Run the kernels of conv_transpose or conv; see whether the weights hold a NaN or an Inf."""
+    from tconv.jit import engine
+
+    read, written = (x, y) if problem.written == "y" else (y, x)
+    last = _channels_last(written, read)
+    ready = engine.ready(problem, last, once=True)
+    result = _ordered(written, last)
+    target = result if result.flags.c_contiguous else np.empty(result.shape, result.dtype)
+    # Names for the copies, which must live until the kernels are done.
+    read, weights = np.ascontiguousarray(_ordered(read, last)), np.ascontiguousarray(w)
+    if not ready.once(address(read), weights, bias, address(target)):
+        # Kernels multiply the zeros around x by a NaN or an Inf.
+        run_tap_by_tap(problem, x, w, y)
+        if bias is not None:
+            add_bias(written, bias)
+    elif target is not result:
+        result[...] = target
 
 
 def weight_gradient(

@@ -74,8 +74,8 @@ def _by_method(
     operation: Operation, operands: dict[str, Tensor], kernel_size: Any, bias: Tensor | None,
     window: tuple[Any, ...], layout: Layout, method: str,
 ) -> Tensor:  # fmt: skip
-    first, second = arrays = [operand.detach().numpy() for operand in operands.values()]
-    shift = None if bias is None else bias.detach().numpy()
+    first, second = arrays = [_on_its_memory(operand) for operand in operands.values()]
+    shift = None if bias is None else _on_its_memory(bias)
     result = None
     if operation != "weight_gradient":
         result = repeated.call(operation, first, second, shift, window, layout, method)
@@ -83,6 +83,12 @@ def _by_method(
         named = dict(zip(operands, arrays, strict=True))
         result = numpy_ops.compute(operation, named, kernel_size, shift, window, layout, method, None)
     return torch.from_numpy(np.ascontiguousarray(result))
+
+
+def _on_its_memory(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The tensor as an array of NumPy, which knows no conjugate that is still to be taken, nor a sign."""
+    array: np.ndarray[Any, Any] = tensor.detach().resolve_conj().resolve_neg().numpy()
+    return array
 
 
 def _written(operation: Operation, out: Tensor, result: Tensor) -> Tensor:

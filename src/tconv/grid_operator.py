@@ -1,0 +1,94 @@
+"""A linear map between grids as SciPy's LinearOperator, which also takes grids in their own shape.
+
+SciPy is loaded with this file: import it where an operator is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy.sparse.linalg import LinearOperator
+
+from tconv import checks
+from tconv.problem import Array
+
+#: From several grids (k, *dims) to as many (k, *dimsd).
+Map: TypeAlias = Callable[[Array], Array]
+
+
+class GridOperator(LinearOperator):
+    """A linear map and its adjoint, the conjugate transpose; `shape` is (cells of the result, cells of the argument).
+
+    `op @ v`, `op.matvec(v)` and `op.rmatvec(u)` take vectors, as SciPy's solvers hand them over, and give vectors. They
+    take arrays of shape `dims` (`rmatvec`: `dimsd`) too, and then give arrays of shape `dimsd` (`dims`). Where all
+    channels are single, they may be left out: (*size) in place of (1, *size). A matrix with as many rows as a vector
+    has entries is taken for columns of vectors, as SciPy does. `op.H` is the adjoint and `op.T` the transpose, with the
+    shapes exchanged. PyLops finds `dims` and `dimsd` under these names.
+    """
+
+    dims: tuple[int, ...]  #: the shape of an argument
+    dimsd: tuple[int, ...]  #: the shape of a result
+
+    def __init__(
+        self, ndim: int, dims: tuple[int, ...], dimsd: tuple[int, ...], dtype: Any, forward: Map, adjoint: Map
+    ) -> None:
+        super().__init__(dtype, (prod(dimsd), prod(dims)))  # type: ignore[call-arg]  # stubs have SciPy's factory only
+        self.dims, self.dimsd = dims, dimsd
+        self._ndim, self._forward, self._backward = ndim, forward, adjoint
+
+    def matvec(self, x: Any) -> Any:
+        """The product with a vector, or with an array of shape `dims`, which gives one of shape `dimsd`."""
+        return super().matvec(x) if (grid := self._as_grid(x)) is None else grid
+
+    def rmatvec(self, x: Any) -> Any:
+        """The product of the adjoint with a vector, or with an array of shape `dimsd`, which gives one of `dims`."""
+        return self._adjoint().matvec(x)
+
+    def dot(self, x: Any) -> Any:
+        """The product with a vector, a matrix, an array of shape `dims`, a number or another operator."""
+        grid = None if isinstance(x, LinearOperator) or np.isscalar(x) else self._as_grid(x)
+        return super().dot(x) if grid is None else grid
+
+    def _as_grid(self, x: Any) -> Array | None:
+        """The product with an array in the shape of a grid; None where it is for SciPy."""
+        shape = getattr(x, "shape", None)
+        if not isinstance(x, np.ndarray) or (x.ndim == 2 and x.shape[0] == self.shape[1]):
+            return None
+        if shape == self.dims:
+            return self._of_one(x)
+        if shape == _without_channels(self.dims, self._ndim):
+            found = self._of_one(x)
+            return found.reshape(_without_channels(self.dimsd, self._ndim) or self.dimsd)
+        if x.ndim > 2:
+            with checks.explained("GridOperator"):
+                checks.wrong(f"x must have shape {self.dims}, or be a vector of {self.shape[1]} entries; got {shape}")
+        return None
+
+    def _matvec(self, x: Array) -> Array:
+        return self._of_one(x).ravel()
+
+    def _of_one(self, x: Array) -> Array:
+        result: Array = self._forward(x.reshape(1, *self.dims))[0]
+        return result
+
+    def _matmat(self, X: Array) -> Array:
+        grids = np.ascontiguousarray(X.T).reshape(X.shape[1], *self.dims)
+        return self._forward(grids).reshape(X.shape[1], self.shape[0]).T
+
+    def _adjoint(self) -> GridOperator:
+        return GridOperator(self._ndim, self.dimsd, self.dims, self.dtype, self._backward, self._forward)
+
+    def _transpose(self) -> GridOperator:
+        forward, backward = self._forward, self._backward
+        return GridOperator(
+            self._ndim, self.dimsd, self.dims, self.dtype,
+            lambda grids: backward(grids.conj()).conj(), lambda grids: forward(grids.conj()).conj(),
+        )  # fmt: skip
+
+
+def _without_channels(shape: tuple[int, ...], ndim: int) -> tuple[int, ...] | None:
+    """The size alone, where all that stands before it is single; None elsewhere."""
+    return shape[-ndim:] if prod(shape[:-ndim]) == 1 else None
