@@ -37,6 +37,7 @@ GROUPS = {
     "examples, generate": ("examples/test_examples_generate.py", "examples/test_examples_modules.py"),
     "examples, segment": ("examples/test_examples_[!gm]*.py",),
     "torch beside NumPy": (
+        "conventions/test_conventions_pasted.py",
         "conventions/test_conventions_torch.py",
         "conventions/test_convert_weights.py",
         "conventions/test_round_trip.py",
