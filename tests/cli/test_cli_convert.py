@@ -22,10 +22,19 @@ y = layer(x)
         "--kernel 4 --stride 2 --padding same --out-channels 8 --in-channels 16",
         "kernel_size=4 strides=2 padding=same filters=8 --in-channels 16",
         "kernel_size=(4,4) strides=2x2 padding='same' --out-channels 8 --in-channels 16 --ndim 2",
+        '{"filters":8,"kernel_size":[4,4],"strides":[2,2],"padding":"same","trainable":true} --in-channels 16',
+        "{'filters':8,'kernel_size':(4,4),'strides':(2,2),'activation':None} padding=same --in-channels 16",
     ],
 )
 def test_convert_by_options_or_by_the_names_of_the_source(run, given):
     assert run("convert --from keras --to torch", *given.split()) == (0, CONVERTED, "")
+    assert run("convert --from tf --to PyTorch", *given.split()) == (0, CONVERTED, "")
+
+
+@pytest.mark.parametrize("word", ["false", "False"])
+def test_booleans_as_the_source_writes_them(run_json, word):
+    said = run_json(f"convert --from caffe --to torch kernel_size=4 num_output=2 bias_term={word}")
+    assert said["parameters"]["bias"] is False
 
 
 def test_convert_as_json(run_json):
@@ -111,6 +120,10 @@ def test_notes_are_comments_below_the_code(run):
             )
             for option in ("--groups", "--in-channels", "--out-channels")
         ],
+        (
+            "--from keras --to torch {4}",
+            "a configuration in braces must be JSON or a dictionary of Python; got '{4}'",
+        ),
         (
             "--from keras --to torch 4",
             "parameters must be written NAME=VALUE, such as kernel_size=4; got '4'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from tconv import checks
 from tconv.conventions.given import Given
@@ -70,6 +70,14 @@ class Saying:
         return "\n".join([self.code.rstrip(), *(f"# Note: {note}" for note in self.notes)])
 
 
+class Held(NamedTuple):
+    """Parameters as people hold them, such as a whole configuration, told apart."""
+
+    parameters: Mapping[str, Any]  #: those that the dialect knows
+    ndim: int | None = None  #: the number of axes, where something says it beside them
+    notes: tuple[str, ...] = ()  #: sentences on what is no part of a transposed convolution
+
+
 class Dialect(ABC):
     """How one framework says a transposed convolution: its names, its formulas and its layout of the weights."""
 
@@ -79,6 +87,15 @@ class Dialect(ABC):
     known: ClassVar[tuple[str, ...]]  #: every parameter that `read` takes
     words: ClassVar[Mapping[str, str]]  #: tconv's words -> this framework's names, for one value or one an axis
     default_bias: ClassVar[bool] = False  #: where neither the parameters nor the caller says
+
+    @property
+    def may_transpose_kernel(self) -> bool:
+        """Whether its kernels lie in one of two ways, which `transpose_kernel` tells apart."""
+        return "transpose_kernel" in self.known
+
+    def held(self, parameters: Mapping[str, Any]) -> Held:
+        """Parameters in any form that people hold them in; raises `checks.Rejected` where that form cannot be."""
+        return Held(parameters)
 
     def read(
         self,
@@ -101,7 +118,9 @@ class Dialect(ABC):
         if not isinstance(parameters, Mapping) or not all(isinstance(name, str) for name in parameters):
             raise TypeError(f"{self.name}.read: parameters must map names to values; got {checks.shorten(parameters)}")
         with checks.explained(f"{self.name}.read", lambda: checks.echo(**parameters)):
-            given = Given(parameters, self.known, self.words.get("kernel"), kernel, coarse, ndim)
+            held = self.held(parameters)
+            ndim = held.ndim if ndim is None else ndim
+            given = Given(held.parameters, self.known, self.words.get("kernel"), kernel, coarse, ndim)
             return self._layer(given, in_channels, out_channels, bias)
 
     def _layer(self, given: Given, cin: int | None, cout: int | None, bias: bool | None) -> Layer:
@@ -154,6 +173,11 @@ class Dialect(ABC):
 
     def _spelt(self, word: str, value: Any) -> dict[str, Any]:
         return {self.words[word]: value}
+
+    def padding_of(self, pairs: Sequence[tuple[int, int]]) -> Any:
+        """The padding of each axis, (low, high), in the form that this framework takes it in."""
+        alike = [low if low == high else (low, high) for low, high in pairs]
+        return alike[0] if len(set(alike)) == 1 and isinstance(alike[0], int) else tuple(alike)
 
     def prepend(self, lines: Sequence[str], code: str) -> str:
         """The code with lines put before it, below its imports."""

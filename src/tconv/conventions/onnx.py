@@ -11,7 +11,7 @@ do the runtimes where they keep to the size at all (see `disagreements`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tconv import checks
@@ -71,6 +71,10 @@ class Onnx(Dialect):
         if word == "padding" and isinstance(value, str):
             return {"auto_pad": {"same": "SAME_UPPER", "valid": "VALID"}.get(value, value)}
         return super()._spelt(word, value)
+
+    def padding_of(self, pairs: Sequence[tuple[int, int]]) -> Any:
+        """All lows, then all highs."""
+        return [low for low, _ in pairs] + [high for _, high in pairs]
 
     def disagreements(self, parameters: Mapping[str, Any], layer: Layer) -> tuple[str, ...]:
         """On SAME with a short kernel, on output_shape, on groups, and on results that grow by a stride or more."""

@@ -1,0 +1,37 @@
+"""All dialects by name, and the other names that people have for them."""
+
+from __future__ import annotations
+
+from tconv import checks
+from tconv.conventions.base import Dialect
+from tconv.conventions.caffe import Caffe
+from tconv.conventions.jax import Jax
+from tconv.conventions.keras import Keras
+from tconv.conventions.native import Native
+from tconv.conventions.onnx import Onnx
+from tconv.conventions.tflite import TfLite
+from tconv.conventions.torch import Torch
+
+NATIVE = Native()
+DIALECTS: dict[str, Dialect] = {
+    dialect.name: dialect for dialect in (NATIVE, Torch(), Keras(), Onnx(), Jax(), Caffe(), TfLite())
+}
+#: What else dialects are called. Their names are found in capitals too.
+ALIASES = {"pytorch": "torch", "tf": "keras", "tensorflow": "keras", "lax": "jax", "litert": "tflite"}
+
+
+def find(name: str) -> Dialect | None:
+    """The dialect of this name or alias; None where there is none."""
+    lowered = name.lower()
+    return DIALECTS.get(ALIASES.get(lowered, lowered))
+
+
+def named(argument: str, name: object) -> Dialect:
+    """The dialect that an argument names; raises `checks.Rejected`."""
+    found = find(name) if isinstance(name, str) else None
+    return DIALECTS[checks.choice(argument, name, tuple(DIALECTS))] if found is None else found
+
+
+def transposing() -> str:
+    """The dialects whose kernels may be those of transpose_kernel=True, as a message lists them."""
+    return checks.words([dialect.name for dialect in DIALECTS.values() if dialect.may_transpose_kernel])
