@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from tconv import checks
+from tconv.conventions import code
+from tconv.conventions.ends import cuts, look_alike
 from tconv.conventions.given import Given
 from tconv.conventions.weights import WeightLayout
 from tconv.geometry import Geometry
@@ -179,9 +181,9 @@ class Dialect(ABC):
         alike = [low if low == high else (low, high) for low, high in pairs]
         return alike[0] if len(set(alike)) == 1 and isinstance(alike[0], int) else tuple(alike)
 
-    def prepend(self, lines: Sequence[str], code: str) -> str:
+    def prepend(self, lines: Sequence[str], text: str) -> str:
         """The code with lines put before it, below its imports."""
-        imports, _, body = code.partition("\n\n")
+        imports, _, body = text.partition("\n\n")
         return "\n".join([imports, "", *lines, body])
 
     def _at_most(self, layer: Layer, ndim: int) -> None:
@@ -201,6 +203,17 @@ def end_notes(title: str, reason: str, crop: Pairs, pad: Pairs, bias: bool) -> l
         after = "; the bias is added after it, since cells that no tap reaches hold the bias" if bias else ""
         notes.append(f"{title} cannot make the result this long ({reason}): zeros are put at {shown(pad)}{after}.")
     return notes
+
+
+def shift_note(geometry: Geometry, most_output_padding: tuple[int, ...], names: tuple[str, str]) -> list[str]:
+    """A warning of the parameters, called `names`, that give the right size and another result."""
+    pairs = look_alike(geometry, most_output_padding)
+    if pairs is None:
+        return []
+    paddings, added = zip(*pairs, strict=True)
+    said = f"{names[0]}={code.value(paddings)}" + (f" with {names[1]}={code.value(added)}" if any(added) else "")
+    theirs = tuple((p, p - a) for p, a in pairs)
+    return [f"{said} gives the same size but a shifted result: it cuts {shown(theirs)}, not {shown(cuts(geometry))}."]
 
 
 def shown(pairs: Sequence[tuple[int, int]]) -> str:

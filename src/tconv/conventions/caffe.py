@@ -66,9 +66,9 @@ class Caffe(Dialect):
         """(Cin, Cout/group, *kernel), which is tconv's."""
         return WeightLayout("IO*")
 
-    def prepend(self, lines: Sequence[str], code: str) -> str:
+    def prepend(self, lines: Sequence[str], text: str) -> str:
         """The lines as comments: the code is no Python."""
-        return "\n".join([*(f"# {line.removeprefix('# ')}" for line in lines), code])
+        return "\n".join([*(f"# {line.removeprefix('# ')}" for line in lines), text])
 
     def _geometry(self, given: Given) -> Geometry:
         padding = [(p, p) for p in given.ints("pad", 0, 0)]

@@ -58,3 +58,21 @@ def symmetric_padding(geometry: Geometry, most_output_padding: tuple[int, ...]) 
         exact = low >= 0 and 0 <= low - high <= most
         found.append((low, low - high) if exact else (max(0, min(low, high)), 0))
     return found
+
+
+def look_alike(geometry: Geometry, most_output_padding: tuple[int, ...]) -> list[tuple[int, int]] | None:
+    """For each axis the (padding, output padding) that has the right size and the wrong place.
+
+    It is how unlike cuts are often "cured": Keras's "same" with kernel 5 and stride 2 cuts (1, 2), and a padding of 2
+    with an output padding of 1 has its size, but cuts (2, 1). None where no axis is so, or one has no such pair.
+    """
+    pairs = []
+    for (low, high), most in zip(cuts(geometry), most_output_padding, strict=True):
+        exact = low >= 0 and 0 <= low - high <= most
+        padding = low if exact else -(-(low + high) // 2)
+        added = 2 * padding - low - high
+        if padding < 0 or not 0 <= added <= most or (not exact and min(low, high) < 0):
+            return None
+        pairs.append((padding, added))
+    same = all((p, p - a) == cut for (p, a), cut in zip(pairs, cuts(geometry), strict=True))
+    return None if same else pairs

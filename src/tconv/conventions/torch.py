@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from tconv import checks
 from tconv.conventions import code
-from tconv.conventions.base import Dialect, Layer, Saying, end_notes
+from tconv.conventions.base import Dialect, Layer, Saying, end_notes, shift_note
 from tconv.conventions.ends import Pairs, cuts, difference, symmetric_padding
 from tconv.conventions.given import Given
 from tconv.conventions.weights import WeightLayout, from_tconv_lines
@@ -92,6 +92,7 @@ class Torch(Dialect):
         }
         parameters = {name: entry for name, entry in parameters.items() if entry is not None}
         notes = end_notes(self.title, "one padding for both ends, none of them negative", crop, pad, layer.bias)
+        notes += shift_note(g, most, ("padding", "output_padding"))
         lines = _lines(self, layer, parameters, crop, pad)
         return Saying(self.name, parameters, g.kernel, crop, pad, tuple(notes), lines)
 

@@ -24,3 +24,18 @@ export function symmetricPadding(geometry: Geometry, most: readonly number[]): P
     return exact ? [low, low - high] : [Math.max(0, Math.min(low, high)), 0];
   });
 }
+
+/** For each axis the (padding, output padding) that has the right size and the wrong place; null where none is so. */
+export function lookAlike(geometry: Geometry, most: readonly number[]): Pair[] | null {
+  const wanted = cuts(geometry);
+  const pairs = wanted.map(([low, high], i): Pair => {
+    const exact = low >= 0 && 0 <= low - high && low - high <= most[i]!;
+    const padding = exact ? low : Math.ceil((low + high) / 2);
+    return [padding, 2 * padding - low - high];
+  });
+  const fits = pairs.every(([p, a], i) => {
+    const [low, high] = wanted[i]!;
+    return p >= 0 && a >= 0 && a <= most[i]! && ((p === low && a === low - high) || Math.min(low, high) >= 0);
+  });
+  return fits && pairs.some(([p], i) => p !== wanted[i]![0]) ? pairs : null;
+}

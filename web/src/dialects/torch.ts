@@ -1,5 +1,5 @@
 // PyTorch: nn.ConvTranspose1d to 3d, with one padding for both ends and an output padding < max(stride, dilation).
-import { atMost3, type Dialect, type Ends, endsOf, given, type Layer } from "./base";
+import { atMost3, type Dialect, type Ends, endsOf, given, type Layer, shiftNote } from "./base";
 import { anyCells, call, cropped, joined, literal } from "./code";
 import { symmetricPadding } from "./ends";
 import { fromTconvLines, OWN } from "./weights";
@@ -12,16 +12,15 @@ export const torch: Dialect = {
   write(layer) {
     const g = layer.geometry;
     atMost3("PyTorch", g);
-    const said = symmetricPadding(
-      g,
-      g.axes.map((axis) => Math.max(axis.stride, axis.dilation) - 1),
-    );
+    const most = g.axes.map((axis) => Math.max(axis.stride, axis.dilation) - 1);
+    const said = symmetricPadding(g, most);
     const ends = endsOf(
       layer,
       said.map(([p, a]) => [p, p - a]),
       "PyTorch",
       "one padding for both ends, none of them negative",
     );
+    ends.notes.push(...shiftNote(g, most, ["padding", "output_padding"]));
     const keywords = {
       kernel_size: g.kernel,
       stride: g.stride,
