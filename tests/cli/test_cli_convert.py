@@ -2,6 +2,8 @@
 
 import pytest
 
+from tconv.conventions import DIALECTS
+
 CONVERTED = """\
 import torch
 
@@ -69,11 +71,11 @@ def test_notes_are_comments_below_the_code(run):
     [
         (
             "--from kers --to torch --kernel 4",
-            "--from must be one of tconv, torch, keras, onnx, jax, caffe, tflite; got 'kers'",
+            f"--from must be one of {', '.join(DIALECTS)}; got 'kers'",
         ),
         (
             "--from keras --to pt --kernel 4",
-            "--to must be one of tconv, torch, keras, onnx, jax, caffe, tflite; got 'pt'",
+            f"--to must be one of {', '.join(DIALECTS)}; got 'pt'",
         ),
         (
             "--from keras --to torch kernel=4",

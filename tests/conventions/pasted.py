@@ -50,6 +50,24 @@ def of_jax(array: np.ndarray) -> Any:
     return needed("jax.numpy").asarray(array)
 
 
+def of_mlx(array: np.ndarray) -> Any:
+    return needed("mlx.core").array(array)
+
+
+def of_paddle(array: np.ndarray) -> Any:
+    return needed("paddle").to_tensor(array)
+
+
+def of_tinygrad(array: np.ndarray) -> Any:
+    os.environ.setdefault("DEV", "PYTHON")  # which needs no compiler
+    return needed("tinygrad").Tensor(array)
+
+
+def of_jax_for(library: str) -> Callable[[np.ndarray], Any]:
+    """For a library on JAX, which has to be there."""
+    return lambda array: needed(library) and of_jax(array)
+
+
 #: What x is an array of, in the lines of each dialect.
 ARRAYS: dict[str, Callable[[np.ndarray], Any]] = {
     "tconv": as_it_lies,
@@ -57,18 +75,30 @@ ARRAYS: dict[str, Callable[[np.ndarray], Any]] = {
     "keras": of_keras,
     "jax": of_jax,
     "tflite": of_tensorflow,
+    "flax": of_jax_for("flax"),
+    "nnx": of_jax_for("flax"),
+    "equinox": of_jax_for("equinox"),
+    "haiku": of_jax_for("haiku"),
+    "mlx": of_mlx,
+    "paddle": of_paddle,
+    "tinygrad": of_tinygrad,
 }
+#: Those of which nothing runs here.
+FROM_DOCUMENTATION = tuple(name for name, dialect in DIALECTS.items() if not dialect.was_run)
 
 
 def result(target: str, code: str, x: np.ndarray, names: dict[str, np.ndarray], channels: str) -> np.ndarray:
     """y, its channels first, of lines for `target`; `names` are the arrays that they take beside x."""
+    if target in FROM_DOCUMENTATION:
+        pytest.skip(f"{target} is from its documentation")
     if target == "caffe":
         return _by_caffe(code, x, names)
     if target == "onnx":
         return _by_onnx(code, x, names)
     moved = np.ascontiguousarray(x if channels == "channels_first" else channels_last(x))
     y = run(code, x=ARRAYS[target](moved), **names)["y"]
-    y = np.asarray(y.detach() if target == "torch" else y)
+    y = y.detach() if target == "torch" else y
+    y = y.numpy() if target in ("paddle", "tinygrad") else np.array(y)
     return y if channels == "channels_first" else channels_first(y)
 
 

@@ -171,7 +171,7 @@ def test_jax_with_and_without_transpose_kernel(tmp_path):
     [
         ("out.h5", {}, ValueError, "output must end in .npy, .npz or .safetensors; got 'out.h5'"),
         ("model.safetensors", {}, ValueError, "output must be another file than path; got"),
-        ("o.npz", {"source": "mxnet"}, ValueError, 'source must be one of "tconv", "torch", "keras", "onnx", "jax", '),
+        ("o.npz", {"source": "cntk"}, ValueError, 'source must be one of "tconv", "torch", "keras", "onnx", "jax", '),
         (
             "o.npz",
             {"names": None},
@@ -202,7 +202,7 @@ def test_jax_with_and_without_transpose_kernel(tmp_path):
             "o.npz",
             {"transpose_kernel": True},
             ValueError,
-            'transpose_kernel must be left out where neither source nor target is one of "jax"',
+            'transpose_kernel must be left out where neither source nor target is one of "jax", "flax", "nnx"',
         ),
         (
             "o.npz",

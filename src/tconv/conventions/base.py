@@ -89,6 +89,8 @@ class Dialect(ABC):
     known: ClassVar[tuple[str, ...]]  #: every parameter that `read` takes
     words: ClassVar[Mapping[str, str]]  #: tconv's words -> this framework's names, for one value or one an axis
     default_bias: ClassVar[bool] = False  #: where neither the parameters nor the caller says
+    was_run: ClassVar[bool] = True  #: whether it was held against the framework itself, not only its documentation
+    other_lengths: ClassVar[tuple[str, ...]] = ()  #: parameters whose sequences do not have an entry an axis
 
     @property
     def may_transpose_kernel(self) -> bool:
@@ -122,7 +124,9 @@ class Dialect(ABC):
         with checks.explained(f"{self.name}.read", lambda: checks.echo(**parameters)):
             held = self.held(parameters)
             ndim = held.ndim if ndim is None else ndim
-            given = Given(held.parameters, self.known, self.words.get("kernel"), kernel, coarse, ndim)
+            given = Given(
+                held.parameters, self.known, self.words.get("kernel"), kernel, coarse, ndim, self.other_lengths
+            )
             return self._layer(given, in_channels, out_channels, bias)
 
     def _layer(self, given: Given, cin: int | None, cout: int | None, bias: bool | None) -> Layer:

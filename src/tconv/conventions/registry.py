@@ -5,19 +5,36 @@ from __future__ import annotations
 from tconv import checks
 from tconv.conventions.base import Dialect
 from tconv.conventions.caffe import Caffe
+from tconv.conventions.flax import Flax, Haiku, Nnx
 from tconv.conventions.jax import Jax
 from tconv.conventions.keras import Keras
 from tconv.conventions.native import Native
 from tconv.conventions.onnx import Onnx
+from tconv.conventions.others import CoreMl, Equinox, Mlx, MxNet, Paddle, Tinygrad
 from tconv.conventions.tflite import TfLite
 from tconv.conventions.torch import Torch
 
 NATIVE = Native()
-DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (NATIVE, Torch(), Keras(), Onnx(), Jax(), Caffe(), TfLite())
-}
+_ALL = (
+    *(NATIVE, Torch(), Keras(), Onnx(), Jax(), Caffe(), TfLite()),
+    *(Flax(), Nnx(), Equinox(), Haiku(), Mlx(), Paddle(), Tinygrad(), CoreMl(), MxNet()),
+)
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 #: What else dialects are called. Their names are found in capitals too.
-ALIASES = {"pytorch": "torch", "tf": "keras", "tensorflow": "keras", "lax": "jax", "litert": "tflite"}
+ALIASES = {
+    "pytorch": "torch",
+    "tf": "keras",
+    "tensorflow": "keras",
+    "lax": "jax",
+    "litert": "tflite",
+    "linen": "flax",
+    "eqx": "equinox",
+    "hk": "haiku",
+    "dm-haiku": "haiku",
+    "paddlepaddle": "paddle",
+    "coremltools": "coreml",
+    "gluon": "mxnet",
+}
 
 
 def find(name: str) -> Dialect | None:
