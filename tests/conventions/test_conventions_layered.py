@@ -13,9 +13,12 @@ from tconv import Geometry
 from tconv.conventions import DIALECTS, Layer, weight_from_tconv
 from tconv.conventions.layered import Layered
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # what the frameworks say to themselves
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # what the frameworks say to themselves
+    pytest.mark.usefixtures("lightly_compiled"),
+]
 RUN = [name for name, dialect in DIALECTS.items() if isinstance(dialect, Layered) and dialect.was_run]
-some = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+some = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 every_one = pytest.mark.parametrize("name", RUN)
 
 
@@ -139,7 +142,7 @@ def follow(name, parameters, coarse):
         DIALECTS[name].read(parameters, coarse=coarse, ndim=len(coarse))
     found = str(caught.value).partition("\n")[0]
     around = eval(found.partition("numpy.pad(x, ")[2].partition(", mode=")[0])
-    padding = eval(found.partition("padding=")[2].partition(" in its place")[0].removeprefix("CIRCULAR"))
+    padding = eval(found.partition("say padding=")[2].partition(" in its place")[0])
     circular = {key: value for key, value in parameters.items() if key != "padding_mode"}
     ends = around[2:] if DIALECTS[name].channels == "channels_first" else around[1:-1]
     wrapped_size = tuple(n + low + high for n, (low, high) in zip(coarse, ends, strict=True))
@@ -152,9 +155,9 @@ def follow(name, parameters, coarse):
 
 
 @pytest.mark.parametrize("transpose_kernel", [False, True])
-@pytest.mark.parametrize("coarse", [1, 2, 5])
+@pytest.mark.parametrize("coarse", [1, 4])
 @pytest.mark.parametrize("stride", [1, 2, 3])
-@pytest.mark.parametrize("kernel", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 6])
 @pytest.mark.parametrize("name", ["flax", "nnx"])
 def test_what_is_advised_for_circular_padding_of_flax(name, kernel, stride, coarse, transpose_kernel):
     said = {"kernel_size": (kernel,), "strides": (stride,), "padding": "CIRCULAR", "use_bias": False}

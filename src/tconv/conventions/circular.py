@@ -24,10 +24,10 @@ def wrapped(effective: int, stride: int, low: int) -> Wrapped:
 
 
 def advice(name: str, axes: list[Wrapped], padding: object, channels: str) -> str:
-    """What to do, for an error about the parameter `name`; `padding` is what says the cuts there."""
+    """What to do, for an error about the parameter `name`; `padding` is the parameter that says the cuts."""
     ends = [axis.cells for axis in axes]
     around = [(0, 0), *ends, (0, 0)] if channels == "channels_last" else [(0, 0), (0, 0), *ends]
     return (
-        f'{name} "CIRCULAR" wraps around, which no layer of tconv does: put x = numpy.pad(x, {around}, mode="wrap") '
-        f"before the layer, and say {name}={padding} in its place"
+        f'{name}="CIRCULAR" wraps around, which no layer of tconv does: put x = numpy.pad(x, {around}, mode="wrap") '
+        f"before the layer, and say padding={padding} in its place"
     )

@@ -15,11 +15,11 @@ from tconv.conventions.tflite import TfLite
 from tconv.conventions.torch import Torch
 
 NATIVE = Native()
-_ALL = (
-    *(NATIVE, Torch(), Keras(), Onnx(), Jax(), Caffe(), TfLite()),
-    *(Flax(), Nnx(), Equinox(), Haiku(), Mlx(), Paddle(), Tinygrad(), CoreMl(), MxNet()),
-)
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
+_USUAL = (NATIVE, Torch(), Keras(), Onnx(), Jax(), Caffe(), TfLite())
+_MORE = (Flax(), Nnx(), Equinox(), Haiku(), Mlx(), Paddle(), Tinygrad(), CoreMl(), MxNet())
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (*_USUAL, *_MORE)}
+#: Those that are shown where nobody asked for one: the others are theirs but for names.
+USUAL = tuple(dialect.name for dialect in _USUAL)
 #: What else dialects are called. Their names are found in capitals too.
 ALIASES = {
     "pytorch": "torch",
