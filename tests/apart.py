@@ -46,6 +46,8 @@ GROUPS = {
         "test_demo.py",
         "test_upsample.py",
     ),
+    "a day with JAX": ("days/test_day_jax.py",),
+    "frameworks that share a form": ("conventions/test_conventions_layered.py",),
     "peers": ("bench/test_bench_peers.py", "cli/test_cli_bench.py"),
     "documents": ("test_docs.py",),
 }
