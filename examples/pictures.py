@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image
 
-from tconv.draw.page import BLUE, GREY, ORANGE, PAPER, Page
+from examples.page import BLUE, GREY, ORANGE, PAPER, Page
 
 DPI = 100
 WIDTH, MARGIN = 13.0, 0.45

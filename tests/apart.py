@@ -18,7 +18,8 @@ FRAMEWORKS = {"torch", "jax", "sklearn", "openvino", "tensorflow"}
 #: Under this key a worker keeps which of them were loaded as it collected its tests.
 LOADED = pytest.StashKey[set[str]]()
 
-#: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute.
+#: By group, files below this folder. A group is to load no more than it needs, and to take less than a minute. The last
+#: two start a browser.
 GROUPS = {
     "jax, variants": ("of_jax/test_of_jax_variants.py",),
     "jax, adjoints": ("of_jax/test_of_jax_adjoints.py",),
@@ -50,6 +51,8 @@ GROUPS = {
     "frameworks that share a form": ("conventions/test_conventions_layered.py",),
     "peers": ("bench/test_bench_peers.py", "cli/test_cli_bench.py"),
     "documents": ("test_docs.py",),
+    "the page": ("exploring/test_explore_page.py",),
+    "the page, readers": ("exploring/test_explore_readers.py",),
 }
 
 

@@ -147,22 +147,84 @@ def test_the_result_is_frozen(demo):
         demo.photo = None
 
 
-def test_the_figure_shows_what_was_computed(demo, tmp_path):
-    from tconv.draw.demo import COLUMN, DPI, EYE, HEIGHT, LINE, MARGIN, ROW, WIDTH, save
+@pytest.fixture(scope="module")
+def sheet(demo):
+    from tconv.draw.demo import sheet
+
+    return sheet(demo)
+
+
+def photos(sheet):
+    from tconv.draw.sheet import Photo
+
+    return [item for item in sheet.items if isinstance(item, Photo)]
+
+
+def texts(sheet):
+    from tconv.draw.sheet import Text
+
+    return [item for item in sheet.items if isinstance(item, Text)]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_figure_shows_what_was_computed(demo, sheet, tmp_path, theme):
+    from tconv.draw.demo import save
+    from tconv.draw.themes import THEMES
 
     path = tmp_path / "figure.png"
-    save(demo, path)
+    save(demo, path, theme)
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
-    height = HEIGHT + LINE * len(demo.methods)
-    assert pixels.shape == (round(height * DPI), round(WIDTH * DPI), 3)
-    # the enlarged eye of the first column, found where the layout puts it, is the eye of the photograph
-    top, left = round((1.52 + 0.4 + ROW + 0.1) * DPI), round(MARGIN * DPI)
-    shown = pixels[top : top + round(ROW * DPI), left : left + round(COLUMN * DPI)]
-    eye = np.moveaxis(demo.photo[:, *EYE], 0, -1)
-    rows = ((np.arange(eye.shape[0]) + 0.5) * len(shown) / eye.shape[0]).astype(int)
-    columns = ((np.arange(eye.shape[1]) + 0.5) * shown.shape[1] / eye.shape[1]).astype(int)
-    assert_allclose(shown[np.ix_(rows, columns)] / 255, eye, atol=0.01)
+    assert pixels.shape == (sheet.height, sheet.width, 3)
+    assert "#{:02x}{:02x}{:02x}".format(*pixels[5, 5]) == THEMES[theme].paper
+    # away from frames, the photograph in the first column is the photograph, pixel by pixel, and x in the second is x
+    for photo, picture in zip(photos(sheet), (demo.photo, demo.coarse), strict=False):
+        expected = np.moveaxis(picture, 0, -1)
+        high, wide = expected.shape[:2]
+        assert (photo.w, photo.h) == (wide, high)
+        shown = pixels[photo.y : photo.y + high, photo.x : photo.x + wide]
+        assert_allclose(shown[high // 2 :] / 255, expected[high // 2 :], atol=0.003)
+
+
+def test_the_right_half_of_what_came_back_is_four_times_as_bright(demo, sheet):
+    half = demo.photo.shape[-1] // 2
+    back = np.moveaxis(demo.back, 0, -1)
+    shown = photos(sheet)[2].pixels / 255
+    assert_allclose(shown[:, :half], back[:, :half], atol=0.003)
+    assert_allclose(shown[:, half:], np.clip(4 * back[:, half:], 0, 1), atol=0.003)
+    assert_allclose(demo.lost, demo.photo - demo.best_factor * demo.back, atol=1e-6)
+
+
+def test_frames_are_the_window_of_the_cell(demo, sheet):
+    from tconv.draw.demo import CELL, LIGHT, WINDOWS
+    from tconv.draw.sheet import Rect
+
+    read, cell, written = [
+        item for item in sheet.items if isinstance(item, Rect) and item.role.startswith("frame") and item.y > WINDOWS
+    ]
+    fine, coarse, back = photos(sheet)[4:7]
+    assert [photo.pixels.shape for photo in (fine, coarse, back)] == [(16, 24, 3), (8, 12, 3), (16, 24, 3)]
+    for frame, photo in ((read, fine), (written, back)):
+        edge = photo.w / 24
+        where = [round((frame.y - photo.y) / edge), round((frame.x - photo.x) / edge)]
+        fields = [axis.projective_field(c) for axis, c in zip(demo.geometry.axes, CELL, strict=True)]
+        assert where == [field[0] - side.start for field, side in zip(fields, LIGHT, strict=True)]
+        assert round(frame.w / edge) == round(frame.h / edge) == len(fields[0]) == 4
+    where = [round((cell.y - coarse.y) * 12 / coarse.w), round((cell.x - coarse.x) * 12 / coarse.w)]
+    assert where == [c - side.start // 2 for c, side in zip(CELL, LIGHT, strict=True)]
+    row, column = where
+    shown = coarse.pixels[row, column] / 255
+    window = demo.photo[:, fields[0][0] : fields[0][-1] + 1, fields[1][0] : fields[1][-1] + 1]
+    assert_allclose(shown, (window * demo.kernel).sum((1, 2)), atol=0.003)
+    assert demo.kernel.sum() == 1
+
+
+def test_the_words_are_those_of_the_docs(sheet):
+    """x lies on the coarse grid, y on the fine one, in their colours."""
+    roles = {text.text: text.role for text in texts(sheet) if text.bold}
+    assert roles["y, fine"] == "fine"
+    assert roles["x = C y, coarse"] == "coarse"
+    assert roles["w, kernel"] == "kernel"
 
 
 def test_drawing_leaves_pyplot_alone(demo):
@@ -171,16 +233,17 @@ def test_drawing_leaves_pyplot_alone(demo):
     assert result.stdout.strip() == "False"
 
 
-def test_no_text_of_the_figure_leaves_the_page_or_runs_into_another(demo):
-    from tconv.draw.demo import draw
+def test_no_text_of_the_figure_leaves_the_page_or_runs_into_another(sheet):
+    from tconv.draw.text import width
 
-    figure = draw(demo).figure
-    figure.draw_without_rendering()
-    boxes = [text.get_window_extent() for text in figure.texts]
-    width, height = figure.bbox.width, figure.bbox.height
-    for box in boxes:
-        assert 0 < box.x0 < box.x1 < width
-        assert 0 < box.y0 < box.y1 < height
-    for i, one in enumerate(boxes):
+    boxes = []
+    for text in texts(sheet):
+        wide = width(text.text, text.size, bold=text.bold)
+        left = text.x - {"start": 0, "middle": wide / 2, "end": wide}[text.anchor]
+        boxes.append((left, text.y - 0.75 * text.size, left + wide, text.y + 0.2 * text.size, text.text))
+    for i, (left, top, right, bottom, said) in enumerate(boxes):
+        assert 0 < left < right < sheet.width, said
+        assert 0 < top < bottom < sheet.height, said
         for other in boxes[:i]:
-            assert not one.overlaps(other)
+            across, down = min(right, other[2]) - max(left, other[0]), min(bottom, other[3]) - max(top, other[1])
+            assert across <= 0 or down <= 0, (said, other[4])

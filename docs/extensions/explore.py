@@ -1,7 +1,7 @@
 """The interactive page beside the site, and in it: below each picture that a command draws, the same to change.
 
-Pages keep plain commands and pictures, which are read anywhere; here every `$ tconv draw VIEW ...` whose picture follows
-gets a frame that is loaded when it is opened.
+Pages keep plain commands and pictures, which are read anywhere; here every `$ tconv draw VIEW ...` whose picture
+follows gets a frame that is loaded when it is opened.
 """
 
 from __future__ import annotations

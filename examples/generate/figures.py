@@ -12,8 +12,8 @@ from torch import Tensor
 from examples.generate.history import History
 from examples.generate.measures import high_frequencies, spectrum
 from examples.generate.network import SIZE, last_geometry
+from examples.page import BLUE, GREY, INK, ORANGE, PAPER, RULE, Page
 from examples.pictures import MARGIN, WIDTH, headed, show, titled
-from tconv.draw.page import BLUE, GREY, INK, ORANGE, PAPER, RULE, Page
 
 #: Two screen pixels for one of a digit: what is checkered shall not come from the drawing.
 TILE = 0.64

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from examples.page import GREY, Page
 from examples.pictures import MARGIN, WIDTH, headed, show, signed, titled
 from examples.segment.network import FullyConvolutional, bilinear_weights, departure
 from examples.segment.scenes import BACKGROUND, CLASSES, SIZE
-from tconv.draw.page import GREY, Page
 
 #: Of the classes, in their order.
 COLOURS = (

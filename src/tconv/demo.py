@@ -1,8 +1,9 @@
 """What `tconv demo` computes: transposed convolution on a photograph, by every method that this machine has.
 
-x is the photograph, C a depthwise convolution of kernel 4, stride 2, padding 1 whose weights [1 3 3 1] / 8 along each
-axis sum to 1: it smooths and halves. Its transpose brings the shape back, and not the values: the weights that reach a
-fine cell sum to 1/4 only, and what smoothing removed stays removed. Cᵀ times stride² = 4 is bilinear upsampling.
+y, on the fine grid, is the photograph, C a depthwise convolution of kernel 4, stride 2, padding 1 whose weights
+[1 3 3 1] / 8 along each axis sum to 1: it smooths and halves. x = C y lies on the coarse grid. The transposed
+convolution Cᵀ x brings the shape back, and not the values: the weights that reach a fine cell sum to 1/4 only, and what
+smoothing removed stays removed. Cᵀ times stride² = 4 is bilinear upsampling.
 """
 
 from __future__ import annotations
@@ -53,39 +54,54 @@ class Demo:
 
     geometry: Geometry  #: of C
     matrix: explain.MatrixShape  #: the shape of C, all channels together
-    photo: Picture  #: x
-    coarse: Picture  #: C x
-    back: Picture  #: CᵀC x
-    upsampled: Picture  #: C x enlarged by bilinear upsampling with replicated edges
+    kernel: Picture  #: the weights of a channel
+    photo: Picture  #: y, on the fine grid
+    coarse: Picture  #: x = C y, on the coarse grid
+    back: Picture  #: Cᵀ x, on the fine grid again
+    upsampled: Picture  #: x enlarged by bilinear upsampling with replicated edges
     methods: tuple[MethodRun, ...]
-    decibels: dict[str, float]  #: peak signal-to-noise ratio of C x enlarged by each interpolation kernel, against x
+    decibels: dict[str, float]  #: peak signal-to-noise ratio of x enlarged by each interpolation kernel, against y
     uneven: Geometry  #: kernel 3, stride 2
     even: Geometry  #: kernel 4, stride 2
-    checkerboard: Picture  #: C x through equal weights of the uneven geometry
-    smooth: Picture  #: C x through equal weights of the even geometry
+    checkerboard: Picture  #: x through equal weights of the uneven geometry
+    smooth: Picture  #: x through equal weights of the even geometry
 
     @property
     def brightness(self) -> float:
-        """The mean of CᵀC x over that of x."""
+        """The mean of Cᵀ x over that of y."""
         return float(self.back.mean() / self.photo.mean())
 
     @property
     def best_factor(self) -> float:
-        """The factor f for which f CᵀC x comes nearest to x."""
-        x, back = self.photo.astype(np.float64).ravel(), self.back.astype(np.float64).ravel()
-        return float(x @ back / (back @ back))
+        """The factor f for which f Cᵀ x comes nearest to y."""
+        y, back = self.photo.astype(np.float64).ravel(), self.back.astype(np.float64).ravel()
+        return float(y @ back / (back @ back))
+
+    @property
+    def lost(self) -> Picture:
+        """What is left of y then: y - f Cᵀ x."""
+        lost: Picture = self.photo - self.best_factor * self.back.astype(np.float64)
+        return lost
 
     @property
     def left_over(self) -> float:
-        """How far it is from x even then, relative to x: |f CᵀC x - x| / |x|."""
-        x, back = self.photo.astype(np.float64), self.back.astype(np.float64)
-        return float(np.linalg.norm(self.best_factor * back - x) / np.linalg.norm(x))
+        """How large that is, relative to y: |y - f Cᵀ x| / |y|."""
+        return float(np.linalg.norm(self.lost) / np.linalg.norm(self.photo.astype(np.float64)))
 
     @property
     def inner_products(self) -> tuple[float, float]:
-        """<C x, C x> and <x, CᵀC x>: equal, because one operator is the transpose of the other."""
-        x, coarse, back = (picture.astype(np.float64).ravel() for picture in (self.photo, self.coarse, self.back))
-        return float(coarse @ coarse), float(x @ back)
+        """<C y, x> and <y, Cᵀ x>: equal, because one operator is the transpose of the other."""
+        y, x, back = (picture.astype(np.float64).ravel() for picture in (self.photo, self.coarse, self.back))
+        return float(x @ x), float(y @ back)
+
+
+def milliseconds(value: float) -> str:
+    """A time as it is shown: two digits where it is short.
+
+    >>> milliseconds(12.96), milliseconds(0.0413)
+    ('13.0 ms', '0.041 ms')
+    """
+    return f"{value:.1f} ms" if value >= 1 else f"{value:.2g} ms"
 
 
 def photograph() -> NDArray[np.uint8]:
@@ -128,6 +144,7 @@ def demo(report: Report = lambda done, total, what: None) -> Demo:
     return Demo(
         geometry=geometry,
         matrix=explain.matrix(geometry, 3, 3, groups=3),
+        kernel=weights[0, 0],
         photo=photo,
         coarse=coarse,
         back=conv_transpose(coarse, weights, **geometry.keywords, groups=3),

@@ -36,7 +36,7 @@ def test_bench(run, tmp_path):
     assert held.options["peers"] == ["torch"]
     (only,) = held.rows
     assert set(only.timings) == {"prepared", "functional", "torch"}
-    assert (tmp_path / "chart.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "chart.svg").read_text("utf-8").startswith("<svg")
     assert run("bench", "--show", times) == (0, out, "")
 
 
@@ -55,7 +55,7 @@ def test_gradients(run, tmp_path, operation):
         "functional": {"default"},
         "torch": {"of conv_transpose", "of conv"},
     }
-    assert chart.read_text().startswith("<?xml")
+    assert chart.read_text("utf-8").startswith("<svg")
 
 
 def test_a_run_goes_on_where_it_stopped(run, tmp_path, monkeypatch):
@@ -191,6 +191,7 @@ def test_of_many_layers_the_distribution_is_shown_and_drawn(run, tmp_path):
         ("--random 3 --layers dilated", "one of --layers and --random may be given; got both"),
         ("--resume", "--resume must come with --json, the file to go on with"),
         ("--plot chart.pdf", "--plot must end in .png or .svg; got 'chart.pdf'"),
+        ("--theme blue", '--theme must be one of "light", "dark"; got \'blue\''),
     ],
 )
 def test_wrong_usage_is_told_before_any_work(run, monkeypatch, arguments, message):

@@ -1,8 +1,10 @@
 """`tconv demo`: what it prints and where it writes."""
 
 import pytest
+from PIL import Image
 from registry import NO_KERNELS
 
+from tconv.draw.themes import THEMES
 from tconv.methods import METHODS
 
 #: What the machine has.
@@ -16,7 +18,7 @@ def test_demo(run, tmp_path, monkeypatch):
     assert (tmp_path / "tconv-demo.png").stat().st_size > 100_000
     lines = out.splitlines()
     assert lines[:2] == [
-        "x: a photograph, 3 channels of 300x448",
+        "y: a photograph, 3 channels of 300x448",
         "C: a depthwise convolution, fine 300x448 <-> coarse 150x224: kernel 4, stride 2, padding 1",
     ]
     table = [line.split() for line in lines if " ms " in line]
@@ -26,9 +28,9 @@ def test_demo(run, tmp_path, monkeypatch):
         assert cells.count("ms") == 2 - only_up
         assert cells[:1] == ["-"] if only_up else float(cells[0]) > 0
     for line in (
-        "Cᵀ C x            3 channels of 300x448, 0.249 of the brightness of x",
-        "nearest multiple  4.025 Cᵀ C x is still 6.5% off x",
-        "bilinear  31.63 dB from x",
+        "Cᵀ x, fine        3 channels of 300x448, 0.249 of the brightness of y",
+        "nearest multiple  4.025 Cᵀ x is still 6.5% off y",
+        "bilinear  31.63 dB from y",
         "kernel 4, stride 2  even: 4 taps reach every fine position away from the border",
     ):
         assert line in lines
@@ -47,6 +49,19 @@ def test_demo_as_json(run_json, tmp_path):
     assert max(method["conv_transpose_difference"] for method in said["methods"]) < 1e-6
     assert said["coverage"]["kernel 4, stride 2"] == ""
     assert said["geometry"]["coarse"] == [150, 224]
+
+
+def test_the_figure_has_a_theme(run, tmp_path):
+    target = tmp_path / "figure.png"
+    assert run("demo", "-o", target, "--theme", "dark")[0] == 0
+    with Image.open(target) as figure:
+        assert "#{:02x}{:02x}{:02x}".format(*figure.getpixel((5, 5))[:3]) == THEMES["dark"].paper
+
+
+def test_an_unknown_theme_is_refused(run, tmp_path, no_work):
+    code, out, err = run("demo", "-o", tmp_path / "figure.png", "--theme", "blue")
+    message = 'tconv demo: --theme must be one of "light", "dark"; got \'blue\''
+    assert (code, out, err) == (2, "", f"{message}\nTry 'tconv demo --help'.\n")
 
 
 def test_demo_does_not_compute_what_it_cannot_write(run, tmp_path):

@@ -32,6 +32,25 @@ def test_animate(run, tmp_path):
         assert (picture.n_frames, picture.size[0]) == (3, 200)
 
 
+def test_channels_are_those_of_figure(run, tmp_path):
+    path, geometry = tmp_path / "a.svg", Geometry.conv_transpose((3, 3), 3, stride=2, padding=1)
+    said = SAID.format(path)
+    given = ("--in-channels", 6, "--out-channels", 4, "--groups", 2, "--step", 3)
+    assert run("draw", "channels", *UP, *given, "-o", path) == (0, said, "")
+    channels = {"in_channels": 6, "out_channels": 4, "groups": 2}
+    assert path.read_text("utf-8") == figure(geometry, "channels", step=3, **channels).svg()
+    assert run("draw", "channels", *UP, "--groups", 3, "-o", path) == (0, said, "")
+    assert path.read_text("utf-8") == figure(geometry, "channels", groups=3).svg()
+
+
+def test_channels_are_animated(run, tmp_path):
+    path = tmp_path / "a.gif"
+    code, _, err = run("animate", "channels", *UP, "--out-channels", 3, "--width", 200, "-o", path)
+    assert (code, err) == (0, "")
+    with Image.open(path) as picture:
+        assert picture.n_frames == 3
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -44,6 +63,19 @@ def test_animate(run, tmp_path):
         (("animate", "scatter", *UP, "--seconds", 99), "--seconds must be from 0.02 to 60; got 99.0"),
         (("draw", "scatter", *UP, "--width", 300), "--width must be left out where the file is no .png; got 300"),
         (("draw", "scatter", *UP, "--width", "wide"), "--width must be an integer of at least 1; got 'wide'"),
+        (("draw", "channels", *UP, "--groups", 2, "--in-channels", 3), "--groups must divide --in-channels = 3; got 2"),
+        (
+            ("animate", "channels", *UP, "--groups", 2, "--out-channels", 3),
+            "--groups must divide --out-channels = 3; got 2",
+        ),
+        (("draw", "channels", *UP, "--groups", 0), "--groups must be an integer of at least 1; got 0"),
+        (("draw", "channels", *UP, "--in-channels", "x"), "--in-channels must be an integer of at least 1; got 'x'"),
+        (
+            ("draw", "scatter", *UP, "--in-channels", 3),
+            '--in-channels must be left out for view "scatter", which shows one channel: view "channels" takes it; '
+            "got 3",
+        ),
+        (("animate", "phases", *UP, "--groups", 3), '--groups must be left out for view "phases", which shows one'),
         (("draw", "scatter", "--kernel", 3), "one of --coarse and --fine must be given; got neither"),
     ],
 )

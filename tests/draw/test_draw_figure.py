@@ -1,8 +1,11 @@
 """`figure`: its arguments, what it refuses, what it saves."""
 
+import re
 import subprocess
 import sys
 import time
+from base64 import b64decode
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -11,7 +14,8 @@ from PIL import Image
 import tconv
 from tconv import Geometry
 from tconv.draw import VIEWS, figure, raster
-from tconv.draw.sheet import Rect
+from tconv.draw.sheet import Photo, Rect, Sheet
+from tconv.draw.svg import svg
 from tconv.draw.themes import THEMES, look
 
 pytestmark = pytest.mark.quick
@@ -221,3 +225,25 @@ def test_pictures_need_neither_matplotlib_nor_pillow_until_they_are_painted():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+PHOTO = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3) * 14
+
+
+def test_a_photograph_is_painted_pixel_by_pixel():
+    sheet = Sheet(200, 100, "", "", (Rect(0, 0, 200, 100, "sheet", 0), Photo(20, 10, 90, 60, PHOTO)))
+    for width in (200, 400):
+        painted, scale = raster.pixels(sheet, THEMES["dark"], width), width // 200
+        np.testing.assert_array_equal(painted[10 * scale : 70 * scale, 20 * scale : 110 * scale],
+                                      PHOTO.repeat(30 * scale, 0).repeat(30 * scale, 1))  # fmt: skip
+        assert "#{:02x}{:02x}{:02x}".format(*painted[70 * scale, 50 * scale]) == THEMES["dark"].paper
+
+
+def test_a_photograph_is_in_the_svg_file():
+    sheet = Sheet(200, 100, "", "", (Photo(20, 10, 90, 60, PHOTO),))
+    [(at, data)] = re.findall(
+        r'<image (.*) preserve.* href="data:image/png;base64,(.*)"/>', svg(sheet, THEMES["light"])
+    )
+    assert at == 'x="20" y="10" width="90" height="60"'
+    with Image.open(BytesIO(b64decode(data))) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), PHOTO)

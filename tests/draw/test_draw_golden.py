@@ -29,6 +29,8 @@ PICTURES = {
     "coverage": ("coverage", "gaps", "en", "light"),
     "phases": ("phases", "dilation", "en", "light"),
     "phases-slice": ("phases", "a slice of it", "zh", "dark"),
+    "channels": ("channels", "padding crops", "en", "light"),
+    "channels-slice": ("channels", "a slice of it", "zh", "dark"),
 }
 
 

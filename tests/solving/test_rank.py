@@ -94,3 +94,9 @@ def test_alike_axes_get_alike_parameters_first():
     assert all(len({(a.kernel, a.stride, a.padding, a.output_padding) for a in g.axes}) == 1 for g in geometries)
     one_axis = [solution.geometry.axes[0] for solution in solve(32, 64, limit=10)]
     assert [g.axes[0] for g in geometries] == one_axis
+
+
+def test_a_cut_list_is_the_beginning_of_a_longer_one():
+    longer = list(solve((3, 32), (3, 63), kernel=6, limit=2000))
+    for limit in range(1, 30):
+        assert list(solve((3, 32), (3, 63), kernel=6, limit=limit)) == longer[:limit]

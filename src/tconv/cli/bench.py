@@ -44,6 +44,7 @@ def bench(
         Path | None, typer.Option(metavar="FILE", help="Measure nothing; show what such a file has.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a chart: .png or .svg.")] = None,
+    theme: options.Theme = "light",
 ) -> None:
     """How fast tconv is, against other libraries in their best settings.
 
@@ -60,6 +61,7 @@ def bench(
             check_place(path)
     if plot is not None and plot.suffix.lower() not in FORMATS:
         raise UsageError(f"--plot must end in {' or '.join(FORMATS)}; got {plot.name!r}")
+    options.theme(theme)
     if resume and json is None:
         raise UsageError("--resume must come with --json, the file to go on with")
     if show is not None:
@@ -68,10 +70,10 @@ def bench(
         record = _measured(_request(layers, peers, threads, operation, layout, rounds, random, seed), json, resume)
     _print(record)
     if plot is not None:
-        from tconv.draw.bench import save  # matplotlib takes a while to load
+        from tconv.draw.bench import save
 
         with naming(plot, "cannot be written"):
-            save(record, plot)
+            save(record, plot, theme)
 
 
 def _request(

@@ -13,7 +13,7 @@ from tconv.cli import options, output
 from tconv.cli.errors import UsageError
 from tconv.cli.size import as_dict as geometry_as_dict
 from tconv.cli.size import by
-from tconv.demo import Demo, MethodRun
+from tconv.demo import Demo, MethodRun, milliseconds
 from tconv.demo import demo as computed
 from tconv.pictures import naming
 from tconv.placing import check_place
@@ -24,6 +24,7 @@ def demo(
     target: Annotated[Path, typer.Option("--output", "-o", metavar="PNG", help="Where to write the figure.")] = Path(
         "tconv-demo.png"
     ),
+    theme: options.Theme = "light",
     json: options.Json = False,
 ) -> None:
     """A photograph down by C and up by Cᵀ, by every method, in numbers and in a figure.
@@ -35,12 +36,13 @@ def demo(
     if target.suffix.lower() != ".png":
         raise UsageError(f"--output must end in .png, the format of the figure; got {target.name!r}")
     check_place(target)
+    options.theme(theme)
     with output.progress("demo") as progress:
         result = computed(progress)
         from tconv.draw.demo import save  # matplotlib takes a while to load
 
         with naming(target, "cannot be written"):
-            save(result, target)
+            save(result, target, theme)
     seconds = perf_counter() - start
     if json:
         output.as_json(_as_dict(result, target, seconds))
@@ -75,15 +77,15 @@ def _run_as_dict(run: MethodRun) -> dict[str, Any]:
 
 
 def _print(result: Demo, target: Path, seconds: float, out: Console) -> None:
-    out.print(f"x: a photograph, {_cells(result.photo)}")
+    out.print(f"y: a photograph, {_cells(result.photo)}")
     out.print(f"C: a depthwise convolution, {result.geometry}", soft_wrap=True)
     output.heading("Down by C, up by Cᵀ: every method in float32, against the matrix in float64", out)
-    columns = ["method", "C x", "Cᵀ C x", "C x differs by", "Cᵀ C x differs by"]
+    columns = ["method", "x = C y", "Cᵀ x", "C y differs by", "Cᵀ x differs by"]
     output.table(columns, map(_row, result.methods), out, right=columns[1:])
     output.heading("The shape returns, the values do not", out)
     output.facts(_round_trip(result), out)
     output.heading("Up again by an interpolation kernel, with replicated edges", out)
-    output.facts([(name, f"{level:.2f} dB from x") for name, level in result.decibels.items()], out)
+    output.facts([(name, f"{level:.2f} dB from y") for name, level in result.decibels.items()], out)
     output.heading("Up again by equal weights", out)
     output.facts([("kernel 3, stride 2", result.uneven.axes[0].unevenness), ("kernel 4, stride 2", _even(result))], out)
     out.print()
@@ -91,7 +93,7 @@ def _print(result: Demo, target: Path, seconds: float, out: Console) -> None:
 
 
 def _row(run: MethodRun) -> list[str]:
-    times = ["-" if ms is None else f"{ms:.1f} ms" for ms in (run.conv_ms, run.conv_transpose_ms)]
+    times = ["-" if ms is None else milliseconds(ms) for ms in (run.conv_ms, run.conv_transpose_ms)]
     differences = (run.conv_difference, run.conv_transpose_difference)
     return [run.name, *times, *("-" if value is None else f"{value:.1e}" for value in differences)]
 
@@ -99,12 +101,12 @@ def _row(run: MethodRun) -> list[str]:
 def _round_trip(result: Demo) -> list[tuple[str, str]]:
     coarse, fine = result.inner_products
     return [
-        ("x", _cells(result.photo)),
-        ("C x", _cells(result.coarse)),
-        ("Cᵀ C x", f"{_cells(result.back)}, {result.brightness:.3f} of the brightness of x"),
-        ("nearest multiple", f"{result.best_factor:.3f} Cᵀ C x is still {result.left_over:.1%} off x"),
-        ("⟨C x, C x⟩", f"{coarse:.2f}"),
-        ("⟨x, Cᵀ C x⟩", f"{fine:.2f}, the same: one operator is the other's transpose"),
+        ("y, fine", _cells(result.photo)),
+        ("x = C y, coarse", _cells(result.coarse)),
+        ("Cᵀ x, fine", f"{_cells(result.back)}, {result.brightness:.3f} of the brightness of y"),
+        ("nearest multiple", f"{result.best_factor:.3f} Cᵀ x is still {result.left_over:.1%} off y"),
+        ("⟨C y, x⟩", f"{coarse:.2f}"),
+        ("⟨y, Cᵀ x⟩", f"{fine:.2f}, the same: one operator is the other's transpose"),
     ]
 
 

@@ -11,6 +11,7 @@ import typer
 
 from tconv.cli import options, output
 from tconv.cli.errors import UsageError, usage_errors
+from tconv.cli.pictures import Groups, InChannels, OutChannels
 from tconv.draw import VIEWS
 from tconv.exploring import explore as explored
 
@@ -25,6 +26,9 @@ def explore(
     output_padding: options.OutputPadding = None,
     output_size: options.OutputSize = None,
     dilation: options.Dilation = "1",
+    in_channels: InChannels = None,
+    out_channels: OutChannels = None,
+    groups: Groups = None,
     view: Annotated[str, typer.Option(metavar="VIEW", help=f"What to begin with: {', '.join(VIEWS)}.")] = "scatter",
     step: Annotated[options.Text, typer.Option(metavar="N", help="The step to begin with, from 0.")] = None,
     lang: Annotated[str, typer.Option("--lang", metavar="LANG", help="auto, en or zh.")] = "auto",
@@ -45,13 +49,24 @@ def explore(
     """
     said = (coarse, fine, kernel, output_padding, output_size)
     number = None if step is None else options.integer("--step", step, 0)
+    cin, cout = options.count("--in-channels", in_channels), options.count("--out-channels", out_channels)
+    number_of_groups = options.count("--groups", groups)
     geometry = None
     if any(text is not None for text in said) or (stride, padding, dilation) != ("1", "0", "1"):
         if kernel is None:
             raise UsageError("--kernel must be given with a geometry; got none")
         geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
     with usage_errors():
-        page = explored(geometry, view, step=number, lang=lang, theme=theme)
+        page = explored(
+            geometry,
+            view,
+            step=number,
+            in_channels=cin,
+            out_channels=cout,
+            groups=number_of_groups,
+            lang=lang,
+            theme=theme,
+        )
     path = Path(to) if to else Path(tempfile.mkdtemp(prefix="tconv-")) / "explore.html"
     page.save(path)
     opened = to is None and webbrowser.open(path.as_uri())

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeAlias
 
 import typer
 
-from tconv.checks import shorten
+from tconv.checks import choice, shorten
 from tconv.cli.errors import UsageError, usage_errors
 from tconv.geometry import Geometry
 
@@ -29,6 +29,7 @@ OutputSize = Annotated[
     Text, typer.Option(metavar="SIZE", help="The size of the other grid, instead of output padding.")
 ]
 Dilation = Annotated[str, typer.Option(metavar="N", help="Fine cells from one tap to the next.")]
+Theme = Annotated[str, typer.Option("--theme", metavar="THEME", help="Of the picture: light or dark.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines instead of text for people.")]
 
 _SEPARATOR = re.compile(r"[x,×]")
@@ -89,9 +90,9 @@ def geometry(
 ) -> Geometry:
     """The geometry that the options name, from the side that is given. Raises UsageError."""
     if (coarse is None) == (fine is None):
-        hint = "; --output-size names the other one, and `tconv solve` finds what ties two sizes" if coarse else ""
-        got = "got both" if coarse else "got neither"
-        raise UsageError(f"one of --coarse and --fine must be given; {got}{hint}")
+        hint = "; --output-size names the other one, and `tconv solve` finds what ties two sizes"
+        got = "got neither" if coarse is None else f"got both{hint}"
+        raise UsageError(f"one of --coarse and --fine must be given; {got}")
     given: dict[str, Any] = {
         "kernel": sizes("--kernel", kernel),
         "stride": sizes("--stride", stride),
@@ -153,6 +154,14 @@ def _for_all_axes(value: Any, ndim: int) -> Any:
     if isinstance(value, str) or len(value) > 1:
         return value
     return value[0] if isinstance(value[0], int) else value * ndim
+
+
+def theme(text: str) -> str:
+    """A theme of pictures."""
+    from tconv.draw.themes import THEMES
+
+    with usage_errors():
+        return choice("theme", text, tuple(THEMES))
 
 
 def _integer(text: str) -> int | None:

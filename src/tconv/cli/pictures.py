@@ -15,7 +15,15 @@ from tconv.geometry import Geometry
 _VIEWS = ", ".join(drawing.VIEWS)
 View = Annotated[str, typer.Argument(metavar="VIEW", help=f"What to show: {_VIEWS}.")]
 Language = Annotated[str, typer.Option("--lang", metavar="LANG", help="en or zh.")]
-Theme = Annotated[str, typer.Option("--theme", metavar="THEME", help="light or dark.")]
+InChannels = Annotated[
+    options.Text, typer.Option("--in-channels", metavar="N", help="Channels of the coarse grid, for view channels.")
+]
+OutChannels = Annotated[
+    options.Text, typer.Option("--out-channels", metavar="N", help="Channels of the fine grid, for view channels.")
+]
+Groups = Annotated[
+    options.Text, typer.Option("--groups", metavar="N", help="Groups that the channels form, for view channels.")
+]
 
 
 def draw(
@@ -29,9 +37,12 @@ def draw(
     output_padding: options.OutputPadding = None,
     output_size: options.OutputSize = None,
     dilation: options.Dilation = "1",
+    in_channels: InChannels = None,
+    out_channels: OutChannels = None,
+    groups: Groups = None,
     step: Annotated[options.Text, typer.Option(metavar="N", help="The step to show, from 0.")] = None,
     lang: Language = "en",
-    theme: Theme = "light",
+    theme: options.Theme = "light",
     width: Annotated[options.Text, typer.Option(metavar="PIXELS", help="Of a .png, across; 1600 if left out.")] = None,
     to: Annotated[
         options.Text, typer.Option("-o", "--output", metavar="FILE", help="A .svg, .png or .pdf; VIEW.svg if left out.")
@@ -43,11 +54,12 @@ def draw(
     tconv draw scatter --coarse 3x3 --kernel 3 --stride 2 --padding 1 -o scatter.svg
     """
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
+    channels = _channels(in_channels, out_channels, groups)
     number = None if step is None else options.integer("--step", step, 0)
     across = options.count("--width", width)
     path = Path(to or f"{view}.svg")
     with usage_errors():
-        picture = drawing.figure(geometry, view, step=number, lang=lang, theme=theme)
+        picture = drawing.figure(geometry, view, step=number, **channels, lang=lang, theme=theme)
         picture.save(path, width=across)
     if json:
         output.as_json({"written": str(path), "scene": picture.scene.to_dict()})
@@ -66,12 +78,15 @@ def animate(
     output_padding: options.OutputPadding = None,
     output_size: options.OutputSize = None,
     dilation: options.Dilation = "1",
+    in_channels: InChannels = None,
+    out_channels: OutChannels = None,
+    groups: Groups = None,
     width: Annotated[str, typer.Option(metavar="PIXELS", help="Of a frame, across.")] = "640",
     seconds: Annotated[
         float, typer.Option(metavar="S", help="How long a frame is shown; the last one three times as long.")
     ] = 0.8,
     lang: Language = "en",
-    theme: Theme = "light",
+    theme: options.Theme = "light",
     to: Annotated[
         options.Text,
         typer.Option("-o", "--output", metavar="FILE", help="A .gif, .apng, .png or .mp4; VIEW.gif if left out."),
@@ -83,14 +98,22 @@ def animate(
     tconv animate scatter --coarse 3x3 --kernel 3 --stride 2 --padding 1 -o scatter.gif
     """
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
-    across = options.integer("--width", width)
+    channels, across = _channels(in_channels, out_channels, groups), options.integer("--width", width)
     path = Path(to or f"{view}.gif")
     with usage_errors(), output.progress("painting") as done:
-        drawing.animate(geometry, view, path, lang=lang, theme=theme, width=across, seconds=seconds, progress=done)
+        drawing.animate(
+            geometry, view, path, **channels, lang=lang, theme=theme, width=across, seconds=seconds, progress=done
+        )
     if json:
         output.as_json({"written": str(path)})
         return
     _say(geometry, path)
+
+
+def _channels(in_channels: options.Text, out_channels: options.Text, groups: options.Text) -> dict[str, int | None]:
+    """The options as arguments."""
+    given = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
+    return {name: options.count(f"--{name.replace('_', '-')}", text) for name, text in given.items()}
 
 
 def _say(geometry: Geometry, path: Path) -> None:

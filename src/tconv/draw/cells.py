@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from tconv import checks
 from tconv.axis import Axis
 from tconv.draw.scene import Cell, Said, plain
 from tconv.geometry import Geometry
@@ -22,6 +23,52 @@ Index: TypeAlias = tuple[int, ...]
 Shown: TypeAlias = tuple[int | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """How many channels the coarse grid and the fine one have, and the groups that they form."""
+
+    in_channels: int
+    out_channels: int
+    groups: int
+
+    @property
+    def read(self) -> int:
+        """Input channels of a group: what an output channel adds up."""
+        return self.in_channels // self.groups
+
+    @property
+    def written(self) -> int:
+        """Output channels of a group: kernels of an input channel."""
+        return self.out_channels // self.groups
+
+
+#: What is drawn where nothing is said: the fewest with groups of several.
+CHANNELS = Channels(4, 4, 2)
+#: Cells of a grid along an axis, and channels, at most: Python has no length for ranges of 2**63 and more.
+LARGEST = 2**62
+
+
+def channels_of(in_channels: int | None, out_channels: int | None, groups: int | None) -> Channels:
+    """The channels that were said, one a group where they were left out; the usual ones where nothing was said."""
+    if in_channels is out_channels is groups is None:
+        return CHANNELS
+    number = 1 if groups is None else checks.integer("groups", groups, 1)
+    cin, cout = (
+        number if value is None else _count_of_channels(name, value)
+        for name, value in (("in_channels", in_channels), ("out_channels", out_channels))
+    )
+    checks.divides("groups", number, "in_channels", cin)
+    checks.divides("groups", number, "out_channels", cout)
+    return Channels(cin, cout, number)
+
+
+def _count_of_channels(name: str, value: Any) -> int:
+    number = checks.integer(name, value, 1)
+    if number > LARGEST:
+        checks.wrong(f"{name} must be at most 2**62 to be drawn; got {checks.shorten(number)}")
+    return number
+
+
 @dataclass(frozen=True)
 class Board:
     """A geometry, what stands in x and w, and what comes of them. Values default to small whole numbers, never 0."""
@@ -29,6 +76,7 @@ class Board:
     geometry: Geometry
     x: Callable[[Index], int | float] = lambda index: 1 + sum(n * i for n, i in enumerate(index, 1)) % 3
     w: Callable[[Index], int | float] | None = None
+    channels: Channels = CHANNELS  #: of a view that shows them; others show one
 
     def weight(self, tap: Index) -> int | float:
         """1, 2, 3, ... in the order of the taps, up to 9 and again from 1, unless values are given."""

@@ -1,193 +1,237 @@
-"""The figure of `tconv demo`: the photograph on its way down and up, enlarged crops, the checkerboard, the methods."""
+"""The figure of `tconv demo`: a photograph on its way down and up, cell by cell where it is small, and the methods."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from pathlib import Path as File
 
 import numpy as np
-from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
-from tconv.demo import RUNS, Demo, Picture
-from tconv.draw.page import BLUE, GREY, INK, ORANGE, PAPER, Page
+from tconv.demo import RUNS, Demo, Picture, milliseconds
+from tconv.draw.panels import place_panel
+from tconv.draw.raster import encoded
+from tconv.draw.scene import Cell, Grid, plain
+from tconv.draw.sheet import Item, Path, Photo, Rect, Sheet, Text
+from tconv.draw.text import wrapped
+from tconv.draw.themes import THEMES
+from tconv.draw.views.coverage import heat
 from tconv.geometry import Geometry
+from tconv.placing import write
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+#: Of the sheet and its four columns; a photograph is as wide as a column, a pixel of it as wide as one of the sheet.
+MARGIN, COLUMN, GAP, HIGH = 60, 448, 56, 300
+WIDTH = 2 * MARGIN + 4 * COLUMN + 3 * GAP
+TITLE, HEAD, NOTE, ROW = 54, 34, 25, 42
+#: Where the parts begin.
+PASSAGE, WINDOWS, CHECKERBOARD, METHODS = 210, 640, 1090, 1560
+#: From the top of a part to its pictures.
+BELOW = 92
+#: Where the caption of an arrow stands beside it: the gap between two columns.
+ARROW = 22
 
-WIDTH, HEIGHT, DPI = 13.0, 10.36, 150
-LINE = 0.26
-MARGIN, GAP = 0.45, 0.24
-COLUMN = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
-ROW = COLUMN * 300 / 448
-
-#: What is enlarged, on the fine grid: an eye. Rows and columns start and end on a coarse cell.
-EYE = (slice(84, 148), slice(124, 220))
-#: A smaller piece of it for the checkerboard, whose single cells must be seen.
+#: What is enlarged, on the fine grid: the light in an eye, so few cells of it that each is seen.
+LIGHT = (slice(94, 110), slice(150, 174))
+#: The coarse cell in it whose window is framed.
+CELL = (51, 80)
+#: A piece for the checkerboard, and a part of its coverage, away from the border: it repeats over the whole grid.
 IRIS = (slice(96, 128), slice(138, 186))
-#: Where coverage is shown, away from the border: what it shows repeats over the whole grid.
 INNER = (slice(100, 104), slice(100, 106))
+#: How much stronger than it is what is lost is drawn.
+STRONGER = 4
 
 
-def save(demo: Demo, path: Path) -> None:
-    """Write the figure as a PNG, 1950 pixels wide."""
-    draw(demo).figure.savefig(path, format="png", dpi=DPI, facecolor=PAPER)
+def save(demo: Demo, path: File, theme: str = "light") -> None:
+    """Write the figure as a PNG, as wide as the sheet."""
+    write(path, encoded(sheet(demo), THEMES[theme], "png"))
 
 
-def draw(demo: Demo) -> Page:
-    """The figure on a page."""
-    page = Page.blank(WIDTH, HEIGHT + LINE * len(demo.methods), DPI)
-    page.text(MARGIN, 0.66, "Transposed convolution on a photograph", 21, weight="bold")
-    shape = f"{demo.matrix.rows:,} x {demo.matrix.columns:,} with {demo.matrix.stored:,} elements"
-    subtitle = f"C is a convolution with kernel 4, stride 2, padding 1: a sparse matrix of {shape}. "
-    subtitle += "Its transpose goes up again."
-    page.text(MARGIN, 0.97, subtitle, 10.5, color=GREY)
-    credit = "Chelsea, photographed by Stéfan van der Walt, CC0"
-    page.text(WIDTH - MARGIN, 0.66, credit, 9, color=GREY, ha="right")
-    _draw_passage(page, demo, 1.52)
-    _draw_checkerboard(page, demo, 6.33)
-    _draw_methods(page, demo, 9.28)
-    return page
+def sheet(demo: Demo) -> Sheet:
+    """The figure, placed."""
+    shape = f"{demo.matrix.rows:,} × {demo.matrix.columns:,} with {demo.matrix.stored:,} elements"
+    title = "Transposed convolution on a photograph"
+    said = (
+        f"C is a convolution with kernel 4, stride 2 and padding 1, from the fine grid down to the coarse one: a "
+        f"sparse matrix of {shape}. The transposed convolution is Cᵀ, from the coarse grid up to the fine one."
+    )
+    items: list[Item] = [Text(MARGIN, 88, title, TITLE, bold=True)]
+    items += [
+        Text(MARGIN, 132 + 34 * number, line, NOTE, "grey")
+        for number, line in enumerate(wrapped(said, NOTE, WIDTH - 2 * MARGIN))
+    ]
+    items.append(Text(WIDTH - MARGIN, 88, "Chelsea, photographed by Stéfan van der Walt, CC0", 22, "grey", "end"))
+    items += [*_passage(demo, PASSAGE), *_windows(demo, WINDOWS)]
+    items += [*_checkerboard(demo, CHECKERBOARD), *_methods(demo, METHODS)]
+    height = METHODS + 172 + ROW * len(demo.methods)
+    return Sheet(WIDTH, height, title, said, (Rect(0, 0, WIDTH, height, "sheet", 0), *items))
 
 
-def column(index: int) -> float:
+def column(index: int) -> int:
     """The left edge of one of the four columns."""
     return MARGIN + index * (COLUMN + GAP)
 
 
-def _draw_passage(page: Page, demo: Demo, top: float) -> None:
-    """Four pictures at one scale, and an eye out of each, enlarged."""
-    steps = (
-        ("x", f"the photograph, {_size(demo.photo)}", demo.photo),
-        ("C x", f"down: {_size(demo.coarse)}, a quarter of the cells", demo.coarse),
-        ("Cᵀ C x", "up: the shape is back, the values are not", demo.back),
-        (
-            "4 Cᵀ C x, edges replicated",
-            f"bilinear upsampling, {demo.decibels['bilinear']:.1f} dB from x",
-            demo.upsampled,
-        ),
-    )
-    for index, (name, note, picture) in enumerate(steps):
-        _title(page, index, top, name, note)
-        ratio = picture.shape[-1] / demo.photo.shape[-1]
-        whole = page.axes(column(index), top + 0.4, COLUMN * ratio, ROW * ratio)
-        _show(whole, picture)
-        window = _on_grid(EYE, demo.photo, picture)
-        _outline(whole, window)
-        _show(page.axes(column(index), top + 0.4 + ROW + 0.1, COLUMN, ROW), picture[:, *window])
-    _draw_numbers(page, demo, column(1), top + 0.4)
+def _head(index: int, top: float, title: str, note: str, role: str = "text") -> list[Item]:
+    """What stands above a column: a title, and a line below it."""
+    return [
+        Text(column(index), top + 34, title, HEAD, role, bold=True),
+        Text(column(index), top + 70, note, NOTE, "grey"),
+    ]
 
 
-def _draw_numbers(page: Page, demo: Demo, left: float, top: float) -> None:
-    """Around the coarse picture, which leaves room: what the pictures come to in numbers."""
-    page.text(left + COLUMN / 2 + 0.12, top, "drawn to scale:\nhalf as wide,\nhalf as high", 9, color=GREY, va="top")
+def _lines(index: int, top: float, text: str, role: str = "grey", room: float = COLUMN) -> list[Item]:
+    """Sentences in a column, their first line below the top."""
+    lines = wrapped(text, NOTE, room)
+    return [Text(column(index), top + 24 + 33 * n, line, NOTE, role) for n, line in enumerate(lines)]
+
+
+def pixels(picture: Picture) -> NDArray[np.uint8]:
+    """Channels, rows and columns from 0 to 1, as they are painted."""
+    return np.asarray((np.moveaxis(picture, 0, -1).clip(0, 1) * 255).round(), np.uint8)
+
+
+def _passage(demo: Demo, top: float) -> list[Item]:
+    """Down and up again, all at one scale, and what does not come back."""
+    y = top + BELOW
+    up = 4 * demo.back
+    half = up.shape[-1] // 2
+    up[..., :half] = demo.back[..., :half]
+    lost = 0.5 + STRONGER * demo.lost
+    rows, columns = demo.coarse.shape[1:]
     coarse, fine = demo.inner_products
-    below = top + ROW / 2 + 0.1
-    page.text(left, below, f"⟨C x, C x⟩ = {coarse:,.2f}\n⟨x, Cᵀ C x⟩ = {fine:,.2f}", 9, va="top")
-    far = f"{demo.brightness:.3f} of the brightness came back, and\n"
-    far += f"the nearest multiple, {demo.best_factor:.2f} Cᵀ C x, is {demo.left_over:.1%} off"
-    page.text(left, below + 0.45, far, 9, color=GREY, va="top")
+    piece, lying = _piece(LIGHT, 1), _piece(LIGHT, 2)
+    line = Path((("M", column(2) + half, y), ("L", column(2) + half, y + HIGH)), "mesh")
+    return [
+        *_head(0, top, "y, fine", f"a photograph, {_size(demo.photo)} cells", "fine"),
+        Photo(column(0), y, COLUMN, HIGH, pixels(demo.photo)),
+        Rect(column(0) + piece[0], y + piece[1], *piece[2:], "frame-fine", 4),
+        *_head(1, top, "x = C y, coarse", f"down: {_size(demo.coarse)}, a quarter of them", "coarse"),
+        Photo(column(1), y, columns, rows, pixels(demo.coarse)),
+        Rect(column(1) + lying[0], y + lying[1], *lying[2:], "frame-coarse", 4),
+        *_lines(1, y + rows + 14, f"⟨C y, x⟩ = {coarse:,.2f}", "text"),
+        *_lines(1, y + rows + 47, f"⟨y, Cᵀ x⟩ = {fine:,.2f}", "text"),
+        *_lines(1, y + rows + 80, "the same, as for any y and x: this is what makes Cᵀ the transpose"),
+        *_head(2, top, "Cᵀ x and 4 Cᵀ x, fine", f"{_size(demo.back)} again, ¼ as bright", "fine"),
+        Photo(column(2), y, COLUMN, HIGH, pixels(up)),
+        line,
+        *_head(3, top, f"y − {demo.best_factor:.2f} Cᵀ x", f"lost: {demo.left_over:.1%} of y, drawn × {STRONGER}"),
+        Photo(column(3), y, COLUMN, HIGH, pixels(lost)),
+    ]
 
 
-def _draw_checkerboard(page: Page, demo: Demo, top: float) -> None:
-    """A piece of C x brought up with equal weights by two kernels, each beside its coverage."""
+def _piece(where: tuple[slice, slice], ratio: int) -> tuple[float, float, float, float]:
+    """Left, top, width and height of a piece of the fine grid, on a grid so many times as coarse."""
+    rows, columns = where
+    size = (columns.stop - columns.start) / ratio, (rows.stop - rows.start) / ratio
+    return columns.start / ratio, rows.start / ratio, *size
+
+
+def _windows(demo: Demo, top: float) -> list[Item]:
+    """Few cells of each picture, the kernel, and the window that C reads and Cᵀ writes."""
+    y, (row, at) = top + BELOW, CELL
+    coarse = tuple(slice(side.start // 2, side.stop // 2) for side in LIGHT)
+    rows, columns = LIGHT
+    edge = COLUMN / (columns.stop - columns.start)
+    places = [
+        (edge * (axis.projective_field(c)[0] - side.start), edge * axis.kernel)
+        for axis, c, side in zip(demo.geometry.axes, (row, at), LIGHT, strict=True)
+    ]
+    (down, high), (right, wide) = places
+    cell = 2 * edge * (row - coarse[0].start), 2 * edge * (at - coarse[1].start)
+    kernel = tuple(Cell("kernel", f"{64 * weight:.0f}") for weight in demo.kernel.ravel())
+    high_of_w, wide_of_w = demo.kernel.shape
+    grid = Grid("w", "kernel", plain(""), plain(""), high_of_w, wide_of_w, kernel)
+    size = edge * (rows.stop - rows.start) / grid.rows
+    return [
+        *_head(0, top, "C reads a window", "of y: 16 cells times w, added up", "fine"),
+        *_cells(demo.photo[:, *LIGHT], column(0), y, edge),
+        Rect(column(0) + right, y + down, wide, high, "frame-fine", 6),
+        *_head(1, top, "for a cell", "of x", "coarse"),
+        *_cells(demo.coarse[:, *coarse], column(1), y, 2 * edge),
+        Rect(column(1) + cell[1], y + cell[0], 2 * edge, 2 * edge, "frame-coarse", 6),
+        *_head(2, top, "Cᵀ writes the window", "4 Cᵀ x: the cell times w, added", "fine"),
+        *_cells(4 * demo.back[:, *LIGHT], column(2), y, edge),
+        Rect(column(2) + right, y + down, wide, high, "frame-fine", 6),
+        *_head(3, top, "w, kernel", "in 64ths; together 1", "kernel"),
+        *place_panel(grid, size, column(3), y, "en", 0).items,
+        *_arrow(0, y, "C"),
+        *_arrow(1, y, "Cᵀ"),
+    ]
+
+
+def _cells(picture: Picture, left: float, top: float, edge: float) -> list[Item]:
+    """A piece of a picture so large that its cells are seen, with a mesh between them."""
+    rows, columns = picture.shape[1:]
+    wide, high = columns * edge, rows * edge
+    across = [("M", left + edge * n, top, "L", left + edge * n, top + high) for n in range(1, columns)]
+    down = [("M", left, top + edge * n, "L", left + wide, top + edge * n) for n in range(1, rows)]
+    lines = tuple(command for line in (*across, *down) for command in (line[:3], line[3:]))
+    return [Photo(left, top, wide, high, pixels(picture)), Path(lines, "mesh")]
+
+
+def _arrow(index: int, top: float, name: str) -> list[Item]:
+    """From a column to the next one, in the gap between them."""
+    x, end, y = column(index) + COLUMN + 8, column(index + 1) - 8, top + HIGH / 2
+    head = (("M", end - 14, y - 11), ("L", end, y), ("L", end - 14, y + 11))
+    return [
+        Path((("M", x, y), ("L", end, y), *head), "arrow-kernel"),
+        Text((x + end) / 2, y - ARROW, name, 28, "kernel", "middle", bold=True),
+    ]
+
+
+def _checkerboard(demo: Demo, top: float) -> list[Item]:
+    """A piece of x brought up with equal weights by two kernels, each beside its coverage."""
     kinds = (
-        (0, "Kernel 3, stride 2: a checkerboard", "the pupil of C x", demo.checkerboard, demo.uneven),
-        (2, "Kernel 4, stride 2: even", "the same piece", demo.smooth, demo.even),
+        (0, "Kernel 3, stride 2: a checkerboard", demo.checkerboard, demo.uneven),
+        (2, "Kernel 4, stride 2: even", demo.smooth, demo.even),
     )
-    for index, title, piece, picture, geometry in kinds:
-        note = f"{piece}, through equal weights"
-        _title(page, index, top, title, note)
-        _show(page.axes(column(index), top + 0.4, COLUMN, ROW), picture[:, *IRIS])
-        page.text(column(index + 1), top + 0.25, "how many taps reach each cell", 9, color=GREY)
-        _tiles(page.axes(column(index + 1), top + 0.4, COLUMN, ROW), geometry)
+    items: list[Item] = []
+    for index, title, picture, geometry in kinds:
+        items += _head(index, top, title, "the pupil of x by equal weights")
+        items.append(Photo(column(index), top + BELOW, COLUMN, HIGH, pixels(picture[:, *IRIS])))
+        items.append(Text(column(index + 1), top + 70, "how many taps reach each fine cell", NOTE, "grey"))
+        items += _coverage(geometry, column(index + 1), top + BELOW)
+    return items
 
 
-def _tiles(axes: Axes, geometry: Geometry) -> None:
-    """Coverage as numbers on a grid, the more taps the darker."""
-    coverage = geometry.coverage()[INNER]
-    axes.imshow(coverage, cmap=_blues(), vmin=0, vmax=6, aspect="auto")
-    for (row, col), taps in np.ndenumerate(coverage):
-        axes.text(col, row, str(taps), ha="center", va="center", color="white" if taps > 2 else INK, fontsize=13)
-    for edge in range(1, coverage.shape[1]):
-        axes.axvline(edge - 0.5, color=PAPER, linewidth=1.5)
-    for edge in range(1, coverage.shape[0]):
-        axes.axhline(edge - 0.5, color=PAPER, linewidth=1.5)
+def _coverage(geometry: Geometry, left: float, top: float) -> list[Item]:
+    """How often cells are reached, in the colours of the view coverage."""
+    counts = geometry.coverage()[INNER]
+    cells = tuple(heat(int(taps), [1, 2, 4]) for taps in counts.ravel())
+    rows, columns = counts.shape
+    grid = Grid("coverage", "fine", plain(""), plain(""), rows, columns, cells)
+    return list(place_panel(grid, COLUMN / grid.columns, left, top, "en", 0).items)
 
 
-def _blues() -> Any:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("blues", ["#eef3f6", BLUE])
-
-
-def _draw_methods(page: Page, demo: Demo, top: float) -> None:
+def _methods(demo: Demo, top: float) -> list[Item]:
     """A row for each method: its times as bars, its differences as numbers."""
-    page.rule(MARGIN, top - 0.3, WIDTH - 2 * MARGIN)
-    _title(
-        page,
-        0,
-        top,
-        f"{_in_words(len(demo.methods))} methods, one result",
-        f"float32, best of {RUNS} runs on this machine",
-    )
+    title = f"{_in_words(len(demo.methods))} methods, one result"
+    items: list[Item] = [Path((("M", MARGIN, top - 26), ("L", WIDTH - MARGIN, top - 26)), "rule")]
+    items += _head(0, top, title, f"float32, the best of {RUNS} runs on this machine")
+    heads = ("method", "conv: y to x", "conv_transpose: x to Cᵀ x", "largest difference from float64")
+    items += [Text(column(index), top + 122, head, NOTE, "grey") for index, head in enumerate(heads)]
     longest = max(ms for run in demo.methods for ms in (run.conv_ms, run.conv_transpose_ms) if ms is not None)
-    heads = ("method", "conv: x to C x", "conv_transpose: C x to Cᵀ C x", "largest difference from the float64 matrix")
-    for index, head in enumerate(heads):
-        page.text(column(index), top + 0.66, head, 9, color=GREY)
-    for row, run in enumerate(demo.methods):
-        line = top + 0.66 + (row + 1) * LINE
-        page.text(column(0), line, run.name, 10.5)
-        _bar(page, column(1), line, run.conv_ms, longest)
-        _bar(page, column(2), line, run.conv_transpose_ms, longest)
-        down = "" if run.conv_difference is None else f"conv {run.conv_difference:.1e}    "
-        page.text(column(3), line, f"{down}conv_transpose {run.conv_transpose_difference:.1e}", 9.5)
+    for number, run in enumerate(demo.methods, 1):
+        line = top + 122 + ROW * number
+        items.append(Text(column(0), line, run.name, NOTE))
+        items += _bar(1, line, run.conv_ms, longest, "coarse-on")
+        items += _bar(2, line, run.conv_transpose_ms, longest, "fine-on")
+        down = "" if run.conv_difference is None else f"{run.conv_difference:.1e} down, "
+        items.append(Text(column(3), line, f"{down}{run.conv_transpose_difference:.1e} up", NOTE))
+    return items
 
 
-def _bar(page: Page, left: float, line: float, milliseconds: float | None, longest: float) -> None:
+def _bar(index: int, line: float, ms: float | None, longest: float, role: str) -> list[Item]:
     """A time as a bar, its number at the end; or what there is to say where nothing was computed."""
-    if milliseconds is None:
-        page.text(left, line, "computes conv_transpose only", 9, color=GREY)
-        return
-    room = COLUMN - 0.75
-    length = max(room * milliseconds / longest, 0.015)
-    page.bar(left, line - 0.13, length, 0.16)
-    page.text(left + length + 0.07, line, f"{milliseconds:.1f} ms", 9.5)
+    if ms is None:
+        return [Text(column(index), line, "computes conv_transpose only", NOTE, "grey")]
+    length = max((COLUMN - 140) * ms / longest, 3)
+    bar = Rect(column(index), line - 20, length, 24, role, 2)
+    return [bar, Text(column(index) + length + 12, line, milliseconds(ms), NOTE)]
 
 
 def _in_words(number: int) -> str:
     return {2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}.get(number, str(number))
 
 
-def _title(page: Page, index: int, top: float, title: str, note: str) -> None:
-    """What stands above a column: a title, and a line below it."""
-    page.text(column(index), top, title, 13, weight="bold")
-    page.text(column(index), top + 0.25, note, 9, color=GREY)
-
-
-def _show(axes: Axes, picture: Picture) -> None:
-    axes.imshow(np.moveaxis(picture, 0, -1).clip(0, 1), interpolation="nearest", aspect="auto")
-
-
-def _outline(axes: Axes, window: tuple[slice, slice]) -> None:
-    rows, columns = window
-    box = Rectangle(
-        (columns.start - 0.5, rows.start - 0.5),
-        columns.stop - columns.start,
-        rows.stop - rows.start,
-        fill=False,
-        edgecolor=ORANGE,
-        linewidth=1.4,
-    )
-    axes.add_patch(box)
-
-
-def _on_grid(window: tuple[slice, slice], fine: Picture, picture: Picture) -> tuple[slice, slice]:
-    """A piece of one picture on the grid of another."""
-    ratio = fine.shape[-1] // picture.shape[-1]
-    rows, columns = (slice(side.start // ratio, side.stop // ratio) for side in window)
-    return rows, columns
-
-
 def _size(picture: Picture) -> str:
-    return f"{picture.shape[-1]} x {picture.shape[-2]}"
+    return f"{picture.shape[-1]} × {picture.shape[-2]}"

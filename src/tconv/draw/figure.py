@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tconv import checks
-from tconv.draw.cells import Board
+from tconv.draw.cells import CHANNELS, LARGEST, Board, Channels, channels_of
 from tconv.draw.layout import place
 from tconv.draw.scene import Scene
 from tconv.draw.sheet import Sheet
@@ -29,8 +29,6 @@ ANIMATED = ("gif", "apng", "png", "mp4")
 NARROWEST, WIDEST = 160, 10_000
 #: Seconds of a frame, at least and at most: a GIF counts hundredths, up to 655 seconds.
 SHORTEST, LONGEST = 0.02, 60
-#: Cells of a grid along an axis, at most: Python has no length for ranges of 2**63 and more.
-LARGEST = 2**62
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,8 @@ class Figure:
 
 def figure(
     geometry: Geometry, view: str = "scatter", *, step: int | None = None, x: Any = None, w: Any = None,
-    lang: str = "en", theme: str = "light",
+    in_channels: int | None = None, out_channels: int | None = None, groups: int | None = None, lang: str = "en",
+    theme: str = "light",
 ) -> Figure:  # fmt: skip
     """A picture of a geometry.
 
@@ -92,6 +91,10 @@ def figure(
         step: from 0; views with steps show one in their midst where it is left out.
         x: values of the coarse grid, an array of its shape; small whole numbers where they are left out.
         w: values of the kernel, an array of its shape; 1, 2, 3, ... where they are left out.
+        in_channels, out_channels, groups: channels of the coarse grid, of the fine one, and the groups that they form,
+            for the view "channels"; others show one channel, and refuse them. Groups that are left out are 1, and
+            channels that are left out one a group; 4, 4 and 2 where all are left out, so that there is something to
+            see.
         lang: "en" or "zh".
         theme: "light" or "dark".
 
@@ -105,21 +108,22 @@ def figure(
     (7, '<svg')
     """
     with checks.explained("figure"):
-        board = _board(geometry, view, x, w, lang, theme)
-        number = VIEWS[view].first(geometry) if step is None else checks.integer("step", step, 0)
-        if number >= (steps := VIEWS[view].steps(geometry)):
+        board = _board(geometry, view, x, w, (in_channels, out_channels, groups), lang, theme)
+        number = VIEWS[view].single(board) if step is None else checks.integer("step", step, 0)
+        if number >= (steps := VIEWS[view].count(board)):
             checks.wrong(f"step must be below {steps}, the steps of this view; got {number}")
     return Figure(VIEWS[view].scene(board, number), lang, theme)
 
 
 def animate(
-    geometry: Geometry, view: str, path: str | Path, *, x: Any = None, w: Any = None, lang: str = "en",
-    theme: str = "light", width: int = 640, seconds: float = 0.8, progress: Callable[[int, int], None] | None = None,
+    geometry: Geometry, view: str, path: str | Path, *, x: Any = None, w: Any = None, in_channels: int | None = None,
+    out_channels: int | None = None, groups: int | None = None, lang: str = "en", theme: str = "light",
+    width: int = 640, seconds: float = 0.8, progress: Callable[[int, int], None] | None = None,
 ) -> None:  # fmt: skip
     """Write the steps of a view to a file, one after the other; needs matplotlib and Pillow.
 
     Args:
-        geometry, view, x, w, lang, theme: as in `figure`.
+        geometry, view, x, w, in_channels, out_channels, groups, lang, theme: as in `figure`.
         path: ends in .gif, in .apng or .png, or in .mp4, which is written by the program ffmpeg. The file appears
             whole or not at all.
         width: pixels of a frame across.
@@ -133,7 +137,7 @@ def animate(
         OSError: the file cannot be written, or ffmpeg is not there.
     """
     with checks.explained("animate"):
-        board = _board(geometry, view, x, w, lang, theme)
+        board = _board(geometry, view, x, w, (in_channels, out_channels, groups), lang, theme)
         path, form = _file(path, ANIMATED)
         width, seconds = _width(width), checks.seconds("seconds", seconds)
         if not SHORTEST <= seconds <= LONGEST:
@@ -142,7 +146,7 @@ def animate(
         need("matplotlib", "Matplotlib", "draw")
         from tconv.draw.animation import encoded, taken
 
-        steps = taken(VIEWS[view].steps(geometry))
+        steps = taken(VIEWS[view].count(board))
         sheets = [place(VIEWS[view].scene(board, step), lang) for step in steps]
         write(path, encoded(sheets, THEMES[theme], form, width, seconds, progress))
 
@@ -167,14 +171,32 @@ def _width(width: Any) -> int:
     return number
 
 
-def _board(geometry: Geometry, view: str, x: Any, w: Any, lang: str, theme: str) -> Board:
+def _board(
+    geometry: Geometry, view: str, x: Any, w: Any, channels: tuple[Any, Any, Any], lang: str, theme: str
+) -> Board:
     """The geometry with its values, once all words are known to be right."""
     check_geometry(geometry)
     if (cells := max(*geometry.coarse, *geometry.fine)) > LARGEST:
         checks.wrong(f"geometry must have at most 2**62 cells an axis to be drawn; got {checks.shorten(cells)}")
     for name, value, allowed in (("view", view, VIEWS), ("lang", lang, LANGUAGES), ("theme", theme, THEMES)):
         checks.choice(name, value, tuple(allowed))
-    return Board(geometry, **dict(_values(geometry, x, w)))
+    return Board(geometry, channels=_channels(view, *channels), **dict(_values(geometry, x, w)))
+
+
+def _channels(view: str, in_channels: Any, out_channels: Any, groups: Any) -> Channels:
+    """The channels of a view that shows them. What is said and would not be seen is refused."""
+    given = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
+    said = {name: value for name, value in given.items() if value is not None}
+    if not said:
+        return CHANNELS
+    if not VIEWS[view].channels:
+        name, value = next(iter(said.items()))
+        takes = checks.words([view.name for view in VIEWS.values() if view.channels])
+        checks.wrong(
+            f"{name} must be left out for view {checks.words([view])}, which shows one channel: view {takes} takes it; "
+            f"got {checks.shorten(value)}"
+        )
+    return channels_of(in_channels, out_channels, groups)
 
 
 def _values(geometry: Geometry, x: Any, w: Any) -> list[tuple[str, Any]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tconv.draw.plates import plate
 from tconv.draw.scene import Bracket, Cell, Grid, Panel, Sign, Stack, Words
 from tconv.draw.sheet import Item, Path, Rect, Text
-from tconv.draw.text import width, wrapped
+from tconv.draw.text import fitting, width, wrapped
 from tconv.draw.words import say
 
 CAPTION, NOTE, LINE = 24, 18, 26
@@ -102,7 +103,8 @@ def _words(panel: Words, cell: float, x: float, y: float, language: str) -> Plac
     for text, style in _sentences(panel, cell, language):
         y += _line(style)
         size = SIZES.get(style, 20)
-        items.append(Text(x, y - 8, text, size, style, bold=style == "bold", mono=style == "mono"))
+        if text:  # an empty sentence is a gap
+            items.append(Text(x, y - 8, text, size, style, bold=style == "bold", mono=style == "mono"))
     return Placed(x, x, top, y, cell, y, tuple(items))
 
 
@@ -138,15 +140,15 @@ def _high(grid: Grid, c: float) -> float:
     return max(c * grid.height, ROW if grid.row_labels else 0.0)
 
 
-def _caption(grid: Grid, language: str) -> list[str]:
+def _caption(grid: Grid, language: str) -> tuple[str, ...]:
     return wrapped(say(grid.caption, language), CAPTION, TITLE, bold=True)
 
 
-def _note(grid: Grid, cell: float, language: str) -> list[str]:
+def _note(grid: Grid, cell: float, language: str) -> tuple[str, ...]:
     text = say(grid.note, language)
     captions = (width(line, CAPTION, bold=True) for line in _caption(grid, language))
     room = max(NARROW, grid.columns * grid.scale * cell, *captions)
-    return wrapped(text, NOTE, room) if text else []
+    return wrapped(text, NOTE, room) if text else ()
 
 
 def _grid(grid: Grid, cell: float, x: float, y: float, language: str) -> Placed:
@@ -162,7 +164,7 @@ def _grid(grid: Grid, cell: float, x: float, y: float, language: str) -> Placed:
     for number, line in enumerate(notes):
         items.append(Text(x, above + 24 + NOTE * 1.3 * (number + 1) + 3, line, NOTE, "grey"))
     for column, (text, role) in enumerate(grid.column_labels):
-        size = _fitting(text, max(min(20, c * MAIN * 1.1), min(READ, c * MAIN_MOST)), c)
+        size = fitting(text, max(min(20, c * MAIN * 1.1), min(READ, c * MAIN_MOST)), FILLED * c)
         items.append(Text(left + (column + 0.5) * c, y - 12, text, size, role, "middle"))
     for row, (text, role) in enumerate(grid.row_labels):
         items.append(Text(x - 14, y + (row + 0.5) * h + 7, text, 20, role, "end", bold=role != "faint"))
@@ -200,14 +202,16 @@ def _bracket(bracket: Bracket, left: float, bottom: float, c: float) -> list[Ite
 
 
 def _cell(cell: Cell, x: float, y: float, c: float, h: float) -> list[Item]:
+    if cell.grid != (0, 0):
+        return plate(cell, x, y, c, h)
     items: list[Item] = [] if cell.kind in ("gap", "more") else [Rect(x, y, c, h, cell.kind, of=cell.of)]
     role, bold = f"on:{cell.kind}", cell.kind.endswith("-on")
-    small = _fitting(cell.small, c * SMALL, c)
+    small = fitting(cell.small, c * SMALL, FILLED * c)
     below = bool(cell.small) and small >= LEAST
     lifted = 0.1 * h if below else -0.1 * h if cell.corner else 0.0
     if cell.text:
         wanted = min(max(min(MOST, c * MAIN), min(READ, c * MAIN_MOST)), h * 0.6)
-        size = _fitting(cell.text, wanted, c, bold=bold)
+        size = fitting(cell.text, wanted, FILLED * c, bold=bold)
         base = y + h / 2 + size * 0.36 - lifted
         items.append(Text(x + c / 2, base, cell.text, size, role, "middle", bold))
     if below:
@@ -216,9 +220,3 @@ def _cell(cell: Cell, x: float, y: float, c: float, h: float) -> list[Item]:
         size = max(c * CORNER, min(READ, c * CORNER_MOST))
         items.append(Text(x + c * 0.12, y + c * 0.04 + size, cell.corner, size, role))
     return items
-
-
-def _fitting(text: str, size: float, c: float, *, bold: bool = False) -> float:
-    """The size, or a smaller one with which a line fits into a cell."""
-    wide = width(text, size, bold=bold)
-    return round(size if wide <= FILLED * c else size * FILLED * c / wide, 1)

@@ -21,7 +21,7 @@ from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 from tconv import checks
-from tconv.draw.sheet import Path, Rect, Sheet, Text
+from tconv.draw.sheet import Path, Photo, Rect, Sheet, Text
 from tconv.draw.themes import Look, Theme, ink, look
 
 #: Pixels of the sheet for an inch of matplotlib's page, and points for a pixel.
@@ -80,6 +80,9 @@ class _Painter(Artist):
         gc = renderer.new_gc()
         gc.set_capstyle("round")
         for item in self.sheet.items:
+            if isinstance(item, Photo):
+                _show(renderer, gc, item, place)
+                continue
             if not isinstance(item, Text):
                 _paint(renderer, gc, item, self.theme, place)
                 continue
@@ -90,6 +93,17 @@ class _Painter(Artist):
             gc.set_foreground(ink(item.role, self.theme))
             renderer.draw_text(gc, x, renderer.height - y if renderer.flipy() else y, item.text, font, 0)
         gc.restore()
+
+
+def _show(renderer: Any, gc: Any, item: Photo, place: Any) -> None:
+    """The pixels of a photograph, each as many of the page as it covers."""
+    (x, low), (end, y) = place.transform([(item.x, item.y + item.h), (item.x + item.w, item.y)]).round().astype(int)
+    rows, columns = (
+        (np.arange(most) + 0.5) * n // most for most, n in zip((y - low, end - x), item.pixels.shape, strict=False)
+    )
+    taken = item.pixels[rows.astype(int)[:, None], columns.astype(int)]
+    opaque = np.concatenate([taken, np.full((*taken.shape[:2], 1), 255, np.uint8)], axis=-1)
+    renderer.draw_image(gc, x, low, opaque[::-1])
 
 
 def _paint(renderer: Any, gc: Any, item: Rect | Path, theme: Theme, place: Any) -> None:

@@ -58,6 +58,8 @@ class Cell:
     small: str = ""  #: a second line, such as how a sum came about
     corner: str = ""  #: a letter in its corner, such as its phase
     of: str = ""  #: what it is: x[1,2], y[3,4], w[0,1], or several of them; for who asks what it is tied to
+    #: Rows and columns of the small grid that it is: a channel or a kernel as a whole, with its text below.
+    grid: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

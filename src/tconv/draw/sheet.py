@@ -1,9 +1,13 @@
-"""What lies on a sheet: rectangles, texts and paths with a role and coordinates, from the upper left corner down."""
+"""What lies on a sheet: rectangles, texts and paths with a role, and photographs, from the upper left corner down."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,18 @@ class Path:
     role: str
 
 
-Item: TypeAlias = Rect | Text | Path
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """Pixels as they are, in every theme; enlarged ones have sharp edges."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    pixels: NDArray[np.uint8]  #: (rows, columns, 3)
+
+
+Item: TypeAlias = Rect | Text | Path | Photo
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from base64 import b64encode
 from html import escape
 
-from tconv.draw.sheet import Item, Path, Rect, Sheet, Text
+from tconv.draw.sheet import Item, Path, Photo, Rect, Sheet, Text
 from tconv.draw.themes import Theme, ink, look
 
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', 'Noto Sans CJK SC', 'PingFang SC', sans-serif"
@@ -38,7 +41,7 @@ def _item(item: Item, theme: Theme) -> str:
     if isinstance(item, Path):
         d = " ".join(" ".join((c[0], *map(_number, c[1:]))) for c in item.commands)
         return f'<path d="{d}" {_drawn(item.role, theme)} stroke-linecap="round"/>'
-    return _text(item, theme)
+    return _photo(item) if isinstance(item, Photo) else _text(item, theme)
 
 
 def _drawn(role: str, theme: Theme) -> str:
@@ -58,6 +61,19 @@ def _text(text: Text, theme: Theme) -> str:
     more += ' font-weight="700"' if text.bold else ""
     more += f' font-family="{MONO}"' if text.mono else ""
     return f'<text {at} fill="{ink(text.role, theme)}"{more} xml:space="preserve">{escape(text.text)}</text>'
+
+
+def _photo(photo: Photo) -> str:
+    """An image in the file, as PNG: eight bits a colour, rows one after the other."""
+    high, wide = photo.pixels.shape[:2]
+    head = struct.pack(">IIBBBBB", wide, high, 8, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.tobytes() for row in photo.pixels)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    chunks = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts]
+    data = b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)).decode()
+    at = f'x="{_number(photo.x)}" y="{_number(photo.y)}" width="{_number(photo.w)}" height="{_number(photo.h)}"'
+    drawn = 'preserveAspectRatio="none" image-rendering="pixelated"'
+    return f'<image {at} {drawn} href="data:image/png;base64,{data}"/>'
 
 
 def _number(value: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 #: Thousandths of the size, from the blank to the tilde.
 _PLAIN = (
     318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636, 636,
@@ -16,6 +18,7 @@ _BOLD, _MONO = 1.1, 602
 _SIGN, _SQUARE = 838, 1000
 
 
+@lru_cache(4096)  # layouts measure the same lines for every size of cells that they try
 def width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
     """Of a line of text of a size."""
     thousandths = sum(_advance(ord(letter), mono) for letter in text)
@@ -28,7 +31,29 @@ def _advance(code: int, mono: bool) -> int:
     return _SQUARE if code >= 0x2E80 else _MONO if mono else _SIGN
 
 
-def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> list[str]:
+def fitting(text: str, size: float, room: float, *, bold: bool = False) -> float:
+    """The size, or a smaller one with which a line of text is no wider than the room."""
+    wide = width(text, size, bold=bold)
+    return round(size if wide <= room else size * room / wide, 1)
+
+
+def cut(text: str, size: float, room: float) -> str:
+    """A line of text that is no wider than the room: the middle of a longer one is left out."""
+    if width(text, size) <= room:
+        return text
+    kept = len(text) - 1
+    while kept > 1 and width(_halves(text, kept), size) > room:
+        kept -= 1
+    return _halves(text, kept)
+
+
+def _halves(text: str, kept: int) -> str:
+    """So many letters of the start and the end of a text."""
+    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+
+
+@lru_cache(4096)
+def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bool = False) -> tuple[str, ...]:
     """Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps."""
     lines, line = [], ""
     for piece in _pieces(text):
@@ -37,7 +62,7 @@ def wrapped(text: str, size: float, room: float, *, bold: bool = False, mono: bo
             line = piece.lstrip()
         else:
             line += piece
-    return [*lines, line.rstrip()] if line.strip() or not lines else lines
+    return (*lines, line.rstrip()) if line.strip() or not lines else tuple(lines)
 
 
 def _pieces(text: str) -> list[str]:

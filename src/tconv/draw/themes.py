@@ -39,13 +39,13 @@ THEMES: dict[str, Theme] = {
     "light": Theme(
         paper="#fcfbf8", ink="#1d2126", grey="#5f6771", faint="#6b6862", rule="#d9d6cf", zero="#efede7",
         coarse="#bb4c17", coarse_soft="#f7d9c7", fine="#2f6690", fine_soft="#d6e4ee", kernel="#1b7f67",
-        kernel_soft="#cfe9e1", kernel_text="#146a55", phases=_PHASES, on_phase="#1d2126", heat=_HEAT,
+        kernel_soft="#cdf2e1", kernel_text="#146a55", phases=_PHASES, on_phase="#1d2126", heat=_HEAT,
         on_heat=("#1d2126", "#1d2126", "#1d2126", "#1d2126", "#fcfbf8"),
     ),
     "dark": Theme(
         paper="#15181c", ink="#eceae5", grey="#a3abb5", faint="#8d96a1", rule="#3a4048", zero="#22262c",
         coarse="#ff9a66", coarse_soft="#5a2f1a", fine="#7fb8e6", fine_soft="#1e3c55", kernel="#5fd0b3",
-        kernel_soft="#17443a", kernel_text="#8fe3cd", phases=_PHASES, on_phase="#1d2126", heat=_HEAT,
+        kernel_soft="#1b4d33", kernel_text="#8fe3cd", phases=_PHASES, on_phase="#1d2126", heat=_HEAT,
         on_heat=("#1d2126", "#1d2126", "#1d2126", "#1d2126", "#fcfbf8"),
     ),
 }  # fmt: skip
@@ -80,6 +80,7 @@ def look(role: str, theme: Theme) -> Look:
         "tick-on": Look(t.coarse),
         "rule": Look("", t.rule),
         "link": Look("", t.grey),
+        "mesh": Look("", t.paper, 1.5),
         "frame-ink": Look("", t.ink, 4),
     }
     for grid, strong, soft in (
@@ -89,6 +90,8 @@ def look(role: str, theme: Theme) -> Look:
     ):
         table[grid] = Look(soft, strong)
         table[f"{grid}-on"] = Look(strong, strong)
+        table[f"lines-{grid}"] = Look("", strong, 1)
+        table[f"lines-{grid}-on"] = Look("", t.paper, 1)
         table[f"frame-{grid}"] = Look("", strong, 5)
         table[f"arrow-{grid}"] = Look("", strong, 4)
         table[f"bracket-{grid}"] = Look("", strong, 2.5)

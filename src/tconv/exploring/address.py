@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 from tconv.geometry import Geometry, joined
@@ -29,8 +31,9 @@ def options(geometry: Geometry) -> dict[str, str]:
 
 
 def address(
-    geometry: Geometry | None, view: str, step: int | None = None, lang: str = "auto", theme: str = "auto"
-) -> str:
+    geometry: Geometry | None, view: str, step: int | None = None, lang: str = "auto", theme: str = "auto",
+    channels: Mapping[str, int | None] = MappingProxyType({}),
+) -> str:  # fmt: skip
     """What stands behind "#"; what is left out is as the page, or its reader, has it.
 
     >>> import tconv
@@ -38,6 +41,7 @@ def address(
     'view=matrix&coarse=3x3&kernel=3&stride=2&padding=1:2&lang=zh'
     """
     said = {"view": view, **({} if geometry is None else options(geometry))}
+    said |= {name.replace("_", "-"): str(number) for name, number in channels.items() if number is not None}
     if step is not None:
         said["step"] = str(step)
     if lang != "auto":

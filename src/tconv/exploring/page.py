@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from tconv import checks
+from tconv.draw.cells import Board, channels_of
 from tconv.draw.views import VIEWS
 from tconv.draw.words import LANGUAGES
 from tconv.exploring.address import address
@@ -46,8 +47,9 @@ class Page:
 
 
 def explore(
-    geometry: Geometry | None = None, view: str = "scatter", *, step: int | None = None, lang: str = "auto",
-    theme: str = "auto", height: int = HEIGHT,
+    geometry: Geometry | None = None, view: str = "scatter", *, step: int | None = None, in_channels: int | None = None,
+    out_channels: int | None = None, groups: int | None = None, lang: str = "auto", theme: str = "auto",
+    height: int = HEIGHT,
 ) -> Page:  # fmt: skip
     """The interactive page, as the last line of a notebook's cell or as a file.
 
@@ -55,6 +57,7 @@ def explore(
         geometry: what it begins with; an example where it is left out.
         view: a name in `tconv.draw.VIEWS`.
         step: from 0; views begin with one of their own where it is left out.
+        in_channels, out_channels, groups: of the layer, for its code and for the view "channels".
         lang: "en", "zh", or "auto", which follows the reader's browser.
         theme: "light", "dark", or "auto", which follows the reader's system.
         height: of the frame in a notebook, in pixels.
@@ -77,12 +80,14 @@ def explore(
             ("theme", theme, THEMES),
         ):
             checks.choice(name, value, tuple(allowed))
+        channels = channels_of(in_channels, out_channels, groups)
         if step is not None:
-            steps = None if geometry is None else VIEWS[view].steps(geometry)
+            steps = None if geometry is None else VIEWS[view].count(Board(geometry, channels=channels))
             if checks.integer("step", step, 0) >= (steps or checks.INDEX_MAX):
                 checks.wrong(f"step must be below {steps}, the steps of this view; got {step}")
         height = checks.integer("height", height, 100)
-    return Page(address(geometry, view, step, lang, theme), height)
+    said = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
+    return Page(address(geometry, view, step, lang, theme, said), height)
 
 
 @cache

@@ -42,8 +42,7 @@ def order(axes: Axes) -> tuple[int, ...]:
     """
     uneven, gaps, *rest = _sums(axes)
     windows = len({(axis.kernel, axis.stride) for axis in axes})
-    parameters = (n for axis in axes for n in (axis.kernel, axis.stride, *axis.padding))
-    return (uneven, gaps, windows, *rest, *parameters)
+    return (uneven, gaps, windows, *rest)
 
 
 def ranked(questions: Sequence[Question], limit: int) -> list[Axes]:
@@ -139,4 +138,6 @@ def _sums(axes: Axes) -> tuple[int, ...]:
         sum(abs(axis.padding[1] - axis.padding[0]) for axis in axes),
         sum(abs(axis.stride * axis.coarse - axis.fine) for axis in axes),
         sum(axis.stride for axis in axes),
+        # The parameters themselves: where a list is cut among equals, it is not by the order of a set.
+        *(n for axis in axes for n in (axis.kernel, axis.stride, *axis.padding)),
     )

@@ -32,6 +32,12 @@ export function prod(values: Iterable<number>): number {
   return total;
 }
 
+/** The product of whole numbers; its digits where a double does not hold it. */
+export function counted(...factors: number[]): number | string {
+  const exact = factors.reduce((all, factor) => all * BigInt(factor), 1n);
+  return exact < EXACT ? Number(exact) : String(exact);
+}
+
 /** a * b mod m for 0 <= a, b < m, where the product may be beyond what is exact. */
 export function mulMod(a: number, b: number, m: number): number {
   return a * b < EXACT ? (a * b) % m : Number((BigInt(a) * BigInt(b)) % BigInt(m));

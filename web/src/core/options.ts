@@ -66,7 +66,7 @@ export function geometryOf(options: Options): Geometry {
   if (kernel === undefined) refuse("Missing option '--kernel'.");
   if ((coarse === undefined) === (fine === undefined)) {
     const hint = "; --output-size names the other one, and `tconv solve` finds what ties two sizes";
-    refuse(`one of --coarse and --fine must be given; got ${coarse ? `both${hint}` : "neither"}`);
+    refuse(`one of --coarse and --fine must be given; got ${coarse === undefined ? "neither" : `both${hint}`}`);
   }
   return inOptions(() => {
     const given: Given = {

@@ -14,6 +14,18 @@ export type Shown = (number | null)[];
 /** What stands in a grid. Python writes floats with three digits, and all of an array is floats if one of it is. */
 export type Values = { at: (index: Index) => number; whole: boolean };
 
+/** How many channels the coarse grid and the fine one have, and the groups that they form. */
+export type Channels = { in_channels: number; out_channels: number; groups: number };
+
+/** What is drawn where nothing is said: the fewest with groups of several. */
+export const CHANNELS: Channels = { in_channels: 4, out_channels: 4, groups: 2 };
+
+/** Input channels of a group: what an output channel adds up. */
+export const read = ({ in_channels, groups }: Channels) => in_channels / groups;
+
+/** Output channels of a group: kernels of an input channel. */
+export const written = ({ out_channels, groups }: Channels) => out_channels / groups;
+
 /** The first of those for which a number is largest. */
 export const most = <T>(all: Iterable<T>, key: (each: T) => number): T =>
   [...all].reduce((best, each) => (key(each) > key(best) ? each : best));
@@ -30,6 +42,7 @@ export class Board {
     readonly geometry: Geometry,
     x?: Values,
     w?: Values,
+    readonly channels = CHANNELS, // of a view that shows them; others show one
   ) {
     const { axes, kernel } = geometry;
     this.rows = axes.at(-2) ?? new Axis(1, 1);

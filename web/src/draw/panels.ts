@@ -1,6 +1,6 @@
 // Places one panel: a grid of cells with its caption, labels and frames; sentences; a sign; some below each other.
 import { sum } from "../core/integers";
-import { rounded } from "./rounding";
+import { plate } from "./plates";
 import {
   type Bracket,
   type Cell,
@@ -12,8 +12,8 @@ import {
   type Sign,
   type Words,
 } from "./scene";
-import { type Command, type Item, isText, path, rect, type Text, text } from "./sheet";
-import { width, wrapped } from "./text";
+import { type Command, type Item, isRect, path, rect, type Text, text } from "./sheet";
+import { fitting, width, wrapped } from "./text";
 import { type Language, say } from "./words";
 
 const CAPTION = 24;
@@ -124,9 +124,10 @@ export function placePanel(
 
 function placedWords(panel: Words, cell: number, x: number, top: number, language: Language): Placed {
   let y = top;
-  const items = sentences(panel, cell, language).map(([line, style]) => {
+  const items = sentences(panel, cell, language).flatMap(([line, style]) => {
     y += lineOf(style);
-    return text(x, y - 8, line, sizeOfStyle(style), style, "start", style === "bold", style === "mono");
+    if (!line) return []; // an empty sentence is a gap
+    return [text(x, y - 8, line, sizeOfStyle(style), style, "start", style === "bold", style === "mono")];
   });
   return { left: x, right: x, top, bottom: y, cell, looked_at: y, items };
 }
@@ -179,7 +180,7 @@ function placedGrid(grid: Grid, cell: number, x: number, y: number, language: La
     texts.push(text(x, above + 24 + NOTE * 1.3 * (number + 1) + 3, line, NOTE, "grey"));
   });
   grid.column_labels.forEach(([label, role], column) => {
-    const size = fitting(label, Math.max(Math.min(20, c * MAIN * 1.1), Math.min(READ, c * MAIN_MOST)), c);
+    const size = fitting(label, Math.max(Math.min(20, c * MAIN * 1.1), Math.min(READ, c * MAIN_MOST)), FILLED * c);
     texts.push(text(left + (column + 0.5) * c, y - 12, label, size, role, "middle"));
   });
   grid.row_labels.forEach(([label, role], row) => {
@@ -201,10 +202,10 @@ function placedGrid(grid: Grid, cell: number, x: number, y: number, language: La
     looked_at: first ? y + (first.row + first.rows / 2) * h : y + (grid.rows * h) / 2,
     items: [
       ...texts.filter((each) => each.text),
-      ...parts.filter((part) => !isText(part)),
+      ...parts.filter(isRect),
       ...frames,
       // Frames lie below the text of the cells beside them.
-      ...parts.filter(isText),
+      ...parts.filter((part) => !isRect(part)),
       ...grid.brackets.flatMap((bracket) => placedBracket(bracket, left, bottom, c)),
     ],
   };
@@ -235,15 +236,16 @@ function placedBracket(bracket: Bracket, left: number, bottom: number, c: number
 }
 
 function placedCell(cell: Cell, x: number, y: number, c: number, h: number): Item[] {
+  if (cell.grid[0]) return plate(cell, x, y, c, h);
   const items: Item[] = ["gap", "more"].includes(cell.kind) ? [] : [rect(x, y, c, h, cell.kind, 4, cell.of)];
   const role = `on:${cell.kind}`;
   const bold = cell.kind.endsWith("-on");
-  const small = fitting(cell.small, c * SMALL, c);
+  const small = fitting(cell.small, c * SMALL, FILLED * c);
   const below = cell.small && small >= LEAST;
   const lifted = below ? 0.1 * h : cell.corner ? -0.1 * h : 0;
   if (cell.text) {
     const wanted = Math.min(Math.max(Math.min(MOST, c * MAIN), Math.min(READ, c * MAIN_MOST)), h * 0.6);
-    const size = fitting(cell.text, wanted, c, bold);
+    const size = fitting(cell.text, wanted, FILLED * c, bold);
     items.push(text(x + c / 2, y + h / 2 + size * 0.36 - lifted, cell.text, size, role, "middle", bold));
   }
   if (below) items.push(text(x + c / 2, y + h * 0.84, cell.small, small, bold ? role : "kernel", "middle"));
@@ -252,10 +254,4 @@ function placedCell(cell: Cell, x: number, y: number, c: number, h: number): Ite
     items.push(text(x + c * 0.12, y + c * 0.04 + size, cell.corner, size, role));
   }
   return items;
-}
-
-// The size, or a smaller one with which a line fits into a cell.
-function fitting(line: string, size: number, c: number, bold = false): number {
-  const wide = width(line, size, bold);
-  return rounded(wide <= FILLED * c ? size : (size * FILLED * c) / wide, 1);
 }

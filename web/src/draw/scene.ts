@@ -5,7 +5,14 @@
 export type Said = { key: string; args: (string | number | Said)[] };
 
 /** One cell of a panel: its kind, its text, a second line, a letter in its corner, and what it is, such as x[1,2]. */
-export type Cell = { kind: string; text: string; small: string; corner: string; of: string };
+export type Cell = {
+  kind: string;
+  text: string;
+  small: string;
+  corner: string;
+  of: string;
+  grid: [number, number]; // of the small grid that it is: a channel or a kernel as a whole, with its text below
+};
 
 /** A thick line around cells of a panel: what is looked at now. */
 export type Frame = { row: number; column: number; rows: number; columns: number; role: string };
@@ -84,13 +91,14 @@ export const said = (key: string, ...args: Said["args"]): Said => ({ key, args }
 /** Numbers and names, the same in every language. */
 export const plain = (text: string | number): Said => said("", text);
 
-export const cell = (kind: string, text = "", of = "", small = "", corner = ""): Cell => ({
-  kind,
-  text,
-  small,
-  corner,
-  of,
-});
+export const cell = (
+  kind: string,
+  text = "",
+  of = "",
+  small = "",
+  corner = "",
+  grid: [number, number] = [0, 0],
+): Cell => ({ kind, text, small, corner, of, grid });
 
 export const frame = (row: number, column: number, rows: number, columns: number, role: string): Frame => ({
   row,
@@ -102,10 +110,10 @@ export const frame = (row: number, column: number, rows: number, columns: number
 
 export const words = (lines: [Said, string][], columns = 0, long = false): Words => ({ lines, columns, long });
 
-export const arrow = (start: string, end: string, note: Said | null = null): Arrow => ({
+export const arrow = (start: string, end: string, note: Said | null = null, role = "kernel"): Arrow => ({
   start,
   end,
-  role: "kernel",
+  role,
   note,
 });
 

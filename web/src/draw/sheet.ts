@@ -26,6 +26,7 @@ export type Item = Rect | Text | Path;
 /** A scene placed: in the order in which it is drawn. */
 export type Sheet = { width: number; height: number; title: string; text: string; items: Item[] };
 
+export const isRect = (item: Item): item is Rect => "w" in item;
 export const isPath = (item: Item): item is Path => "commands" in item;
 export const isText = (item: Item): item is Text => "text" in item;
 

@@ -1,5 +1,7 @@
 // How wide text is, without a font: advances of DejaVu Sans, the widest of the fonts that pictures ask for.
 
+import { rounded } from "./rounding";
+
 // Thousandths of the size, from the blank to the tilde.
 const PLAIN = [
   318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636, 636,
@@ -24,6 +26,12 @@ export function width(text: string, size: number, bold = false, mono = false): n
     thousandths += isSquare(code) ? SQUARE : mono ? MONO : (PLAIN[code - 32] ?? SIGN);
   }
   return (thousandths * size * (bold && !mono ? BOLD : 1)) / 1000;
+}
+
+/** The size, or a smaller one with which a line of text is no wider than the room. */
+export function fitting(text: string, size: number, room: number, bold = false): number {
+  const wide = width(text, size, bold);
+  return rounded(wide <= room ? size : (size * room) / wide, 1);
 }
 
 /** Lines that fit; broken at blanks, and between Chinese letters, and anywhere where nothing else helps. */

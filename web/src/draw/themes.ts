@@ -21,7 +21,7 @@ export const THEMES = {
     fine: "#2f6690",
     fine_soft: "#d6e4ee",
     kernel: "#1b7f67",
-    kernel_soft: "#cfe9e1",
+    kernel_soft: "#cdf2e1",
     kernel_text: "#146a55",
   },
   dark: {
@@ -37,7 +37,7 @@ export const THEMES = {
     fine: "#7fb8e6",
     fine_soft: "#1e3c55",
     kernel: "#5fd0b3",
-    kernel_soft: "#17443a",
+    kernel_soft: "#1b4d33",
     kernel_text: "#8fe3cd",
   },
 };
@@ -81,12 +81,15 @@ function looks(t: Theme): Record<string, Look> {
     "tick-on": how(t.coarse),
     rule: how("", t.rule),
     link: how("", t.grey),
+    mesh: how("", t.paper, 1.5),
     "frame-ink": how("", t.ink, 4),
   };
   for (const grid of ["coarse", "fine", "kernel"] as const) {
     const strong = t[grid];
     table[grid] = how(t[`${grid}_soft`], strong);
     table[`${grid}-on`] = how(strong, strong);
+    table[`lines-${grid}`] = how("", strong, 1);
+    table[`lines-${grid}-on`] = how("", t.paper, 1);
     table[`frame-${grid}`] = how("", strong, 5);
     table[`arrow-${grid}`] = how("", strong, 4);
     table[`bracket-${grid}`] = how("", strong, 2.5);

@@ -4,7 +4,7 @@ import type { Said } from "./scene";
 export const LANGUAGES = ["en", "zh"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
-/** By its key a sentence in each of LANGUAGES; "{0}" is the first argument. */
+/** By its key a sentence in each of LANGUAGES; "{0}" is the first argument, "{0:,}" has commas between thousands. */
 export type Table = Record<string, [string, string]>;
 
 const known: Table = {};
@@ -18,7 +18,9 @@ export function learn(words: Table): void {
 export function say({ key, args }: Said, language: Language): string {
   const texts = args.map((arg) => (typeof arg === "object" ? say(arg, language) : String(arg)));
   if (!key) return texts.join(" ");
-  return known[key]![LANGUAGES.indexOf(language)]!.replace(/\{(\d)\}/g, (_, place) => texts[place]!);
+  return known[key]![LANGUAGES.indexOf(language)]!.replace(/\{(\d)(:,)?\}/g, (_, place, commas) =>
+    commas ? texts[place]!.replace(/\B(?=(\d{3})+$)/g, ",") : texts[place]!,
+  );
 }
 
 /** All that was learnt. */

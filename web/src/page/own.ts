@@ -3,6 +3,8 @@ import { checkerboard, type Picture, upsample, type Weights } from "../formats/p
 import { folded, h, labelled, select } from "./dom";
 import { attempt, type Model, type Part } from "./model";
 
+/** Pixels across that small pictures are enlarged to, about. */
+const SEEN = 192;
 /** Cells of the longer side that a picture is made smaller to. */
 const LONGEST = 256;
 
@@ -73,6 +75,8 @@ export function own(t: Model["t"], current: () => Model, kept: { picture: Pictur
 
 function shown(picture: Picture, text: string, more = ""): HTMLElement {
   const canvas = h("canvas", { width: picture.width, height: picture.height, role: "img", "aria-label": text });
+  // Small ones are enlarged with sharp edges, so that cells can be seen.
+  canvas.style.width = `${picture.width * Math.max(1, Math.round(SEEN / picture.width))}px`;
   const data = new ImageData(picture.width, picture.height);
   data.data.set(picture.pixels);
   canvas.getContext("2d")!.putImageData(data, 0, 0);

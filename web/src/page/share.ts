@@ -4,6 +4,7 @@ import { place } from "../draw/layout";
 import type { Sheet } from "../draw/sheet";
 import { svg } from "../draw/svg";
 import { THEMES } from "../draw/themes";
+import { OF_CHANNELS } from "../draw/views";
 import { gif } from "../formats/gif";
 import { copied } from "./copying";
 import { button, folded, h } from "./dom";
@@ -77,10 +78,11 @@ export function share(t: Model["t"], current: () => Model): Part {
     said,
   );
 
-  function show({ state, step, steps, view, geometry }: Model): void {
+  function show({ state, step, steps, view, geometry, channels }: Model): void {
     link.value = `${location.href.split("#")[0]}#${written(state)}`;
-    const own = steps > 1 && step !== view.first(geometry) ? ` --step ${step}` : "";
-    const { "in-channels": _in, "out-channels": _out, groups: _groups, ...options } = state.options;
+    const own = steps > 1 && step !== view.first(geometry, channels) ? ` --step ${step}` : "";
+    const { "in-channels": _in, "out-channels": _out, groups: _groups, ...window } = state.options;
+    const options = OF_CHANNELS.includes(state.view) ? state.options : window;
     const language = state.language === "en" ? "" : ` --lang ${state.language}`;
     const shade = state.shade === "dark" ? " --theme dark" : "";
     line.value = command(`draw ${state.view}`, options, `${own}${language}${shade} -o ${state.view}.svg`);

@@ -3,6 +3,7 @@ import { phaseCount } from "../core/explain";
 import { named, unflat } from "../draw/cells";
 import { letter } from "../draw/lettered";
 import { Piece } from "../draw/pieces";
+import { sum } from "../draw/views/channels";
 import { say as sayScene } from "../draw/words";
 import type { Model } from "./model";
 import { spans, sumAt } from "./ties";
@@ -18,6 +19,7 @@ function doing({ t, state, board, geometry, step, view, language }: Model): stri
   if (state.view === "phases" && step < phaseCount(geometry)) {
     return t("step phases", letter(step), new Piece(geometry, step).phase.taps);
   }
+  if (state.view === "channels") return sum(board.channels, step).join(" ").replace(/ +/g, " ");
   if (!["scatter", "both", "matrix"].includes(state.view)) return sayScene(view.scene(board, step).title, language);
   const cell = board.coarse(step);
   const inside = geometry.axes.reduce((all, axis, n) => all * axis.projectiveField(cell[n]!).length, 1);

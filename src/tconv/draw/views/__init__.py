@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tconv.draw.cells import Board
+from tconv.draw.cells import Board, Channels
 from tconv.draw.scene import Scene
-from tconv.draw.views import both, coverage, gather, matrix, phases, scatter, sizes
-from tconv.geometry import Geometry
+from tconv.draw.views import both, channels, coverage, gather, matrix, phases, scatter, sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +16,22 @@ class View:
 
     name: str
     summary: str
-    steps: Callable[[Geometry], int]
+    #: How many steps a geometry has; of a view of channels, with `cells.Channels`, or with the usual ones.
+    steps: Callable[..., int]
     scene: Callable[[Board, int], Scene]
-    first: Callable[[Geometry], int]  #: the step that a single picture shows
+    first: Callable[..., int]  #: the step that a single picture shows, of what `steps` takes
+    channels: bool = False  #: whether it shows several channels; others show one
+
+    def count(self, board: Board) -> int:
+        """How many steps it has for a board."""
+        return self.steps(board.geometry, *self._more(board))
+
+    def single(self, board: Board) -> int:
+        """The step that a single picture of a board shows."""
+        return self.first(board.geometry, *self._more(board))
+
+    def _more(self, board: Board) -> tuple[Channels, ...]:
+        return (board.channels,) if self.channels else ()
 
 
 VIEWS: dict[str, View] = {
@@ -73,6 +85,14 @@ VIEWS: dict[str, View] = {
             phases.steps,
             phases.scene,
             phases.first,
+        ),
+        View(
+            "channels",
+            "the kernels between input and output channels, and the groups that they fall into",
+            channels.steps,
+            channels.scene,
+            channels.first,
+            channels=True,
         ),
     )
 }

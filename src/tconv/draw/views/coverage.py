@@ -209,7 +209,7 @@ def _distinct(counts: Iterable[int]) -> list[int]:
 def _fine(block: Block, among: list[int]) -> Grid:
     def cell(_: int, o: int) -> Cell:
         taps = block.taps(o)
-        return Cell("cropped") if taps is None else _heat(taps, among, block.named("y", o))
+        return Cell("cropped") if taps is None else heat(taps, among, block.named("y", o))
 
     cells = table((0,), block.columns, cell)
     return Grid(f"{block.name}taps", "fine", plain(""), plain(""), 1, len(cells), cells, row_labels=(("y", "fine"),))
@@ -246,7 +246,7 @@ def _table(block: Block, among: list[int]) -> Grid:
             return Cell("gap")
         if r is None or o is None:
             return Cell("more", "…")
-        return _heat(counts[r, o], among, "" if block.name else named("y", (*block.before, r, o)))
+        return heat(counts[r, o], among, "" if block.name else named("y", (*block.before, r, o)))
 
     above = [None if o is None else block.taps(o) for o in block.columns]
     note = Said("coverage slice", (",".join(map(str, block.before)), block.times)) if block.before else plain("")
@@ -262,7 +262,7 @@ def _why(block: Block) -> Words:
     return Words(tuple((said, "text") for said in reasons(block.geometry)), COLUMNS)
 
 
-def _heat(taps: int, among: list[int], what: str) -> Cell:
+def heat(taps: int, among: list[int], what: str = "") -> Cell:
     """A count, in a colour for its place among all of them: 6 and 7 must look different too."""
     below = len(among) - 1 - among.index(taps) if taps else 0  # so many are larger; it is the small ones that may share
     level = 4 - -(-3 * below // max(1, len(among) - 1)) if taps else 0

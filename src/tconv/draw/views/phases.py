@@ -130,7 +130,7 @@ def _coarse(board: Board, lit: Piece) -> Grid:
     """The coarse grid, with the cells lit that the fine cell looked at reads."""
     g, ties = board.geometry, board.ties(lit.looked_at)
     cells = {c for c, _ in ties}
-    slices = [c[:-2] for c, tap in ties if tap[:-2] == _outer_taps(lit)] or [c[:-2] for c in cells]
+    slices = [c[:-2] for c, tap in ties if tap[:-2] == _outer_taps(lit)] or [c[:-2] for c, _ in ties]
     before = slices[0] if slices else tuple(n // 2 for n in g.coarse[:-2])
     rows = _window(board.rows.coarse, [c[-2] if g.ndim > 1 else 0 for c in cells], COARSE)
     columns = _window(board.columns.coarse, [c[-1] for c in cells], COARSE)

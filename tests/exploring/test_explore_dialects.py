@@ -8,7 +8,7 @@ from typing import Any
 
 import problems
 import pytest
-from port import ask
+from port import ask, record
 from typer.testing import CliRunner
 
 from tconv import Axis, Geometry
@@ -18,11 +18,6 @@ from tconv.conventions.registry import USUAL
 
 NDIMS = (1, 1, 2, 2, 2, 3, 4)
 CHANNELS = ("in_channels", "out_channels")
-
-
-def as_json(geometry: Geometry) -> dict[str, Any]:
-    fields = ("coarse", "kernel", "stride", "padding", "output_padding", "dilation")
-    return {"axes": [{name: getattr(axis, name) for name in fields} for axis in geometry.axes]}
 
 
 def random_layer(seed: int) -> tuple[Geometry, dict[str, Any]]:
@@ -99,4 +94,4 @@ def test_what_is_pasted_is_what_the_command_prints():
 
 
 def _asked(layers: list[tuple[Geometry, dict[str, Any]]]) -> list[Any]:
-    return ask(["dialects", as_json(geometry), said] for geometry, said in layers)
+    return ask(["dialects", record(geometry), said] for geometry, said in layers)

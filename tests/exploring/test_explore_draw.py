@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from math import prod
 from random import Random
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from drawn import NAMED, random_geometry
-from port import ask
+from port import ask, record
 
 from tconv import Geometry
 from tconv.draw import VIEWS, figure, words
@@ -27,13 +26,9 @@ VALUES = 250
 #: Doubles hold every integer below; a step beyond is none of the page's.
 EXACT = 2**53
 FORMS = {"wide": WIDE, "narrow": NARROW}
+CHANNELS = ("in_channels", "out_channels", "groups")
 
 every_view = pytest.mark.parametrize("view", VIEWS)
-
-
-def record(geometry: Geometry) -> dict[str, Any]:
-    """As it crosses to the page."""
-    return {"axes": [asdict(axis) for axis in geometry.axes]}
 
 
 def larger(rng: Random) -> Geometry:
@@ -76,14 +71,24 @@ def eighths(rng: Random, shape: tuple[int, ...]) -> list[Any]:
     return np.array(values).reshape(shape).tolist()
 
 
+def some_channels(rng: Random) -> dict[str, int]:
+    """Few of them, many, and as many groups as channels."""
+    groups = rng.choice((1, 1, 2, 3, 8, 1000))
+    return dict(zip(CHANNELS, (groups * rng.choice((1, 1, 2, 7, 64, 10**6)) for _ in range(2)), strict=False)) | {
+        "groups": groups
+    }
+
+
 def questions(view: str) -> list[tuple[Geometry, dict[str, Any]]]:
     """Geometries with a step of the view, a language, a theme, a form of the sheet, and values where they are few."""
     rng = Random(f"{view} options")
     found = []
     for geometry in geometries(view):
-        steps = VIEWS[view].steps(geometry)
+        channels = some_channels(rng) if VIEWS[view].channels and rng.random() < 0.7 else {}
+        steps = channels.get("out_channels") or VIEWS[view].steps(geometry)
         step = rng.choice((None, 0, steps - 1, rng.randrange(steps), rng.randrange(steps)))
         asked = {"step": step, "lang": rng.choice(("en", "zh")), "theme": rng.choice(("light", "dark"))}
+        asked.update(channels)
         asked["form"] = rng.choice(("wide", "wide", "narrow"))
         for name, shape in (("x", geometry.coarse), ("w", geometry.kernel)):
             if prod(shape) <= VALUES and rng.random() < 0.3:
@@ -105,7 +110,7 @@ def test_scenes_sheets_and_files_are_those_of_the_library(view):
     asked = questions(view)
     drawn = ask(["figure", record(geometry), view, options] for geometry, options in asked)
     for number, ((geometry, options), page) in enumerate(zip(asked, drawn, strict=True)):
-        given = {name: options.get(name) for name in ("step", "x", "w", "lang", "theme")}
+        given = {name: options.get(name) for name in ("step", "x", "w", "lang", "theme", *CHANNELS)}
         picture = figure(geometry, view, **given)
         where = f"{geometry!r}, {view}, {options}"
         assert page["scene"] == as_json(picture.scene), where
@@ -139,7 +144,7 @@ def test_text_is_as_wide_and_broken_at_the_same_places():
         width(text, size, bold=bold, mono=mono) for text, size, bold, mono in asked
     ]
     assert ask(["wrapped", text, size, 240, bold, mono] for text, size, bold, mono in asked) == [
-        wrapped(text, size, 240, bold=bold, mono=mono) for text, size, bold, mono in asked
+        [*wrapped(text, size, 240, bold=bold, mono=mono)] for text, size, bold, mono in asked
     ]
 
 
@@ -161,6 +166,11 @@ def test_what_cannot_be_drawn_is_refused_in_the_words_of_the_library():
         ("round", {}),
         ("both", {"lang": "la"}),
         ("both", {"theme": "blue"}),
+        ("both", {"out_channels": 4}),
+        ("channels", {"in_channels": 0}),
+        ("channels", {"groups": 2, "in_channels": 3}),
+        ("channels", {"groups": 2, "out_channels": 3}),
+        ("channels", {"out_channels": 3, "step": 3}),
     ):
         (said,) = ask([["figure", record(geometry), view, options]])
         with pytest.raises(ValueError) as refused:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from drawn import NAMED, random_geometry
-from port import ask
+from port import ask, record
 
 import tconv
 from tconv.cli import main
@@ -18,11 +18,6 @@ pytestmark = pytest.mark.quick
 
 GEOMETRY = tconv.Geometry.conv_transpose((3, 3), 3, stride=2, padding=1)
 GEOMETRIES = [*NAMED.values(), *map(random_geometry, range(200))]
-
-
-def record(geometry):
-    names = ("coarse", "kernel", "stride", "padding", "output_padding", "dilation")
-    return {"axes": [{name: getattr(axis, name) for name in names} for axis in geometry.axes]}
 
 
 def test_options_give_the_geometry_back_and_are_those_of_the_page():
@@ -41,6 +36,11 @@ def test_an_address_says_what_is_asked_for():
         address(GEOMETRY, "gather", 2, "zh", "dark")
         == "view=gather&coarse=3x3&kernel=3&stride=2&padding=1&step=2&lang=zh&theme=dark"
     )
+
+
+def test_channels_are_said_too():
+    start = tconv.explore(GEOMETRY, "channels", in_channels=8, out_channels=8, groups=8, step=7).start
+    assert start == "view=channels&coarse=3x3&kernel=3&stride=2&padding=1&in-channels=8&out-channels=8&groups=8&step=7"
 
 
 def test_the_file_begins_with_the_geometry(tmp_path):
@@ -68,6 +68,8 @@ def test_a_notebook_has_the_whole_page():
         ({"theme": "blue"}, 'explore: theme must be one of "auto", "light", "dark"'),
         ({"step": 9}, "explore: step must be below 9, the steps of this view; got 9"),
         ({"step": -1}, "explore: step must be an integer of at least 0; got -1"),
+        ({"in_channels": 3, "groups": 2}, "explore: groups must divide in_channels = 3; got 2"),
+        ({"view": "channels", "step": 4}, "explore: step must be below 4, the steps of this view; got 4"),
         ({"height": 5}, "explore: height must be an integer of at least 100; got 5"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from port import ask
+from port import ask, record
 
 import tconv
 from tconv import Axis, Geometry, interpolation
@@ -183,11 +183,6 @@ def test_frames_that_are_no_animation_are_refused(frames, reason):
 # ---- pictures
 
 
-def as_json(geometry: Geometry) -> dict[str, Any]:
-    fields = ("coarse", "kernel", "stride", "padding", "output_padding", "dilation")
-    return {"axes": [{name: getattr(axis, name) for name in fields} for axis in geometry.axes]}
-
-
 def taps(axis: Axis, weights: str) -> NDArray[np.float64]:
     """The weights of an axis as the docstrings of the script say them."""
     if weights == "ones":
@@ -223,7 +218,7 @@ def test_a_picture_is_what_the_library_makes_of_it():
     cases = [random_case(seed) for seed in range(200)]
     calls = []
     for pixels, geometry, weights in cases:
-        other_size = as_json(_of_size(geometry, 40))  # the coarse size of a geometry is not that of the picture
+        other_size = record(_of_size(geometry, 40))  # the coarse size of a geometry is not that of the picture
         calls.append(["upsample", pixels.ravel().tolist(), pixels.shape[1], pixels.shape[0], other_size, weights])
     for (pixels, geometry, weights), fine in zip(cases, ask(calls), strict=True):
         assert (fine["height"], fine["width"]) == geometry.fine
@@ -241,7 +236,7 @@ def _of_size(geometry: Geometry, coarse: int) -> Geometry:
 def test_bilinear_weights_are_those_of_the_library(scale):
     kernel = interpolation.bilinear_kernel(scale, 1)
     axis = Axis(9, len(kernel), scale, interpolation.upsampling_padding(len(kernel), scale))
-    (got,) = ask([["tapsOf", as_json(Geometry((axis,)))["axes"][0], "bilinear"]])
+    (got,) = ask([["tapsOf", record(Geometry((axis,)))["axes"][0], "bilinear"]])
     assert_allclose(got, kernel, rtol=1e-14)
 
 
@@ -250,7 +245,7 @@ def test_a_checkerboard_is_what_becomes_of_flat_grey():
     for seed in range(100):
         _, geometry, weights = random_case(seed)
         cases.append((_of_size(geometry, 60), weights))
-    got = ask(["checkerboard", as_json(geometry), weights, 20] for geometry, weights in cases)
+    got = ask(["checkerboard", record(geometry), weights, 20] for geometry, weights in cases)
     uneven = 0
     for (geometry, weights), board in zip(cases, got, strict=True):
         fine = transposed(np.full((60, 60, 1), 128), geometry, weights)[..., 0]
@@ -270,7 +265,7 @@ def test_a_checkerboard_is_what_becomes_of_flat_grey():
 
 def test_the_checkerboard_of_three_taps_at_stride_two():
     geometry = Geometry.conv_transpose((4, 4), 3, stride=2, padding=1)
-    ones, bilinear = ask([["checkerboard", as_json(geometry), weights] for weights in ("ones", "bilinear")])
+    ones, bilinear = ask([["checkerboard", record(geometry), weights] for weights in ("ones", "bilinear")])
     assert (ones["width"], ones["height"]) == (32, 32)
     # One tap or two along each axis, a mean of 1.5.
     assert_allclose((ones["lowest"], ones["highest"]), (128 / 1.5**2, 128 * 4 / 1.5**2))
@@ -281,12 +276,12 @@ def test_the_checkerboard_of_three_taps_at_stride_two():
 def test_what_is_no_picture_is_refused():
     up = Geometry.conv_transpose
     calls = [
-        ["upsample", [0, 0, 0, 0], 1, 1, as_json(up(4, 3)), "ones"],
-        ["checkerboard", as_json(up((4, 4, 4), 3)), "ones"],
-        ["checkerboard", as_json(up((4, 4), (4, 2), stride=3)), "bilinear"],
-        ["checkerboard", as_json(up((4, 4), 3, dilation=2)), "bilinear"],
-        ["upsample", [0, 0, 0, 0], 1, 1, as_json(up((9, 9), 3, padding=((1, 1), (2, 1)))), "ones"],
-        ["upsample", [], 4000, 3000, as_json(up((9, 9), 4, stride=2, padding=1)), "ones"],
+        ["upsample", [0, 0, 0, 0], 1, 1, record(up(4, 3)), "ones"],
+        ["checkerboard", record(up((4, 4, 4), 3)), "ones"],
+        ["checkerboard", record(up((4, 4), (4, 2), stride=3)), "bilinear"],
+        ["checkerboard", record(up((4, 4), 3, dilation=2)), "bilinear"],
+        ["upsample", [0, 0, 0, 0], 1, 1, record(up((9, 9), 3, padding=((1, 1), (2, 1)))), "ones"],
+        ["upsample", [], 4000, 3000, record(up((9, 9), 4, stride=2, padding=1)), "ones"],
     ]
     got = [result["error"] for result in ask(calls)]
     with pytest.raises(ValueError) as nothing_left:
