@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pasted import ARRAYS, needed, result
 
 from tconv import Geometry
-from tconv.conventions import DIALECTS, Layer, weight_from_tconv
+from tconv.conventions import DIALECTS, Layer, convert, weight_from_tconv
 from tconv.conventions.layered import Layered
 
 pytestmark = [
@@ -179,7 +179,9 @@ def test_what_is_advised_for_circular_padding_of_equinox(kernel, stride, padding
 def test_what_was_not_run_says_so(name):
     saying = DIALECTS[name].write(Layer(Geometry.conv_transpose((4, 4), 4, stride=2, padding=1), 3, 2))
     title = DIALECTS[name].title
-    assert f"What is said of {title} is from its documentation: none of it was run." in saying.notes
+    note = f"What is said of {title} is from its documentation: none of it was run."
+    assert note in saying.notes
+    assert note in convert(saying.parameters, source=name, target="torch", kernel=4).notes
 
 
 @pytest.mark.parametrize("layer", up_to(3), ids=lambda layer: str(layer.geometry))

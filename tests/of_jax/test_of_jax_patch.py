@@ -4,6 +4,7 @@ Flax, Equinox, Haiku and Keras are no part of the test extra: where one is missi
 """
 
 import inspect
+import os
 import re
 
 import jax
@@ -159,8 +160,16 @@ def haiku():
     return lambda x: layer.apply(parameters, x)
 
 
+def keras():
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    keras = pytest.importorskip("keras", exc_type=ModuleNotFoundError)
+    if keras.backend.backend() != "jax":
+        pytest.skip("Keras computes by another library")
+    return keras.layers.Conv3DTranspose(4, 2, strides=2)
+
+
 @pytest.mark.filterwarnings("ignore")  # what the libraries say to themselves
-@pytest.mark.parametrize("library", [linen, nnx, equinox, haiku])
+@pytest.mark.parametrize("library", [linen, nnx, equinox, haiku, keras])
 def test_layers_of_libraries_follow(library):
     layer = library()
     loss = lambda x: (layer(x) ** 2).sum()  # noqa: E731

@@ -84,7 +84,8 @@ def convert(
     )
     saying = NATIVE.write_for(layer, read.channels) if written is NATIVE else written.write(layer)
     lines = weights.to_tconv_lines(read.layout(held.parameters), layer.groups, layer.geometry.ndim)
-    notes = dict.fromkeys((*held.notes, *read.disagreements(held.parameters, layer), *saying.notes))
+    known = (*held.notes, *read.reservations, *read.disagreements(held.parameters, layer))
+    notes = dict.fromkeys((*known, *saying.notes))
     return replace(saying, notes=tuple(notes), code=written.prepend(lines, saying.code))
 
 

@@ -93,6 +93,11 @@ class Dialect(ABC):
     other_lengths: ClassVar[tuple[str, ...]] = ()  #: parameters whose sequences do not have an entry an axis
 
     @property
+    def reservations(self) -> tuple[str, ...]:
+        """A sentence where what is said of this framework was not held against it."""
+        return () if self.was_run else (f"What is said of {self.title} is from its documentation: none of it was run.",)
+
+    @property
     def may_transpose_kernel(self) -> bool:
         """Whether its kernels lie in one of two ways, which `transpose_kernel` tells apart."""
         return "transpose_kernel" in self.known

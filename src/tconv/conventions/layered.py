@@ -33,7 +33,6 @@ _ORDER = (
 _DEFAULTS = {"stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1}
 _SPREAD = "{title} has no dilation: the kernel is written out with zeros."
 _DENSE = "{title} has no groups: the kernel is dense, with zeros between the {g} groups, {g} times the multiplications."
-_UNCHECKED = "What is said of {title} is from its documentation: none of it was run."
 
 
 class Layered(Dialect):
@@ -132,7 +131,7 @@ class Layered(Dialect):
         notes += self._notes(g, crop)
         notes += [_SPREAD.format(title=self.title)] if spread else []
         notes += [_DENSE.format(title=self.title, g=layer.groups)] if dense else []
-        notes += [_UNCHECKED.format(title=self.title)] if not self.was_run else []
+        notes += self.reservations
         text = self._lines(layer, words, crop, pad, g.dilation if spread else None)
         return Saying(self.name, parameters, kernel, crop, pad, tuple(notes), text)
 
