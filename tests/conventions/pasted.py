@@ -98,7 +98,7 @@ def result(target: str, code: str, x: np.ndarray, names: dict[str, np.ndarray], 
     moved = np.ascontiguousarray(x if channels == "channels_first" else channels_last(x))
     y = run(code, x=ARRAYS[target](moved), **names)["y"]
     y = y.detach() if target == "torch" else y
-    y = y.numpy() if target in ("paddle", "tinygrad") else np.array(y)
+    y = y.numpy() if target in ("torch", "paddle", "tinygrad") else np.array(y)
     return y if channels == "channels_first" else channels_first(y)
 
 
