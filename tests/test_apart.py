@@ -33,7 +33,8 @@ def test_in_a_process_of_its_own(group, request):
 def test_every_file_is_in_one_group():
     counted = Counter(path for group in GROUPS for path in files(group))
     assert max(counted.values()) == 1
-    assert {HERE / folder for folder in ("of_jax", "of_torch", "examples", "days")} == LEFT - FILES
+    folders = {HERE / folder for folder in ("of_jax", "of_torch", "examples")}
+    assert folders == LEFT - FILES - {HERE / "days"}  # of which some load a framework
 
 
 @pytest.mark.apart

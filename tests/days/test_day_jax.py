@@ -73,6 +73,7 @@ def test_a_layer_of_flax_follows_a_patch():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.quick
 def test_gradients_through_all_three_operations():
     x, w, y = small(1, 3, 4), small(3, 2, 3), small(1, 2, 9)
     window = {"stride": 2}
