@@ -40,6 +40,7 @@ GROUPS = {
     "examples, generate": ("examples/test_examples_generate.py", "examples/test_examples_modules.py"),
     "examples, segment": ("examples/test_examples_[!gm]*.py",),
     "torch beside NumPy": (
+        "conventions/test_conventions_pasted.py",
         "conventions/test_conventions_torch.py",
         "conventions/test_convert_weights.py",
         "conventions/test_checkpoints.py",
@@ -49,6 +50,8 @@ GROUPS = {
         "test_demo.py",
         "test_upsample.py",
     ),
+    "a day with JAX": ("days/test_day_jax.py",),
+    "frameworks that share a form": ("conventions/test_conventions_layered.py",),
     "peers": ("bench/test_bench_peers.py", "cli/test_cli_bench.py"),
     "documents": ("test_docs.py",),
     "the page": ("exploring/test_explore_page.py",),

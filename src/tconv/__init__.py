@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tconv.conventions.weight_conversion import convert_weights
     from tconv.exploring import explore
     from tconv.jit.machine.launch import get_num_threads, set_num_threads
+    from tconv.mirroring import mirror
     from tconv.prepared import ConvTranspose
     from tconv.solving import solve
     from tconv.tuning import tune
@@ -35,6 +36,7 @@ __all__ = [
     "Geometry",
     "Axis",
     "solve",
+    "mirror",
     "phases",
     "explore",
     "sparse_matrix",
@@ -58,6 +60,7 @@ _LATER = {
     "ConvTranspose": "tconv.prepared",
     "tune": "tconv.tuning",
     "solve": "tconv.solving",
+    "mirror": "tconv.mirroring",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),
     "convert_weights": "tconv.conventions.weight_conversion",
     "explore": "tconv.exploring",

@@ -36,22 +36,22 @@ LIBRARIES = (
 )
 
 
-def library_of(first: object, second: object) -> Library:
-    """The library of two operands; NumPy, which says what is wrong with them, where they are of none."""
+def library_of(*arrays: object) -> Library:
+    """The library of the arrays of a call; NumPy, which says what is wrong with them, where they are of none."""
     for library in LIBRARIES:
-        if library.has(first) or library.has(second):
+        if any(map(library.has, arrays)):
             return library
     return NUMPY
 
 
-def compute(operation: str, operands: dict[str, Any], *others: Any) -> Array:
-    """The result of an operation, an array of the library of its operands; arguments are those of `numpy_ops`."""
-    computing = library_of(*operands.values()).computing
+def compute(operation: str, operands: dict[str, Any], kernel_size: Any, bias: Any, *others: Any) -> Array:
+    """The result of an operation, an array of the library of its arrays; arguments are those of `numpy_ops`."""
+    computing = library_of(*operands.values(), bias).computing
     function = _functions.get(computing)
     if function is None:
         with uninterrupted:
             function = _functions[computing] = import_module(computing).compute
-    return function(operation, operands, *others)
+    return function(operation, operands, kernel_size, bias, *others)
 
 
 #: By the module of a row, its function, once it has been imported.

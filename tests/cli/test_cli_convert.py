@@ -2,6 +2,8 @@
 
 import pytest
 
+from tconv.conventions import DIALECTS
+
 CONVERTED = """\
 import torch
 
@@ -22,10 +24,19 @@ y = layer(x)
         "--kernel 4 --stride 2 --padding same --out-channels 8 --in-channels 16",
         "kernel_size=4 strides=2 padding=same filters=8 --in-channels 16",
         "kernel_size=(4,4) strides=2x2 padding='same' --out-channels 8 --in-channels 16 --ndim 2",
+        '{"filters":8,"kernel_size":[4,4],"strides":[2,2],"padding":"same","trainable":true} --in-channels 16',
+        "{'filters':8,'kernel_size':(4,4),'strides':(2,2),'activation':None} padding=same --in-channels 16",
     ],
 )
 def test_convert_by_options_or_by_the_names_of_the_source(run, given):
     assert run("convert --from keras --to torch", *given.split()) == (0, CONVERTED, "")
+    assert run("convert --from tf --to PyTorch", *given.split()) == (0, CONVERTED, "")
+
+
+@pytest.mark.parametrize("word", ["false", "False"])
+def test_booleans_as_the_source_writes_them(run_json, word):
+    said = run_json(f"convert --from caffe --to torch kernel_size=4 num_output=2 bias_term={word}")
+    assert said["parameters"]["bias"] is False
 
 
 def test_convert_as_json(run_json):
@@ -60,11 +71,11 @@ def test_notes_are_comments_below_the_code(run):
     [
         (
             "--from kers --to torch --kernel 4",
-            "--from must be one of tconv, torch, keras, onnx, jax, caffe, tflite; got 'kers'",
+            f"--from must be one of {', '.join(DIALECTS)}; got 'kers'",
         ),
         (
             "--from keras --to pt --kernel 4",
-            "--to must be one of tconv, torch, keras, onnx, jax, caffe, tflite; got 'pt'",
+            f"--to must be one of {', '.join(DIALECTS)}; got 'pt'",
         ),
         (
             "--from keras --to torch kernel=4",
@@ -111,6 +122,10 @@ def test_notes_are_comments_below_the_code(run):
             )
             for option in ("--groups", "--in-channels", "--out-channels")
         ],
+        (
+            "--from keras --to torch {4}",
+            "a configuration in braces must be JSON or a dictionary of Python; got '{4}'",
+        ),
         (
             "--from keras --to torch 4",
             "parameters must be written NAME=VALUE, such as kernel_size=4; got '4'",

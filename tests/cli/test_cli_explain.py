@@ -6,6 +6,7 @@ from registry import needs_kernels
 
 import tconv
 from tconv.conventions import DIALECTS
+from tconv.conventions.registry import USUAL
 
 EXPLAINED = """\
 fine 5x5 <-> coarse 3x3: kernel 3, stride 2, padding 1
@@ -70,8 +71,9 @@ def test_explain(run):
     code, out, err = run("explain --coarse 3x3 --kernel 3 --stride 2 --padding 1 --in-channels 2 --out-channels 4")
     assert (code, err) == (0, "")
     assert out.startswith(EXPLAINED)
-    for dialect in DIALECTS.values():
-        assert f"\nIn {dialect.title}\n" in out
+    for name, dialect in DIALECTS.items():
+        assert (f"\nIn {dialect.title}\n" in out) is (name in USUAL)
+    assert all(f" {name}," in out.partition("\nIn others\n")[2] for name in DIALECTS if name not in USUAL)
     assert "\nlayer = torch.nn.ConvTranspose2d(2, 4, kernel_size=3, stride=2, padding=1, bias=False)\n" in out
 
 

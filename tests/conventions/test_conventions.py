@@ -12,8 +12,8 @@ from tconv import Geometry
 from tconv.conventions import DIALECTS, NOMINAL_COARSE, Layer, canonical
 from tconv.conventions.ends import cuts
 
-MOST_AXES = {"tconv": 4, "torch": 3, "keras": 3, "onnx": 4, "jax": 3, "caffe": 4, "tflite": 2}
-WITHOUT_GROUPS = ("keras", "tflite")
+MOST_AXES = {**dict.fromkeys(DIALECTS, 3), **dict.fromkeys(("tconv", "onnx", "caffe", "tinygrad"), 4), "tflite": 2}
+WITHOUT_GROUPS = [name for name, dialect in DIALECTS.items() if dialect.layout({}).grouping == "dense"]
 
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
 
@@ -22,14 +22,13 @@ def read_back(dialect, saying, layer):
     g = layer.geometry
     names = {"in_channels": layer.in_channels, "out_channels": layer.out_channels}
     return dialect.read(
-        saying.parameters, kernel=saying.kernel, coarse=g.coarse, bias=saying_bias(saying, layer), **names
+        saying.parameters, kernel=saying.kernel, coarse=g.coarse, bias=saying_bias(dialect, saying, layer), **names
     )
 
 
-def saying_bias(saying, layer):
+def saying_bias(dialect, saying, layer):
     """Whether the framework's layer has the bias itself; frameworks that take it as an array do not say."""
-    said = [saying.parameters[name] for name in ("bias", "use_bias", "bias_term") if name in saying.parameters]
-    return said[0] if said else layer.bias
+    return saying.parameters.get(dialect.words.get("bias"), layer.bias)
 
 
 def check_same_map(dialect, layer):
@@ -51,7 +50,7 @@ def check_same_map(dialect, layer):
         assert canonical(said) == canonical(g)
     assert (back.in_channels, back.out_channels) == (layer.in_channels, layer.out_channels)
     assert back.groups == (1 if dialect.name in WITHOUT_GROUPS else layer.groups)
-    assert back.bias == (saying_bias(saying, layer))
+    assert back.bias == (saying_bias(dialect, saying, layer))
     assert set(saying.parameters) <= set(dialect.known)
     assert bool(saying.notes) or saying.exact
 

@@ -7,8 +7,9 @@ import pytest
 from dialect_cases import arrays, run
 
 from tconv import Geometry
-from tconv.conventions import DIALECTS, Layer, convert, weight_from_tconv
+from tconv.conventions import ALIASES, DIALECTS, Layer, convert, weight_from_tconv, weight_to_tconv
 
+NAMES = ", ".join(f'"{name}"' for name in DIALECTS)
 UP_TWICE = {"kernel_size": 4, "strides": 2, "padding": "same"}
 
 
@@ -54,7 +55,7 @@ def test_every_dialect_is_converted_to_every_other(source, target):
     w = arrays(layer)[1]
     lines = [line for line in saying.code.splitlines() if line.removeprefix("# ").startswith("w = kernel")]
     if not lines:
-        assert source in ("tconv", "torch", "onnx", "caffe")
+        assert str(DIALECTS[source].layout({})) == "(Cin, Cout/groups, *kernel)"
     else:
         left = run(lines[0].removeprefix("# "), kernel=weight_from_tconv(w, source))
         np.testing.assert_array_equal(left["w"], w)
@@ -111,17 +112,72 @@ def test_our_words_are_spelt_in_the_dialect(name, words, spelt):
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        (
-            {"source": "mxnet", "target": "torch"},
-            'convert: source must be one of "tconv", "torch", "keras", "onnx", "jax", "caffe", "tflite"; got \'mxnet\'',
-        ),
-        (
-            {"source": "keras", "target": "Torch"},
-            'convert: target must be one of "tconv", "torch", "keras", "onnx", "jax", "caffe", "tflite"; got \'Torch\'',
-        ),
+        ({"source": "cntk", "target": "torch"}, f"convert: source must be one of {NAMES}; got 'cntk'"),
+        ({"source": "keras", "target": "T7"}, f"convert: target must be one of {NAMES}; got 'T7'"),
     ],
 )
 def test_unknown_dialects(keywords, message):
     with pytest.raises(ValueError) as caught:
         convert({}, **keywords)
     assert str(caught.value) == message
+
+
+# -- names and input as people have them -------------------------------------------------------------------------------
+
+
+def test_other_names_of_dialects():
+    plain = convert(UP_TWICE, source="keras", target="torch")
+    for source, target in (("tf", "pytorch"), ("TensorFlow", "PyTorch"), ("Keras", "torch")):
+        assert convert(UP_TWICE, source=source, target=target) == plain
+    assert all(name in DIALECTS and alias not in DIALECTS for alias, name in ALIASES.items())
+    w = np.zeros((3, 3, 8, 16))
+    assert weight_to_tconv(w, "tensorflow").shape == weight_to_tconv(w, "keras").shape
+
+
+#: What Keras 3.15 returns for Conv2DTranspose(8, 3, strides=2, padding="same", activation="relu", name="up").
+CONFIG = {
+    "name": "up", "trainable": True,
+    "dtype": {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None},
+    "filters": 8, "kernel_size": (3, 3), "strides": (2, 2), "padding": "same", "output_padding": None,
+    "data_format": "channels_last", "dilation_rate": (1, 1), "activation": "relu", "use_bias": True,
+    "kernel_initializer": {"module": "keras.initializers", "class_name": "GlorotUniform", "config": {"seed": None}},
+    "bias_initializer": {"module": "keras.initializers", "class_name": "Zeros", "config": {}},
+    "kernel_regularizer": None, "bias_regularizer": None, "activity_regularizer": None,
+    "kernel_constraint": None, "bias_constraint": None,
+}  # fmt: skip
+
+
+def test_a_whole_configuration_of_keras():
+    few = {"filters": 8, "kernel_size": 3, "strides": 2, "padding": "same"}
+    plain = convert(few, source="keras", target="torch", in_channels=4)
+    saying = convert(CONFIG, source="keras", target="torch", in_channels=4)
+    assert (saying.code, saying.parameters) == (plain.code, plain.parameters)
+    assert saying.notes == ("The activation 'relu' comes after the layer, and is left to you.", *plain.notes)
+    linear = convert(CONFIG | {"activation": "linear"}, source="keras", target="torch", in_channels=4)
+    assert linear.notes == plain.notes
+    serialized = {"module": "keras.layers", "class_name": "Conv2DTranspose", "config": CONFIG, "registered_name": None}
+    assert convert(serialized, source="keras", target="torch", in_channels=4) == saying
+
+
+def test_the_class_says_how_many_axes():
+    config = {"filters": 8, "kernel_size": 4, "strides": 2}
+    layer = DIALECTS["keras"].read({"class_name": "Conv1DTranspose", "config": config})
+    assert layer.geometry.ndim == 1
+    with pytest.raises(ValueError) as caught:
+        DIALECTS["keras"].read({"class_name": "Conv2D", "config": config})
+    assert str(caught.value).partition("\n")[0] == (
+        'keras.read: class_name must be "Conv1DTranspose", "Conv2DTranspose" or "Conv3DTranspose"; got \'Conv2D\''
+    )
+
+
+def test_what_a_configuration_does_not_hold_is_still_refused():
+    with pytest.raises(ValueError, match="got 'groups'"):
+        convert(CONFIG | {"groups": 2}, source="keras", target="torch")
+
+
+@pytest.mark.parametrize(("word", "bias"), [("false", False), ("true", True), (False, False)])
+def test_booleans_of_prototxt(word, bias):
+    fields = {"num_output": 2, "kernel_size": 4, "bias_term": word}
+    assert DIALECTS["caffe"].read(fields).bias is bias
+    with pytest.raises(TypeError, match="bias_term must be True or False; got 'no'"):
+        DIALECTS["caffe"].read(fields | {"bias_term": "no"})

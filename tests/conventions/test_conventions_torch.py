@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from ast import literal_eval
+
 import numpy as np
 import pytest
 from dialect_cases import arrays, layers, run, transposed, up_to, wanted
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from tconv import Geometry
 from tconv.conventions import DIALECTS, Layer
+from tconv.conventions.ends import cuts
 
 torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
 TORCH = DIALECTS["torch"]
@@ -104,6 +108,34 @@ def test_the_longest_case_in_full():
         "PyTorch cannot make the result this long (one padding for both ends, none of them negative): zeros are put at "
         "(0, 3) x (0, 0); the bias is added after it, since cells that no tap reaches hold the bias.",
     )
+
+
+def test_the_cure_that_spreads_is_warned_of():
+    """Keras's "same", kernel 5, stride 2: padding 2 with output padding 1 has its size, shifted by one cell."""
+    said = {"kernel_size": 5, "strides": 2, "padding": "same"}
+    layer = Layer(DIALECTS["keras"].read(said, coarse=4, ndim=1).geometry, 1, 1)
+    saying = TORCH.write(layer)
+    assert saying.crop == ((0, 1),)
+    assert saying.notes[-1] == (
+        "padding=2 with output_padding=1 gives the same size but a shifted result: it cuts (2, 1), not (1, 2)."
+    )
+    x, w, _ = arrays(layer)
+    cure = torch.nn.functional.conv_transpose1d(*map(torch.as_tensor, (x, w)), stride=2, padding=2, output_padding=1)
+    np.testing.assert_array_equal(cure.numpy()[..., :-1], wanted(layer)[..., 1:])
+
+
+@given(layers())
+def test_a_warning_is_of_a_layer_of_the_same_size(layer):
+    saying = TORCH.write(layer)
+    last = saying.notes[-1] if saying.notes else ""
+    warned = re.match(r"padding=(\S+?|\(.*?\))(?: with output_padding=(\S+|\(.*?\)))? gives", last)
+    if warned is None:
+        return
+    g, (padding, added) = layer.geometry, (literal_eval(text or "0") for text in warned.groups())
+    said = {"kernel_size": g.kernel, "stride": g.stride, "dilation": g.dilation, "padding": padding}
+    read = TORCH.read(said | {"output_padding": added}, coarse=g.coarse).geometry
+    assert read.fine == g.fine
+    assert cuts(read) != cuts(g)
 
 
 def test_zeros_after_the_bias_would_be_wrong():

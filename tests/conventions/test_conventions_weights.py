@@ -98,7 +98,8 @@ def test_the_weight_lines_do_what_the_functions_do(name, transposed_kernel, grou
         (
             lambda: weight_from_tconv(np.ones((4, 4, 3)), "torch", transpose_kernel=True),
             ValueError,
-            "weight_from_tconv: transpose_kernel must be left out for any dialect but \"jax\"; got it for 'torch'\n"
+            'weight_from_tconv: transpose_kernel must be left out for any dialect but "jax", "flax", "nnx"; '
+            "got it for 'torch'\n"
             "  called with w=(4, 4, 3), dialect='torch', groups=1",
         ),
         (

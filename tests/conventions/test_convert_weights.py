@@ -93,6 +93,56 @@ def test_what_pytorch_reads_and_writes(tmp_path):
     layer.load_state_dict(load_file(tmp_path / "back.safetensors"))
 
 
+@pytest.mark.parametrize("dim", [0, 1, None])
+@pytest.mark.parametrize("new", [False, True])
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+def test_the_halves_of_weight_norm_are_joined(tmp_path, new, dim):
+    torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
+    from safetensors.torch import save_file
+
+    norm = torch.nn.utils.parametrizations.weight_norm if new else torch.nn.utils.weight_norm
+    model = torch.nn.Sequential(
+        norm(torch.nn.ConvTranspose1d(4, 6, 3), dim=dim), norm(torch.nn.Conv1d(6, 2, 3)), torch.nn.Linear(2, 2)
+    )
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith(("_g", "original0")):
+                parameter.mul_(2)
+    save_file(model.state_dict(), tmp_path / "torch.safetensors")
+    model[0](torch.zeros(1, 4, 5))  # as it is called, the old one computes its weight
+    weight = model[0].weight.detach().numpy()
+    output = tmp_path / "keras.safetensors"
+    said = {"source": "torch", "target": "keras", "names": ["0.weight"]}
+    done = tconv.convert_weights(tmp_path / "torch.safetensors", output, **said)
+    arrays = read(output).arrays
+    np.testing.assert_allclose(arrays["0.weight"], weight.transpose(2, 1, 0), rtol=1e-6)
+    assert arrays["0.weight"].dtype == np.float32
+    # Of the rest nothing is joined: it is copied.
+    other = ("1.parametrizations.weight.original0", "1.parametrizations.weight.original1")
+    assert set(arrays) == {
+        "0.weight",
+        "0.bias",
+        "1.bias",
+        "2.weight",
+        "2.bias",
+        *(other if new else ("1.weight_g", "1.weight_v")),
+    }
+    (row,) = (array.row() for array in done.arrays if array.is_weights)
+    assert row == ["0.weight", "float32", "4x6x3", "3x6x4", "joined from g and v, converted"]
+    with pytest.raises(ValueError) as caught:
+        tconv.convert_weights(tmp_path / "torch.safetensors", output, source="torch", target="keras")
+    assert 'there may be "0.weight", "1.weight"\n' in str(caught.value)
+
+
+def test_halves_that_do_not_fit(tmp_path):
+    np.savez(tmp_path / "in.npz", weight_g=np.ones((3, 1, 1)), weight_v=W[:, :, :, 0])
+    with pytest.raises(ValueError) as caught:
+        tconv.convert_weights(tmp_path / "in.npz", tmp_path / "out.npz", source="torch", target="keras")
+    assert str(caught.value).startswith(
+        "convert_weights: 'weight' must have a g with an entry for each slice of its v; got (3, 1, 1) and (4, 3, 5)"
+    )
+
+
 def test_dilation_is_written_out_where_there_is_none(tmp_path):
     np.save(tmp_path / "w.npy", W)
     there = {"source": "onnx", "target": "tflite", "groups": 2, "dilation": (2, 1)}
@@ -121,7 +171,7 @@ def test_jax_with_and_without_transpose_kernel(tmp_path):
     [
         ("out.h5", {}, ValueError, "output must end in .npy, .npz or .safetensors; got 'out.h5'"),
         ("model.safetensors", {}, ValueError, "output must be another file than path; got"),
-        ("o.npz", {"source": "mxnet"}, ValueError, 'source must be one of "tconv", "torch", "keras", "onnx", "jax", '),
+        ("o.npz", {"source": "cntk"}, ValueError, 'source must be one of "tconv", "torch", "keras", "onnx", "jax", '),
         (
             "o.npz",
             {"names": None},
@@ -152,7 +202,7 @@ def test_jax_with_and_without_transpose_kernel(tmp_path):
             "o.npz",
             {"transpose_kernel": True},
             ValueError,
-            'transpose_kernel must be left out where neither source nor target is "jax"',
+            'transpose_kernel must be left out where neither source nor target is one of "jax", "flax", "nnx"',
         ),
         (
             "o.npz",

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from tconv import Axis, Geometry
 from tconv.cli.app import app
 from tconv.conventions import DIALECTS, Layer
+from tconv.conventions.registry import USUAL
 
 NDIMS = (1, 1, 2, 2, 2, 3, 4)
 CHANNELS = ("in_channels", "out_channels")
@@ -87,7 +88,8 @@ def test_what_is_pasted_is_what_the_command_prints():
     options += ["--in-channels", "4", "--groups", "2", "--only", "code"]
     (sayings,) = _asked([(geometry, {"in_channels": 4, "groups": 2})])
     printed = CliRunner().invoke(app, ["explain", *options]).output
-    for saying in sayings:
+    assert [saying["name"] for saying in sayings[: len(USUAL)]] == list(USUAL)
+    for saying in sayings[: len(USUAL)]:
         assert f"\nIn {saying['title']}\n{saying['pasted']}\n" in printed
 
 

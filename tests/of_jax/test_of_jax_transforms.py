@@ -142,3 +142,11 @@ def test_tconv_conv_transpose_takes_jax_arrays_and_tracers():
     np.testing.assert_allclose(compiled(x), Y, atol=1e-4)
     mixed = tconv.conv_transpose(np.asarray(x), w, np.asarray(b), **KEYWORDS)
     assert isinstance(mixed, jax.Array)
+
+
+def test_a_bias_alone_may_be_of_jax():
+    x, w = (np.ones(shape, np.float32) for shape in ((1, 3, 4), (3, 2, 3)))
+    for operation, first, channels in ((tconv.conv_transpose, x, 2), (tconv.conv, np.ones((1, 2, 9), np.float32), 3)):
+        by_bias = jax.grad(lambda b, f=operation, first=first: f(first, w, b, stride=2).sum())(jnp.ones(channels))
+        cells = operation(first, w, stride=2).size // channels
+        np.testing.assert_array_equal(by_bias, [cells] * channels)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import suppress
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +14,17 @@ from rich.console import Console
 
 from tconv import checks
 from tconv.cli import options, output
+from tconv.cli.dialects import NAMES, dialect
 from tconv.cli.errors import UsageError, usage_errors
 from tconv.cli.weights import convert_file
-from tconv.conventions import DIALECTS, Saying
+from tconv.conventions import DIALECTS, Dialect, Saying
 from tconv.conventions import convert as converted
 
 Given = options.Text
-NAMES = ", ".join(DIALECTS)
 #: Python reads and writes no integers of thousands of digits; options stop at 99 too.
 _LONG = re.compile(r"[0-9]{100}")
+#: What prototxt and JSON say for True, False and None.
+_WORDS = {"true": True, "false": False, "null": None}
 
 
 def _dialect(option: str) -> Any:
@@ -70,6 +74,8 @@ def convert(
         tconv convert --from keras --to torch --kernel 4 --stride 2 --padding same
         tconv convert --from keras --to torch kernel_size=4 strides=2 padding=same filters=8
 
+    A whole configuration of a layer is taken as one argument: what Keras's get_config() prints, or JSON.
+
     With --weights a file is converted: the arrays that --name says, with their --groups; the rest is copied.
 
         tconv convert --from torch --to keras --weights in.safetensors -o out.npz --name "decoder.*.weight"
@@ -90,21 +96,32 @@ def convert(
     of_files = {"output": target_path, "name": name, "transpose_kernel": transpose_kernel or None}
     _check_kind(weights, of_layers, of_files)
     if weights is not None:
-        convert_file(weights, target_path, source, target, name, groups, dilation, transpose_kernel, json)
+        convert_file(
+            weights,
+            target_path,
+            dialect("--from", source).name,
+            dialect("--to", target).name,
+            name,
+            groups,
+            dilation,
+            transpose_kernel,
+            json,
+        )
         return
+    read, written = dialect("--from", source), dialect("--to", target)
     texts = {"kernel": kernel, "stride": stride, "output_padding": output_padding, "output_size": output_size}
     words = {name: text for name, text in {**texts, "dilation": dilation}.items() if text is not None}
     given: dict[str, Any] = {name: options.value(f"--{name.replace('_', '-')}", text) for name, text in words.items()}
     ndims = None if ndim is None else options.integer("--ndim", ndim, most=checks.MOST_AXES)
     axes = ndims or max([len(entry) for entry in given.values() if isinstance(entry, tuple)], default=2)
     if padding is not None:
-        given["padding"] = _padding(padding, axes, source)
+        given["padding"] = _padding(padding, axes, read)
     if groups is not None:
         given["groups"] = options.integer("--groups", groups)
     with usage_errors():
         saying = _converted(
-            source,
-            target,
+            read,
+            written,
             given,
             _named(parameters or []),
             coarse=None if coarse is None else options.value("--coarse", coarse),
@@ -130,37 +147,37 @@ def _check_kind(weights: Path | None, of_layers: dict[str, Any], of_files: dict[
             )
 
 
-def _converted(source: str, target: str, words: dict[str, Any], named: dict[str, Any], **keywords: Any) -> Saying:
-    for option, name in (("--from", source), ("--to", target)):
-        if name not in DIALECTS:
-            raise UsageError(f"{option} must be one of {NAMES}; got {name!r}")
-    dialect = DIALECTS[source]
-    if "kernel" not in dialect.words:  # such a framework takes it from the weights
+def _converted(
+    source: Dialect, target: Dialect, words: dict[str, Any], named: dict[str, Any], **keywords: Any
+) -> Saying:
+    if "kernel" not in source.words:  # such a framework takes it from the weights
         keywords["kernel"] = words.pop("kernel", None)
-    spelt = dialect.spell(words)
+    spelt = source.spell(words)
     for name in spelt.keys() & named.keys():
         raise UsageError(f"{name} must be given once; got it as an option and as {name}={named[name]}")
-    return converted({**spelt, **named}, source=source, target=target, **keywords)
+    return converted({**spelt, **named}, source=source.name, target=target.name, **keywords)
 
 
-def _padding(text: str, ndim: int, source: str) -> Any:
+def _padding(text: str, ndim: int, source: Dialect) -> Any:
     """A word as it is; numbers in the form that the source takes them in."""
     entries = options.padding(text)
     if isinstance(entries, str):
         return entries
     each = entries * ndim if len(entries) == 1 else entries
-    pairs = [(entry, entry) if isinstance(entry, int) else entry for entry in each]
-    if source == "onnx":
-        return [low for low, _ in pairs] + [high for _, high in pairs]
-    if source == "jax":
-        return pairs
-    return tuple(each) if len(set(each)) > 1 or not isinstance(each[0], int) else each[0]
+    return source.padding_of([(entry, entry) if isinstance(entry, int) else entry for entry in each])
 
 
 def _named(parameters: list[str]) -> dict[str, Any]:
-    """NAME=VALUE as a dictionary: values are Python's where they read as such, else 4x3, else text."""
-    named = {}
+    """NAME=VALUE as a dictionary: values are Python's where they read as such, else 4x3, else text.
+
+    One that stands in braces is a whole configuration, such as what a Keras layer's get_config() returns, in JSON or as
+    Python prints it.
+    """
+    named: dict[str, Any] = {}
     for parameter in parameters:
+        if parameter.lstrip().startswith("{"):
+            named |= _configuration(parameter)
+            continue
         name, equals, text = parameter.partition("=")
         if not equals or not name.isidentifier():
             raise UsageError(f"parameters must be written NAME=VALUE, such as kernel_size=4; got {parameter!r}")
@@ -170,7 +187,17 @@ def _named(parameters: list[str]) -> dict[str, Any]:
     return named
 
 
+def _configuration(text: str) -> dict[str, Any]:
+    for reader in (loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+            if isinstance(found := reader(text), dict) and all(isinstance(name, str) for name in found):
+                return found
+    raise UsageError(f"a configuration in braces must be JSON or a dictionary of Python; got {checks.shorten(text)}")
+
+
 def _literal(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):  # the last two: nested too deeply

@@ -19,6 +19,7 @@ from tconv.cli.engine import Wanted
 from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.cli.size import as_dict, becoming, by, notes
 from tconv.conventions import DIALECTS, Dialect, Layer
+from tconv.conventions.registry import USUAL
 from tconv.geometry import Geometry, Work
 from tconv.phases import Phase
 
@@ -93,9 +94,8 @@ def explain(
         out.print(f"\nNote: {note}", soft_wrap=True)
     if said_plan is not None:
         said_plan.print(out)
-    for dialect in DIALECTS.values() if "code" in parts else ():
-        output.heading(f"In {dialect.title}", out)
-        _print_dialect(layer, dialect, out)
+    if "code" in parts:
+        _print_dialects(layer, out)
 
 
 def _parts(only: str | None) -> tuple[str, ...]:
@@ -149,6 +149,16 @@ def _as_dict(layer: Layer, name: str) -> dict[str, Any]:
         return saying_as_dict(DIALECTS[name].write(layer))
     except ValueError as refusal:
         return {"dialect": name, "refused": in_options(str(refusal))}
+
+
+def _print_dialects(layer: Layer, out: Console) -> None:
+    """The layer in the usual dialects, and how to ask for the others."""
+    for name in USUAL:
+        output.heading(f"In {DIALECTS[name].title}", out)
+        _print_dialect(layer, DIALECTS[name], out)
+    others = ", ".join(name for name in DIALECTS if name not in USUAL)
+    output.heading("In others", out)
+    output.code(f"tconv convert --from tconv --to NAME, which may be {others}, says it in their words too", out)
 
 
 def _print_dialect(layer: Layer, dialect: Dialect, out: Console) -> None:

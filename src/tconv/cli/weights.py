@@ -7,7 +7,6 @@ from typing import Any
 
 from tconv.cli import options, output
 from tconv.cli.errors import Failure, UsageError, in_options
-from tconv.conventions import DIALECTS
 from tconv.conventions.weight_conversion import COLUMNS, WeightConversion, convert_weights
 from tconv.placing import check_place
 
@@ -26,9 +25,6 @@ def convert_file(
     """Convert and say what was done."""
     if target_path is None:
         raise UsageError("--output must be given with --weights")
-    for option, name in (("--from", source), ("--to", target)):
-        if name not in DIALECTS:
-            raise UsageError(f"{option} must be one of {', '.join(DIALECTS)}; got {name!r}")
     check_place(target_path)
     keywords: dict[str, Any] = {
         "names": names,

@@ -16,18 +16,13 @@ from numpy.typing import NDArray
 from tconv import checks
 from tconv.conventions import weights
 from tconv.conventions.base import Dialect, Layer, Saying
-from tconv.conventions.caffe import Caffe
 from tconv.conventions.ends import canonical
 from tconv.conventions.given import NOMINAL_COARSE
-from tconv.conventions.jax import Jax
-from tconv.conventions.keras import Keras
-from tconv.conventions.native import Native
-from tconv.conventions.onnx import Onnx
-from tconv.conventions.tflite import TfLite
-from tconv.conventions.torch import Torch
+from tconv.conventions.registry import ALIASES, DIALECTS, NATIVE, named, transposing
 from tconv.resolve import Ints
 
 __all__ = [
+    "ALIASES",
     "DIALECTS",
     "NOMINAL_COARSE",
     "Dialect",
@@ -38,11 +33,6 @@ __all__ = [
     "weight_from_tconv",
     "weight_to_tconv",
 ]
-
-_NATIVE = Native()
-DIALECTS: dict[str, Dialect] = {
-    dialect.name: dialect for dialect in (_NATIVE, Torch(), Keras(), Onnx(), Jax(), Caffe(), TfLite())
-}
 
 
 def convert(
@@ -60,9 +50,11 @@ def convert(
     """What the `target` dialect says for the layer that these parameters say in the `source` dialect.
 
     `parameters` are named as the source names them; the keywords add what it takes from arrays (see `Dialect.read`).
-    Sizes may be left out: nothing but an explicit output size depends on them, and a nominal coarse size of 16 stands
-    in. The code of the result starts from the source's weights and leaves y; its notes hold what the source's runtimes
-    disagree about too. ValueError or TypeError for unknown dialects and parameters, and for what cannot be said.
+    `source` and `target` are names of `DIALECTS`, or others that people have for them, such as "pytorch" (`ALIASES`).
+    A whole `get_config()` of a Keras layer is taken as it is. Sizes may be left out: nothing but an explicit output
+    size depends on them, and a nominal coarse size of 16 stands in. The code of the result starts from the source's
+    weights and leaves y; its notes hold what the source's runtimes disagree about too. ValueError or TypeError for
+    unknown dialects and parameters, and for what cannot be said.
 
     >>> from tconv.conventions import convert
     >>> parameters = {"filters": 8, "kernel_size": 4, "strides": 2, "padding": "same"}
@@ -79,7 +71,8 @@ def convert(
     y = layer(x)
     """
     with checks.explained("convert"):
-        read, written = _dialect("source", source), _dialect("target", target)
+        read, written = named("source", source), named("target", target)
+        held = read.held(parameters)
     layer = read.read(
         parameters,
         kernel=kernel,
@@ -89,9 +82,10 @@ def convert(
         out_channels=out_channels,
         bias=bias,
     )
-    saying = _NATIVE.write_for(layer, read.channels) if written is _NATIVE else written.write(layer)
-    lines = weights.to_tconv_lines(read.layout(parameters), layer.groups, layer.geometry.ndim)
-    notes = dict.fromkeys((*read.disagreements(parameters, layer), *saying.notes))
+    saying = NATIVE.write_for(layer, read.channels) if written is NATIVE else written.write(layer)
+    lines = weights.to_tconv_lines(read.layout(held.parameters), layer.groups, layer.geometry.ndim)
+    known = (*held.notes, *read.reservations, *read.disagreements(held.parameters, layer))
+    notes = dict.fromkeys((*known, *saying.notes))
     return replace(saying, notes=tuple(notes), code=written.prepend(lines, saying.code))
 
 
@@ -153,12 +147,9 @@ def _weight_arguments(
     groups = checks.integer("groups", groups, 1)
     if not isinstance(transpose_kernel, bool):
         checks.wrong_type(f"transpose_kernel must be True or False; got {checks.shorten(transpose_kernel)}")
-    if transpose_kernel and dialect != "jax":
-        checks.wrong(f'transpose_kernel must be left out for any dialect but "jax"; got it for {dialect!r}')
+    spoken = named("dialect", dialect)
+    if transpose_kernel and not spoken.may_transpose_kernel:
+        checks.wrong(f"transpose_kernel must be left out for any dialect but {transposing()}; got it for {dialect!r}")
     if transpose_kernel and groups > 1:
         checks.wrong(f"groups must be 1 with transpose_kernel=True, which has no groups; got {groups}")
-    return _dialect("dialect", dialect).layout({"transpose_kernel": transpose_kernel}), groups, spread
-
-
-def _dialect(name: str, value: str) -> Dialect:
-    return DIALECTS[checks.choice(name, value, tuple(DIALECTS))]
+    return spoken.layout({"transpose_kernel": transpose_kernel}), groups, spread

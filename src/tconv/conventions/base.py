@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from tconv import checks
+from tconv.conventions import code
+from tconv.conventions.ends import cuts, look_alike
 from tconv.conventions.given import Given
 from tconv.conventions.weights import WeightLayout
 from tconv.geometry import Geometry
@@ -70,6 +72,14 @@ class Saying:
         return "\n".join([self.code.rstrip(), *(f"# Note: {note}" for note in self.notes)])
 
 
+class Held(NamedTuple):
+    """Parameters as people hold them, such as a whole configuration, told apart."""
+
+    parameters: Mapping[str, Any]  #: those that the dialect knows
+    ndim: int | None = None  #: the number of axes, where something says it beside them
+    notes: tuple[str, ...] = ()  #: sentences on what is no part of a transposed convolution
+
+
 class Dialect(ABC):
     """How one framework says a transposed convolution: its names, its formulas and its layout of the weights."""
 
@@ -79,6 +89,22 @@ class Dialect(ABC):
     known: ClassVar[tuple[str, ...]]  #: every parameter that `read` takes
     words: ClassVar[Mapping[str, str]]  #: tconv's words -> this framework's names, for one value or one an axis
     default_bias: ClassVar[bool] = False  #: where neither the parameters nor the caller says
+    was_run: ClassVar[bool] = True  #: whether it was held against the framework itself, not only its documentation
+    other_lengths: ClassVar[tuple[str, ...]] = ()  #: parameters whose sequences do not have an entry an axis
+
+    @property
+    def reservations(self) -> tuple[str, ...]:
+        """A sentence where what is said of this framework was not held against it."""
+        return () if self.was_run else (f"What is said of {self.title} is from its documentation: none of it was run.",)
+
+    @property
+    def may_transpose_kernel(self) -> bool:
+        """Whether its kernels lie in one of two ways, which `transpose_kernel` tells apart."""
+        return "transpose_kernel" in self.known
+
+    def held(self, parameters: Mapping[str, Any]) -> Held:
+        """Parameters in any form that people hold them in; raises `checks.Rejected` where that form cannot be."""
+        return Held(parameters)
 
     def read(
         self,
@@ -101,7 +127,11 @@ class Dialect(ABC):
         if not isinstance(parameters, Mapping) or not all(isinstance(name, str) for name in parameters):
             raise TypeError(f"{self.name}.read: parameters must map names to values; got {checks.shorten(parameters)}")
         with checks.explained(f"{self.name}.read", lambda: checks.echo(**parameters)):
-            given = Given(parameters, self.known, self.words.get("kernel"), kernel, coarse, ndim)
+            held = self.held(parameters)
+            ndim = held.ndim if ndim is None else ndim
+            given = Given(
+                held.parameters, self.known, self.words.get("kernel"), kernel, coarse, ndim, self.other_lengths
+            )
             return self._layer(given, in_channels, out_channels, bias)
 
     def _layer(self, given: Given, cin: int | None, cout: int | None, bias: bool | None) -> Layer:
@@ -155,9 +185,14 @@ class Dialect(ABC):
     def _spelt(self, word: str, value: Any) -> dict[str, Any]:
         return {self.words[word]: value}
 
-    def prepend(self, lines: Sequence[str], code: str) -> str:
+    def padding_of(self, pairs: Sequence[tuple[int, int]]) -> Any:
+        """The padding of each axis, (low, high), in the form that this framework takes it in."""
+        alike = [low if low == high else (low, high) for low, high in pairs]
+        return alike[0] if len(set(alike)) == 1 and isinstance(alike[0], int) else tuple(alike)
+
+    def prepend(self, lines: Sequence[str], text: str) -> str:
         """The code with lines put before it, below its imports."""
-        imports, _, body = code.partition("\n\n")
+        imports, _, body = text.partition("\n\n")
         return "\n".join([imports, "", *lines, body])
 
     def _at_most(self, layer: Layer, ndim: int) -> None:
@@ -177,6 +212,17 @@ def end_notes(title: str, reason: str, crop: Pairs, pad: Pairs, bias: bool) -> l
         after = "; the bias is added after it, since cells that no tap reaches hold the bias" if bias else ""
         notes.append(f"{title} cannot make the result this long ({reason}): zeros are put at {shown(pad)}{after}.")
     return notes
+
+
+def shift_note(geometry: Geometry, most_output_padding: tuple[int, ...], names: tuple[str, str]) -> list[str]:
+    """A warning of the parameters, called `names`, that give the right size and another result."""
+    pairs = look_alike(geometry, most_output_padding)
+    if pairs is None:
+        return []
+    paddings, added = zip(*pairs, strict=True)
+    said = f"{names[0]}={code.value(paddings)}" + (f" with {names[1]}={code.value(added)}" if any(added) else "")
+    theirs = tuple((p, p - a) for p, a in pairs)
+    return [f"{said} gives the same size but a shifted result: it cuts {shown(theirs)}, not {shown(cuts(geometry))}."]
 
 
 def shown(pairs: Sequence[tuple[int, int]]) -> str:

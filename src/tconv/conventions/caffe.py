@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from tconv import checks
 from tconv.conventions import code
-from tconv.conventions.base import Dialect, Layer, Saying, end_notes
+from tconv.conventions.base import Dialect, Held, Layer, Saying, end_notes
 from tconv.conventions.ends import Pairs, cuts, difference, symmetric_padding
 from tconv.conventions.given import Given
 from tconv.conventions.weights import WeightLayout
@@ -15,6 +15,8 @@ from tconv.geometry import Geometry
 
 #: Parameters that two fields may say too, one for the height and one for the width.
 _HEIGHT_AND_WIDTH = {"kernel_size": "kernel", "stride": "stride", "pad": "pad"}
+#: What prototxt says for True and False.
+_WORDS = {"true": True, "false": False}
 _DILATED = "OpenCV reads Caffe's files, but leaves the dilation of a Deconvolution aside."
 _SLICES = "The slice points hold for coarse size {coarse}; they move with it."
 
@@ -51,21 +53,22 @@ class Caffe(Dialect):
     }
     default_bias = True
 
-    def read(self, parameters: Mapping[str, Any], **keywords: Any) -> Layer:
-        """As `Dialect.read`; kernel_h and kernel_w (likewise stride, pad) say one field for two axes."""
-        if not isinstance(parameters, Mapping):
-            return super().read(parameters, **keywords)
-        with checks.explained("caffe.read", lambda: checks.echo(**parameters)):
-            merged = _merged(parameters)
-        return super().read(merged, **keywords)
+    def held(self, parameters: Mapping[str, Any]) -> Held:
+        """kernel_h and kernel_w (likewise stride, pad) say one field for two axes; booleans may be prototxt's words."""
+        return Held(
+            {
+                name: _WORDS.get(value, value) if name == "bias_term" and isinstance(value, str) else value
+                for name, value in _merged(parameters).items()
+            }
+        )
 
     def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(Cin, Cout/group, *kernel), which is tconv's."""
         return WeightLayout("IO*")
 
-    def prepend(self, lines: Sequence[str], code: str) -> str:
+    def prepend(self, lines: Sequence[str], text: str) -> str:
         """The lines as comments: the code is no Python."""
-        return "\n".join([*(f"# {line.removeprefix('# ')}" for line in lines), code])
+        return "\n".join([*(f"# {line.removeprefix('# ')}" for line in lines), text])
 
     def _geometry(self, given: Given) -> Geometry:
         padding = [(p, p) for p in given.ints("pad", 0, 0)]

@@ -18,13 +18,22 @@ def literal(entry: object) -> str:
     return repr(entry).replace("'", '"')
 
 
-def call(function: str, positional: Sequence[object], keywords: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """A call with the keywords that differ from their defaults; values that agree along all axes are written once."""
+def call(
+    function: str,
+    positional: Sequence[object],
+    keywords: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    whole: Sequence[str] = (),
+) -> str:
+    """A call with the keywords that differ from their defaults.
+
+    Values that agree along all axes are written once, but for those of the keywords in `whole`.
+    """
     parts = [str(argument) for argument in positional]
     for name, entry in keywords.items():
         short = value(entry) if isinstance(entry, tuple) and entry and isinstance(entry[0], int) else literal(entry)
         if name not in defaults or short != literal(defaults[name]):
-            parts.append(f"{name}={short}")
+            parts.append(f"{name}={literal(entry) if name in whole else short}")
     return f"{function}({', '.join(parts)})"
 
 

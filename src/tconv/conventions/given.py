@@ -14,9 +14,6 @@ NOMINAL_COARSE = 16
 #: The number of axes where no value is given for each axis: most layers are of images.
 USUAL_NDIM = 2
 
-#: Parameters with a value an axis that are not called so: they hold other numbers of values.
-_NOT_AN_AXIS_EACH = ("pads", "output_shape")
-
 
 class Given:
     """Parameters by name, None counting as left out, with the kernel, the coarse size and the number of axes."""
@@ -29,12 +26,13 @@ class Given:
         kernel: Ints | None,
         coarse: Ints | None,
         ndim: int | None,
+        other_lengths: Sequence[str] = (),
     ) -> None:
         for name in parameters:
             if name not in known:
                 checks.wrong(f"parameters must be named {checks.words(known)}; got {name!r}")
         self.parameters = {name: value for name, value in parameters.items() if value is not None}
-        per_axis = {name: value for name, value in self.parameters.items() if name not in _NOT_AN_AXIS_EACH}
+        per_axis = {name: value for name, value in self.parameters.items() if name not in other_lengths}
         self.ndim = _ndim(ndim, [("coarse", coarse), ("kernel", kernel), *per_axis.items()])
         self.kernel = self._kernel(kernel_name, kernel)
         self.coarse = None if coarse is None else checks.per_axis("coarse", coarse, self.ndim, 1)

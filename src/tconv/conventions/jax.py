@@ -8,7 +8,7 @@ transpose_kernel=True flips it and swaps its channel axes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tconv import checks
@@ -52,6 +52,10 @@ class Jax(Dialect):
         if word == "padding" and isinstance(value, str):
             return {"padding": value.upper()}
         return super()._spelt(word, value)
+
+    def padding_of(self, pairs: Sequence[tuple[int, int]]) -> Any:
+        """A pair for every axis."""
+        return list(pairs)
 
     def _geometry(self, given: Given) -> Geometry:
         strides, dilation = given.ints("strides", 1, 1), given.ints("rhs_dilation", 1, 1)

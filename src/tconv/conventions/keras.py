@@ -11,12 +11,13 @@ the total is negative, the end grows. An output padding of 0 is therefore not th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tconv import checks
 from tconv.conventions import code
-from tconv.conventions.base import Dialect, Layer, Saying, end_notes
+from tconv.conventions.base import Dialect, Held, Layer, Saying, end_notes
 from tconv.conventions.ends import Pairs, cuts, difference
 from tconv.conventions.given import Given
 from tconv.conventions.weights import WeightLayout, from_tconv_lines
@@ -29,6 +30,13 @@ _DENSE = "Keras has no groups: the kernel is dense, with zeros between the {g} g
 _EVEN_SAME = (
     'TensorFlow refuses padding="same" with output_padding=0 where d (k - 1) + 1 is even; Keras on JAX runs it.'
 )
+#: What a whole configuration holds beside: nothing that a transposed convolution computes with.
+_BESIDE = re.compile(
+    r"name|trainable|dtype|batch_input_shape|batch_shape|\w+_(initializer|regularizer|constraint)|activation"
+)
+_CLASS = re.compile(r"Conv(?:olution)?([123])DTranspose")
+_CLASSES = '"Conv1DTranspose", "Conv2DTranspose" or "Conv3DTranspose"'
+_ACTIVATION = "The activation {activation} comes after the layer, and is left to you."
 _ONEDNN = "TensorFlow runs a dilation on a CPU only through oneDNN, in float32 and not in float64."
 
 
@@ -58,6 +66,19 @@ class Keras(Dialect):
         "bias": "use_bias",
     }
     default_bias = True
+
+    def held(self, parameters: Mapping[str, Any]) -> Held:
+        """A whole `get_config()`, or a layer as `keras.layers.serialize` has it: {"class_name": ..., "config": ...}."""
+        ndim = None
+        if "class_name" in parameters and isinstance(parameters.get("config"), Mapping):
+            named = _CLASS.fullmatch(str(parameters["class_name"]))
+            if named is None:
+                checks.wrong(f"class_name must be {_CLASSES}; got {checks.shorten(parameters['class_name'])}")
+            ndim, parameters = int(named[1]), parameters["config"]
+        activation = parameters.get("activation")
+        notes = () if activation in (None, "linear") else (_ACTIVATION.format(activation=checks.shorten(activation)),)
+        said = {name: value for name, value in parameters.items() if not _BESIDE.fullmatch(name)}
+        return Held(said, ndim, notes)
 
     def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
         """(*kernel, Cout, Cin), whatever data_format says of x and y."""

@@ -11,13 +11,13 @@ do the runtimes where they keep to the size at all (see `disagreements`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tconv import checks
 from tconv.conventions import code
 from tconv.conventions.base import Dialect, Layer, Saying, end_notes
-from tconv.conventions.ends import Pairs, cuts, difference
+from tconv.conventions.ends import Pairs, cuts, difference, nearest_ends
 from tconv.conventions.given import Given
 from tconv.conventions.weights import WeightLayout, from_tconv_lines
 from tconv.geometry import Geometry
@@ -46,6 +46,7 @@ class Onnx(Dialect):
 
     name = "onnx"
     title = "ONNX"
+    other_lengths = ("pads", "output_shape")
     channels = "channels_first"
     known = (
         "auto_pad",
@@ -75,6 +76,10 @@ class Onnx(Dialect):
         if word == "padding" and isinstance(value, str):
             return {"auto_pad": {"same": "SAME_UPPER", "valid": "VALID"}.get(value, value)}
         return super()._spelt(word, value)
+
+    def padding_of(self, pairs: Sequence[tuple[int, int]]) -> Any:
+        """All lows, then all highs."""
+        return [low for low, _ in pairs] + [high for _, high in pairs]
 
     def disagreements(self, parameters: Mapping[str, Any], layer: Layer) -> tuple[str, ...]:
         """On SAME, on output_shape, on groups, and on results that grow by a stride or more."""
@@ -129,7 +134,8 @@ class Onnx(Dialect):
 
     def _write(self, layer: Layer) -> Saying:
         g = layer.geometry
-        ends = [_explicit(cut, s) for cut, s in zip(cuts(g), g.stride, strict=True)]
+        # Below the stride every runtime takes an output padding.
+        ends = nearest_ends(g, tuple(s - 1 for s in g.stride))
         crop, pad = difference(tuple((low, high - a) for low, high, a in ends), cuts(g))
         parameters = {
             "auto_pad": "NOTSET",
@@ -161,22 +167,6 @@ def _split(total: int, auto_pad: str) -> tuple[int, int]:
     if total < 0:
         return (0, total)
     return (total // 2, total - total // 2) if auto_pad == "SAME_UPPER" else (total - total // 2, total // 2)
-
-
-def _explicit(cut: tuple[int, int], stride: int) -> tuple[int, int, int]:
-    """(low, high, output padding) closest to a cut: both pads alike where an output padding makes them so.
-
-    The output padding stays below the stride, where every runtime takes it. An axis that has to be padded even so is
-    not cut at its other end before, as that could leave nothing to pad.
-    """
-    low, high = cut
-    if low >= 0 and 0 <= low - high < stride:
-        return low, low, low - high
-    if low >= 0 and high >= 0:
-        return low, high, 0
-    if low >= 0 and -high < stride:
-        return low, 0, -high
-    return 0, 0, min(max(-high, 0), stride - 1)
 
 
 def _lines(dialect: Onnx, layer: Layer, parameters: dict[str, Any], crop: Pairs, pad: Pairs) -> str:

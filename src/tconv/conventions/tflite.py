@@ -28,6 +28,7 @@ class TfLite(Dialect):
 
     name = "tflite"
     title = "TFLite"
+    other_lengths = ("output_shape",)
     channels = "channels_last"
     known = ("padding", "stride_h", "stride_w", "output_shape")
     words: ClassVar[Mapping[str, str]] = {"stride": "stride_h", "padding": "padding", "output_size": "output_shape"}

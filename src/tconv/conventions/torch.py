@@ -6,25 +6,32 @@ One padding p for both ends and an output padding a < max(stride, dilation); L =
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from tconv import checks
-from tconv.conventions import code
-from tconv.conventions.base import Dialect, Layer, Saying, end_notes
-from tconv.conventions.ends import Pairs, cuts, difference, symmetric_padding
+from tconv.conventions.ends import Pairs
 from tconv.conventions.given import Given
-from tconv.conventions.weights import WeightLayout, from_tconv_lines
+from tconv.conventions.layered import Symmetric
 from tconv.geometry import Geometry
 
-_DEFAULTS = {"padding": 0, "output_padding": 0, "groups": 1, "bias": True, "dilation": 1, "stride": 1}
 
-
-class Torch(Dialect):
+class Torch(Symmetric):
     """PyTorch's names; the functional form says as much as the module."""
 
     name = "torch"
     title = "PyTorch"
     channels = "channels_first"
+    words: ClassVar[Mapping[str, str]] = {
+        "kernel": "kernel_size",
+        "stride": "stride",
+        "padding": "padding",
+        "output_padding": "output_padding",
+        "output_size": "output_size",
+        "groups": "groups",
+        "dilation": "dilation",
+        "in_channels": "in_channels",
+        "out_channels": "out_channels",
+        "bias": "bias",
+    }
     known = (
         "in_channels",
         "out_channels",
@@ -38,81 +45,29 @@ class Torch(Dialect):
         "dilation",
         "padding_mode",
     )
-    words: ClassVar[Mapping[str, str]] = {
-        "kernel": "kernel_size",
-        "stride": "stride",
-        "padding": "padding",
-        "output_padding": "output_padding",
-        "output_size": "output_size",
-        "groups": "groups",
-        "dilation": "dilation",
-        "in_channels": "in_channels",
-        "out_channels": "out_channels",
-        "bias": "bias",
-    }
-    default_bias = True
+    imports = ("import torch",)
+    layer_name = "torch.nn.ConvTranspose{n}d"
 
-    def layout(self, parameters: Mapping[str, Any]) -> WeightLayout:
-        """(Cin, Cout/groups, *kernel), which is tconv's."""
-        return WeightLayout("IO*")
+    def most_added(self, geometry: Geometry) -> tuple[int, ...]:
+        """Below the stride or the dilation, whichever is larger."""
+        return tuple(max(s, d) - 1 for s, d in zip(geometry.stride, geometry.dilation, strict=True))
 
     def _geometry(self, given: Given) -> Geometry:
         given.choice("padding_mode", ("zeros",), "zeros")
-        if "padding" in given and isinstance(given["padding"], str):
-            checks.wrong(
-                "padding must be an integer or one an axis: PyTorch's transposed convolutions have no "
-                f'"same" and no "valid"; got {given["padding"]!r}'
-            )
-        stride, dilation = given.ints("stride", 1, 1), given.ints("dilation", 1, 1)
-        padding = [(p, p) for p in given.ints("padding", 0, 0)]
-        a = given.ints("output_padding", 0, 0)
-        size = None
-        if "output_size" in given:
-            given.known_coarse("output_size")
-            size = given.ints("output_size", 0, 1)
-        return given.geometry(stride, padding, a, dilation, size)
+        return super()._geometry(given)
 
-    def _write(self, layer: Layer) -> Saying:
-        self._at_most(layer, 3)
-        g = layer.geometry
-        most = tuple(max(s, d) - 1 for s, d in zip(g.stride, g.dilation, strict=True))
-        said = symmetric_padding(g, most)
-        crop, pad = difference(tuple((p, p - a) for p, a in said), cuts(g))
-        bias_inside = layer.bias and not any(map(any, pad))
-        parameters = {
-            "in_channels": layer.in_channels,
-            "out_channels": layer.out_channels,
-            "kernel_size": g.kernel,
-            "stride": g.stride,
-            "padding": tuple(p for p, _ in said),
-            "output_padding": tuple(a for _, a in said),
-            "groups": layer.groups,
-            "bias": bias_inside,
-            "dilation": g.dilation,
-        }
-        parameters = {name: entry for name, entry in parameters.items() if entry is not None}
-        notes = end_notes(self.title, "one padding for both ends, none of them negative", crop, pad, layer.bias)
-        lines = _lines(self, layer, parameters, crop, pad)
-        return Saying(self.name, parameters, g.kernel, crop, pad, tuple(notes), lines)
+    def _load(self, call: str, bias: bool, ones: str) -> list[str]:
+        return [
+            f"layer = {call}",
+            "with torch.no_grad():",
+            "    layer.weight.copy_(torch.as_tensor(w))",
+            *(["    layer.bias.copy_(torch.as_tensor(b))"] if bias else []),
+            "y = layer(x)",
+        ]
 
+    def _pad(self, pad: Pairs) -> tuple[list[str], str]:
+        ends = tuple(cells for pair in reversed(pad) for cells in pair)  # F.pad starts with the last axis
+        return ["from torch.nn import functional as F"], f"y = F.pad(y, {ends})"
 
-def _lines(dialect: Torch, layer: Layer, parameters: dict[str, Any], crop: Pairs, pad: Pairs) -> str:
-    ndim, bias_inside = layer.geometry.ndim, parameters["bias"]
-    channels = [code.channel(layer.in_channels, "in_channels"), code.channel(layer.out_channels, "out_channels")]
-    keywords = {name: entry for name, entry in parameters.items() if not name.endswith("channels")}
-    head = ["import torch", "from torch.nn import functional as F"] if any(map(any, pad)) else ["import torch"]
-    weights = from_tconv_lines(dialect.layout(parameters), layer.groups, None, ndim)
-    build = [
-        "# x and y: (N, channels, *size)",
-        *weights,
-        f"layer = {code.call(f'torch.nn.ConvTranspose{ndim}d', channels, keywords, _DEFAULTS)}",
-        "with torch.no_grad():",
-        "    layer.weight.copy_(torch.as_tensor(w))",
-        *(["    layer.bias.copy_(torch.as_tensor(b))"] if bias_inside else []),
-        "y = layer(x)",
-    ]
-    ends = [cells for pair in reversed(pad) for cells in pair]  # F.pad starts with the last axis
-    pads = [f"y = F.pad(y, {tuple(ends)})"] if any(ends) else []
-    late = [f"y = y + torch.as_tensor(b).reshape({', '.join(['-1'] + ['1'] * ndim)})"]
-    late = late if layer.bias and not bias_inside else []
-    return code.joined([*head, ""], build, pads, code.cropped(crop, dialect.channels), late)
+    def _late_bias(self, ones: str) -> str:
+        return f"y = y + torch.as_tensor(b).reshape(-1{ones})"

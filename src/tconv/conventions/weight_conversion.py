@@ -12,7 +12,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tconv import checks
-from tconv.conventions import DIALECTS, weight_files, weight_from_tconv, weight_to_tconv
+from tconv.conventions import weight_files, weight_from_tconv, weight_norm, weight_to_tconv
+from tconv.conventions.base import Dialect
+from tconv.conventions.registry import named, transposing
 from tconv.conventions.weight_files import Contents
 from tconv.resolve import Ints
 from tconv.tables import aligned, printable
@@ -32,13 +34,14 @@ class Carried:
     before: tuple[int, ...]
     after: tuple[int, ...] | None  #: None where it was left out
     is_weights: bool  #: whether it was turned from one layout into the other
+    joined: bool = False  #: whether the file held it in halves, as weight_norm does
 
     def row(self) -> list[str]:
         """The cells of a table, as `COLUMNS` names them."""
         name = printable(self.name)
         if self.after is None:
             return [name, self.dtype, _shown(self.before), "-", "left out"]
-        done = "converted" if self.is_weights else "copied"
+        done = ("joined from g and v, " if self.joined else "") + ("converted" if self.is_weights else "copied")
         return [name, self.dtype, _shown(self.before), _shown(self.after), done]
 
 
@@ -57,7 +60,7 @@ class WeightConversion:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
-        names = ("name", "dtype", "before", "after", "is_weights")
+        names = ("name", "dtype", "before", "after", "is_weights", "joined")
         arrays = [{name: getattr(array, name) for name in names} for array in self.arrays]
         return {"source": self.source, "target": self.target, "layouts": self.layouts, "arrays": arrays}
 
@@ -94,17 +97,19 @@ def convert_weights(
             tensors and no code. PyTorch is not needed; names within names have a dot between them.
         output: where to write, in the format that its name says; another file than `path`. A .npy file takes the one
             array that is converted; the others take all of them.
-        source: the dialect of the weights, such as "torch"; see `DIALECTS`.
+        source: the dialect of the weights, such as "torch"; see `DIALECTS`, and `ALIASES` for other names.
         target: the dialect to write them for.
         names: which arrays are weights, as names or patterns such as "decoder.*.weight". None if there is one array of
             three or more axes, which is it.
         groups: of these layers. Frameworks without groups get zeros between them, and must have zeros there.
         dilation: of these layers. Keras and TFLite, which have none beside a stride, hold it as zeros between the taps.
-        transpose_kernel: JAX's; its weights then lie the other way round.
+        transpose_kernel: JAX's and Flax's; their weights then lie the other way round.
 
-    Types stay as they are, bfloat16 in .safetensors included, and so do biases and other arrays. ValueError, TypeError
-    for arguments that do not fit, and for files that do not hold what their names say; OSError where a file cannot be
-    read or written; MemoryError where its arrays would not fit into memory.
+    Weights that PyTorch's weight_norm keeps in two halves, X_g and X_v or parametrizations.X.original0 and original1,
+    are chosen by the name of the whole, X, and written as the whole. Types stay as they are, bfloat16 in .safetensors
+    included, and so do biases and other arrays. ValueError, TypeError for arguments that do not fit, and for files that
+    do not hold what their names say; OSError where a file cannot be read or written; MemoryError where its arrays would
+    not fit into memory.
 
     >>> import numpy as np
     >>> import tconv
@@ -118,33 +123,40 @@ def convert_weights(
     """
     given, place = Path(path), Path(output)
     with checks.explained("convert_weights", lambda: checks.echo(path=str(path), output=str(output))):
-        for name, value in (("source", source), ("target", target)):
-            checks.choice(name, value, tuple(DIALECTS))
-        if transpose_kernel and "jax" not in (source, target):
-            checks.wrong('transpose_kernel must be left out where neither source nor target is "jax"')
+        read, written = named("source", source), named("target", target)
+        if transpose_kernel and not (read.may_transpose_kernel or written.may_transpose_kernel):
+            checks.wrong(f"transpose_kernel must be left out where neither source nor target is one of {transposing()}")
         _check_places(given, place)
         contents = weight_files.read(given)
-        chosen = _chosen(contents.arrays, names)
-        keywords = _keywords(source, target, groups, dilation, transpose_kernel)
-        arrays = dict(contents.arrays)
+        before, halves = _with_wholes(contents.arrays, names)
+        chosen = _chosen(before, names)
+        keywords = _keywords(read, written, groups, dilation, transpose_kernel)
+        arrays = dict(before)
         for name in chosen:
             arrays[name] = _converted(name, arrays[name], *keywords)
         if weight_files.form("output", place) == ".npy":
             arrays = {name: arrays[name] for name in _the_one(chosen)}
         weight_files.write(place, Contents(arrays, contents.metadata))
     return WeightConversion(
-        source,
-        target,
-        (_layout(source, transpose_kernel), _layout(target, transpose_kernel)),
+        read.name,
+        written.name,
+        (_layout(read, transpose_kernel), _layout(written, transpose_kernel)),
         tuple(
-            Carried(name, array.dtype.name, array.shape, arrays[name].shape if name in arrays else None, name in chosen)
-            for name, array in contents.arrays.items()
+            Carried(
+                name,
+                array.dtype.name,
+                array.shape,
+                arrays[name].shape if name in arrays else None,
+                name in chosen,
+                name in halves,
+            )
+            for name, array in before.items()
         ),
     )
 
 
-def _layout(dialect: str, transpose_kernel: bool) -> str:
-    return str(DIALECTS[dialect].layout({"transpose_kernel": transpose_kernel}))
+def _layout(dialect: Dialect, transpose_kernel: bool) -> str:
+    return str(dialect.layout({"transpose_kernel": transpose_kernel and dialect.may_transpose_kernel}))
 
 
 def _check_places(path: Path, output: Path) -> None:
@@ -152,6 +164,26 @@ def _check_places(path: Path, output: Path) -> None:
     weight_files.form("output", output)
     if output.exists() and path.exists() and output.samefile(path):
         checks.wrong(f"output must be another file than path; got {str(output)!r} for both")
+
+
+def _with_wholes(
+    arrays: dict[str, Array], names: Sequence[str] | None
+) -> tuple[dict[str, Array], dict[str, tuple[str, str]]]:
+    """The arrays with those that may be weights and are held in halves put together, and which these are.
+
+    What no name chooses stays as it is: it is copied.
+    """
+    patterns = names if checks.is_sequence(names) else ("*",)
+    halves = {
+        whole: pair
+        for whole, pair in weight_norm.halves(arrays).items()
+        if arrays[pair[1]].ndim >= LEAST_AXES and any(_fits(whole, str(pattern)) for pattern in patterns)
+    }
+    wholes = {
+        pair[1]: (name, weight_norm.joined(name, *(arrays[half] for half in pair))) for name, pair in halves.items()
+    }
+    gone = {pair[0] for pair in halves.values()}
+    return dict(wholes.get(name, (name, array)) for name, array in arrays.items() if name not in gone), halves
 
 
 def _chosen(arrays: dict[str, Array], names: Sequence[str] | None) -> list[str]:
@@ -184,19 +216,18 @@ def _the_one(chosen: list[str]) -> list[str]:
 
 
 def _keywords(
-    source: str, target: str, groups: int, dilation: Ints | None, transpose_kernel: bool
+    source: Dialect, target: Dialect, groups: int, dilation: Ints | None, transpose_kernel: bool
 ) -> tuple[tuple[str, dict[str, Any]], tuple[str, dict[str, Any]]]:
     """Each dialect, with what its conversion is called with."""
 
-    def of(dialect: str) -> dict[str, Any]:
-        dense = DIALECTS[dialect].layout({}).grouping == "dense"
+    def of(dialect: Dialect) -> dict[str, Any]:
         return {
             "groups": groups,
-            "transpose_kernel": transpose_kernel and dialect == "jax",
-            "dilation": dilation if dense else None,
+            "transpose_kernel": transpose_kernel and dialect.may_transpose_kernel,
+            "dilation": dilation if dialect.layout({}).grouping == "dense" else None,
         }
 
-    return (source, of(source)), (target, of(target))
+    return (source.name, of(source)), (target.name, of(target))
 
 
 def _converted(name: str, w: Array, source: tuple[str, dict[str, Any]], target: tuple[str, dict[str, Any]]) -> Array:

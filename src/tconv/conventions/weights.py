@@ -96,7 +96,7 @@ def from_tconv_lines(layout: WeightLayout, groups: int, dilation: Sequence[int] 
 def to_tconv_lines(layout: WeightLayout, groups: int, ndim: int) -> list[str]:
     """The lines that turn `kernel`, in this layout, into `w`: `to_tconv` as NumPy says it; `w` itself where it is."""
     last = _reordered(tuple(int(i) for i in np.argsort(layout.order(ndim))), False)
-    last += f"[:, :, {', '.join(['::-1'] * ndim)}]" if layout.flipped else ""
+    last += f"[:, :, {', '.join(['::-1'] * ndim)}].copy()" if layout.flipped else ""  # PyTorch takes no flipped views
     if not last:
         return [f"# w: {layout}"]
     lines = [f"w = kernel{last}  # from {layout}"]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
+from tconv.jax import laxs
 from tconv.jax.task import Task, weights_in
 from tconv.jax.variants import VARIANTS
 from tconv.jax.variants.base import letters, with_ends, within
@@ -57,7 +58,7 @@ def _conv(task: Task, y: Array, w: Array) -> Array:
     needed, reaches = _needed(task), [axis.effective_kernel - 1 for axis in g.axes]
     given = [(within(low, reach), within(high, reach)) for (low, high), reach in zip(needed, reaches, strict=True)]
     y = with_ends(y, [(low - a, high - b) for (low, high), (a, b) in zip(needed, given, strict=True)])
-    return lax.conv_general_dilated(
+    return laxs.conv_general_dilated(
         y,
         weights_in(task, w, "channels_first", flipped=False),
         window_strides=g.stride,
@@ -72,7 +73,7 @@ def _conv(task: Task, y: Array, w: Array) -> Array:
 def _weight_gradient(task: Task, x: Array, y: Array) -> Array:
     """lax's derivative of `_conv` by w: a convolution of y by x, whose cells are a stride apart, summed over images."""
     g, axes = task.problem.geometry, letters(task.ndim)
-    return lax.conv_general_dilated(
+    return laxs.conv_general_dilated(
         with_ends(y, _needed(task)),
         x,
         window_strides=g.dilation,

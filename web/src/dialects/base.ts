@@ -1,8 +1,8 @@
 // What every dialect shares: the neutral layer, what a framework says of it, and the interface of a dialect.
 import { divides, integer, wrong } from "../core/checks";
 import type { Geometry } from "../core/geometry";
-import { anyCells, literal, type Pair } from "./code";
-import { cuts, difference } from "./ends";
+import { anyCells, literal, type Pair, value } from "./code";
+import { cuts, difference, lookAlike } from "./ends";
 
 /** A transposed convolution that belongs to no framework; channels are null where they were not said. */
 export interface Layer {
@@ -69,6 +69,19 @@ export function endsOf({ geometry, bias }: Layer, said = cuts(geometry), title =
     notes.push(`${title} cannot make the result this long (${reason}): zeros are put at ${shown(pad)}${after}.`);
   }
   return { crop, pad, biasInside: bias && !padded, notes };
+}
+
+/** A warning of the parameters that give the right size and another result. */
+export function shiftNote(geometry: Geometry, most: readonly number[], names: readonly string[]): string[] {
+  const pairs = lookAlike(geometry, most);
+  if (!pairs) return [];
+  const said = [0, 1].map((entry) => `${names[entry]}=${value(pairs.map((pair) => pair[entry]!))}`);
+  const added = pairs.some(([, a]) => a);
+  const theirs = pairs.map(([p, a]): Pair => [p, p - a]);
+  return [
+    `${said.slice(0, added ? 2 : 1).join(" with ")} gives the same size but a shifted result: ` +
+      `it cuts ${shown(theirs)}, not ${shown(cuts(geometry))}.`,
+  ];
 }
 
 /** (low, high) of each axis, as a note shows it. */

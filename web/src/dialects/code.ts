@@ -21,17 +21,23 @@ export function literal(entry: unknown): string {
   return entry === null ? "None" : `${entry}`;
 }
 
-/** A call with the keywords that differ from their defaults; values that agree along all axes are written once. */
+/**
+ * A call with the keywords that differ from their defaults.
+ *
+ * Values that agree along all axes are written once, but for those of the keywords in `whole`.
+ */
 export function call(
   name: string,
   positional: readonly unknown[],
   keywords: Record<string, unknown>,
   defaults: Record<string, unknown> = {},
+  whole: readonly string[] = [],
 ): string {
   const parts = positional.map(String);
   for (const [keyword, entry] of Object.entries(keywords)) {
     const short = Array.isArray(entry) && typeof entry[0] === "number" ? value(entry) : literal(entry);
-    if (!(keyword in defaults) || short !== literal(defaults[keyword])) parts.push(`${keyword}=${short}`);
+    if (!(keyword in defaults) || short !== literal(defaults[keyword]))
+      parts.push(`${keyword}=${whole.includes(keyword) ? literal(entry) : short}`);
   }
   return `${name}(${parts.join(", ")})`;
 }

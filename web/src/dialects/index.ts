@@ -4,14 +4,14 @@ import type { Geometry } from "../core/geometry";
 import { type Dialect, type Layer, layerOf, type Written } from "./base";
 import { caffe } from "./caffe";
 import { anyCells } from "./code";
+import { OTHERS, torch } from "./forms";
 import { jax } from "./jax";
 import { keras } from "./keras";
 import { native } from "./native";
 import { onnx } from "./onnx";
 import { tflite } from "./tflite";
-import { torch } from "./torch";
 
-export const DIALECTS: readonly Dialect[] = [native, torch, keras, onnx, jax, caffe, tflite];
+export const DIALECTS: readonly Dialect[] = [native, torch, keras, onnx, jax, caffe, tflite, ...OTHERS];
 
 export interface Saying extends Omit<Written, "biasInside"> {
   name: string;

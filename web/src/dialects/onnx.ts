@@ -1,7 +1,7 @@
 // ONNX: the ConvTranspose operator with explicit pads, which are (low of every axis..., high of every axis...).
 import { type Dialect, type Ends, endsOf, type Layer } from "./base";
-import { anyCells, call, chain, joined, List, literal, type Pair } from "./code";
-import { cuts } from "./ends";
+import { anyCells, call, chain, joined, List, literal } from "./code";
+import { nearestEnds } from "./ends";
 import { fromTconvLines, OWN } from "./weights";
 
 const GROUPS = "onnx.reference fails for groups of more than one input or output channel; ONNX Runtime is right.";
@@ -11,7 +11,8 @@ export const onnx: Dialect = {
   title: "ONNX",
   write(layer) {
     const g = layer.geometry;
-    const said = cuts(g).map((cut, i) => explicit(cut, g.stride[i]!));
+    const most = g.stride.map((s) => s - 1);
+    const said = nearestEnds(g, most);
     const ends = endsOf(
       layer,
       said.map(([low, high, a]) => [low, high - a]),
@@ -32,19 +33,6 @@ export const onnx: Dialect = {
     return { ...ends, parameters, kernel: g.kernel, code: lines(layer, attributes, ends) };
   },
 };
-
-/**
- * (low, high, output padding) closest to a cut: both pads alike where an output padding makes them so.
- *
- * The output padding stays below the stride, where every runtime takes it. An axis that has to be padded even so is not
- * cut at its other end before, as that could leave nothing to pad.
- */
-function explicit([low, high]: Pair, stride: number): [number, number, number] {
-  if (low >= 0 && 0 <= low - high && low - high < stride) return [low, low, low - high];
-  if (low >= 0 && high >= 0) return [low, high, 0];
-  if (low >= 0 && -high < stride) return [low, 0, -high];
-  return [0, 0, Math.min(Math.max(-high, 0), stride - 1)];
-}
 
 type Step = [operator: string, inputs: string[], attributes: Record<string, unknown>];
 

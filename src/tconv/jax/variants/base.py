@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from jax import Array, lax
+from jax import Array
 
+from tconv.jax import laxs
 from tconv.jax.grids import padded
 from tconv.jax.task import Order, Task, weights_in
 
@@ -53,7 +54,7 @@ def convolution(
         for ends, crop, s in zip(padding, crops, stretch, strict=True)
     ]
     given = [(within(low, reach), within(high, reach)) for (low, high), reach in zip(left, reaches, strict=True)]
-    y = lax.conv_general_dilated(
+    y = laxs.conv_general_dilated(
         x,
         w,
         window_strides=(1,) * nd,
