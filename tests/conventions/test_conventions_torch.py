@@ -107,6 +107,7 @@ def test_the_longest_case_in_full():
         "(2, 0) x (0, 1) is cropped.",
         "PyTorch cannot make the result this long (one padding for both ends, none of them negative): zeros are put at "
         "(0, 3) x (0, 0); the bias is added after it, since cells that no tap reaches hold the bias.",
+        "tconv.torch.nn.ConvTranspose2d(..., padding=((2, -3), (0, 1))) says it as it is, also in nn.Sequential.",
     )
 
 
@@ -117,6 +118,9 @@ def test_the_cure_that_spreads_is_warned_of():
     saying = TORCH.write(layer)
     assert saying.crop == ((0, 1),)
     assert saying.notes[-1] == (
+        "tconv.torch.nn.ConvTranspose1d(..., padding=((1, 2),)) says it as it is, also in nn.Sequential."
+    )
+    assert saying.notes[-2] == (
         "padding=2 with output_padding=1 gives the same size but a shifted result: it cuts (2, 1), not (1, 2)."
     )
     x, w, _ = arrays(layer)

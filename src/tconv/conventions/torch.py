@@ -56,6 +56,15 @@ class Torch(Symmetric):
         given.choice("padding_mode", ("zeros",), "zeros")
         return super()._geometry(given)
 
+    def _notes(self, geometry: Geometry, crop: Pairs) -> list[str]:
+        """The warning of all such frameworks, and a layer that needs no crop."""
+        notes = super()._notes(geometry, crop)
+        if any(map(any, crop)):
+            added = f", output_padding={geometry.output_padding}" if any(geometry.output_padding) else ""
+            layer = f"tconv.torch.nn.ConvTranspose{geometry.ndim}d(..., padding={geometry.padding}{added})"
+            notes.append(f"{layer} says it as it is, also in nn.Sequential.")
+        return notes
+
     def _load(self, call: str, bias: bool, ones: str) -> list[str]:
         return [
             f"layer = {call}",

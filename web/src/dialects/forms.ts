@@ -1,5 +1,6 @@
 // The frameworks whose dialects share a form, a record each.
-import { anyCells, padded } from "./code";
+import type { Geometry } from "../core/geometry";
+import { anyCells, literal, padded } from "./code";
 import { nearestEnds } from "./ends";
 import { alike, flat, layered, OF_LAX, PAIRS, type Padding, SYMMETRIC } from "./layered";
 import type { WeightLayout } from "./weights";
@@ -31,6 +32,10 @@ const FLAT: Padding = {
   parameter: (_, ends) => (alike(ends) ? ends.map(([low]) => low) : flat(ends)),
 };
 
+function added({ output_padding }: Geometry): string {
+  return output_padding.some(Boolean) ? `, output_padding=${literal(output_padding)}` : "";
+}
+
 export const torch = layered({
   name: "torch",
   title: "PyTorch",
@@ -49,6 +54,13 @@ export const torch = layered({
   // F.pad starts with the last axis.
   pad: (pad) => [["from torch.nn import functional as F"], `y = F.pad(y, (${pad.toReversed().flat().join(", ")}))`],
   late: (ones) => `y = y + torch.as_tensor(b).reshape(-1${ones})`,
+  notes: (g, crop) =>
+    anyCells(crop)
+      ? [
+          `tconv.torch.nn.ConvTranspose${g.ndim}d(..., padding=${literal(g.padding)}${added(g)}) says it without a crop, ` +
+            "also in nn.Sequential.",
+        ]
+      : [],
 });
 
 const flax = layered({

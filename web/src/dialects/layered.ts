@@ -56,6 +56,8 @@ export interface Form {
   last?: boolean;
   words: Partial<Record<Word, string>>;
   layout?: WeightLayout;
+  /** What else is to be known. */
+  notes?(g: Geometry, crop: Pair[]): string[];
   imports: string[];
   layer(ndim: number): string;
   positional?: Word[];
@@ -134,6 +136,7 @@ export function layered(form: Form): Dialect {
       };
       const { notes } = ends;
       if (form.padding.warns) notes.push(...shiftNote(g, most, [words.padding!, words.output_padding!]));
+      notes.push(...(form.notes?.(g, ends.crop) ?? []));
       if (spread) notes.push(`${title} has no dilation: the kernel is written out with zeros.`);
       if (groups > 1 && layout.grouping === "dense")
         notes.push(
