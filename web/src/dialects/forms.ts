@@ -57,7 +57,7 @@ export const torch = layered({
   notes: (g, crop) =>
     anyCells(crop)
       ? [
-          `tconv.torch.nn.ConvTranspose${g.ndim}d(..., padding=${literal(g.padding)}${added(g)}) says it without a crop, ` +
+          `tconv.torch.nn.ConvTranspose${g.ndim}d(..., padding=${literal(g.padding)}${added(g)}) says it as it is, ` +
             "also in nn.Sequential.",
         ]
       : [],
