@@ -115,7 +115,8 @@ def test_phase_sums_are_in_the_order_of_the_taps():
         (
             lambda: bilinear_kernel(1.5),
             TypeError,
-            "bilinear_kernel: scale must be an integer of at least 1; got 1.5 of type float",
+            "bilinear_kernel: scale must be an integer of at least 1; got 1.5 of type float; "
+            "a transposed convolution enlarges by its stride, a whole number",
         ),
         (lambda: bicubic_kernel(2, 0), ValueError, "bicubic_kernel: ndim must be an integer of at least 1; got 0"),
         (

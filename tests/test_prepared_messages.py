@@ -19,7 +19,7 @@ def text_of(kind, call, *arguments, **keywords):
 
 CONSTRUCTION = [
     ([[1.0]], {}, TypeError, "w must be a NumPy array; got [[1.0]] of type list"),
-    (W > 0, {}, TypeError, f"the dtype of w must be one of {DTYPES}; got bool"),
+    (W > 0, {}, TypeError, f"the dtype of w must be one of {DTYPES}; got bool; .astype(\"uint8\") keeps 0 and 1"),
     (
         W[0, 0],
         {},

@@ -226,9 +226,14 @@ ERRORS = [
     (
         {"operation": "deconv"},
         ValueError,
-        'operation must be one of "conv_transpose", "conv", "weight_gradient"; got \'deconv\'',
+        'operation must be one of "conv_transpose", "conv", "weight_gradient"; got \'deconv\'; '
+        'did you mean "conv_transpose"?',
     ),
-    ({"layout": "nhwc"}, ValueError, 'layout must be one of "channels_first", "channels_last"; got \'nhwc\''),
+    (
+        {"layout": "nhwc"},
+        ValueError,
+        'layout must be one of "channels_first", "channels_last"; got \'nhwc\'; did you mean "channels_last"?',
+    ),
     ({"dtype": "int8"}, ValueError, 'method "jit" computes floating point and complex numbers only, not int8'),
     (
         {"dtype": "complex64"},
@@ -244,7 +249,12 @@ ERRORS = [
     ({"seconds": True}, TypeError, "seconds must be a number; got True of type bool"),
     ({"x_shape": 3}, TypeError, "x_shape must be a shape or an array; got 3 of type int"),
     ({"x_shape": (0, 3, 4, 5)}, ValueError, "x_shape must have at least 1 image to measure with; got (0, 3, 4, 5)"),
-    ({"x_shape": (1, 4, 4, 5)}, ValueError, "x must have 3 channels, the first size of w; got 4"),
+    (
+        {"x_shape": (1, 4, 4, 5)},
+        ValueError,
+        "x must have 3 channels, the first size of w; got 4; "
+        "is w in a convolution's order (Cout, Cin, *kernel): w.swapaxes(0, 1)?",
+    ),
 ]
 
 

@@ -86,7 +86,11 @@ def test_without_it_integers_wrap_as_before():
     [
         ({"dtype": "uint8"}, TypeError, "w must have a dtype whose values uint8 holds; got int8"),
         ({"dtype": "float16"}, None, ""),
-        ({"dtype": "int7"}, TypeError, "dtype must be one of float16, bfloat16, float32, float64, int8, "),
+        (
+            {"dtype": "int7"},
+            TypeError,
+            "dtype must be one of float16, bfloat16, float32, float64, complex64, complex128, int8, ",
+        ),
         ({"out": np.empty((1, 2, 3), "uint8")}, TypeError, "w must have a dtype whose values uint8 holds; got int8"),
         ({"out": np.empty((1, 2, 3), "float32")}, TypeError, "w must have the dtype of x, uint8; got int8"),
         ({}, TypeError, "w must have the dtype of x, uint8; got int8"),

@@ -83,7 +83,7 @@ def test_wrong_arguments(function, arguments, kind, reason, shown):
             X > 0,
             W,
             TypeError,
-            f"the dtype of x must be one of {DTYPES}; got bool\n"
+            f'the dtype of x must be one of {DTYPES}; got bool; .astype("uint8") keeps 0 and 1\n'
             "  called with x=bool (2, 8, 4, 5), w=float32 (8, 6, 3, 3)",
         ),
         (

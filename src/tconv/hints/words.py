@@ -84,10 +84,15 @@ def _real(given: object) -> float | None:
 
 
 def cast(name: str, got: str, other: str, wanted: str) -> str:
-    """How two arrays come to one dtype: integers become floats, and floats those of the array that counts."""
-    if "float" in wanted:
-        return f'; {name}.astype("{wanted}")?'
-    return f'; {other}.astype("{got}")?' if "float" in got else ""
+    """How two arrays come to one dtype: that of the array that counts, unless a part or a fraction would be lost."""
+    if _holds(wanted) < _holds(got):
+        return f'; {other}.astype("{got}")?'
+    return f'; {name}.astype("{wanted}")?' if _holds(wanted) else ""
+
+
+def _holds(dtype: str) -> int:
+    """Whole numbers, fractions, or two parts."""
+    return 2 if "complex" in dtype else 1 if "float" in dtype else 0
 
 
 def array(name: str, value: object) -> str:
