@@ -98,3 +98,11 @@ def test_errors():
         tconv.dot_test(**same, x_shape=(3,), y_shape=(3,), dtype="int32")
     with pytest.raises(TypeError, match=r"^dot_test: x_shape must be a shape; got 3 of type int$"):
         tconv.dot_test(**same, x_shape=3, y_shape=(3,))
+
+
+def test_values_near_the_ends_of_their_range_are_judged_too():
+    w = np.random.default_rng(0).normal(size=(1, 1, 3)) * 1e-165
+    for wrong in (lambda y: tconv.conv(y, w[..., ::-1]), lambda y: 0 * tconv.conv(y, w)):
+        assert not tconv.dot_test(lambda x: tconv.conv_transpose(x, w), wrong, (1, 1, 4), (1, 1, 6))
+    assert not tconv.dot_test(lambda x: x * 1e200, lambda y: 3 * y * 1e200, (3,), (3,))
+    assert tconv.dot_test(lambda x: x * 1e200, lambda y: y * 1e200, (3,), (3,))

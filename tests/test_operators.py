@@ -261,3 +261,18 @@ def test_errors():
         tconv.linear_operator(geometry, np.ones((1, 1, 3, 3)), method="fast")
     with pytest.raises(TypeError, match=r"^sparse_matrix: geometry must be a tconv.Geometry; got \(4, 4\)"):
         tconv.sparse_matrix((4, 4), np.ones((1, 1, 3, 3)))
+
+
+def test_vectors_of_one_channel_stay_vectors():
+    one = tconv.linear_operator(tconv.Geometry.conv(12, 3, stride=2), np.ones((2, 1, 3)))
+    assert (one @ np.ones(12)).shape == (10,)
+    assert (one.H @ np.ones(10)).shape == (12,)
+    batch = tconv.kernel_operator(tconv.Geometry.conv(12, 3), np.ones((4, 1, 12)))
+    assert (batch @ np.ones(3)).shape == (40,)
+
+
+def test_an_infinite_part_stays_in_its_part():
+    operator = tconv.linear_operator(tconv.Geometry.conv(6, 2), np.ones((1, 1, 2)))
+    with np.errstate(all="raise"):
+        found = operator @ np.array([1, 2, complex(3, np.inf), 4, 5, 6])
+    assert found.real.tolist() == [3, 5, 7, 9, 11]

@@ -148,3 +148,17 @@ def test_the_extremes_reach_what_plan_says(dtype):
     said = tconv.plan(x, w, stride=2).sums
     largest = tconv.conv_transpose(x, w, stride=2, dtype="int64").max()
     assert f"may reach {largest:,}:" in said
+
+
+def test_a_mask_is_not_dropped_and_other_dtypes_are_refused():
+    masked = np.ma.array(np.float32([[[1, 1e9, 1]]]), mask=[[[0, 1, 0]]])
+    for value in (masked, np.ones((1, 1, 3), bool)):
+        for keywords in ({}, {"dtype": "float64"}):
+            with pytest.raises(TypeError):
+                tconv.conv_transpose(value, np.ones((1, 1, 1), "float32"), **keywords)
+
+
+def test_a_narrow_bias_follows_an_out_of_integers():
+    x, w, bias = np.full((1, 1, 2), 2**20, "int32"), np.full((1, 1, 1), 3, "int32"), np.ones(1, "int8")
+    out = np.empty((1, 1, 2), "int32")
+    assert tconv.conv_transpose(x, w, bias, out=out).tolist() == [[[3 * 2**20 + 1] * 2]]

@@ -55,7 +55,7 @@ class GridOperator(LinearOperator):
     def _as_grid(self, x: Any) -> Array | None:
         """The product with an array in the shape of a grid; None where it is for SciPy."""
         shape = getattr(x, "shape", None)
-        if not isinstance(x, np.ndarray) or (x.ndim == 2 and x.shape[0] == self.shape[1]):
+        if not isinstance(x, np.ndarray) or x.ndim == 1 or (x.ndim == 2 and x.shape[0] == self.shape[1]):
             return None
         if shape == self.dims:
             return self._of_one(x)

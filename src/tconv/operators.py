@@ -79,10 +79,12 @@ def linear_operator(geometry: Geometry, w: Array, *, groups: int = 1, method: st
     def product(operation: Any, images: Array, weights: Array) -> Array:
         if images.dtype.kind == "c" and weights.dtype.kind != "c":  # two real products in place of four
             parts = product(operation, np.concatenate((images.real, images.imag)), weights)
-            return parts[: len(images)] + 1j * parts[len(images) :]
+            found = np.empty((len(images), *parts.shape[1:]), np.result_type(parts, np.complex64))
+            found.real, found.imag = parts[: len(images)], parts[len(images) :]
+            return found
         both = _common_dtype("linear_operator", dtype, images)
-        found: Array = operation(np.ascontiguousarray(images, both), weights.astype(both, copy=False), **keywords)
-        return found
+        result: Array = operation(np.ascontiguousarray(images, both), weights.astype(both, copy=False), **keywords)
+        return result
 
     return GridOperator(
         geometry.ndim, (cout, *geometry.fine), (cin, *geometry.coarse), dtype,

@@ -19,7 +19,7 @@ Operands = dict[str, Any]
 def widened(operation: str, operands: Operands, bias: Any, out: Any, dtype: Any) -> tuple[Operands, Any]:
     """The operands and the bias in the dtype that is asked for, by name or by an `out` for sums of integers."""
     with checks.explained(operation):
-        wanted = _of_out(operands, out) if dtype is None else _name("dtype", dtype)
+        wanted = _of_out(operands, bias, out) if dtype is None else _name("dtype", dtype)
         if wanted is None:
             return operands, bias
         return {name: _cast(name, value, wanted) for name, value in operands.items()}, _cast("bias", bias, wanted)
@@ -30,9 +30,9 @@ def _name(name: str, dtype: Any) -> str:
     return arrays.dtype_name(name, arrays.name_of(dtype) if type(dtype).__module__ == "torch" else dtype)
 
 
-def _of_out(operands: Operands, out: Any) -> str | None:
+def _of_out(operands: Operands, bias: Any, out: Any) -> str | None:
     """The dtype of `out` where it holds sums of the integers of all operands; None: they are as they are."""
-    names = [_integer(value) for value in (*operands.values(), out)]
+    names = [_integer(value) for value in (*operands.values(), *(() if bias is None else (bias,)), out)]
     if None in names or len(set(names)) == 1:
         return None
     return names[-1]
@@ -51,14 +51,21 @@ def _own(value: Any) -> str | None:
 
 def _cast(name: str, value: Any, wanted: str) -> Any:
     own = _own(value)
-    if own is None or own == wanted:
-        return value  # what is no array is said where arrays are checked
+    if own is None or own == wanted or own not in arrays.DTYPES:
+        return value  # what is no array of ours is said where arrays are checked
     if not _fits(own, wanted):
         checks.wrong_type(f"{name} must have a dtype whose values {wanted} holds; got {own}")
-    if library_of(value, value) is NUMPY:
+    library = library_of(value)
+    if library is NUMPY:
+        arrays.array(name, value)  # a mask would be lost
         return np.asarray(value, wanted)
-    to = getattr(value, "astype", None)
-    return value.to(_of_torch(wanted)) if to is None else to(wanted)
+    if library.name == "JAX":
+        from jax.dtypes import canonicalize_dtype
+
+        if canonicalize_dtype(wanted) != wanted:
+            checks.wrong_type(f'dtype must be one that JAX keeps; {wanted} needs jax.config "jax_enable_x64"')
+        return value.astype(wanted)
+    return value.to(_of_torch(wanted))
 
 
 def _fits(own: str, wanted: str) -> bool:

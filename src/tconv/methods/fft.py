@@ -61,40 +61,52 @@ def _up(found: Tiling, x: Array, w: Array, y: Array) -> None:
     """conv_transpose of some channels, added to y."""
     weights = _of_weights(found, w, spectrum).swapaxes(0, 1)  # (Cin, groups, Cout * residues, numbers)
     for images, start in _pieces(found):
-        cells = _cells(found, start)
-        sizes = _positions(found, cells)
-        spectra = spectrum(x[images][last_axes(cells)], found.lengths, _workers(found)).swapaxes(0, 2)
-        products = contracted(spectra.swapaxes(1, 2)[:, :, :, None], weights[:, None])
-        landed = grid(products, found.lengths, sizes, _is_real(x), _workers(found))
-        for of_residue, positions, fine in _by_residue(found, landed, start, sizes):
-            into = y[images][last_axes(fine)]
-            into += of_residue[last_axes(positions)]
+        _stamp(found, x[images], weights, y[images], start)  # in a function: what a piece needed goes with it
+
+
+def _stamp(found: Tiling, x: Array, weights: Array, y: Array, start: tuple[int, ...]) -> None:
+    cells = _cells(found, start)
+    sizes = _positions(found, cells)
+    spectra = spectrum(x[last_axes(cells)], found.lengths, _workers(found)).swapaxes(0, 2)
+    products = contracted(spectra.swapaxes(1, 2)[:, :, :, None], weights[:, None])
+    landed = grid(products, found.lengths, sizes, _is_real(x), _workers(found))
+    for of_residue, positions, fine in _by_residue(found, landed, start, sizes):
+        into = y[last_axes(fine)]
+        into += of_residue[last_axes(positions)]
 
 
 def _down(found: Tiling, x: Array, w: Array, y: Array) -> None:
     """conv, of some channels of x."""
     weights = np.moveaxis(_of_weights(found, w, mirrored), 2, 0)  # (Cout * residues, groups, Cin, numbers)
     for images, start in _pieces(found):
-        cells = _cells(found, start)
-        sizes = tuple(cut.stop - cut.start for cut in cells)
-        spectra = _of_fine(found, y[images], start, _positions(found, cells))
-        products = contracted(np.moveaxis(spectra, 2, 0)[:, :, :, None], weights[:, None])
-        x[images][last_axes(cells)] = grid(products, found.lengths, sizes, _is_real(x), _workers(found))
+        _collect(found, x[images], weights, y[images], start)
+
+
+def _collect(found: Tiling, x: Array, weights: Array, y: Array, start: tuple[int, ...]) -> None:
+    cells = _cells(found, start)
+    sizes = tuple(cut.stop - cut.start for cut in cells)
+    spectra = _of_fine(found, y, start, _positions(found, cells))
+    products = contracted(np.moveaxis(spectra, 2, 0)[:, :, :, None], weights[:, None])
+    x[last_axes(cells)] = grid(products, found.lengths, sizes, _is_real(x), _workers(found))
 
 
 def _gradient(found: Tiling, x: Array, w: Array, y: Array) -> None:
     """weight_gradient, of some channels of x."""
     total = np.zeros((*w.shape[:2], w.shape[2] * found.residues, found.numbers), np.result_type(x, np.complex64))
     for images, start in _pieces(found):
-        cells = _cells(found, start)
-        of_x = mirrored(x[images][last_axes(cells)], found.lengths, _workers(found))
-        of_y = _of_fine(found, y[images], start, _positions(found, cells))
-        total += contracted(of_x[:, :, :, None], of_y[:, :, None])
+        total += _correlated(found, x[images], y[images], start)
     reaches = tuple(axis.reach for axis in found.axes)
     landed = grid(total, found.lengths, reaches, _is_real(x), _workers(found))
     by_residue = landed.reshape(*w.shape[:3], found.residues, *reaches)
     for number, taps, positions in _taps(found):
         w[taps] = by_residue[:, :, :, number][positions]
+
+
+def _correlated(found: Tiling, x: Array, y: Array, start: tuple[int, ...]) -> Array:
+    cells = _cells(found, start)
+    of_x = mirrored(x[last_axes(cells)], found.lengths, _workers(found))
+    of_y = _of_fine(found, y, start, _positions(found, cells))
+    return contracted(of_x[:, :, :, None], of_y[:, :, None])
 
 
 _COMPUTE = {"conv_transpose": _up, "conv": _down, "weight_gradient": _gradient}

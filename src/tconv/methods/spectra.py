@@ -16,6 +16,8 @@ from tconv.problem import Array
 
 #: Lengths up to this one are looked up; beyond it a power of two does.
 _LOOKED_UP = 2**40
+#: Products up to this many are added one after the other; more by halves, whose rounding grows with the logarithm.
+PAIRWISE = 32
 
 
 def fast_length(least: int) -> int:
@@ -76,6 +78,11 @@ def grid(spectra: Array, lengths: tuple[int, ...], sizes: tuple[int, ...], real:
 
 def contracted(a: Array, b: Array) -> Array:
     """The sum over the first axis of products, other axes broadcast."""
+    if len(a) > PAIRWISE:
+        half = len(a) // 2
+        sums: Array = contracted(a[:half], b[:half])
+        sums += contracted(a[half:], b[half:])
+        return sums
     total: Array = a[0] * b[0]
     for left, right in zip(a[1:], b[1:], strict=True):
         total += left * right
