@@ -32,7 +32,7 @@ GROUPS = {
     ),
     "torch": (
         "of_torch/test_of_torch_[!abchr]*.py",
-        "of_torch/test_of_torch_adjoints.py",
+        "of_torch/test_of_torch_a[dt]*.py",
         "of_torch/test_of_torch_c[!l]*.py",
     ),
     "torch, borders, halves, rounding": ("of_torch/test_of_torch_[bhr]*.py",),

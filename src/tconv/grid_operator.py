@@ -62,7 +62,7 @@ class GridOperator(LinearOperator):
         if shape == _without_channels(self.dims, self._ndim):
             found = self._of_one(x)
             return found.reshape(_without_channels(self.dimsd, self._ndim) or self.dimsd)
-        if x.ndim > 2:
+        if x.ndim > 2 or (x.ndim == 2 and self._ndim >= 2):
             with checks.explained("GridOperator"):
                 checks.wrong(f"x must have shape {self.dims}, or be a vector of {self.shape[1]} entries; got {shape}")
         return None

@@ -70,7 +70,7 @@ def of_conv_transpose(coarse: int, k: int, s: int, pad: Padding | str, a: int, s
         size = coarse * s + (max(effective_kernel(k, d) - s, 0) if pad == "valid" else 0)
     if size is not None:
         reached = fine_sizes(coarse, k, s, pad, d)
-        if size not in reached:
+        if not reached.start <= size < reached.stop:  # not `in`: torch.compile has sizes that are symbols
             checks.wrong(f"output_size must be {checks.one_of(reached)} for coarse size {coarse}; got {size}")
         return _tied(coarse, size, k, s, pad, d)
     check_output_padding(a, s, d)

@@ -73,7 +73,8 @@ def _fits(own: str, wanted: str) -> bool:
     try:
         return bool(np.can_cast(np.dtype(own), np.dtype(wanted), "safe"))
     except TypeError:  # bfloat16, of which NumPy knows once ml_dtypes is imported
-        return own == "bfloat16" and wanted in ("float32", "float64")
+        floats = own == "bfloat16" and wanted in ("float32", "float64", "complex64", "complex128")
+        return floats or (own in ("int8", "uint8") and wanted == "bfloat16")
 
 
 def _of_torch(name: str) -> Any:

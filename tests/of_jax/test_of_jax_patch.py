@@ -181,3 +181,25 @@ def test_layers_of_libraries_follow(library):
     np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(ours_by_x, by_x, rtol=1e-5, atol=1e-4)
     assert goes_through_zeros(layer, X)
+
+
+def test_patches_end_in_any_order_and_begin_again():
+    own = jax.lax.conv_transpose
+    first, second = tconv.jax.patch(), tconv.jax.patch()
+    first.__exit__(None, None, None)
+    assert jax.lax.conv_transpose is tconv.jax.lax_conv_transpose
+    second.__exit__(None, None, None)
+    assert jax.lax.conv_transpose is own
+    with second:
+        assert jax.lax.conv_transpose is tconv.jax.lax_conv_transpose
+    assert jax.lax.conv_transpose is own
+
+
+def test_weak_types_and_numpy_strides_are_as_in_lax():
+    a, b = jnp.full((1, 4, 4, 2), 1.0), jnp.full((2, 2, 2, 2), 1.0)
+    one = jnp.ones((), jnp.bfloat16)
+    for function in (jax.lax.conv_transpose, tconv.jax.lax_conv_transpose):
+        assert (function(a, b, (2, 2), "SAME") * one).dtype == jnp.bfloat16
+    keywords = {"lhs_dilation": (2, 2), "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+    y = tconv.jax.lax_conv_general_dilated(a, b, np.array([1, 1]), [(1, 1), (1, 1)], **keywords)
+    np.testing.assert_allclose(y, jax.lax.conv_general_dilated(a, b, (1, 1), [(1, 1), (1, 1)], **keywords))

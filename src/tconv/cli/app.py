@@ -75,6 +75,8 @@ def _unread() -> int:
 
 def _wrong_use(error: Any) -> str:
     """What typer says of arguments that it cannot read; of one that is missing what commands say."""
+    if (option := getattr(error, "option_name", "")) in ("--input", "--input-size", "--in"):
+        return f"No such option: {option}; a transposed convolution goes from --coarse to --fine, a convolution back"
     parameter = getattr(error, "param", None)
     if parameter is None or type(error).__name__ != "MissingParameter":
         return str(error.format_message())

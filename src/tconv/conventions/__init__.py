@@ -72,6 +72,9 @@ def convert(
     """
     with checks.explained("convert"):
         read, written = named("source", source), named("target", target)
+        if not isinstance(parameters, Mapping):
+            hint = "; layer.get_config() is one" if hasattr(parameters, "get_config") else ""
+            checks.wrong_type(f"parameters must map names to values; got {checks.shorten(parameters)}{hint}")
         held = read.held(parameters)
     layer = read.read(
         parameters,
@@ -82,7 +85,9 @@ def convert(
         out_channels=out_channels,
         bias=bias,
     )
-    saying = NATIVE.write_for(layer, read.channels) if written is NATIVE else written.write(layer)
+    # Keras says in each layer where its channels are.
+    channels = held.parameters.get("data_format") or read.channels
+    saying = NATIVE.write_for(layer, channels) if written is NATIVE else written.write(layer)
     lines = weights.to_tconv_lines(read.layout(held.parameters), layer.groups, layer.geometry.ndim)
     known = (*held.notes, *read.reservations, *read.disagreements(held.parameters, layer))
     notes = dict.fromkeys((*known, *saying.notes))

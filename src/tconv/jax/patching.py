@@ -6,7 +6,9 @@ look the name up as they are called, so that it is enough to change what it stan
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
+from typing import Any
 
 from jax import lax
 
@@ -17,20 +19,35 @@ from tconv.jax.general import lax_conv_general_dilated
 _OURS = {"conv_transpose": lax_conv_transpose, "conv_general_dilated": lax_conv_general_dilated}
 
 
-class Patch:
-    """What `patch` returns: as a context manager it puts back, at its end, what was there before."""
+#: Patches that have begun and not ended, and what lax had before the first of them.
+_active: list[Patch] = []
+_before: dict[str, Any] = {}
+_lock = threading.RLock()
 
-    def __init__(self) -> None:
-        self._before = {name: getattr(lax, name) for name in _OURS}
+
+class Patch:
+    """What `patch` returns: as a context manager it ends at the end of the block, in whatever order patches end."""
 
     def __enter__(self) -> Patch:
+        with _lock:
+            if self not in _active:
+                if not _active:
+                    _before.update({name: getattr(lax, name) for name in _OURS})
+                _active.append(self)
+                for name, function in _OURS.items():
+                    setattr(lax, name, function)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for name, function in self._before.items():
-            setattr(lax, name, function)
+        with _lock:
+            if self not in _active:
+                return
+            _active.remove(self)
+            if not _active:
+                for name, function in _before.items():
+                    setattr(lax, name, function)
 
 
 def patch() -> Patch:
@@ -48,10 +65,7 @@ def patch() -> Patch:
     >>> y.shape
     (1, 8, 8, 2)
     """
-    patched = Patch()
-    for name, function in _OURS.items():
-        setattr(lax, name, function)
-    return patched
+    return Patch().__enter__()
 
 
 def unpatch() -> None:
@@ -63,5 +77,7 @@ def unpatch() -> None:
     >>> jax.lax.conv_transpose is tconv.jax.lax_conv_transpose
     False
     """
-    for name in _OURS:
-        setattr(lax, name, getattr(laxs, name))
+    with _lock:
+        _active.clear()
+        for name in _OURS:
+            setattr(lax, name, getattr(laxs, name))

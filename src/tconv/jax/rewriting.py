@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from tconv.conventions import DIALECTS
@@ -58,6 +59,8 @@ def run(call: Call, rewritten: Rewritten, lhs: Array, rhs: Array) -> Array:
 
 def frozen(value: Any) -> Any:
     """An argument with its lists turned into tuples; dimension numbers and the like are kept."""
+    if isinstance(value, np.ndarray):
+        return frozen(value.tolist())
     return tuple(map(frozen, value)) if isinstance(value, list) or type(value) is tuple else value
 
 
@@ -102,6 +105,12 @@ def _computed_in(call: Call, lhs: Any, rhs: Any) -> str | None:
     """The dtype to compute in; None for what is no floating-point array, or mixed."""
     if not all(isinstance(array, Array) for array in (lhs, rhs)) or lhs.dtype != rhs.dtype:
         return None
+    if lhs.weak_type and rhs.weak_type:  # the result is weak, too
+        return None
+    if not all(isinstance(size, int) for size in (*lhs.shape, *rhs.shape)):  # symbols of jax.export
+        return None
+    if any(_is_explicit(array) for array in (lhs, rhs)):
+        return None
     wanted = lhs.dtype if call.preferred_element_type is None else jnp.dtype(call.preferred_element_type)
     dtypes = [_COMPUTED_IN.get(str(dtype)) for dtype in (lhs.dtype, wanted)]
     return None if None in dtypes else max(dtypes, key=str)
@@ -112,3 +121,9 @@ def _geometry(said: Mapping[str, Any], lhs: tuple[int, ...], rhs: tuple[int, ...
     kernel = tuple(rhs[axis] for axis in numbers.rhs_spec[2:])
     coarse = tuple(lhs[axis] for axis in numbers.lhs_spec[2:])
     return DIALECTS["jax"].read(said, kernel=kernel, coarse=coarse).geometry
+
+
+def _is_explicit(array: Array) -> bool:
+    """Whether a mesh has axes along which shardings are part of types, which reshapes have to name."""
+    mesh = getattr(getattr(jax.typeof(array), "sharding", None), "mesh", None)
+    return any(str(kind).endswith("Explicit") for kind in getattr(mesh, "axis_types", ()))

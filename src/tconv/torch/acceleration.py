@@ -187,6 +187,8 @@ def _untouchable(module: Module) -> str:
         return "it is TorchScript, which runs without Python; accelerate what it was made of, and trace that"
     if isinstance(module, nn._Layer):
         return "it is one of tconv's already"
+    if getattr(module, "qconfig", None) is not None:
+        return "torch.ao.quantization is to replace it; accelerate the model without a qconfig"
     if "forward" in vars(module):
         return "the object has a forward of its own, in place of its class's"
     if _is_transposed(module) and not isinstance(module, _TRANSPOSED):

@@ -11,7 +11,7 @@ from tconv import arguments, checks
 from tconv.arguments import Layout
 from tconv.geometry import Geometry
 from tconv.methods import Operation
-from tconv.torch import dispatched, engine, gradients, messages, native
+from tconv.torch import autocasting, dispatched, engine, gradients, messages, native
 from tconv.torch.engine import OperationWindow
 
 
@@ -28,6 +28,8 @@ def computed(
     problem, batched = arguments.problem(operation, *shapes, kernel, "float32", settled, layout)
     g, ndim = problem.geometry, len(problem.geometry.stride)
     messages.check_bias(bias, problem.in_channels)
+    if autocasting.is_all(first, second, None):
+        first, second = autocasting.cast(first), autocasting.cast(second)
     first = _first(first, ndim, layout, batched)
     if operation == "weight_gradient":
         second = _first(second, ndim, layout, batched)
@@ -69,7 +71,7 @@ def _conv(y: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow) ->
         x = native.conv(y, w, None, *engine.by_extra(window, window.size, y.shape[2:]))
     else:
         x = gradients.conv(y, w, window)
-    return x if bias is None else x + bias.reshape(-1, *[1] * len(window.stride))  # type: ignore[no-any-return]
+    return x if bias is None else torch.add(x, bias.to(x.dtype).reshape(-1, *[1] * len(window.stride)))
 
 
 def _weight_gradient(x: Tensor, y: Tensor, window: OperationWindow) -> Tensor:

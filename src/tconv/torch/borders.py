@@ -30,6 +30,9 @@ def conv_transpose(
     ndim, said = len(given[0]), RawArguments(*given)
     with messages.explained(ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
+        if x.dim() not in (ndim + 1, ndim + 2):
+            axes = checks.count(ndim, "axis", "axes")
+            checks.wrong(f"x must have shape (N, C, *size) or (C, *size) with {axes} of size; got {tuple(x.shape)}")
         ends = _ends(x, w, said)
         for end, k, s, d in zip(ends, w.shape[2:], said.stride, said.dilation, strict=True):
             _check(mode, end, sizes.fine_size(end[0], k, s, end[1], end[2], d))
@@ -50,7 +53,11 @@ def _ends(x: Tensor, w: Tensor, said: RawArguments) -> Sequence[Ends]:
     left = windows.each("output_padding", 0 if said.output_size is not None else said.output_padding, ndim, 0)
     size = [None] * ndim if said.output_size is None else windows.each("output_size", said.output_size, ndim, 1)
     each = zip(x.shape[-ndim:], kernel, said.stride, pads, left, size, said.dilation, strict=True)
-    return [sizes.of_conv_transpose(*axis) for axis in each]
+    # What a word stands for does not depend on the size of the grid, which may be a symbol of torch.export.
+    return [
+        (n, *sizes.of_conv_transpose(1 if isinstance(pad, str) and m is None else n, k, s, pad, a, m, d)[1:])
+        for n, k, s, pad, a, m, d in each
+    ]
 
 
 def _check(mode: str, end: Ends, fine: int) -> None:

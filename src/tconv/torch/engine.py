@@ -224,7 +224,7 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, la
     weights = formats.Weights.of(w, problem.dtype, by_engine=engines is not None)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * w.element_size(),
-        hash((w.shape, w.stride())), engines, why, None if formats.lies(x, order) else order,
+        hash((w.shape, w.stride(), w.dtype)), engines, why, None if formats.lies(x, order) else order,
         weights, small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
         x.dtype in HALVES, now,
     )  # fmt: skip
