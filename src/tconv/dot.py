@@ -77,7 +77,7 @@ def dot_test(
         _check_returned("forward", forward_x, y_shape, name)
         _check_returned("adjoint", adjoint_y, x_shape, name)
     left, right = _dot(forward_x, y), _dot(x, adjoint_y)
-    scale = max((float(np.abs(a).max(initial=0)) for a in map(_wide, (forward_x, adjoint_y))), default=0.0)
+    scale = max(float(np.abs(a).max(initial=0)) for a in map(_wide, (forward_x, adjoint_y)))
     if scale and np.isfinite(scale):  # squares neither overflow nor vanish
         forward_x, adjoint_y = _wide(forward_x).reshape(y_shape) / scale, _wide(adjoint_y).reshape(x_shape) / scale
     bound = _norm(forward_x) * _norm(y) + _norm(x) * _norm(adjoint_y)

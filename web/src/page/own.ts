@@ -87,7 +87,11 @@ function shown(picture: Picture, text: string, more = ""): HTMLElement {
 async function decoded(file: File): Promise<HTMLImageElement> {
   const image = new Image();
   image.src = URL.createObjectURL(file);
-  await image.decode();
+  try {
+    await image.decode();
+  } finally {
+    URL.revokeObjectURL(image.src); // what is decoded stays
+  }
   return image;
 }
 

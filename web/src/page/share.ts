@@ -61,11 +61,11 @@ export function share(t: Model["t"], current: () => Model): Part {
       const pixels = canvas.getContext("2d")!.getImageData(0, 0, width, canvas.height).data;
       frames.push({ pixels, width, height: canvas.height, delay: i < steps.length - 1 ? DELAY : 3 * DELAY });
     }
-    const making = made(frames);
-    let part = making.next();
+    const packing = made(frames);
+    let part = packing.next();
     while (!part.done) {
       await rest(t("packing", part.value, steps.length));
-      part = making.next();
+      part = packing.next();
     }
     save(new Blob([part.value] as BlobPart[], { type: "image/gif" }), model, "gif");
   }
@@ -77,15 +77,15 @@ export function share(t: Model["t"], current: () => Model): Part {
   }
 
   /** A button that makes a file, one at a time. */
-  function making(name: string, make: () => Promise<void>): HTMLButtonElement {
-    const made = button(name, async () => {
-      made.disabled = true;
+  function maker(name: string, make: () => Promise<void>): HTMLButtonElement {
+    const one = button(name, async () => {
+      one.disabled = true;
       await make().catch((error: Error) => {
         said.textContent = t("not made", error.message);
       });
-      made.disabled = false;
+      one.disabled = false;
     });
-    return made;
+    return one;
   }
 
   const element = folded(
@@ -97,12 +97,12 @@ export function share(t: Model["t"], current: () => Model): Part {
     h(
       "div",
       { class: "row" },
-      making("SVG", async () => {
+      maker("SVG", async () => {
         const model = current();
         save(new Blob([text(sheet(model), model)], { type: "image/svg+xml" }), model, "svg");
       }),
-      making("PNG", png),
-      making("GIF", animation),
+      maker("PNG", png),
+      maker("GIF", animation),
     ),
     said,
   );
