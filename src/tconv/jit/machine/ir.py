@@ -98,7 +98,9 @@ class Function:
     def __str__(self) -> str:
         linkage = "" if self.exported else "internal "
         inlined = "alwaysinline " if self.inlined else ""
-        attributes = f'{inlined}"min-legal-vector-width"="{8 * self.module.isa.vector_bytes}" nounwind'
+        isa = self.module.isa
+        arranged = f'"tune-cpu"="{isa.arranged_for}" ' if isa.arranged_for else ""
+        attributes = f'{inlined}{arranged}"min-legal-vector-width"="{8 * isa.vector_bytes}" nounwind'
         head = f"define {linkage}{self.returns} @{self.name}({self.parameters}) {attributes} {{"
         return "\n".join([head, *self.lines, "}", ""])
 
@@ -231,6 +233,24 @@ class Function:
     def broadcast(self, v: Vector, pointer: str, offset: Value = 0) -> str:
         """Load a scalar into every lane."""
         return self.splat(v, self.load(v.element, pointer, offset))
+
+    def broadcasts(self, v: Vector, pointer: str, count: int) -> Iterator[str]:
+        """Scalars that lie side by side, each in every lane, loaded as they are asked for.
+
+        Where a lane of a vector can be an operand, whole vectors of them are loaded, and halves for what is left.
+        """
+        first, size = 0, BYTES[v.element]
+        while first < count:
+            lanes = v.lanes if self.module.isa.by_lane else 1
+            while lanes > count - first:
+                lanes //= 2
+            if lanes == 1:
+                yield self.broadcast(v, pointer, first * size)
+            else:
+                some = Vector(v.element, lanes)
+                loaded = self.vload(some, pointer, first * size)
+                yield from (self.shuffle(some, loaded, "poison", [lane] * v.lanes) for lane in range(lanes))
+            first += lanes
 
     def shuffle(self, v: Vector, a: str, b: str, indices: Sequence[int | None]) -> str:
         """Lanes picked from the two vectors laid side by side; None: any value."""

@@ -53,13 +53,13 @@ ROUNDING = 1e-9
 
 
 def best_tile(
-    pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED
+    pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED, *, beside: int = 0
 ) -> tuple[float, int, int, int]:
     """The vectors, at most so many, pixels and rows of tiles that take the fewest cycles, a pixel.
 
-    A vector of weights that is loaded costs so many of them.
+    A vector of weights that is loaded costs so many of them. So many registers are left free beside the usual ones.
     """
-    budget, best = isa.registers - 4 - (not isa.fma), (inf, 0, 0, 0)
+    budget, best = isa.registers - 4 - (not isa.fma) - beside, (inf, 0, 0, 0)
     for most in range(widest if isa.registers >= 32 else min(widest, 2), 0, -1):
         sums = (budget + (1 if most == 3 and isa.broadcast else 0)) // most
         groups = sizes(pixels, min(pixels, sums))

@@ -36,6 +36,8 @@ SPANNED = 32 << 10
 FAR, FARTHER = 0.6, 1.0
 #: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
 WIDE = 4
+#: Registers for weights and x that depthwise layers need where no operand comes from memory.
+IN_REGISTERS = 4
 
 
 def make(
@@ -81,7 +83,10 @@ def _with_tile(
     in_place = layout.joined or (direct and _straight(last, depthwise=depthwise))
     of_tile = columns if depthwise or not in_place else columns - cut_off(last)
     widest, loaded = (WIDE, LOADED) if depthwise else (3, FAR if layout.channels_last else FARTHER)
-    _, vectors, pixels, rows = best_tile(of_tile, -(-run * runs // lanes), most_rows, isa, widest, loaded)
+    beside = IN_REGISTERS if depthwise and isa.by_lane else 0
+    _, vectors, pixels, rows = best_tile(
+        of_tile, -(-run * runs // lanes), most_rows, isa, widest, loaded, beside=beside
+    )
     at_once = depthwise and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
     cache_block = (*[1] * (len(layout.axes) - 1), columns)
     sizes = (vectors, pixels, in_lanes, cache_block, channels_of(problem).read, in_place)
