@@ -237,19 +237,20 @@ class Function:
     def broadcasts(self, v: Vector, pointer: str, count: int) -> Iterator[str]:
         """Scalars that lie side by side, each in every lane, loaded as they are asked for.
 
-        Where a lane of a vector can be an operand, whole vectors of them are loaded, and halves for what is left.
+        Where a lane of a vector can be an operand, vectors of them are loaded: whole ones, then halves. One that is
+        left is the second of a pair, because to load it alone is to load it into all lanes, which takes more work.
         """
-        first, size = 0, BYTES[v.element]
+        first, size, by_lane = 0, BYTES[v.element], self.module.isa.by_lane
         while first < count:
-            lanes = v.lanes if self.module.isa.by_lane else 1
-            while lanes > count - first:
-                lanes //= 2
-            if lanes == 1:
+            lanes = 1 << min(v.lanes, count - first).bit_length() - 1 if by_lane else 1
+            if lanes == 1 and not (by_lane and first):
                 yield self.broadcast(v, pointer, first * size)
             else:
-                some = Vector(v.element, lanes)
-                loaded = self.vload(some, pointer, first * size)
-                yield from (self.shuffle(some, loaded, "poison", [lane] * v.lanes) for lane in range(lanes))
+                some = Vector(v.element, max(lanes, 2))
+                start = first + lanes - some.lanes
+                loaded = self.vload(some, pointer, start * size)
+                for lane in range(first - start, some.lanes):
+                    yield self.shuffle(some, loaded, "poison", [lane] * v.lanes)
             first += lanes
 
     def shuffle(self, v: Vector, a: str, b: str, indices: Sequence[int | None]) -> str:
