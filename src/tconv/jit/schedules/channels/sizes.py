@@ -10,8 +10,8 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.cuts import balanced
 from tconv.jit.schedules.axes import LoopAxis, inside, phase_taps
 from tconv.jit.schedules.base import MOST_SCRATCH
-from tconv.jit.schedules.channels.cutting import WORTH, Cutting
-from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.channels.cutting import IN_PLACE, WORTH, Cutting
+from tconv.jit.schedules.channels.schedule import NEAR, ChannelSchedule
 from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
 from tconv.jit.schedules.layouts import MemoryLayout, as_one_group, channels_of
 from tconv.jit.schedules.shares import inside as share_inside
@@ -93,7 +93,9 @@ def _with_tile(
     if in_lanes == "channels" and not (depthwise or in_place) and share_inside(last) < ZEROS:
         cutting = Cutting(layout.axes, wide, loaded)
         best = cutting.best(most_rows, isa, widest)
-        if best.cycles < WORTH * cutting.whole(vectors, pixels, rows):
+        weights = problem.taps * channels_of(problem).read * best.vectors * lanes * problem.itemsize
+        worth = IN_PLACE if direct and weights > NEAR else WORTH
+        if best.cycles < worth * cutting.whole(vectors, pixels, rows):
             _, vectors, pixels, rows = best
             cut_rows, in_place = True, direct
     at_once = depthwise and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
@@ -107,6 +109,8 @@ def _with_tile(
 
 def _with_part(s: ChannelSchedule) -> ChannelSchedule:
     """As many input channels at a time as have weights that stay near; all, where their taps are then one."""
+    if s.cut_rows and (all_of_them := replace(s, part=s.read)).weights_exceed_cache:
+        return all_of_them
     taps = max(len(t) for t in phase_taps(s.last, s.origin))
     if not (s.cut_rows and s.rows > 1):  # all rows meet one tap of the outer axes before the next
         taps *= prod(max(len(t) for t in phase_taps(line)) for line in s.outer)
