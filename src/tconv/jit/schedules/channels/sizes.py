@@ -23,6 +23,9 @@ PANEL, BLOCK = 1792 << 10, 640 << 10
 #: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
 #: then one: layers with 256 channels gain 3 to 7 %.
 PART, JOINED = 256 << 10, 1 << 20
+#: The same where cut rows are read in place for one tap of the outer axes after the other: what is packed on the fly for
+#: one call has to fit scratch.
+MOST_WEIGHTS = 3 << 20
 #: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
 #: for some q cuts the row.
 EDGES = 4
@@ -109,8 +112,10 @@ def _with_tile(
 
 def _with_part(s: ChannelSchedule) -> ChannelSchedule:
     """As many input channels at a time as have weights that stay near; all, where their taps are then one."""
-    if s.cut_rows and (all_of_them := replace(s, part=s.read)).weights_exceed_cache:
-        return all_of_them
+    of_channel = s.problem.taps * s.widest * s.problem.itemsize
+    many = replace(s, part=max(balanced(s.read, max(32, MOST_WEIGHTS // of_channel))))
+    if s.cut_rows and many.weights_exceed_cache:
+        return many
     taps = max(len(t) for t in phase_taps(s.last, s.origin))
     if not (s.cut_rows and s.rows > 1):  # all rows meet one tap of the outer axes before the next
         taps *= prod(max(len(t) for t in phase_taps(line)) for line in s.outer)
