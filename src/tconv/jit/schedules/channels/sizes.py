@@ -23,8 +23,8 @@ PANEL, BLOCK = 1792 << 10, 640 << 10
 #: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
 #: then one: layers with 256 channels gain 3 to 7 %.
 PART, JOINED = 256 << 10, 1 << 20
-#: The same where cut rows are read in place for one tap of the outer axes after the other: what is packed on the fly for
-#: one call has to fit scratch.
+#: The same where cut rows are read in place for one tap of the outer axes after the other: what is packed on the fly
+#: for one call has to fit scratch.
 MOST_WEIGHTS = 3 << 20
 #: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
 #: for some q cuts the row.
