@@ -17,6 +17,7 @@ from tconv.phases import phases
 from tconv.plan import plan
 
 if TYPE_CHECKING:
+    from tconv.chaining import chain
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
     from tconv.conventions.weight_conversion import convert_weights
     from tconv.exploring import explore
@@ -36,6 +37,7 @@ __all__ = [
     "tune",
     "Geometry",
     "Axis",
+    "chain",
     "solve",
     "mirror",
     "phases",
@@ -58,6 +60,7 @@ __all__ = [
 
 #: Names that are imported when they are first used: who only computes does not wait for them.
 _LATER = {
+    "chain": "tconv.chaining",
     **dict.fromkeys(("ConvTranspose", "Conv"), "tconv.prepared"),
     "tune": "tconv.tuning",
     "solve": "tconv.solving",
