@@ -93,7 +93,7 @@ class Chain:
 
     @property
     def alignment(self) -> tuple[int, ...]:
-        """Blocks of one size are of equal geometry, away from the border, if their starts differ by a multiple of this."""
+        """Blocks of one size, away from the border, have equal geometries if their starts differ by a multiple of this."""
         return tuple(lcm(*(step.denominator for step in self._strides(axis))) for axis in range(self.ndim))
 
     def input_box(self, box: Sequence[Sequence[int]]) -> ChainBox:
