@@ -51,6 +51,11 @@ class Layer(ABC):
         """How many cells there are."""
         return int(cells.shape[self.axis])
 
+    def others(self, cells: Any) -> tuple[int, ...]:
+        """All sizes but the number of cells."""
+        place = cells.ndim + self.axis
+        return (*cells.shape[:place], *cells.shape[place + 1 :])
+
     def cut(self, cells: Any, start: int, stop: int) -> Any:
         """Some of them, without a copy."""
         return cells[(..., slice(start, stop), *[slice(None)] * (-1 - self.axis))]

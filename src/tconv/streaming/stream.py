@@ -89,10 +89,9 @@ class Stages:
             for name, function in self._lead:
                 x = _applied(name, function, x)
             layer.check(x)
-            none = layer.cut(x, 0, 0)
             if self._first is None:
-                self._first = layer.kept(none)
-            elif none.shape != self._first.shape:
+                self._first = layer.kept(layer.cut(x, 0, 0))
+            elif layer.others(x) != layer.others(self._first):
                 shown = [str(size) for size in self._first.shape]
                 shown[layer.axis] = "any"
                 must = f"x must have shape ({', '.join(shown)}), as the first push had"
