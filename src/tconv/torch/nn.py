@@ -80,7 +80,7 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
                 pass  # what is wrong is found, and said, below
         if self.padding_mode != "zeros":
             return borders.conv_transpose(self.padding_mode, input, w, bias, given, kept)
-        return call(len(self.kernel_size), input, w, bias, given, kept)
+        return call("conv_transpose", len(self.kernel_size), input, w, bias, given, kept)
 
     def __prepare_scriptable__(self) -> Any:
         """What torch.jit.script asks for."""
