@@ -29,7 +29,7 @@ def conv_transpose(
     """The transpose of a convolution that pads in this mode, plus the bias; `given` are a layer's arguments."""
     ndim, said = len(given[0]), RawArguments(*given)
     with messages.explained("conv_transpose", ndim, x, w, bias, given):
-        messages.check_tensors("conv_transpose", ndim, x, w, bias)
+        messages.check_tensors(ndim, x, w, bias)
         if x.dim() not in (ndim + 1, ndim + 2):
             axes = checks.count(ndim, "axis", "axes")
             checks.wrong(f"x must have shape (N, C, *size) or (C, *size) with {axes} of size; got {tuple(x.shape)}")

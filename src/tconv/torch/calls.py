@@ -90,7 +90,7 @@ def prepared(
     """The call, once everything about it has been checked."""
     said = RawArguments(*given)
     with messages.explained(operation, ndim, x, w, bias, given):
-        messages.check_tensors(operation, ndim, x, w, bias)
+        messages.check_tensors(ndim, x, w, bias)
         settled = _of_conv(said, w, ndim) if operation == "conv" else _of_conv_transpose(said, w, ndim)
         shapes, dtype = (tuple(x.shape), tuple(w.shape)), engine.DTYPES[x.dtype]
         problem, _ = arguments.problem(operation, *shapes, None, dtype, settled, "channels_first")

@@ -29,7 +29,7 @@ def computed(operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor
     if torch.compiler.is_compiling():
         return _computed(operation, ndim, x, w, bias, given)
     with messages.explained(operation, ndim, x, w, bias, given):
-        messages.check_tensors(operation, ndim, x, w, bias)
+        messages.check_tensors(ndim, x, w, bias)
         return _computed(operation, ndim, x, w, bias, given)
 
 

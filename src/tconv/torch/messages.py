@@ -80,7 +80,7 @@ def cast(name: str, got: str, other: str, wanted: str) -> str:
     return re.sub(r'astype\("(\w+)"\)', r"to(torch.\1)", words.cast(name, got, other, wanted))
 
 
-def check_tensors(operation: Operation, ndim: int, x: Any, w: Any, bias: Any) -> None:
+def check_tensors(ndim: int, x: Any, w: Any, bias: Any) -> None:
     """Tensors of one dtype, unless autocast will see to it, on one device, with as many axes as the function is for."""
     for name, value in (("input", x), ("weight", w), ("bias", bias)):
         if not isinstance(value, Tensor) and not (name == "bias" and value is None):
@@ -96,8 +96,7 @@ def check_tensors(operation: Operation, ndim: int, x: Any, w: Any, bias: Any) ->
             checks.wrong(f"{name} must be on the device of input, {x.device}; got {value.device}")
     if w.dim() != ndim + 2:
         axes = checks.count(ndim + 2, "axis", "axes")
-        order = "(Cout, Cin / groups, *kernel)" if operation == "conv" else "(Cin, Cout / groups, *kernel)"
-        checks.wrong(f"weight must have {axes}, {order}; got shape {tuple(w.shape)}")
+        checks.wrong(f"weight must have {axes}, (Cin, Cout / groups, *kernel); got shape {tuple(w.shape)}")
 
 
 def check_bias(bias: Tensor | None, channels: int) -> None:

@@ -63,7 +63,7 @@ def plan(
     given = calls.frozen(operation, stride, padding, left, groups, dilation, output_size)
     ndim = weight.dim() - 2
     with messages.explained(operation, ndim, input, weight, bias, given):
-        messages.check_tensors(operation, ndim, input, weight, bias)
+        messages.check_tensors(ndim, input, weight, bias)
     if autocasting.is_all(input, weight, bias):
         input, weight = autocasting.cast(input), autocasting.cast(weight)
         bias = None if bias is None else autocasting.cast(bias)
