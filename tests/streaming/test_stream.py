@@ -11,7 +11,7 @@ from definition import links
 from hypothesis import given
 from hypothesis import strategies as st
 from registry import needs_kernels
-from strategies import GEOMETRIES, axes
+from strategies import GEOMETRIES, axes, chains
 
 import tconv
 from tconv import Axis, Geometry, Stream
@@ -198,6 +198,17 @@ def test_operators_one_after_the_other(data):
     n = data.draw(st.integers(1, 30))
     x = whole_numbers((1, 2, n), "float64")
     np.testing.assert_array_equal(pushed(Stream(steps), x, data.draw(cuts(n))), in_one_piece(steps, x))
+
+
+@given(chains(most=4), st.data())
+def test_random_operators_one_after_the_other(chain, data):
+    steps = []
+    for link in chain.links:
+        op, _ = operator(link.geometry, link.operation, cin=1, cout=1)
+        steps += [op, np.square]
+    x = whole_numbers((1, *chain.input_size), "float64")
+    wanted = in_one_piece(steps, x)
+    np.testing.assert_allclose(pushed(Stream(steps), x, data.draw(cuts(x.shape[-1]))), wanted, rtol=1e-9, atol=1e-9)
 
 
 def test_a_function_before_the_first_operator():
