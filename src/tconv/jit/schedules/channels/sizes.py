@@ -100,7 +100,7 @@ def _with_tile(
         cutting = Cutting(layout.axes, wide, loaded)
         best = cutting.best(most_rows, isa, widest)
         weights = problem.taps * channels_of(problem).read * best.vectors * lanes * problem.itemsize
-        worth = IN_PLACE if direct and weights > NEAR else WORTH
+        worth = IN_PLACE if direct and weights > NEAR and isa.registers >= 32 else WORTH
         if best.cycles < worth * cutting.whole(vectors, pixels, rows):
             _, vectors, pixels, rows = best
             cut_rows, in_place = True, direct
