@@ -48,7 +48,7 @@ class Engines:
     """The engines of a problem, each made when a call first needs it: what PyTorch computes costs no tables."""
 
     def __init__(self, problem: Problem, channels_last: bool, most: int) -> None:
-        self._problem, self._channels_last, self._most = problem, channels_last, most
+        self.problem, self._channels_last, self._most = problem, channels_last, most
 
     @cached_property
     def kept(self) -> Engine:
@@ -62,7 +62,7 @@ class Engines:
 
     def _ready(self, *, once: bool) -> Engine:
         # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
-        return engine.ready(self._problem, self._channels_last, once=once, most=self._most, openmp=True)
+        return engine.ready(self.problem, self._channels_last, once=once, most=self._most, openmp=True)
 
 
 @dataclass(slots=True)
