@@ -191,6 +191,20 @@ def test_what_is_not_expected_to_win_is_not_compiled(monkeypatch):
     assert layer.outcome == "left alone"
 
 
+def test_models_of_many_kinds_of_calls_take_no_longer_for_each(monkeypatch):
+    efforts, contest = [], both_ways.contest
+    monkeypatch.setattr(both_ways, "contest", lambda *given: efforts.append(given[2]) or contest(*given))
+    model = nn.Sequential(*[nn.Conv1d(n, n + 1, 1) for n in range(1, 40)]).eval()
+    with torch.no_grad():
+        accelerate(model, torch.randn(1, 1, 3), layers="all")
+    turns = [effort.turn for effort in efforts]
+    assert turns[:9] == [turns[0]] * 9
+    assert turns == sorted(turns, reverse=True)
+    assert turns[16] == turns[0] / 2
+    assert turns[-1] == turns[0] / 4
+    assert len({effort.rounds for effort in efforts}) == 1
+
+
 def test_what_the_engine_expects_of_a_call_without_a_batch():
     found, x = [], torch.randn(3, 9, 8)
 

@@ -115,6 +115,7 @@ OF_CONV = [
      "last: input.movedim(-1, -3)?"),
     ({"weight": V.permute(2, 3, 1, 0)}, "input must have 3 channels, the second size of weight; got 4; is weight in "
      "Keras's order (*kernel, Cin, Cout): weight.permute(3, 2, 0, 1)?"),
+    ({"weight": torch.ones(3, 3, 7, 4)}, "input must have 3 channels, the second size of weight; got 4"),
     ({"weight": V[0]}, "weight must have 4 axes, (Cout, Cin / groups, *kernel); got shape (4, 3, 3)"),
     ({"input": Y[..., :2]}, "kernel must fit into the padded size: kernel 3 with dilation 1 spans 3 cells, size 2 with "
      "padding (0, 0) has 2 (axis 1)"),

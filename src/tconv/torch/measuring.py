@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,6 +22,9 @@ from tconv.torch.acceleration_report import Measured
 from tconv.torch.both_ways import OURS, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.watching import WatchedCall
+
+#: Contests that have all of their time. Of a model with more kinds of calls each has less, down to a quarter.
+UNHURRIED, SHORTEST = 8, 4
 
 
 class Called(NamedTuple):
@@ -57,10 +61,14 @@ class Measuring:
         key = both_ways.key(call, manner)
         known = self._contests.get(key)
         if known is None:
-            known = self._contests[key] = both_ways.contest(call, manner, self.effort)
+            known = self._contests[key] = both_ways.contest(call, manner, self._effort())
         elif not known.failures and (wrong := both_ways.compared(call, manner)):
             return Contest(known.turns, failures={OURS: wrong})
         return known
+
+    def _effort(self) -> Effort:
+        shorter = min(max(1.0, len(self._contests) / UNHURRIED), SHORTEST)
+        return dataclasses.replace(self.effort, turn=self.effort.turn / shorter)
 
     def _is_stored(self, w: Tensor, module: Module) -> bool:
         """Whether the model has the weights themselves, and does not compute them in every run."""
