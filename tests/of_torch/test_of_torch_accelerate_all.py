@@ -191,6 +191,37 @@ def test_what_is_not_expected_to_win_is_not_compiled(monkeypatch):
     assert layer.outcome == "left alone"
 
 
+class Conv2d(nn.Module):
+    """A class of somebody else, by the name of a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3, 3, 3))
+
+    def forward(self, x):
+        return F.conv2d(x, self.weight * 0.5, padding=1)
+
+
+def test_layers_by_their_name_are_taken_by_their_calls():
+    model, x = nn.Sequential(Conv2d()).eval(), torch.randn(1, 3, 6, 5)
+    with torch.no_grad():
+        expected = model(x)
+        assert accelerate(model, x, layers="all")[1].changed == 1
+        torch.testing.assert_close(model(x), expected)
+    _, report = accelerate(model, layers="all")
+    assert report.layers[0].reason == f"{__name__}.Conv2d is no layer of torch.nn"
+
+
+def test_what_fails_on_the_engine_is_left_alone(monkeypatch):
+    def odd(*given):
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr("tconv.torch.calls.prepared", odd)
+    with torch.no_grad():
+        model, report = accelerate(nn.Sequential(nn.Conv1d(2, 3, 3)).eval(), torch.randn(1, 2, 9), layers="all")
+    assert (kept(model), report.layers[0].outcome) == ([], "left alone: it fails: odd")
+
+
 def test_models_of_many_kinds_of_calls_take_no_longer_for_each(monkeypatch):
     efforts, contest = [], both_ways.contest
     monkeypatch.setattr(both_ways, "contest", lambda *given: efforts.append(given[2]) or contest(*given))

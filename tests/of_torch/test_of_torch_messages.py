@@ -158,6 +158,16 @@ def test_a_plan_of_a_convolution_has_no_output_padding():
         tconv.torch.plan(Y, V, operation="deconv")
 
 
+def test_a_border_that_is_too_wide():
+    layer = nn.Conv2d(4, 3, 3, padding=(1, 6), padding_mode="reflect")
+    with pytest.raises(RuntimeError) as caught:
+        layer(Y)
+    said = 'conv2d: padding must be from 0 to 5 with padding_mode "reflect" for fine size 6; got (6, 6)'
+    assert str(caught.value).splitlines()[0] == said
+    with pytest.raises(RuntimeError, match=r"conv2d: input must have shape \(N, C, \*size\)"):
+        layer(Y[0, 0])
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

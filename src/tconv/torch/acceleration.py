@@ -188,7 +188,7 @@ def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: boo
             extra = 0.0 if plain_class(module) in LAYERS else slowed * watch.operations[module]
             layers.append(together(name, module, measuring.calls[module], extra))
         elif (operation := _operation_of(module)) in wanted:
-            reason = _untouchable(module) or "not called on the example inputs"
+            reason = _untouchable(module) or _foreign(module) or "not called on the example inputs"
             layers.append(Measured(name, type(module).__name__, (), None, None, False, reason, (operation,)))
     trains, threads = measuring.trained, torch.get_num_threads()
     report = Report(
@@ -205,7 +205,7 @@ def _arguments(example_inputs: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
 
 def _unserved(module: Module) -> str:
     tensor = next((t for t in itertools.chain(module.parameters(), module.buffers())), torch.empty(0))
-    return _untouchable(module) or both_ways.unserved(tensor)
+    return _untouchable(module) or _foreign(module) or both_ways.unserved(tensor)
 
 
 def _operation_of(module: Module) -> Operation | None:
@@ -228,6 +228,11 @@ def _untouchable(module: Module) -> str:
         return "torch.ao.quantization is to replace it; accelerate the model without a qconfig"
     if "forward" in vars(module):
         return "the object has a forward of its own, in place of its class's"
-    if _operation_of(module) is not None and not isinstance(module, _ANY):
-        return f"{type(module).__module__}.{type(module).__name__} is no layer of torch.nn"
     return ""
+
+
+def _foreign(module: Module) -> str:
+    """Why a module that is a layer by its name cannot become one of tconv's. Calls of its forward method might."""
+    return (
+        "" if isinstance(module, _ANY) else f"{type(module).__module__}.{type(module).__name__} is no layer of torch.nn"
+    )
