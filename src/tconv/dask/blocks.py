@@ -166,8 +166,17 @@ def threads() -> int:
     """
     if threading.current_thread() is threading.main_thread():
         return launch.MOST_THREADS
-    worker = sys.modules.get("distributed.worker")
-    if worker is not None and getattr(worker.thread_state, "execution_state", None):
-        text = os.environ.get("OMP_NUM_THREADS", "")
-        return int(text) if text.isdecimal() and int(text) else 1
-    return 1
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() and int(text) and _in_a_cluster() else 1
+
+
+def _in_a_cluster() -> bool:
+    """Whether a worker of a cluster runs this task."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return False
+    return True

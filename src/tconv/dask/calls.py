@@ -49,6 +49,7 @@ def _blocks(
 ) -> da.Array:
     array = _whole_channels(given, layout, batched, chunking.batch_unit(chunks, batched, problem.geometry.ndim))
     grid = _grid(array, layout, batched)
+    w, bias = (one.rechunk(-1) if isinstance(one, da.Array) else one for one in (w, bias))
     up = problem.operation == "conv_transpose"
     written = chunking.chosen(problem, chunks, grid.batches or (1,), grid.chunks, array.dtype.itemsize)
     axes = _axes(problem, grid.chunks, written)

@@ -53,6 +53,8 @@ def _following(
     found = []
     for n, step, stride, chunks in zip(size, steps, problem.geometry.stride, read, strict=True):
         length = max(chunks) * stride if up else -(-max(chunks) // stride)
+        if n > 2 * length * len(chunks):  # a kernel that reaches far beyond the grid
+            length = -(-n // (len(chunks) * step)) * step
         found.append(_spread(n, min(length, -(-n // step) * step), step))
     return found
 
@@ -108,7 +110,7 @@ def _asked(given: Any, size: tuple[int, ...], lengths: list[int], itemsize: int)
     previous = tuple(_regular(n, length) for n, length in zip(size, lengths, strict=True))
     try:
         found: tuple[Chunks, ...] = normalize_chunks(given, size, dtype=f"V{itemsize}", previous_chunks=previous)
-    except (ValueError, TypeError, NotImplementedError) as error:
+    except (ValueError, TypeError, ArithmeticError, NotImplementedError) as error:
         checks.wrong(f"chunks must be {allowed}; got {checks.shorten(given)}: {checks.first_line(error)}")
     if any(cells < 1 for chunks in found for cells in chunks):
         checks.wrong(f"chunks must have at least 1 cell; got {checks.shorten(given)}")

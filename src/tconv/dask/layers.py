@@ -65,6 +65,7 @@ class Reading:
         self.cuts = [_cuts(chunks, along) for chunks, along in zip(grid.chunks, axes, strict=True)]
         self._boxes: dict[Any, tuple[Box, ...]] = {}
         self._through: dict[Any, list[bool]] = {}
+        self._sources: dict[Any, TaskRef] = {}
 
     def boxes(self, chunk: tuple[int, ...]) -> tuple[Box, ...]:
         """The boxes in the rim of a chunk: those of less than half of it, if together they are so little too."""
@@ -84,8 +85,15 @@ class Reading:
             boxes = product(*([piece.cells for piece in one.part.pieces] for one in along))
             through = [box in self.boxes(chunk) for chunk, box in zip(chunks, boxes, strict=True)]
             self._through[form] = through
-        names = (self.grid.name, self.rims)
-        return [TaskRef(self.grid.key(names[by], batch, chunk)) for chunk, by in zip(chunks, through, strict=True)]
+        return [self._source(batch, chunk, by) for chunk, by in zip(chunks, through, strict=True)]
+
+    def _source(self, batch: tuple[int, ...], chunk: tuple[int, ...], through: bool) -> TaskRef:
+        """The rim of a chunk, or itself: one object for all the blocks around it, which are 27 in a volume."""
+        found = self._sources.get((batch, chunk, through))
+        if found is None:
+            key = self.grid.key(self.rims if through else self.grid.name, batch, chunk)
+            found = self._sources[batch, chunk, through] = TaskRef(key)
+        return found
 
 
 def _cuts(chunks: Chunks, blocks: tuple[Along, ...]) -> list[tuple[int, tuple[Range, ...]]]:
@@ -104,6 +112,8 @@ def _cells(box: Box) -> int:
 
 class TasksLater(Layer):
     """A layer of one task for each key, made when it is asked for."""
+
+    has_legacy_tasks = False  # or Dask would look at all of them
 
     def __init__(self, name: str, reading: tuple[Any, ...], keys: list[Key]) -> None:
         super().__init__()
@@ -161,13 +171,12 @@ class TasksLater(Layer):
 
 
 class Rims(TasksLater):
-    """What the blocks around a chunk need of it, for each chunk that has such a rim."""
+    """What the blocks around each chunk need of it. Where that is nothing, no block asks for the task."""
 
     def __init__(self, name: str, reading: tuple[Any, ...]) -> None:
-        grid, made = reading[0], Reading(*reading)
-        chunks = product(*(range(len(chunks)) for chunks in grid.chunks))
-        rims = [chunk for chunk in chunks if made.boxes(chunk)]
-        super().__init__(name, reading, [grid.key(name, batch, chunk) for batch in grid.images for chunk in rims])
+        grid = reading[0]
+        chunks = list(product(*(range(len(chunks)) for chunks in grid.chunks)))
+        super().__init__(name, reading, [grid.key(name, batch, chunk) for batch in grid.images for chunk in chunks])
 
     def task(self, key: Key) -> Task:
         """Cut the boxes off."""
