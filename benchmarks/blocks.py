@@ -205,7 +205,7 @@ def child_makes(folder: Path, gigabytes: float) -> None:
     """The volume: noise that is smooth enough to be stored in less."""
     import zarr
 
-    chunk = 128
+    chunk = 96
     side = max(1, round((gigabytes * 1e9 / 4 / 8) ** (1 / 3) / chunk)) * chunk
     x = zarr.create_array(folder / "x.zarr", shape=(1, 1, *[side] * 3), chunks=(1, 1, *[chunk] * 3), dtype="float32")
     rng = np.random.default_rng(0)

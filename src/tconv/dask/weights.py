@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from dask.base import tokenize
 
-from tconv import numpy_ops, repeated
 from tconv.arguments import Layout
 from tconv.forks import uninterrupted
-from tconv.prepared import ConvTranspose
+from tconv.prepared import Conv, ConvTranspose
 from tconv.problem import Array, Operation
 
+Padding: TypeAlias = tuple[tuple[int, int], ...]
 #: Operators that are kept: one for each way in which blocks begin and end between strides. Each holds the weights.
 MOST = 16
 
@@ -31,7 +31,7 @@ class Weights:
         self.stride, self.dilation, self.groups, self.layout, self.method = stride, dilation, groups, layout, method
         #: Zeros beyond the ends meet weights: where one of these is not finite, blocks are cut off at the ends instead.
         self.finite = bool(np.isfinite(self.w).all())
-        self._operators: dict[Any, ConvTranspose] = {}
+        self._operators: dict[Padding, ConvTranspose | Conv] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_operators": {}}
@@ -39,16 +39,9 @@ class Weights:
     def __dask_tokenize__(self) -> str:
         return tokenize(self.__getstate__())
 
-    def __call__(self, grid: Array, padding: tuple[tuple[int, int], ...]) -> Array:
+    def __call__(self, grid: Array, padding: Padding) -> Array:
         """The result on a block of the grid with the padding of that block."""
-        if self.operation == "conv_transpose":
-            return self._operator(padding)(grid)
-        window = (self.stride, padding, None, None, self.groups, self.dilation)
-        known = repeated.call("conv", grid, self.w, self.bias, window, self.layout, self.method)
-        if known is not None:
-            return known
-        operands = {"y": grid, "w": self.w}
-        return numpy_ops.compute("conv", operands, None, self.bias, window, self.layout, self.method, None)
+        return self._operator(padding)(grid)
 
     def blank(self, shape: tuple[int, ...]) -> Array:
         """A block that no tap reaches: the bias alone."""
@@ -58,13 +51,14 @@ class Weights:
             result += self.bias if last else self.bias.reshape(-1, *[1] * (self.w.ndim - 2))
         return result
 
-    def _operator(self, padding: tuple[tuple[int, int], ...]) -> ConvTranspose:
+    def _operator(self, padding: Padding) -> ConvTranspose | Conv:
         with uninterrupted:
             made = self._operators.get(padding)
             if made is None:
                 if len(self._operators) >= MOST:
                     del self._operators[next(iter(self._operators))]
-                made = self._operators[padding] = ConvTranspose(
+                prepared = ConvTranspose if self.operation == "conv_transpose" else Conv
+                made = self._operators[padding] = prepared(
                     self.w, self.bias, stride=self.stride, padding=padding, dilation=self.dilation,
                     groups=self.groups, layout=self.layout, method=self.method,
                 )  # fmt: skip
