@@ -19,8 +19,9 @@ from tconv.jit import engine
 from tconv.jit.choice import choose, search, tuned
 from tconv.jit.description import describe
 from tconv.jit.kernels import linking
-from tconv.jit.machine import isa, loader
+from tconv.jit.machine import isa, system_calls, systems
 from tconv.jit.machine.ir import ELEMENTS
+from tconv.jit.machine.systems import host
 from tconv.jit.reference import interpret
 from tconv.jit.schedules import registry
 from tconv.jit.schedules.layouts import layout_of
@@ -40,7 +41,7 @@ CALLS = {
 @pytest.fixture
 def anew(folder):
     """Nothing that was made before is used, nor what is made here afterwards."""
-    kept = (engine, linking.linked, linking._loaded, linking._object, isa._pick)
+    kept = (engine, linking.linked, linking._loaded, linking._object, isa._pick, systems._host)
 
     def forget():
         engine.forget()
@@ -124,7 +125,7 @@ def test_a_kind(monkeypatch, anew):
 @needs_kernels
 def test_a_set_of_instructions(monkeypatch, anew):
     best = isa.current()
-    toy = isa.Isa("toy", best.triple, best.features, (), 16, 12, best.fma, False, False, 0)
+    toy = isa.Isa("toy", best.architecture, best.features, (), 16, 12, best.fma, False, False, 0)
     monkeypatch.setitem(isa.ISAS, "toy", toy)
     monkeypatch.setenv("TCONV_ISA", "toy")
     assert isa.current() is toy
@@ -140,17 +141,21 @@ def test_a_set_of_instructions(monkeypatch, anew):
 
 @needs_kernels
 def test_a_system(monkeypatch, anew):
-    """It is named, and LLVM loads what was compiled; nothing is known of its threads."""
-    here = platform.machine()
-    monkeypatch.setitem(isa.TARGETS, ("Toy", here), isa.current().triple)
+    """It is named, and LLVM knows it; nothing is known of its threads."""
+    here = host()
+    monkeypatch.setitem(systems.TRIPLES, ("toy", here.architecture), systems.TRIPLES[here])
+    monkeypatch.setitem(systems._SYSTEMS, "Toy", "toy")
+    monkeypatch.setattr(isa, "ISAS", {name: row.on("toy") for name, row in isa.ISAS.items()})
     monkeypatch.setattr(platform, "system", lambda: "Toy")
-    monkeypatch.setattr(loader, "machine", lambda: 0)
+    systems._host.cache_clear()
+    assert system_calls.here() is None
     assert isa.available()
     assert computes()
 
 
-def test_another_system_is_refused_in_words(monkeypatch):
+def test_another_system_is_refused_in_words(monkeypatch, anew):
     monkeypatch.setattr(platform, "system", lambda: "Toy")
+    systems._host.cache_clear()
     assert isa.available() == ()
     plan = str(tconv.plan(*CALLS["conv_transpose"][:2], stride=2, padding=1))
     assert "has no kernels for this processor" in plan

@@ -26,9 +26,8 @@ def runs_natively(name: str) -> bool:
 def target(name: str) -> Isa:
     """A set of instructions that runs here: as it is, or with the triple and the features of the machine's best."""
     best = isa.ISAS[isa.available()[0]]
-    return (
-        isa.ISAS[name] if runs_natively(name) else replace(isa.ISAS[name], triple=best.triple, features=best.features)
-    )
+    meant = isa.ISAS[name]
+    return meant if runs_natively(name) else replace(meant, architecture=best.architecture, features=best.features)
 
 
 @contextmanager

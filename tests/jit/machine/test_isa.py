@@ -17,6 +17,7 @@ import tconv
 from tconv.checks import Rejected
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa
+from tconv.jit.machine.systems import TRIPLES
 from tconv.methods import METHODS
 from tconv.plan import planned
 
@@ -66,8 +67,9 @@ AVX512 = isa.ISAS["avx512"].needs
         ("Linux", "aarch64", (), ()),
         ("Linux", "aarch64", AVX512, ()),
         ("Linux", "riscv64", AVX512, ()),
-        ("Windows", "AMD64", AVX512, ()),
-        ("Darwin", "arm64", (), ()),
+        ("Darwin", "x86_64", AVX2, ("avx2", "baseline")),
+        ("Darwin", "arm64", ("neon",), ("neon",)),
+        ("FreeBSD", "amd64", AVX512, ()),
     ],
 )
 def test_what_a_machine_can_run(machine, system, name, features, can):
@@ -175,6 +177,7 @@ def test_every_entry_is_consistent():
     for name, target in isa.ISAS.items():
         assert target.name == name
         assert target.lanes(4) == 2 * target.lanes(8) == target.vector_bytes // 4
+        assert {target.on(system).triple for system in ("linux", "windows", "macos")} <= set(TRIPLES.values())
         assert set(target.needs) <= {word.lstrip("+-") for word in target.features.split(",")}
     with pytest.raises(FrozenInstanceError):
         isa.ISAS["neon"].registers = 16
@@ -241,7 +244,7 @@ def test_a_processor_without_support(machine):
 
 
 def test_a_system_without_support(machine):
-    machine("Windows", "AMD64", AVX512)
+    machine("FreeBSD", "amd64", AVX512)
     check_without_kernels("has no kernels for this processor")
 
 

@@ -14,11 +14,13 @@ import pytest
 from small_program import SmallProgram, has_openmp
 
 import tconv
-from tconv.jit.machine import isa, launch
+from tconv.jit.machine import isa, launch, system_calls
+from tconv.jit.machine.python_threads import PythonThreads
+from tconv.jit.machine.thread_pool import NativeThreads
 
 openmp = pytest.mark.skipif(not has_openmp(), reason="the system has no libgomp.so.1")
-#: How `launch.run` is told what starts threads.
-PATHS = [pytest.param({"openmp": True}, marks=openmp), {}, {"brief": True}]
+#: How `launch.run` is told what starts threads; and threads of Python, which it takes where the pool cannot be had.
+PATHS = [pytest.param({"openmp": True}, marks=openmp), {}, {"brief": True}, {"python": True}]
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +39,9 @@ def how(request, process):
     if "openmp" in request.param:
         process.openmp = launch._gomp_parallel(ctypes.CDLL("libgomp.so.1"))
         assert process.openmp
+    if "python" in request.param:
+        process.pool = PythonThreads()
+        return {}
     return request.param
 
 
@@ -119,9 +124,17 @@ def test_a_wrong_environment_variable_is_named(monkeypatch, text, reason):
         (21e-6, 100, 4),
     ],
 )
-def test_small_work_takes_one_thread(seconds, pieces, threads):
+def test_small_work_takes_one_thread(process, seconds, pieces, threads):
+    process.pool = NativeThreads(None, {})
     tconv.set_num_threads(4)
     assert launch.useful(seconds, pieces) == threads
+
+
+def test_threads_of_python_take_more_work(process, monkeypatch):
+    monkeypatch.setattr(system_calls, "here", lambda: None)
+    tconv.set_num_threads(4)
+    assert [launch.useful(seconds, 100) for seconds in (149e-6, 151e-6)] == [1, 4]
+    assert type(process.pool) is PythonThreads
 
 
 # ---- running
@@ -186,9 +199,9 @@ def test_what_is_called(process, threads, setting, given, called):
 
 
 def test_a_system_that_starts_no_thread_computes_on_the_calling_one(process, monkeypatch, small):
-    refusing = SimpleNamespace(pthread_create=lambda *_: 11)  # EAGAIN
-    process.pool.address  # noqa: B018 - looked up before
-    monkeypatch.setattr(launch, "_libc", lambda: refusing)
+    calls, addresses = system_calls.here()
+    monkeypatch.setattr(type(calls), "begin", lambda *_: False)
+    process.pool = NativeThreads(calls, addresses)
     tconv.set_num_threads(4)
     small.check(4)
     assert process.pool.size == 0

@@ -1,4 +1,4 @@
-"""The pool of threads: who is waited for, and that a thread which comes too late or is replaced does no harm."""
+"""Pools of threads: who is waited for, and that a thread which comes too late or is replaced does no harm."""
 
 from __future__ import annotations
 
@@ -10,29 +10,39 @@ from collections.abc import Callable
 
 import pytest
 
-from tconv.jit.machine import launch
+from tconv.jit.machine import system_calls
 from tconv.jit.machine.pool import FREE, Pool
+from tconv.jit.machine.thread_pool import NativeThreads
 
 WORK = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 START = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
 
 
+pytestmark = pytest.mark.skipif(system_calls.here() is None, reason="the system has no functions for such a pool")
+
+
+def new_pool() -> NativeThreads:
+    found = system_calls.here()
+    assert found is not None
+    return NativeThreads(*found)
+
+
 @pytest.fixture
-def pool() -> launch._Pool:
+def pool() -> NativeThreads:
     """With one thread beside that of a call."""
-    made = launch._Pool()
+    made = new_pool()
     assert made.grow(1)
     return made
 
 
-def call(pool: launch._Pool, work: Callable[[], object], threads: int = 2, share: str = "share") -> None:
+def call(pool: NativeThreads, work: Callable[[], object], threads: int = 2, share: str = "share") -> None:
     """Let so many threads work."""
     shared = ctypes.c_int64(pool.address)
     body = WORK(lambda _: work() and None)
     START(getattr(pool, share))(ctypes.cast(body, ctypes.c_void_p), ctypes.addressof(shared), threads, 0)
 
 
-def word(pool: launch._Pool, which: Pool) -> ctypes.c_int64:
+def word(pool: NativeThreads, which: Pool) -> ctypes.c_int64:
     return ctypes.c_int64.from_address(pool.address + 8 * which)
 
 
@@ -88,7 +98,7 @@ def test_who_has_not_begun_is_not_waited_for(pool):
 
 
 def test_seats_that_nobody_takes_are_taken_back():
-    pool = launch._Pool()  # without threads
+    pool = new_pool()  # without threads
     seen = []
     call(pool, lambda: seen.append(word(pool, Pool.SEATS).value), threads=4)
     assert seen == [3 * FREE]
@@ -101,7 +111,7 @@ def test_a_thread_on_the_core_of_the_call_is_replaced():
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:
-        pool = launch._Pool()
+        pool = new_pool()
         assert pool.grow(1)
         for _ in range(5):
             together = threading.Barrier(2)

@@ -26,7 +26,7 @@ KEPT = {
     "all machine code": (
         compiler,
         "_generator",
-        [f"machine/{name}.py" for name in ("compile", "ir", "isa", "shuffles")],
+        [f"machine/{name}.py" for name in ("compile", "ir", "isa", "shuffles", "systems")],
     ),
     "kernels": (linking, "_sources", ["kernels/*.py"]),
     "choices": (tuned, "_sources", ["**/*.py"]),

@@ -20,10 +20,11 @@ from tconv.forks import uninterrupted
 from tconv.jit.machine import cache as disk
 from tconv.jit.machine import loader
 from tconv.jit.machine.ir import Module
-from tconv.jit.machine.isa import TARGETS, Isa
+from tconv.jit.machine.isa import Isa
 from tconv.jit.machine.loader import TABLE
 from tconv.jit.machine.relocations import Refused
 from tconv.jit.machine.sources import HERE, digest
+from tconv.jit.machine.systems import host
 
 
 class Unavailable(RuntimeError):
@@ -32,7 +33,7 @@ class Unavailable(RuntimeError):
 
 def available() -> str:
     """Why no code can be generated here, or none can be run; "" if it can. Loads nothing."""
-    if _native() is None:
+    if host() is None:
         return f"no kernels are generated for this processor ({platform.machine()})"
     return loader.refusal() or ("" if _installed() else "llvmlite is not installed: pip install llvmlite")
 
@@ -76,7 +77,7 @@ def quickly(what: str, text: Callable[[], str], isa: Isa, names: Iterable[str]) 
 
 def object_file(what: str, text: Callable[[], str], isa: Isa, *, quickly: bool = False) -> bytes:
     """The object of a module, from a description of it and its IR: found on disk, or compiled and kept there."""
-    if isa.triple != _native():
+    if not _runs_here(isa):
         raise Unavailable(f"kernels for {isa.name} do not run on this processor ({platform.machine()})")
     key, compiler = _key(what, isa), _compiler()
     data = disk.read(key, compiler)
@@ -112,7 +113,9 @@ def _key(what: str, isa: Isa) -> str:
 @lru_cache(maxsize=1)
 def _generator() -> str:
     """A digest of the sources that all machine code comes from, beside those of what is asked for."""
-    return digest("", (HERE / "machine" / name for name in ("compile.py", "ir.py", "isa.py", "shuffles.py")))
+    return digest(
+        "", (HERE / "machine" / name for name in ("compile.py", "ir.py", "isa.py", "shuffles.py", "systems.py"))
+    )
 
 
 @lru_cache(maxsize=1)
@@ -147,14 +150,14 @@ def _binding() -> Any:
     return binding
 
 
-def _native() -> str | None:
-    """The triple of this processor."""
-    return TARGETS.get((platform.system(), platform.machine()))
+def _runs_here(isa: Isa) -> bool:
+    """Whether the code is for the system and the processor of this process."""
+    return (isa.system, isa.architecture) == host()
 
 
 def _target(isa: Isa, **options: Any) -> Any:
     binding = _binding()
-    if isa.triple == _native():
+    if _runs_here(isa):
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
     else:

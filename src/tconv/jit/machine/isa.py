@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tconv import checks
+from tconv.jit.machine.systems import TRIPLES, host
+
+#: The system of this process; where there are no kernels, code can still be generated and looked at.
+_SYSTEM = here.system if (here := host()) else "linux"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,7 @@ class Isa:
     """One set of instructions."""
 
     name: str
-    triple: str  #: of the LLVM target
+    architecture: str  #: x86_64 or aarch64
     features: str  #: what LLVM may use beyond the base of the architecture
     needs: tuple[str, ...]  #: features by LLVM's names that the processor must have
     vector_bytes: int
@@ -27,13 +31,22 @@ class Isa:
     masks: bool  #: loads and stores under a mask cost about what others cost
     broadcast: bool  #: a scalar in memory can be an operand of every lane, without a register
     mask_registers: int  #: registers that masks have for themselves; elsewhere each takes one from the vectors
+    system: str = _SYSTEM  #: linux, windows or macos: how functions are called, and how threads wait
+
+    @property
+    def triple(self) -> str:
+        """What LLVM is told of the system and the processor."""
+        return TRIPLES[self.system, self.architecture]
+
+    def on(self, system: str) -> Isa:
+        """The same instructions on another system."""
+        return replace(self, system=system)
 
     def lanes(self, itemsize: int) -> int:
         """Elements of a vector."""
         return self.vector_bytes // itemsize
 
 
-_X86 = "x86_64-unknown-linux-gnu"
 _AVX2 = ("avx2", "fma")
 _AVX512 = (*_AVX2, "avx512f", "avx512bw", "avx512dq", "avx512vl")
 
@@ -46,14 +59,13 @@ def _listed(features: tuple[str, ...]) -> str:
 ISAS: dict[str, Isa] = {
     isa.name: isa
     for isa in (
-        Isa("avx512", _X86, _listed(_AVX512) + ",-prefer-256-bit", _AVX512, 64, 32, True, True, True, 8),
-        Isa("avx2", _X86, _listed(_AVX2), _AVX2, 32, 16, True, True, False, 0),
-        Isa("baseline", _X86, "", (), 16, 16, False, False, False, 0),
-        Isa("neon", "aarch64-unknown-linux-gnu", "+neon", ("neon",), 16, 32, True, False, False, 0),
+        Isa("avx512", "x86_64", _listed(_AVX512) + ",-prefer-256-bit", _AVX512, 64, 32, True, True, True, 8),
+        Isa("avx2", "x86_64", _listed(_AVX2), _AVX2, 32, 16, True, True, False, 0),
+        Isa("baseline", "x86_64", "", (), 16, 16, False, False, False, 0),
+        # Register x18 belongs to the system on macOS and Windows.
+        Isa("neon", "aarch64", "+neon,+reserve-x18", ("neon",), 16, 32, True, False, False, 0),
     )
 }
-#: The targets by what the system calls itself. Windows and macOS have other calling conventions: no kernels there yet.
-TARGETS = {("Linux", "x86_64"): _X86, ("Linux", "aarch64"): ISAS["neon"].triple}
 
 
 #: The features that are needed of a processor, by LLVM's names, and what NumPy calls them (2.0 to 2.4): each by itself,
@@ -98,9 +110,12 @@ def _features_by_llvm() -> frozenset[str]:
 
 def available() -> tuple[str, ...]:
     """The names of what this machine can run, the best first."""
-    triple = TARGETS.get((platform.system(), platform.machine()))
-    features = processor_features()
-    return tuple(isa.name for isa in ISAS.values() if isa.triple == triple and features.issuperset(isa.needs))
+    here, features = host(), processor_features()
+    return tuple(
+        isa.name
+        for isa in ISAS.values()
+        if here and isa.architecture == here.architecture and features.issuperset(isa.needs)
+    )
 
 
 def current() -> Isa:

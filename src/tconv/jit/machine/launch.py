@@ -1,7 +1,7 @@
 """How many threads compute, and what starts them: a pool of tconv's own, or the OpenMP runtime of PyTorch.
 
 Generated code takes work piece by piece from a shared counter, so any number of threads up to the one asked for gives
-the same result. What starts them is tconv's own pool (`pool.py`): it never waits for a thread that the system
+the same result. What starts them is tconv's own pool (`thread_pool.py`): it never waits for a thread that the system
 does not run. Calls that come from PyTorch, between operations of its own, take `GOMP_parallel` of the runtime that
 PyTorch uses, whose threads keep the cores busy for milliseconds after their work and would be in the way of others.
 
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import sys
 import threading
 from collections.abc import Iterator
@@ -26,19 +25,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tconv import checks
-from tconv.cached import cached_property
 from tconv.forks import uninterrupted
-from tconv.jit.machine import isa
+from tconv.jit.machine import isa, thread_pool
 
 if TYPE_CHECKING:
     from tconv.jit.machine.entry_points import EntryPoints
+    from tconv.jit.machine.thread_pool import ThreadPool
 
 #: The most threads that can be asked for. GNU's runtime ends the process where it cannot start one.
 MOST_THREADS = 1024
 
-#: Seconds of work on one thread from which several are worth starting. Measured on two cores of an AMD EPYC of family
-#: 26 in a virtual machine, Linux 6.18: calls one after the other gain from a second thread at 17 µs.
-WORTH = 20e-6
 #: Seconds of work on one thread up to which a call is brief: a thread that has to be woken comes too late for much.
 BRIEF = 300e-6
 
@@ -48,9 +44,6 @@ _TORCH = "torch._C"
 #: Loaded libraries in which to look for `GOMP_parallel`, by how their file names begin. PyTorch's stands for the
 #: runtime that it is linked to.
 _LIBRARIES = ("libtorch_cpu.", "libgomp", "libiomp5.", "libomp.")
-
-#: The number of the system call that waits for a word of memory to change, by processor.
-_FUTEX = {"x86_64": 202, "aarch64": 98}
 
 
 # ---- how many threads
@@ -106,7 +99,7 @@ _limit = _Limit()
 
 def useful(seconds_expected: float, pieces: int) -> int:
     """How many threads to compute with: work of so many seconds on one thread, in so many pieces."""
-    return 1 if pieces <= 1 or seconds_expected < WORTH else min(setting(), pieces)
+    return 1 if pieces <= 1 or seconds_expected < _pool().worth else min(setting(), pieces)
 
 
 def _look_up() -> int:
@@ -163,7 +156,7 @@ def starting(threads: int, brief: bool, openmp: bool) -> tuple[int, int, int]:
         return 0, 1, 0
     if openmp and (start := openmp_address()):
         return 0, threads, start
-    pool = _here.pool
+    pool = _here.pool or _pool()
     if pool.size < threads - 1 and not pool.grow(threads - 1):
         return 0, 1, 0
     return pool.address, threads, pool.share_briefly if brief else pool.share
@@ -182,6 +175,8 @@ def openmp_address() -> int:
 
 def _runtimes() -> Iterator[ctypes.CDLL]:
     """Libraries that may lead to an OpenMP runtime, in the order in which the dynamic linker binds PyTorch to one."""
+    if sys.platform == "win32":  # its runtime has no function of that name
+        return
     loaded = getattr(os, "RTLD_NOLOAD", 0)
     yield from _opened(None, 0)
     if loaded:
@@ -200,7 +195,7 @@ def _opened(name: str | None, mode: int) -> Iterator[ctypes.CDLL]:
 def _gomp_parallel(library: ctypes.CDLL) -> int:
     """The address of GOMP_parallel in a library or in what it is linked to, or 0."""
     try:
-        return _address(library, "GOMP_parallel")
+        return ctypes.cast(library["GOMP_parallel"], ctypes.c_void_p).value or 0
     except AttributeError:
         return 0
 
@@ -215,79 +210,6 @@ def _loaded_libraries() -> list[str]:
     return [path for name in _LIBRARIES for path in paths if os.path.basename(path).startswith(name)]
 
 
-# ---- the pool
-
-
-class _Pool:
-    """Threads that do what `pool.py` says. Nothing ends them but the process, and no Python runs on them."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    @cached_property
-    def entries(self) -> dict[str, int]:
-        """Where the code of the pool lies; empty where it cannot be had: the caller computes alone."""
-        from tconv.jit.machine import compile as compiler
-        from tconv.jit.machine import pool
-        from tconv.jit.machine.ir import Module
-
-        module = Module(isa.current())
-        pool.emit(module)
-        try:
-            return compiler.addresses(module, ["serve", "share", "share_briefly"])
-        except compiler.Unavailable:  # kernels were loaded before the process gave up executable memory
-            return {}
-
-    @cached_property
-    def share(self) -> int:
-        """What lets several threads work."""
-        return self.entries["share"]
-
-    @cached_property
-    def share_briefly(self) -> int:
-        """What lets several threads do little work: as `share`, but without yielding to a thread that it woke."""
-        return self.entries["share_briefly"]
-
-    @cached_property
-    def address(self) -> int:
-        """The words of the pool, which are never given back: at the end of the process threads may still read them."""
-        from tconv.jit.machine.pool import POOL_WORDS, Pool
-
-        words = (ctypes.c_int64 * (POOL_WORDS + 7))()
-        _KEPT.append(words)
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(words))
-        first = -ctypes.addressof(words) % 64 // 8  # of a cache line
-        names = {"YIELD": "sched_yield", "SYSCALL": "syscall", "GET_CPU": "sched_getcpu", "CREATE": "pthread_create"}
-        for word, name in {**names, "DETACH": "pthread_detach"}.items():
-            words[first + Pool[word]] = _address(_libc(), name)
-        words[first + Pool.FUTEX] = _FUTEX[platform.machine()]
-        return ctypes.addressof(words) + 8 * first
-
-    def grow(self, size: int) -> bool:
-        """Start threads up to so many; whether there is any."""
-        libc, thread = _libc(), ctypes.c_size_t()
-        with uninterrupted:
-            while self.size < size and self.entries:
-                serve, pool = (ctypes.c_void_p(address) for address in (self.entries["serve"], self.address))
-                if libc.pthread_create(ctypes.byref(thread), None, serve, pool):
-                    break  # the system has no more: fewer do as well
-                libc.pthread_detach(thread)
-                self.size += 1
-        return self.size > 0
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
-
-
-def _address(library: ctypes.CDLL, name: str) -> int:
-    return ctypes.cast(library[name], ctypes.c_void_p).value or 0
-
-
-#: The words of pools.
-_KEPT: list[object] = []
-
-
 # ---- this process
 
 
@@ -298,11 +220,18 @@ class _Process:
     forked: bool
     threads: int = 0  #: what `set_num_threads` was told; 0: the default
     default: int = 0  #: 0: not looked up yet
-    pool: _Pool = field(default_factory=_Pool)
+    pool: ThreadPool | None = None  #: None: not looked up yet
     openmp: int | None = field(init=False)  #: None: not looked up yet
 
     def __post_init__(self) -> None:
         self.openmp = 0 if self.forked else None
+
+
+def _pool() -> ThreadPool:
+    """What starts threads in this process."""
+    with uninterrupted:
+        found = _here.pool = _here.pool or thread_pool.of_this_system()
+    return found
 
 
 def _forked() -> bool:

@@ -1,22 +1,18 @@
 """Object files into executable memory, without LLVM, which takes longer to load than the rest of a warm start together.
 
-Read are ELF files for x86-64 and AArch64, on Linux, with what generated kernels consist of: code, constants, addresses
-relative to each other, and no symbol from elsewhere but one: a table of the addresses of other functions, which is put
-beside the constants. Anything else, and anything out of bounds, is `Refused`, and the loader of LLVM takes over
-(`compile.py`).
+Read are ELF files for x86-64 and AArch64, on every system (`systems.py`), with what generated kernels consist of: code,
+constants, addresses relative to each other, and no symbol from elsewhere but one: a table of the addresses of other
+functions, which is put beside the constants. Anything else, and anything out of bounds, is `Refused`, and the loader of
+LLVM takes over (`compile.py`).
 
-Memory is written first and then made executable, never both at once. It is not given back: a thread may still be in it
-when the interpreter goes down, and a process compiles each kernel once.
-
-A system may refuse a process executable memory (`MemoryDenyWriteExecute` of systemd, some policies of SELinux). That is
-final, an OSError: LLVM's loader would ask for the same memory, and goes on without looking whether it got it.
+Memory (`pages.py`) is not given back: a thread may still be in it when the interpreter goes down, and a process
+compiles each kernel once. A system that refuses executable memory is final, an OSError: LLVM's loader would ask for the
+same memory, and goes on without looking whether it got it.
 """
 
 from __future__ import annotations
 
 import ctypes
-import mmap
-import os
 import platform
 import struct
 import sys
@@ -25,7 +21,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from tconv.jit.machine import pages
+from tconv.jit.machine.pages import PAGE, Access
 from tconv.jit.machine.relocations import MACHINES, Refused, relocate
+from tconv.jit.machine.systems import host
 
 #: More than any kernel has: what claims more is no kernel.
 MOST_BYTES = 64 << 20
@@ -72,9 +71,8 @@ class Linked:
 
 def machine() -> int:
     """The number by which ELF calls this processor, 0 where objects cannot be loaded here."""
-    if sys.platform != "linux" or sys.maxsize < 2**32 or sys.byteorder != "little":
-        return 0
-    return MACHINES.get(platform.machine(), 0)
+    here = host()
+    return MACHINES[here.architecture] if here else 0
 
 
 def refusal() -> str:
@@ -85,8 +83,8 @@ def refusal() -> str:
     if not machine():
         return ""
     try:
-        for how in (mmap.PROT_WRITE, mmap.PROT_EXEC):  # executable since it was last asked, it would be granted
-            _protect(_page(), mmap.PAGESIZE, mmap.PROT_READ | how)
+        for access in (Access.WRITE, Access.EXECUTE):  # executable since it was last asked, it would be granted
+            pages.protect(_page(), PAGE, access)
     except OSError as error:
         return str(error.strerror)
     return ""
@@ -94,7 +92,7 @@ def refusal() -> str:
 
 @lru_cache(maxsize=1)
 def _page() -> int:
-    return _reserve(mmap.PAGESIZE)
+    return pages.reserve(PAGE)
 
 
 def load(data: bytes, table: Sequence[int] = ()) -> dict[str, int]:
@@ -105,15 +103,15 @@ def load(data: bytes, table: Sequence[int] = ()) -> dict[str, int]:
     if not machine():
         raise Refused(f"objects are not loaded on {sys.platform} and {platform.machine()}")
     elf = Object(data, machine(), table)
-    base = _reserve(elf.size)
+    base = pages.reserve(elf.size)
     try:
         linked = elf.linked(base)
         ctypes.memmove(base, (ctypes.c_char * elf.size).from_buffer(linked.image), elf.size)
-        _flush(base, linked.code)
-        _protect(base, linked.code, mmap.PROT_READ | mmap.PROT_EXEC)
-        _protect(base + linked.code, elf.size - linked.code, mmap.PROT_READ)
+        pages.flush(base, linked.code)
+        pages.protect(base, linked.code, Access.EXECUTE)
+        pages.protect(base + linked.code, elf.size - linked.code, Access.READ)
     except BaseException:
-        _libc().munmap(base, elf.size)
+        pages.release(base, elf.size)
         raise
     return {name: base + offset for name, offset in linked.functions.items()}
 
@@ -148,7 +146,7 @@ class Object:
                     end = _up(end, section.align)
                     places[number] = end
                     end += len(section.data)
-            end = _up(end, mmap.PAGESIZE)
+            end = _up(end, PAGE)
             if wanted:
                 code = end
         if not 0 < code <= end <= MOST_BYTES:
@@ -229,7 +227,7 @@ def _check(section: Section) -> None:
     known = section.flags & ~(_WRITE | _ALLOC | _EXECUTE | _MERGE | _STRINGS) == 0
     if section.kind != _PROGBITS or not known or not (code or constants):
         raise Refused(f"section {section.name} of kind {section.kind} and flags {section.flags:#x} is unknown")
-    if section.align & (section.align - 1) or section.align > mmap.PAGESIZE:
+    if section.align & (section.align - 1) or section.align > PAGE:
         raise Refused(f"section {section.name} wants to be aligned to {section.align}")
 
 
@@ -245,44 +243,3 @@ def _text(texts: bytes, start: int) -> str:
 
 def _up(size: int, align: int) -> int:
     return -(-size // align) * align
-
-
-@lru_cache(maxsize=1)
-def _libc() -> ctypes.CDLL:
-    libc = ctypes.CDLL(None, use_errno=True)
-    address, size, number = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
-    libc.mmap.argtypes = [address, size, number, number, number, ctypes.c_long]
-    libc.mmap.restype = address
-    libc.mprotect.argtypes = [address, size, number]
-    libc.munmap.argtypes = [address, size]
-    return libc
-
-
-def _reserve(size: int) -> int:
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    address = _libc().mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, flags, -1, 0)
-    if address == ctypes.c_void_p(-1).value:
-        raise _error(f"the system has no memory for {size} bytes of code")
-    return int(address)
-
-
-def _protect(address: int, size: int, how: int) -> None:
-    if size and _libc().mprotect(address, size, how):
-        raise _error("the system refuses executable memory")
-
-
-def _error(what: str) -> OSError:
-    number = ctypes.get_errno()
-    return OSError(number, f"{what} ({os.strerror(number)})")
-
-
-def _flush(address: int, size: int) -> None:
-    """Let the processor see new code: x86 does by itself, AArch64 has to be told."""
-    if platform.machine() != "aarch64":
-        return
-    try:
-        clear = ctypes.CDLL("libgcc_s.so.1")["__clear_cache"]
-    except (OSError, AttributeError) as error:
-        raise Refused(f"no way to tell the processor of new code: {error}") from None
-    clear.argtypes, clear.restype = [ctypes.c_void_p] * 2, None
-    clear(address, address + size)

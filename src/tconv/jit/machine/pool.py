@@ -2,13 +2,33 @@
 
 A call (`share`) offers seats, works too, takes back the seats that nobody took, and waits for the others to be left. So
 a thread that the system does not run is not waited for, which the barriers of OpenMP would do. Whoever waits gives up
-its core again and again (sched_yield), since it may be the core of the one that is waited for; threads of the pool go
-to sleep after a while (futex).
+its core again and again, since it may be the core of the one that is waited for; threads of the pool go to sleep after
+a while. How a thread yields, sleeps, is woken and begins is the system's (`system_calls.py`).
 
 A system, notably in a virtual machine, may wake a thread on the core of the one that woke it and leave the others idle.
 A thread that finds itself on the core of the call puts a new thread into its place: the system starts those on idle
 cores. That takes longer than a brief call, which does not wait for it. One call at a time is served. What others call
 at the same time they compute alone.
+
+Why it is right on processors that reorder memory (AArch64), where each step is checked against those it relies on:
+
+1. What a call hands over. It writes WORK, SHARED and CORE, then SEATS (a store that releases). A thread reads them
+   after its compare-and-swap of SEATS has taken a seat, which acquires what that store released. It may have read SEATS
+   in an earlier call: the swap still succeeds only on the value at hand, whose seats are of the call at hand.
+2. What it gets back. A thread leaves by subtracting 1 from SEATS after its work (a release); the call goes on when it
+   reads 0 there (an acquire). So all that threads wrote is there: results, and the word that says that weights are not
+   finite. The counter by which they take pieces (`macro_kernel.py`) needs no order: it gives every number once, and
+   what a piece reads was written before the call or by the thread itself.
+3. That no call is slept through. A thread adds 1 to SLEEPERS, and sleeps if TICKET is still what it saw; a call adds 1
+   to TICKET, and wakes if SLEEPERS is not 0. All four are sequentially consistent, so that in their one order either
+   the thread's addition comes before the call's reading, and the call wakes, or the call's addition comes before the
+   thread's, and the system, which compares TICKET itself, does not let it sleep. A wake that comes between the
+   comparison and the sleep is not lost: the system makes one step of both.
+4. That seats are not left over. The call takes them back by an `and` that keeps those that are taken: a thread either
+   swapped before it, is counted and is waited for, or finds no seat. A thread that comes too late for anything goes
+   back to waiting for the next ticket; seen from there, the number of calls it missed does not matter.
+5. BUSY is swapped from 0 to 1 (an acquire) and stored as 0 (a release): calls come one after the other, with all that
+   the one before wrote to the pool.
 """
 
 from __future__ import annotations
@@ -16,12 +36,13 @@ from __future__ import annotations
 from enum import IntEnum
 
 from tconv.jit.machine.ir import Function, Module
+from tconv.jit.machine.system_calls import Call, SystemCalls
 
 
 class Pool(IntEnum):
     """Words of a pool. What different threads write lies on cache lines of its own."""
 
-    TICKET = 0  #: the number of the call, of which the system compares the lower half (futex)
+    TICKET = 0  #: the number of the call, of which the system compares the lower half
     SLEEPERS = 8
     SEATS = 16  #: seats that are free * FREE + those taken
     BUSY = 24
@@ -29,33 +50,27 @@ class Pool(IntEnum):
     SHARED = 33  #: with what
     CORE = 34  #: of the call
     BORN = 35  #: the ticket at which a thread was last replaced
-    YIELD = 40  #: addresses in the C library
-    SYSCALL = 41
-    GET_CPU = 42
-    CREATE = 43
-    DETACH = 44
-    FUTEX = 45  #: the number of that system call
 
 
+#: With those of `Call`.
 POOL_WORDS = 48
 FREE = 1 << 32
 #: Turns of waiting, of a third of a microsecond each, before a thread goes to sleep. Waking it takes 100 µs.
 PATIENCE = 3000
 #: Calls from a thread that is replaced to the next: where all cores are taken, a new one has no better place.
 RARELY = 1
-_WAIT, _WAKE = 128, 129  # FUTEX_WAIT and FUTEX_WAKE, for the threads of one process
 
 
-def emit(module: Module) -> None:
+def emit(module: Module, system: SystemCalls) -> None:
     """Write `serve(pool)`, what a thread of the pool does, and `share` and `share_briefly`, called as GOMP_parallel."""
-    _serve(module)
+    _serve(module, system)
     _again(module)
     _entry(module)
-    _share(module, "share", brief=False)
-    _share(module, "share_briefly", brief=True)
+    _share(module, "share", system, brief=False)
+    _share(module, "share_briefly", system, brief=True)
 
 
-def _serve(module: Module) -> None:
+def _serve(module: Module, system: SystemCalls) -> None:
     """Take seats and work, for ever; begin with work where a seat is taken already."""
     f = module.function("served", [("ptr", "pool"), ("i1", "seated")])
     thread = f.stack(8)
@@ -68,7 +83,7 @@ def _serve(module: Module) -> None:
     f.start(take)
     f.branch(_swapped(f, Pool.SEATS, seats, f.add(seats, 1 - FREE)), taken, look)
     f.start(taken)
-    _find_a_core(f, thread, seen)
+    _find_a_core(f, system, thread, seen)
     f.jump(work)
     f.start(work)
     function, shared = f.pointer("%pool", Pool.WORK), f.pointer("%pool", Pool.SHARED)
@@ -80,25 +95,24 @@ def _serve(module: Module) -> None:
         stay = f.label("stay")
         f.branch(f.let(f"icmp ne i32 {_atomic_load(f, 'i32', Pool.TICKET)}, {seen}"), look, stay)
         f.start(stay)
-        _yield(f)
+        system.give_up_the_core(f)
     _change(f, Pool.SLEEPERS, "add", 1)
-    _futex(f, _WAIT, f"i32 {seen}, ptr null")
+    system.wait(f, _at(f, Pool.TICKET), seen)
     _change(f, Pool.SLEEPERS, "sub", 1)
     f.jump(look)
 
 
-def _find_a_core(f: Function, thread: str, seen: str) -> None:
+def _find_a_core(f: Function, system: SystemCalls, thread: str, seen: str) -> None:
     """On the core of the call, leave the seat to a new thread, and end."""
-    same = f.let(f"icmp eq i64 {_core(f)}, {f.word('%pool', Pool.CORE)}")
+    if Call.GET_CORE not in system.names:
+        return
+    same = f.let(f"icmp eq i64 {system.core(f)}, {f.word('%pool', Pool.CORE)}")
     ticket = f.let(f"zext i32 {seen} to i64")
-    since = f.sub(ticket, f.word("%pool", Pool.BORN))
+    since = f.sub(ticket, _atomic_load(f, "i64", Pool.BORN))
     with f.when(f.both(same, f.let(f"icmp uge i64 {since}, {RARELY}"))):
-        f.store("i64", ticket, "%pool", 8 * Pool.BORN)
-        create = f.pointer("%pool", Pool.CREATE)
-        failed = f.let(f"call i32 {create}(ptr {thread}, ptr null, ptr @again, ptr %pool)")
-        with f.when(f.let(f"icmp eq i32 {failed}, 0")):
-            detach, number = f.pointer("%pool", Pool.DETACH), f.word(thread, 0)
-            f.let(f"call i32 {detach}(i64 {number})")
+        _atomic_store(f, Pool.BORN, ticket)
+        began = system.create(f, thread, "@again")
+        with f.when(began):
             f.leave()
 
 
@@ -116,7 +130,7 @@ def _entry(module: Module) -> None:
     f.ret("ptr null")
 
 
-def _share(module: Module, name: str, *, brief: bool) -> None:
+def _share(module: Module, name: str, system: SystemCalls, *, brief: bool) -> None:
     """Let up to so many threads call `work(shared)`; what they share begins with the address of the pool."""
     f = module.function(name, [("ptr", "work"), ("ptr", "shared"), ("i32", "threads"), ("i32", "flags")])
     f.exported = True
@@ -125,27 +139,28 @@ def _share(module: Module, name: str, *, brief: bool) -> None:
         with alone:
             f.do("call void %work(ptr %shared)")
         with served:
-            _invite(f, brief)
+            _invite(f, system, brief)
             f.do("call void %work(ptr %shared)")
-            _close(f)
+            _close(f, system)
     f.ret()
 
 
-def _invite(f: Function, brief: bool) -> None:
+def _invite(f: Function, system: SystemCalls, brief: bool) -> None:
     """Offer seats and wake who sleeps."""
     f.store("ptr", "%work", "%pool", 8 * Pool.WORK)
     f.store("ptr", "%shared", "%pool", 8 * Pool.SHARED)
-    f.store("i64", _core(f), "%pool", 8 * Pool.CORE)
+    f.store("i64", system.core(f), "%pool", 8 * Pool.CORE)
     others = f.sub(f.let("zext i32 %threads to i64"), 1)
     _atomic_store(f, Pool.SEATS, f.mul(others, FREE))
     _change(f, Pool.TICKET, "add", 1)
-    with f.when(f.compare("sgt", _atomic_load(f, "i64", Pool.SLEEPERS), 0)):
-        _futex(f, _WAKE, f"i64 {others}")
+    sleepers = _atomic_load(f, "i64", Pool.SLEEPERS)
+    with f.when(f.compare("sgt", sleepers, 0)):
+        system.wake(f, _at(f, Pool.TICKET), others, sleepers)
         if not brief:
-            _yield(f)  # one that was woken on this core looks for another
+            system.give_up_the_core(f)  # one that was woken on this core looks for another
 
 
-def _close(f: Function) -> None:
+def _close(f: Function, system: SystemCalls) -> None:
     """Take back the seats that are free, and wait until those that are taken are left."""
     head, turn, done = f.label("wait"), f.label("turn"), f.label("done")
     _change(f, Pool.SEATS, "and", FREE - 1)
@@ -153,7 +168,7 @@ def _close(f: Function) -> None:
     f.start(head)
     f.branch(f.compare("eq", _atomic_load(f, "i64", Pool.SEATS), 0), done, turn)
     f.start(turn)
-    _yield(f)
+    system.give_up_the_core(f)
     f.jump(head)
     f.start(done)
     _atomic_store(f, Pool.BUSY, 0)
@@ -182,18 +197,3 @@ def _swapped(f: Function, word: Pool, old: object, new: object) -> str:
     """Whether a word was the old value, and is the new one now."""
     pair = f.let(f"cmpxchg ptr {_at(f, word)}, i64 {old}, i64 {new} seq_cst seq_cst")
     return f.let(f"extractvalue {{i64, i1}} {pair}, 1")
-
-
-def _yield(f: Function) -> None:
-    f.let(f"call i32 {f.pointer('%pool', Pool.YIELD)}()")
-
-
-def _core(f: Function) -> str:
-    """The number of the core that this thread is on."""
-    number = f.let(f"call i32 {f.pointer('%pool', Pool.GET_CPU)}()")
-    return f.let(f"sext i32 {number} to i64")
-
-
-def _futex(f: Function, how: int, rest: str) -> None:
-    syscall, number = f.pointer("%pool", Pool.SYSCALL), f.word("%pool", Pool.FUTEX)
-    f.let(f"call i64 (i64, ...) {syscall}(i64 {number}, ptr {_at(f, Pool.TICKET)}, i64 {how}, {rest})")

@@ -128,7 +128,7 @@ def no_sources(file):
 
 @pytest.mark.parametrize(
     ("owner", "name", "value"),
-    [(isa, "available", lambda: ()), (compiler, "_native", lambda: None), (emitting, "_functions", no_sources)],
+    [(isa, "available", lambda: ()), (compiler, "_runs_here", lambda isa: False), (emitting, "_functions", no_sources)],
     ids=["no instructions", "another processor", "no sources"],
 )
 def test_without_machine_code_it_is_python(owner, name, value, monkeypatch, nothing_loaded):

@@ -1,0 +1,109 @@
+"""What starts the threads of a call: the pool of `pool.py`, or where the system lacks what it needs, threads of Python.
+
+Both are functions at an address, called as GOMP_parallel: `share(work, shared, threads, flags)` lets up to so many
+threads call `work(shared)`, and returns when all that began have ended.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Protocol
+
+from tconv.cached import cached_property
+from tconv.forks import uninterrupted
+from tconv.jit.machine import isa, system_calls
+from tconv.jit.machine.system_calls import Call, SystemCalls
+
+
+class ThreadPool(Protocol):
+    """What `launch.py` needs of both."""
+
+    worth: float  #: seconds of work on one thread from which several are worth starting
+    size: int  #: threads that wait for work
+
+    @property
+    def share(self) -> int:
+        """The address of what lets several threads work."""
+
+    @property
+    def share_briefly(self) -> int:
+        """The same for little work."""
+
+    @property
+    def address(self) -> int:
+        """What `share` finds at the start of what is shared; 0: it needs nothing."""
+
+    def grow(self, size: int) -> bool:
+        """Have threads up to so many; whether there is any."""
+
+
+def of_this_system() -> ThreadPool:
+    """The pool that this process can have; its threads start when they are first wanted."""
+    found = system_calls.here()
+    if found is not None:
+        return NativeThreads(*found)
+    from tconv.jit.machine.python_threads import PythonThreads
+
+    return PythonThreads()
+
+
+class NativeThreads:
+    """Threads that do what `pool.py` says. Nothing ends them but the process, and no Python runs on them."""
+
+    #: Measured on two cores of an AMD EPYC of family 26 in a virtual machine, Linux 6.18: calls one after the other
+    #: gain from a second thread at 17 µs.
+    worth = 20e-6
+
+    def __init__(self, system: SystemCalls, functions: dict[Call, int]) -> None:
+        self.system, self.functions = system, functions
+        self.size = 0
+
+    @cached_property
+    def entries(self) -> dict[str, int]:
+        """Where the code of the pool lies; empty where it cannot be had: the caller computes alone."""
+        from tconv.jit.machine import compile as compiler
+        from tconv.jit.machine import pool
+        from tconv.jit.machine.ir import Module
+
+        module = Module(isa.current())
+        pool.emit(module, self.system)
+        try:
+            return compiler.addresses(module, ["serve", "share", "share_briefly"])
+        except compiler.Unavailable:  # kernels were loaded before the process gave up executable memory
+            return {}
+
+    @cached_property
+    def share(self) -> int:
+        """What lets several threads work."""
+        return self.entries["share"]
+
+    @cached_property
+    def share_briefly(self) -> int:
+        """What lets several threads do little work: as `share`, but without yielding to a thread that it woke."""
+        return self.entries["share_briefly"]
+
+    @cached_property
+    def address(self) -> int:
+        """The words of the pool, which are never given back: at the end of the process threads may still read them."""
+        from tconv.jit.machine.pool import POOL_WORDS
+
+        words = (ctypes.c_int64 * (POOL_WORDS + 7))()
+        _KEPT.append(words)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(words))
+        first = -ctypes.addressof(words) % 64 // 8  # of a cache line
+        for call, function in self.functions.items():
+            words[first + call] = function
+        return ctypes.addressof(words) + 8 * first
+
+    def grow(self, size: int) -> bool:
+        """Start threads up to so many; whether there is any."""
+        with uninterrupted:
+            while self.size < size and self.entries:
+                if not self.system.begin(self.functions, self.entries["serve"], self.address):
+                    break  # the system has no more: fewer do as well
+                self.size += 1
+        return self.size > 0
+
+
+#: The words of pools.
+_KEPT: list[object] = []
