@@ -7,7 +7,7 @@ Dask arrays. All of it is imported when it is first asked for, and needs Dask.
 # ruff: noqa: E402 - what is missing is said before anything is imported that needs it
 from tconv import extras
 
-extras.need("dask.array", "Dask", "dask")
+extras.need("dask", "Dask", "dask")
 
 from tconv.dask.functional import conv, conv_transpose, weight_gradient
 
