@@ -58,7 +58,7 @@ def read(source: Path, max_pixels: int | None = None) -> Image:
     except UnidentifiedImageError:
         raise OSError(f"{source} is not a picture in a format that Pillow reads") from None
     except Image.DecompressionBombError as error:
-        raise OSError(f"{source} is too large: {error} max_pixels allows for more, if you trust the file") from None
+        raise OSError(f"{source} is too large: {error} --max-pixels allows for more, if you trust it") from None
     except (SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise for files that are broken
         raise OSError(f"{source} is a broken picture: {error}") from None
     if max_pixels is not None:
@@ -82,7 +82,7 @@ def _limit(max_pixels: int | None) -> Iterator[None]:
 
 def _check_pixels(source: Path, width: int, height: int, most: int) -> None:
     if width * height > most:
-        raise OSError(f"{source} is too large: {width}x{height} pixels, and max_pixels allows for {most}")
+        raise OSError(f"{source} is too large: {width}x{height} pixels, and --max-pixels allows for {most}")
 
 
 @contextmanager
