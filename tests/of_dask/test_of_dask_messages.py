@@ -1,5 +1,9 @@
 """What users read who pass something wrong together with Dask arrays: the full texts, raised before any work."""
 
+import os
+import subprocess
+import sys
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -101,6 +105,25 @@ def test_what_is_no_dask_array():
         tconv.conv(da.ones((1, 5)), [[[1.0]]])
     assert str(caught.value) == (
         "conv: w must be a NumPy array; got [[[1.0]]] of type list\n  called with y=float64 (1, 5), w=[[[1.0]]]"
+    )
+
+
+def test_a_prepared_operator_says_who_takes_dask_arrays():
+    with pytest.raises(TypeError, match=r"; tconv\.conv_transpose, conv and weight_gradient take Dask arrays\n"):
+        tconv.ConvTranspose(W)(X)
+
+
+def test_arrays_that_plan_their_queries():
+    program = (
+        "import dask.array as da, numpy as np, tconv\n"
+        "try: tconv.conv_transpose(da.ones((1, 5)), np.ones((1, 1, 3)))\n"
+        "except TypeError as error: print(error)"
+    )
+    environment = {**os.environ, "DASK_ARRAY__QUERY_PLANNING": "True"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines()[0] == (
+        "conv_transpose: x must be an array with a graph of layers: "
+        'dask.config.set({"array.query-planning": False}) before dask.array is imported'
     )
 
 

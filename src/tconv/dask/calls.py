@@ -183,6 +183,9 @@ def _check_array(name: str, value: Any) -> None:
     if not isinstance(value, da.Array):
         arrays.array(name, value)
         return
+    if not hasattr(value, "__dask_layers__"):
+        setting = 'dask.config.set({"array.query-planning": False})'
+        checks.wrong_type(f"{name} must be an array with a graph of layers: {setting} before dask.array is imported")
     if np.isnan(value.shape).any():
         must = f"{name} must have chunks of known sizes; got shape {value.shape}"
         checks.wrong(f"{must}: call {name}.compute_chunk_sizes() first")
