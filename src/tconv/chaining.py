@@ -139,25 +139,31 @@ class Chain:
         return width
 
     def __str__(self) -> str:
-        rows = [
-            (
-                f"  {i}",
-                link.operation,
-                _by(link.input_size),
-                _by(link.output_size),
-                str(link.geometry).partition(": ")[2],
-            )
-            for i, link in enumerate(self.links)
-        ]
-        facts = {
-            "scale": self.scale,
-            "receptive field": self.receptive_field,
-            "projective field": self.projective_field,
-            "alignment": self.alignment,
-        }
-        said = ", ".join(f"{name} {_by(values)}" for name, values in facts.items())
+        said = ", ".join(f"{name} {value}" for name, value in facts(self).items())
         sizes = f"{_by(self.input_size)} -> {_by(self.output_size)}"
-        return "\n".join([f"{sizes}: {said}", *aligned(("link", "operation", "from", "to", "window"), rows)])
+        return "\n".join([f"{sizes}: {said}", *aligned(COLUMNS, [(f"  {row[0]}", *row[1:]) for row in rows(self)])])
+
+
+#: What `rows` tells of a link.
+COLUMNS = ("link", "operation", "from", "to", "window")
+
+
+def rows(chain: Chain) -> list[tuple[str, ...]]:
+    """Each link in words: its number, its operation, both sizes, and its window."""
+    return [
+        (str(i), link.operation, _by(link.input_size), _by(link.output_size), str(link.geometry).partition(": ")[2])
+        for i, link in enumerate(chain.links)
+    ]
+
+
+def facts(chain: Chain) -> dict[str, str]:
+    """What a chain is as a whole, in words and numbers."""
+    return {
+        "scale": _by(chain.scale),
+        "receptive field": _by(chain.receptive_field),
+        "projective field": _by(chain.projective_field),
+        "alignment": _by(chain.alignment),
+    }
 
 
 def chain(links: Sequence[tuple[str, Geometry]]) -> Chain:

@@ -10,8 +10,8 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.cuts import balanced
 from tconv.jit.schedules.axes import LoopAxis, inside, phase_taps
 from tconv.jit.schedules.base import MOST_SCRATCH
-from tconv.jit.schedules.channels.cutting import WORTH, Cutting
-from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.channels.cutting import IN_PLACE, WORTH, Cutting
+from tconv.jit.schedules.channels.schedule import NEAR, ChannelSchedule
 from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
 from tconv.jit.schedules.layouts import MemoryLayout, as_one_group, channels_of
 from tconv.jit.schedules.shares import inside as share_inside
@@ -23,6 +23,9 @@ PANEL, BLOCK = 1792 << 10, 640 << 10
 #: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
 #: then one: layers with 256 channels gain 3 to 7 %.
 PART, JOINED = 256 << 10, 1 << 20
+#: The same where cut rows are read in place for one tap of the outer axes after the other: what is packed on the fly
+#: for one call has to fit scratch.
+MOST_WEIGHTS = 3 << 20
 #: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
 #: for some q cuts the row.
 EDGES = 4
@@ -41,6 +44,8 @@ SPANNED = 32 << 10
 FAR, FARTHER = 0.6, 1.0
 #: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
 WIDE = 4
+#: Registers for weights and x that depthwise layers need where no operand comes from memory.
+IN_REGISTERS = 4
 
 
 def make(
@@ -88,12 +93,15 @@ def _with_tile(
     of_tile = columns if depthwise or not in_place else columns - cut_off(last)
     widest, loaded = (WIDE, LOADED) if depthwise else (3, FAR if layout.channels_last else FARTHER)
     wide = -(-run * runs // lanes)
-    _, vectors, pixels, rows = best_tile(of_tile, wide, most_rows, isa, widest, loaded)
+    beside = IN_REGISTERS if depthwise and isa.by_lane else 0
+    _, vectors, pixels, rows = best_tile(of_tile, wide, most_rows, isa, widest, loaded, beside=beside)
     cut_rows = False
     if in_lanes == "channels" and not (depthwise or in_place) and share_inside(last) < ZEROS:
         cutting = Cutting(layout.axes, wide, loaded)
         best = cutting.best(most_rows, isa, widest)
-        if best.cycles < WORTH * cutting.whole(vectors, pixels, rows):
+        weights = problem.taps * channels_of(problem).read * best.vectors * lanes * problem.itemsize
+        worth = IN_PLACE if direct and weights > NEAR else WORTH
+        if best.cycles < worth * cutting.whole(vectors, pixels, rows):
             _, vectors, pixels, rows = best
             cut_rows, in_place = True, direct
     at_once = depthwise and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
@@ -107,6 +115,10 @@ def _with_tile(
 
 def _with_part(s: ChannelSchedule) -> ChannelSchedule:
     """As many input channels at a time as have weights that stay near; all, where their taps are then one."""
+    of_channel = s.problem.taps * s.widest * s.problem.itemsize
+    many = replace(s, part=max(balanced(s.read, max(32, MOST_WEIGHTS // of_channel))))
+    if s.cut_rows and many.weights_exceed_cache:
+        return many
     taps = max(len(t) for t in phase_taps(s.last, s.origin))
     if not (s.cut_rows and s.rows > 1):  # all rows meet one tap of the outer axes before the next
         taps *= prod(max(len(t) for t in phase_taps(line)) for line in s.outer)
