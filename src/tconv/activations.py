@@ -43,7 +43,8 @@ def _elu(v: Array, alpha: Array) -> Array:
 def _times_sigmoid(factor: Array, v: Array) -> Array:
     """factor / (1 + exp(-v)); far below 0 the factor has to be finite. exp is taken in two halves: it may be tiny."""
     half = np.exp(-np.abs(v) / 2)
-    return np.where(v < 0, factor * half * half, factor) / (1 + half * half)
+    found: Array = np.where(v < 0, factor * half * half, factor) / (1 + half * half)
+    return found
 
 
 def _sigmoid(v: Array) -> Array:
@@ -64,7 +65,8 @@ def _gelu_tanh(v: Array) -> Array:
 
 def _snake(v: Array, alpha: Array) -> Array:
     wave = np.sin(alpha * np.where(np.isinf(v), 0, v))
-    return v + wave * wave / np.where(alpha == 0, 1, alpha)
+    found: Array = v + wave * wave / np.where(alpha == 0, 1, alpha)
+    return found
 
 
 #: By name.
@@ -152,7 +154,7 @@ class Activation:
             if self.per_channel:
                 self.check_channels(v.shape[checks.integer("axis", axis)] if -v.ndim <= axis < v.ndim else 0)
             shape = [-1 if number == axis % v.ndim else 1 for number in range(v.ndim)]
-        return self.of(v, np.reshape(self.value, shape) if self.per_channel else self.value)
+        return self.of(v, self.value.reshape(shape) if isinstance(self.value, np.ndarray) else self.value)
 
     def of(self, v: Array, value: Any) -> Array:
         """What it makes of an array, with its parameter shaped as the array wants it.

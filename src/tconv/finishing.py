@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tconv import arrays, checks
-from tconv.activations import Activation
+from tconv import arrays
+from tconv.activations import ACTIVATIONS, Activation
 from tconv.activations import activation as activation_of
 from tconv.problem import Array
 
@@ -26,9 +26,18 @@ class Epilogue:
     per_channel: bool = False  #: the parameter of the activation is one for each channel
     residual: bool = False
 
+    @property
+    def parameter(self) -> str:
+        """What its activation is given: "" for nothing, "one" number, or one for each of the "channels"."""
+        if not self.activation or not ACTIVATIONS[self.activation].parameter:
+            return ""
+        return "channels" if self.per_channel else "one"
+
     def __str__(self) -> str:
         activation = f"{self.activation}{' by channel' if self.per_channel else ''}"
-        return ", then ".join([*(["a residual is added"] if self.residual else []), *([activation] if activation else [])])
+        return ", then ".join(
+            [*(["a residual is added"] if self.residual else []), *([activation] if activation else [])]
+        )
 
 
 class Finishing(NamedTuple):
@@ -40,7 +49,9 @@ class Finishing(NamedTuple):
     @property
     def epilogue(self) -> Epilogue:
         """What kernels are to be made for."""
-        name, per_channel = ("", False) if self.activation is None else (self.activation.name, self.activation.per_channel)
+        name, per_channel = (
+            ("", False) if self.activation is None else (self.activation.name, self.activation.per_channel)
+        )
         return Epilogue(name, per_channel, self.residual is not None)
 
     def parameters(self, dtype: Any) -> Array:

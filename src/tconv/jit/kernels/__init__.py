@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 from tconv.jit.kernels import (
     at_once,
     channels,
+    finish,
     folded,
     macro_kernel,
     pack_cells,
@@ -28,6 +29,7 @@ from tconv.jit.kernels import (
 )
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.macro_kernel import MacroKernel
 from tconv.jit.kernels.pack_cells import PackCells
@@ -61,6 +63,7 @@ Kernel: TypeAlias = (
     | PackCells
     | Fill
     | Scatter
+    | Finish
 )
 #: What is compiled by itself.
 Part: TypeAlias = Kernel | MacroKernel
@@ -82,6 +85,7 @@ _EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     PackCells: pack_cells.emit,
     Fill: scatter.emit_fill,
     Scatter: scatter.emit_scatter,
+    Finish: finish.emit,
 }
 #: What modules export where that is not `kernel` alone.
 _EXPORTS: dict[type, tuple[str, ...]] = {MacroKernel: ("run",), PackOnTheFly: ("kernel", "pack")}
@@ -103,14 +107,19 @@ class Code:
     @property
     def parts(self) -> tuple[Part, ...]:
         """What is compiled for it, each once."""
-        return tuple(dict.fromkeys((*self.kernels, MacroKernel(), self.packing)))
+        return tuple(dict.fromkeys((*self.kernels, self.macro_kernel, self.packing)))
+
+    @property
+    def macro_kernel(self) -> MacroKernel:
+        """What calls the kernels."""
+        return MacroKernel(any(isinstance(kernel, Finish) for kernel in self.kernels))
 
 
 def module_of(part: Part, isa: Isa) -> Module:
     """The IR of a kernel or of the macro-kernel."""
     module = Module(isa)
     if isinstance(part, MacroKernel):
-        macro_kernel.emit(module)
+        macro_kernel.emit(module, part)
     else:
         _EMIT[type(part)](module, "kernel", part).exported = True
     return module

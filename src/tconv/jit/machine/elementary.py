@@ -1,10 +1,10 @@
 """Elementary functions of vectors, as LLVM IR: exponentials, hyperbolic and trigonometric functions, branch-free.
 
 The exponential is reduced to a remainder, x = n ln 2 + r with |r| <= ln(2) / 2, of which the Taylor series is taken
-(J.-M. Muller, "Elementary Functions", 3rd edition, chapters 5 and 9); ln 2 is split in two so that n times its first part
-is exact (W. Cody and W. Waite). Only exponentials of numbers up to 0 are needed, so nothing overflows. n is rounded by
-adding a constant whose last bit is worth 1, which every set of instructions can do, and its bits are shifted into an
-exponent. Where a result may be subnormal, the power of two comes last, so that it is rounded once.
+(J.-M. Muller, "Elementary Functions", 3rd edition, chapters 5 and 9); ln 2 is split in two so that n times its first
+part is exact (W. Cody and W. Waite). Only exponentials of numbers up to 0 are needed, so nothing overflows. n is
+rounded by adding a constant whose last bit is worth 1, which every set of instructions can do, and its bits are shifted
+into an exponent. Where a result may be subnormal, the power of two comes last, so that it is rounded once.
 
 Arguments that amplify errors of rounding (those of GELU and of Snake) are computed in double for float. NaN stays NaN,
 and infinities give the limits. `tests/jit/machine/test_elementary.py` counts the errors.
@@ -161,7 +161,7 @@ def silu(a: Arithmetic, x: str) -> str:
 
 
 def tanh(a: Arithmetic, x: str) -> str:
-    """tanh(x) = -e / (e + 2) with e = exp(-2 |x|) - 1 for x >= 0."""
+    """The hyperbolic tangent: of |x| it is -e / (e + 2) with e = exp(-2 |x|) - 1."""
     e = expm1(a, a.do("fmul", a.magnitude(x), a.number(-2)))
     return a.magnitude(a.do("fdiv", e, a.do("fadd", e, a.number(2))), x)
 

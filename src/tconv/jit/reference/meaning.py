@@ -21,6 +21,7 @@ from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.pack_cells import PackCells
 from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
@@ -39,6 +40,7 @@ from tconv.jit.machine.ir import BYTES
 from tconv.jit.reference.memory import Pointer
 from tconv.jit.reference.moving import (
     fill,
+    finish,
     pack_cells,
     pack_channels_first,
     pack_channels_last,
@@ -228,4 +230,5 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     PackCells: pack_cells,
     Fill: fill,
     Scatter: scatter,
+    Finish: finish,
 }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tconv.finishing import Finishing
 from tconv.jit.kernels.abi import Context
 from tconv.jit.reference.memory import OutOfBounds, Pointer
 
@@ -18,6 +19,7 @@ class Thread:
 
     pointers: Mapping[Context, Pointer]
     sizes: Mapping[Context, int]
+    finishing: Finishing  #: what an epilogue is given
     pack: Callable[[int], None]  #: a block of weights, given where it lies in the program, into W
 
     def to(self, where: Context, *offsets: int) -> Pointer:
