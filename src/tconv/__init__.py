@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tconv.exploring import explore
     from tconv.jit.machine.launch import get_num_threads, set_num_threads
     from tconv.mirroring import mirror
-    from tconv.prepared import ConvTranspose
+    from tconv.prepared import Conv, ConvTranspose
     from tconv.solving import solve
     from tconv.tuning import tune
 
@@ -30,6 +30,7 @@ __all__ = [
     "conv_transpose",
     "ConvTranspose",
     "conv",
+    "Conv",
     "weight_gradient",
     "plan",
     "tune",
@@ -57,7 +58,7 @@ __all__ = [
 
 #: Names that are imported when they are first used: who only computes does not wait for them.
 _LATER = {
-    "ConvTranspose": "tconv.prepared",
+    **dict.fromkeys(("ConvTranspose", "Conv"), "tconv.prepared"),
     "tune": "tconv.tuning",
     "solve": "tconv.solving",
     "mirror": "tconv.mirroring",
