@@ -5,6 +5,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from tconv._version import __version__ as __version__
+from tconv.activations import Activation
 from tconv.axis import Axis
 from tconv.dot import dot_test
 from tconv.forks import uninterrupted
@@ -32,6 +33,7 @@ __all__ = [
     "conv",
     "Conv",
     "weight_gradient",
+    "Activation",
     "plan",
     "tune",
     "Geometry",

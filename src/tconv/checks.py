@@ -155,6 +155,13 @@ def padding_word(value: str, allowed: Sequence[str] = ("same", "valid")) -> str:
     return value
 
 
+def truth(name: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        wrong_type(f"{name} must be True or False; got {shorten(value)} of type {type(value).__name__}")
+    return value
+
+
 def choice(name: str, value: object, allowed: Sequence[str]) -> str:
     """One of the given words."""
     if not isinstance(value, str):

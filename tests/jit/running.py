@@ -118,7 +118,8 @@ def with_epilogue(ready, y) -> np.ndarray:
         residual = in_layout(residual, ready.last)
         words[Given.RESIDUAL] = residual.ctypes.data - y.ctypes.data
     ready.kept = parameters, residual
-    words[Given.PARAMETERS], words[Given.Y], words[Given.CHANNELS] = parameters.ctypes.data, y.ctypes.data, shapes(p)[1][1]
+    words[Given.PARAMETERS], words[Given.Y] = parameters.ctypes.data, y.ctypes.data
+    words[Given.CHANNELS] = shapes(p)[1][1]
     return words
 
 

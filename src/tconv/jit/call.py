@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from tconv.finishing import Epilogue, Finishing
 from tconv.jit import engine
-from tconv.jit.engine import Engine
+from tconv.jit.engine import Addresses, Engine
 from tconv.jit.machine.address import address
 from tconv.problem import Array, Problem
 
@@ -39,9 +40,12 @@ class _OnArrays(PreparedCall):
 
     __slots__ = ("dtype", "empty", "engine", "shape")
 
-    def __init__(self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str, once: bool) -> None:
+    def __init__(
+        self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str, once: bool,
+        epilogue: Epilogue | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.engine = engine.ready(problem, channels_last, once=once)
+        self.engine = engine.ready(problem, channels_last, once=once, epilogue=epilogue)
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.empty = engine.empty if prod(self.shape) >= engine.ALIGN_FROM else np.empty
 
@@ -78,13 +82,15 @@ class Once(_OnArrays):
 class Packed(_OnArrays):
     """A call with weights that are packed already, by a function that brings them into the order of an engine."""
 
-    __slots__ = ("finite", "packed", "run", "weights")
+    __slots__ = ("finite", "packed", "parameters", "parameters_at", "run", "weights")
 
     def __init__(
         self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str,
-        pack: Callable[[Engine], tuple[Array, bool]],
+        pack: Callable[[Engine], tuple[Array, bool]], finishing: Finishing | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(problem, channels_last, shape, dtype, once=False)
+        super().__init__(problem, channels_last, shape, dtype, once=False, epilogue=finishing and finishing.epilogue)
+        self.parameters = np.zeros(1) if finishing is None else finishing.parameters(self.dtype)
+        self.parameters_at = address(self.parameters)
         self.packed, self.finite = pack(self.engine)
         self.weights, self.run = address(self.packed), self.engine.run
 
@@ -92,12 +98,22 @@ class Packed(_OnArrays):
         """Whether x, of its shape, can be read as it is, and nothing has been set anew."""
         return x.dtype == self.dtype and x.flags.c_contiguous and self.is_current()
 
-    def writes(self, out: Any, x: Array) -> bool:
-        """Whether kernels may write into an array while they read x. Operators share memory with nobody's array."""
+    def finish(self, x: Array, y: Array, residual: Array | None) -> None:
+        """Compute y, with an epilogue, from x and a residual that can be read as they are."""
+        given = Addresses(0 if residual is None else address(residual), self.parameters_at)
+        self.run(address(x), self.weights, address(y), given)
+
+    def adds(self, residual: Any) -> bool:
+        """Whether a residual can be read as it is."""
+        return type(residual) is np.ndarray and residual.shape == self.shape and self.reads(residual)
+
+    def writes(self, out: Any, x: Array, residual: Any = None) -> bool:
+        """Whether kernels may write into an array while others are read. Those of operators are shared with nobody."""
         return (
             type(out) is np.ndarray
             and out.shape == self.shape
             and out.dtype == self.dtype
             and out.flags.carray
             and not np.may_share_memory(out, x)
+            and not (type(residual) is np.ndarray and np.may_share_memory(out, residual))
         )

@@ -54,6 +54,14 @@ class Addresses(NamedTuple):
 NO_ADDRESSES = Addresses()
 
 
+def addresses(parameters: Array, residual: Array | None) -> tuple[Addresses, tuple[Array, Array | None]]:
+    """Those of arrays, residuals in the layout of y, and the arrays themselves: who runs the engine keeps them."""
+    if residual is not None:
+        residual = np.ascontiguousarray(residual)
+    found = Addresses(0 if residual is None else address(residual), address(parameters))
+    return found, (parameters, residual)
+
+
 @dataclass(frozen=True)
 class Engine:
     """A problem made ready for arrays of one layout and a number of threads."""
