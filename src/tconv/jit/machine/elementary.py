@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import factorial, pi, sqrt
+from math import factorial, pi
 
 from tconv.jit.machine.ir import Function, Vector
 
@@ -71,6 +71,11 @@ class Arithmetic:
         """a * b + c, in two roundings where the processor has no other."""
         return self.f.fma(self.v, a, b, c)
 
+    def split(self, value: float, rest: float) -> tuple[str, str]:
+        """A constant that is known twice as well as a double, rounded to the type, and what is left of it."""
+        [rounded] = struct.unpack("f", struct.pack("f", value)) if self.v.element == "float" else (value,)
+        return self.number(value), self.number(value - rounded + rest)
+
     def compare(self, how: str, a: str, b: str) -> str:
         """A mask by LLVM's word: olt, oeq, ..."""
         return self.f.let(f"fcmp {how} {self.v.text} {a}, {b}")
@@ -117,12 +122,13 @@ class Arithmetic:
         return self.f.let(f"bitcast {self.integers.text} {exponent} to {self.v.text}")
 
 
-def _exponential(a: Arithmetic, x: str) -> tuple[str, str]:
-    """(exp(r) - 1, n) with x = n ln 2 + r, for x <= 0 that is not far below the limits of the format."""
+def _exponential(a: Arithmetic, x: str, rest: str = "") -> tuple[str, str]:
+    """(exp(r) - 1, n) with x + rest = n ln 2 + r, for x <= 0 that is not far below the limits of the format."""
     high, low = a.format.ln2
     n, bits = a.rounded(a.do("fmul", x, a.number(1.4426950408889634)))
     r = a.fma(n, a.number(-high), x)
     r = a.fma(n, a.number(-low), r)
+    r = a.do("fadd", r, rest) if rest else r
     series = a.horner(r, [1 / factorial(k) for k in range(a.terms, 1, -1)])
     return a.fma(a.do("fmul", r, r), series, r), bits
 
@@ -134,19 +140,23 @@ def expm1(a: Arithmetic, x: str) -> str:
     return a.fma(q, power, a.do("fsub", power, a.number(1)))
 
 
-def times_sigmoid(a: Arithmetic, factor: str, x: str) -> str:
-    """factor / (1 + exp(-x)), by exp(-|x|): what is small is not a difference, and is rounded once.
+def times_sigmoid(a: Arithmetic, factor: str, x: str, rest: str = "") -> str:
+    """factor / (1 + exp(-x)), by e = exp(-|x|): factor e / (1 + e) below 0, and factor / (1 + e) above.
 
-    Where x is far below 0, the factor has to be finite, and the result is taken to be 0.
+    With 2^k e for e nothing is subnormal before the division, which rounds once, and processors take long for what is.
+    Where x is far below 0, the factor has to be finite, and the result is 0. `rest`: what the rounding of -|x| has
+    lost, if it is known.
     """
-    lifted = a.format.lifted
-    exponent = a.at_least(a.negative(a.magnitude(x)), a.format.beyond)
-    q, n = _exponential(a, exponent)
-    larger = a.do("fmul", a.do("fadd", q, a.number(1)), a.power_of_two(n, lifted))
-    e, below = a.do("fmul", larger, a.number(2.0**-lifted)), a.compare("olt", x, a.number(0))
-    above = a.select(below, a.do("fmul", factor, larger), factor)
-    result = a.do("fdiv", above, a.do("fadd", e, a.number(1)))
-    return a.select(below, a.do("fmul", result, a.number(2.0**-lifted)), result)
+    lift = 2.0**a.format.lifted
+    exponent = a.negative(a.magnitude(x))
+    vanishes = a.compare("olt", exponent, a.number(a.format.beyond))
+    q, n = _exponential(a, a.select(vanishes, a.number(-1), exponent), rest)
+    e = a.do("fmul", a.do("fadd", q, a.number(1)), a.power_of_two(n, a.format.lifted))
+    sum_, below = a.do("fadd", e, a.number(lift)), a.compare("olt", x, a.number(0))
+    above = a.select(below, a.do("fmul", factor, e), factor)
+    result = a.do("fdiv", above, a.select(below, sum_, a.do("fmul", sum_, a.number(1 / lift))))
+    limit = a.select(below, a.do("fmul", factor, a.number(0)), factor)
+    return a.select(vanishes, limit, result)
 
 
 def sigmoid(a: Arithmetic, x: str) -> str:
@@ -168,12 +178,40 @@ def tanh(a: Arithmetic, x: str) -> str:
 
 def gelu_tanh(a: Arithmetic, x: str) -> str:
     """x / 2 (1 + tanh(u)) = x / (1 + exp(-2 u)), with u = sqrt(2 / pi) (x + 0.044715 x^3); far below it is 0."""
-    if a.v.element == "float":
+    if a.v.element == "float" and not a.f.module.isa.fma:
         return in_double(a, gelu_tanh, x)
     x = a.at_least(x, -30.0)
-    scale = 2 * sqrt(2 / pi)
-    inner = a.fma(a.do("fmul", x, x), a.number(0.044715 * scale), a.number(scale))
+    if a.f.module.isa.fma:
+        return times_sigmoid(a, x, *_gelu_exponent(a, x))
+    inner = a.fma(a.do("fmul", x, x), a.number(_CUBIC[0]), a.number(_LINEAR[0]))
     return times_sigmoid(a, x, a.do("fmul", x, inner))
+
+
+#: 2 u = x (linear + cubic x^2), linear = sqrt(8 / pi), cubic = 0.044715 linear: the nearest doubles, and the rest.
+_LINEAR, _CUBIC = (1.5957691216057308, -9.96930880911092e-17), (0.07135481627260025, -6.175149918155315e-19)
+#: Beyond, GELU is x, and its exponent need not be known: products of what is larger would overflow.
+_LARGE = 30.0
+
+
+def _gelu_exponent(a: Arithmetic, x: str) -> tuple[str, str]:
+    """2 u, and what the rounding of -|2 u| has lost: an exponential amplifies it (T. Dekker's sums and products)."""
+    x = a.select(a.compare("ogt", x, a.number(_LARGE)), a.number(_LARGE), x)
+    square = a.do("fmul", x, x)
+    of_square = a.fma(x, x, a.negative(square))
+    (cubic, of_cubic), (linear, of_linear) = a.split(*_CUBIC), a.split(*_LINEAR)
+    term = a.do("fmul", cubic, square)
+    lost = a.fma(cubic, square, a.negative(term))
+    lost = a.fma(cubic, of_square, a.fma(of_cubic, square, lost))
+    # Of a sum, what is lost of the smaller part; which one that is depends on x.
+    inner = a.do("fadd", linear, term)
+    back = a.do("fsub", inner, linear)
+    left = a.do("fsub", linear, a.do("fsub", inner, back))
+    lost = a.do("fadd", lost, a.do("fadd", left, a.do("fsub", term, back)))
+    lost = a.do("fadd", lost, of_linear)
+    result = a.do("fmul", x, inner)
+    lost = a.fma(x, lost, a.fma(x, inner, a.negative(result)))
+    below = a.compare("olt", x, a.number(0))
+    return result, a.select(below, lost, a.negative(lost))
 
 
 #: pi / 2 in three parts, of which a multiple up to 2^24 is exact for the first two: each has 28 bits.
