@@ -151,8 +151,9 @@ class Activation:
             arrays.array("v", v)
             name = arrays.dtype_name("the dtype of v", v.dtype)
             self.check(name)
-            if self.per_channel:
-                self.check_channels(v.shape[checks.integer("axis", axis)] if -v.ndim <= axis < v.ndim else 0)
+            if not -v.ndim <= checks.integer("axis", axis) < v.ndim:
+                checks.wrong(f"axis must be from {-v.ndim} to {v.ndim - 1}; got {axis}")
+            self.check_channels(v.shape[axis])
             shape = [-1 if number == axis % v.ndim else 1 for number in range(v.ndim)]
         return self.of(v, self.value.reshape(shape) if isinstance(self.value, np.ndarray) else self.value)
 
