@@ -33,6 +33,11 @@ class Epilogue:
             return ""
         return "channels" if self.per_channel else "one"
 
+    @property
+    def alone(self) -> str:
+        """Its activation, if there is nothing else: no residual, and no parameter for each channel."""
+        return "" if self.residual or self.per_channel else self.activation
+
     def __str__(self) -> str:
         activation = f"{self.activation}{' by channel' if self.per_channel else ''}"
         return ", then ".join(

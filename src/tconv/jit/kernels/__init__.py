@@ -7,7 +7,7 @@ machine code depends on nothing beside it: what one schedule compiled serves all
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from tconv.jit.kernels import (
@@ -112,7 +112,21 @@ class Code:
     @property
     def macro_kernel(self) -> MacroKernel:
         """What calls the kernels."""
-        return MacroKernel(any(isinstance(kernel, Finish) for kernel in self.kernels))
+        return MacroKernel(any(isinstance(each, Finish) or _then(each) for each in self.kernels))
+
+    def activated(self, then: str) -> Code:
+        """The same with an activation that kernels apply to complete sums."""
+        kernels = (replace(each, then=then) if isinstance(each, _COMPLETING) else each for each in self.kernels)
+        return Code(self.element, self.lanes, tuple(kernels))
+
+
+#: Kernels that can apply an activation to the sums that they write.
+_COMPLETING = (Pixels, Fill, Channels, AtOnce)
+
+
+def _then(kernel: Kernel) -> str:
+    """The activation that a kernel applies, if it does."""
+    return kernel.then if isinstance(kernel, _COMPLETING) else ""
 
 
 def module_of(part: Part, isa: Isa) -> Module:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.in_registers import activated
 from tconv.jit.kernels.planes import aligned
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
@@ -44,6 +45,7 @@ class Channels:
     rows: int = 1
     ahead: int = 0  #: bytes of x to ask for with each term, from where the next tile begins; 0 for none
     cells: bool = False  #: weights are cells of a coarse grid, read where they are; there is no bias
+    then: str = ""  #: an activation that is applied to sums (`in_registers.py`), none of which are added to others
 
     @property
     def weights(self) -> int:
@@ -85,9 +87,11 @@ def emit(module: Module, name: str, kernel: Channels) -> Function:
     sums, row = _taps(f, v, kernel, f.at("%op", 8 * (HEAD + kernel.rows)), plain, sums, masked=False)
     sums, _ = _taps(f, v, kernel, row, masked, sums, masked=True)
     targets = _targets(f, kernel)
-    with f.when(adds):
-        _store(f, v, kernel, _added(f, v, kernel, sums, targets, last), targets, last, streaming=False)
-        f.leave()
+    if not kernel.then:
+        with f.when(adds):
+            _store(f, v, kernel, _added(f, v, kernel, sums, targets, last), targets, last, streaming=False)
+            f.leave()
+    sums = activated(f, v, kernel.then, sums)
     if kernel.streaming:
         with f.when(aligned(f, v, targets[0])):
             _store(f, v, kernel, sums, targets, last, streaming=True)

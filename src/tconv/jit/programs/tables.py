@@ -12,6 +12,7 @@ from tconv.finishing import Epilogue
 from tconv.jit.kernels import Code
 from tconv.jit.kernels.abi import Context, Header, Piece, Tile
 from tconv.jit.kernels.finish import Finish
+from tconv.jit.kernels.in_registers import QUICK
 from tconv.jit.machine.native.language import Ints
 from tconv.jit.programs.cuts import PIECES, finer, shares
 from tconv.jit.programs.packing import PACKINGS, Packer, Packing
@@ -79,9 +80,12 @@ class Tables(ABC):
         """The program."""
         s, groups = self.s, self.s.problem.groups
         packing = PACKINGS.of(self.layer, self._packing)
-        finishes = self.finishes() if epilogue else []
-        code = self._with_epilogue(epilogue, packing) if epilogue else self.code
-        self.finish = len(self.code.kernels) if epilogue else 0
+        code, finishes = self.code, list[int]()
+        if epilogue and epilogue.alone in QUICK and s.completes:
+            code = self.code.activated(epilogue.alone)
+        elif epilogue:
+            code, finishes = self._with_epilogue(epilogue, packing), self.finishes()
+        self.finish = len(self.code.kernels) if finishes else 0
         chunks, ops = self.chunks()
         parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * groups))
         # A channel is finished by the last of the tiles that write it: no thread has only some of them.

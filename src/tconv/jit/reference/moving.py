@@ -87,6 +87,7 @@ def fill(kernel: Fill, thread: Thread, op: Words, tile: Words) -> None:
     bias = thread.to(Context.W, tile[Tile.BIAS], biases).read((channels, size))
     planes = (channels, thread.sizes[Context.Y_CHANNEL]), (len(iterations(number)), per_run), (elements, size)
     y = thread.to(Context.Y, tile[Tile.Y], at)
+    bias = thread.then(kernel, bias)
     y.write(np.broadcast_to(bias[:, None, None], (channels, number, elements)), *planes)
 
 
