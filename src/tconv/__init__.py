@@ -18,6 +18,7 @@ from tconv.phases import phases
 from tconv.plan import plan
 
 if TYPE_CHECKING:
+    from tconv.batch_norm import fold_batch_norm
     from tconv.chaining import chain
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
     from tconv.conventions.weight_conversion import convert_weights
@@ -37,6 +38,7 @@ __all__ = [
     "Stream",
     "weight_gradient",
     "Activation",
+    "fold_batch_norm",
     "plan",
     "tune",
     "Geometry",
@@ -68,6 +70,7 @@ _LATER = {
     **dict.fromkeys(("ConvTranspose", "Conv"), "tconv.prepared"),
     "Stream": "tconv.streaming",
     "tune": "tconv.tuning",
+    "fold_batch_norm": "tconv.batch_norm",
     "solve": "tconv.solving",
     "mirror": "tconv.mirroring",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),

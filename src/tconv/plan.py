@@ -283,7 +283,8 @@ def plan(
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
         kernel = arguments.freeze("kernel_size", kernel_size)
         made = make_plan(operation, *shapes, kernel, name, window, layout, method)
-        made = replace(made, epilogue=_epilogue(made, activation, residual))
+        if (epilogue := _epilogue(made, activation, residual)) is not None:
+            made = replace(made, epilogue=epilogue)
         own = arrays.name_of(getattr(first, "dtype", name)), arrays.name_of(getattr(second, "dtype", name))
         return made if own == (name, name) else replace(made, operands=own)
 
