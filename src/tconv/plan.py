@@ -133,7 +133,7 @@ class Plan:
     def _finished(self) -> str:
         """How the result is finished."""
         fused = METHODS[self.method].fuses(self.problem)
-        return f"{self.epilogue}, {'row by row in the caches' if fused else 'by NumPy, once the result is complete'}"
+        return f"{self.epilogue}, {'while results are near' if fused else 'by NumPy, once the result is complete'}"
 
     def _arrays(self) -> str:
         if self.dtype != self.problem.dtype:

@@ -199,7 +199,7 @@ def _ready(
         if debug.wants("plan"):
             from tconv.jit.description.describe import announce
 
-            announce(schedule, made.program, made.threads, problem, target)
+            announce(schedule, made.program, made.threads, problem, target, epilogue)
         return made
 
 
