@@ -70,7 +70,8 @@ def conv_transpose(
             `tconv.Activation` with its parameter. Kernels apply it to rows of the result that are still in a cache.
             Integers know "relu" only, complex numbers none.
         residual: an array of the shape and dtype of the result, with any strides, that is added before the activation:
-            the result is activation(sums + bias + residual). It shares no memory with `out`.
+            the result is activation(sums + bias + residual). It shares no memory with `out`. Of tensors of PyTorch and
+            arrays of JAX both are left out.
 
     x and w may also be arrays of JAX, traced or not: the call is then `tconv.jax.conv_transpose`, and so is its result.
     Tensors of PyTorch are computed as by `tconv.torch.functional`, with derivatives; by a named method, as integers, or
