@@ -99,6 +99,26 @@ def test_prepared(kind, layout):
             np.testing.assert_array_equal(out, found)
 
 
+@needs_kernels
+def test_calls_of_known_shapes_do_the_same():
+    """Found by one look the second time, whatever the activation and the residual were before."""
+    x, w, bias, residual, keywords, exact = posed("conv_transpose", dtype="float32")
+    slope = made("prelu", len(bias))
+    for _ in range(3):
+        for activation in ("relu", "tanh", slope, made("prelu", len(bias)), None):
+            apply = tconv.activations.activation(activation) or (lambda v: v)
+            for added in (residual, -residual, np.asfortranarray(residual), None):
+                found = tconv.conv_transpose(
+                    x, w, bias, **keywords, method="jit", activation=activation, residual=added
+                )
+                wanted = apply(exact if added is None else exact + added)
+                np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+    with pytest.raises(ValueError, match="residual must have shape"):
+        tconv.conv_transpose(x, w, bias, **keywords, method="jit", activation="relu", residual=residual[:1])
+    with pytest.raises(TypeError, match="activation must be a name"):
+        tconv.conv_transpose(x, w, bias, **keywords, method="jit", activation=[1])
+
+
 def test_a_residual_alone():
     x, w, bias, residual, keywords, exact = posed("conv_transpose")
     found = tconv.conv_transpose(x, w, bias, **keywords, residual=residual)

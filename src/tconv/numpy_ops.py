@@ -57,8 +57,8 @@ def compute(
             arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias, "residual": residual})
     result = _new(plan, dtype) if out is None else out
     run(plan, first, second, bias, result, asked)
-    if plan.is_for_kernels and operation != "weight_gradient" and asked is None:
-        repeated.remember(plan, first, second, window, layout, method)
+    if plan.is_for_kernels and operation != "weight_gradient":
+        repeated.remember(plan, first, second, window, layout, method, activation, asked)
     return result
 
 

@@ -105,9 +105,8 @@ def conv_transpose(
     if (
         out is None
         and dtype is None
-        and activation is None
-        and residual is None
-        and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method)) is not None
+        and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method, activation, residual))
+        is not None
     ):
         return made
     asked = {"activation": activation, "residual": residual}
@@ -172,9 +171,7 @@ def conv(
     if (
         out is None
         and dtype is None
-        and activation is None
-        and residual is None
-        and (made := repeated.call("conv", y, w, bias, window, layout, method)) is not None
+        and (made := repeated.call("conv", y, w, bias, window, layout, method, activation, residual)) is not None
     ):
         return made
     asked = {"activation": activation, "residual": residual}

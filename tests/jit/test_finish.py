@@ -9,6 +9,7 @@ from ways import SORTS, ends_of_ways
 
 from tconv.activations import Activation
 from tconv.finishing import Epilogue, Finishing
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.machine import isa
 from tconv.jit.reference.interpret import interpret
 from tconv.jit.schedules.registry import program_of
@@ -82,14 +83,21 @@ def test_every_way_compiled(name, target, dtype):
 
 
 @pytest.mark.parametrize("target", list(isa.ISAS)[:1])
-def test_without_an_epilogue_programs_are_the_same(target):
-    """Its kernels and its op are all that is added."""
+def test_an_epilogue_adds_to_a_program(target):
+    """A kernel behind the others and its op; where sums are complete, a quick activation is a word of their kernels."""
+    quick = set()
     for case, last in EVERY_CASE[::7]:
         for schedule in CASES[case].schedules("float32", last, isa.ISAS[target]):
             if schedule.problem.operation == "weight_gradient":
                 continue
-            plain, fused = program_of(schedule, 1), program_of(schedule, 1, Epilogue("relu"))
-            assert fused.code.kernels[: len(plain.code.kernels)] == plain.code.kernels
+            plain, fused, relu = (program_of(schedule, 1, then) for then in (None, Epilogue("silu"), Epilogue("relu")))
+            number = len(plain.code.kernels)
+            assert fused.code.kernels[:number] == plain.code.kernels
+            assert {type(kernel) for kernel in fused.code.kernels[number:]} == {Finish}
             assert not plain.finishes
             assert fused.finishes
+            assert relu.finishes
             assert (plain.packed, plain.scratch, plain.packing) == (fused.packed, fused.scratch, fused.packing)
+            assert (len(relu.code.kernels) == number) == schedule.completes
+            quick |= {(schedule.kind, schedule.completes)}
+    assert quick >= {("pixels", True), ("channels", True), ("channels", False), ("planes", False), ("taps", False)}

@@ -15,7 +15,7 @@ import numpy as np
 
 from tconv.finishing import Epilogue, Finishing
 from tconv.jit import engine
-from tconv.jit.engine import Addresses, Engine
+from tconv.jit.engine import NO_ADDRESSES, Addresses, Engine
 from tconv.jit.machine.address import address
 from tconv.problem import Array, Problem
 
@@ -53,30 +53,41 @@ class _OnArrays(PreparedCall):
         """Whether kernels can read an array of the right shape as it is."""
         return a.dtype == self.dtype and a.flags.c_contiguous
 
+    def adds(self, residual: Any) -> bool:
+        """Whether a residual can be read as it is."""
+        return type(residual) is np.ndarray and residual.shape == self.shape and self.reads(residual)
+
 
 class Once(_OnArrays):
-    """A call with weights and a bias of its own."""
+    """A call with weights, a bias and a residual of its own."""
 
-    __slots__ = ("bias",)
+    __slots__ = ("bias", "parameters")
 
-    def __init__(self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str) -> None:
-        super().__init__(problem, channels_last, shape, dtype, once=True)
+    def __init__(
+        self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str,
+        finishing: Finishing | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(problem, channels_last, shape, dtype, once=True, epilogue=finishing and finishing.epilogue)
+        self.parameters = None if finishing is None else finishing.parameters(self.dtype)
         self.bias = (problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels,)
 
-    def serves(self, first: Array, w: Array, bias: Any) -> bool:
-        """Whether arrays of its shapes, and a bias, can be read as they are, and nothing has been set anew."""
+    def serves(self, first: Array, w: Array, bias: Any, residual: Any = None) -> bool:
+        """Whether arrays of its shapes, and others, can be read as they are, and nothing has been set anew."""
         return (
-            self.reads(first)
+            (residual is None or self.adds(residual))
+            and self.reads(first)
             and self.reads(w)
             and (bias is None or (type(bias) is np.ndarray and bias.shape == self.bias and self.reads(bias)))
             and self.is_current()
         )
 
-    def run(self, first: Array, w: Array, bias: Array | None) -> Array | None:
+    def run(self, first: Array, w: Array, bias: Array | None, residual: Array | None = None) -> Array | None:
         """The result, or None where a weight is not finite."""
-        y = self.empty(self.shape, self.dtype)
-        finite = self.engine.once_at(address(first), address(w), 0 if bias is None else address(bias), address(y))
-        return y if finite else None
+        y, given = self.empty(self.shape, self.dtype), NO_ADDRESSES
+        if self.parameters is not None:
+            given = Addresses(0 if residual is None else address(residual), address(self.parameters))
+        bias_at = 0 if bias is None else address(bias)
+        return y if self.engine.once_at(address(first), address(w), bias_at, address(y), given) else None
 
 
 class Packed(_OnArrays):
@@ -102,10 +113,6 @@ class Packed(_OnArrays):
         """Compute y, with an epilogue, from x and a residual that can be read as they are."""
         given = Addresses(0 if residual is None else address(residual), self.parameters_at)
         self.run(address(x), self.weights, address(y), given)
-
-    def adds(self, residual: Any) -> bool:
-        """Whether a residual can be read as it is."""
-        return type(residual) is np.ndarray and residual.shape == self.shape and self.reads(residual)
 
     def writes(self, out: Any, x: Array, residual: Any = None) -> bool:
         """Whether kernels may write into an array while others are read. Those of operators are shared with nobody."""
