@@ -14,12 +14,12 @@ from oracle import expected
 from registry import needs_kernels
 
 import tconv
-from tconv import Geometry, libraries, numpy_ops
+from tconv import Geometry, activations, libraries, numpy_ops
 from tconv.jit import engine
 from tconv.jit.choice import choose, search, tuned
 from tconv.jit.description import describe
 from tconv.jit.kernels import linking
-from tconv.jit.machine import isa, system_calls, systems
+from tconv.jit.machine import elementary, isa, system_calls, systems
 from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.systems import host
 from tconv.jit.reference import interpret
@@ -181,6 +181,21 @@ def test_a_dtype(monkeypatch):
     interpret.interpret(registry.program_of(schedule, 1), x, w, None, y)
     wanted = expected("conv_transpose", given.geometry, x.astype(float), w.astype(float), np.zeros(y.shape), 1)
     np.testing.assert_array_equal(y, wanted)
+
+
+# ---- an activation
+
+
+@needs_kernels
+def test_an_activation(monkeypatch, anew):
+    monkeypatch.setitem(activations.ACTIVATIONS, "toy", activations.Definition(lambda v: v * v, "x^2", exact=True))
+    monkeypatch.setitem(elementary.FUNCTIONS, "toy", lambda arithmetic, x: arithmetic.do("fmul", x, x))
+    for operation in ("conv_transpose", "conv"):
+        *shapes, keywords = CALLS[operation]
+        first, second = (np.random.default_rng(1).integers(-3, 4, shape).astype("float32") for shape in shapes)
+        compute = getattr(tconv, operation)
+        squares = compute(first, second, **keywords, method="jit", activation="toy")
+        np.testing.assert_array_equal(squares, compute(first, second, **keywords, method="gemm") ** 2)
 
 
 # ---- an array library

@@ -35,6 +35,9 @@ SHOWN_BY = {
     "chunks that lack a phase like the others": 171,
     "rows that some taps miss like the others": 33,
     "the last of several tiles that are alike": 37,
+    "an epilogue from the first q on, where y begins later": 90,
+    "an epilogue of rows side by side where they are not": 5,
+    "an epilogue after each tile of a run": 71,
     "the first phase of another origin": 46,
 }
 

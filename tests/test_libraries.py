@@ -54,6 +54,16 @@ def test_others_do_not_notice(operation, calls):
     assert not calls
 
 
+@pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
+def test_what_follows_is_for_numpy(operation, calls):
+    with pytest.raises(TypeError) as error:
+        getattr(tconv, operation)(X, Mine(), activation="relu", residual=X)
+    said = "activation and residual must be None but for arrays of NumPy; got an array of Mine"
+    first = OPERANDS[operation][0]
+    assert str(error.value) == f"{operation}: {said}: {first}=float64 (1, 1, 3)"
+    assert not calls
+
+
 def test_what_is_of_no_library_is_numpys_to_explain():
     assert library_of([1.0], None) is NUMPY
     assert library_of(X, X) is NUMPY

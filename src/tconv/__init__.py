@@ -5,6 +5,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from tconv._version import __version__ as __version__
+from tconv.activations import Activation
 from tconv.axis import Axis
 from tconv.dot import dot_test
 from tconv.forks import uninterrupted
@@ -17,6 +18,7 @@ from tconv.phases import phases
 from tconv.plan import plan
 
 if TYPE_CHECKING:
+    from tconv.batch_norm import fold_batch_norm
     from tconv.chaining import chain
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
     from tconv.conventions.weight_conversion import convert_weights
@@ -35,6 +37,8 @@ __all__ = [
     "Conv",
     "Stream",
     "weight_gradient",
+    "Activation",
+    "fold_batch_norm",
     "plan",
     "tune",
     "Geometry",
@@ -66,6 +70,7 @@ _LATER = {
     **dict.fromkeys(("ConvTranspose", "Conv"), "tconv.prepared"),
     "Stream": "tconv.streaming",
     "tune": "tconv.tuning",
+    "fold_batch_norm": "tconv.batch_norm",
     "solve": "tconv.solving",
     "mirror": "tconv.mirroring",
     **dict.fromkeys(("convert", "Layer", "weight_to_tconv", "weight_from_tconv"), "tconv.conventions"),

@@ -46,11 +46,13 @@ def window(*values: Any) -> Window:
 
 
 def called_with(
-    operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...], layout: Any, method: Any, out: Any
-) -> str:
+    operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...], layout: Any, method: Any, out: Any,
+    activation: Any = None, residual: Any = None,
+) -> str:  # fmt: skip
     """The line below an error: arrays by dtype and shape, and every other argument that is not the default."""
     shown = [f"{name}={summary(value)}" for name, value in operands.items()]
-    shown += [f"{name}={summary(value)}" for name, value in (("bias", bias), ("out", out)) if value is not None]
+    others = ("bias", bias), ("out", out), ("activation", activation), ("residual", residual)
+    shown += [f"{name}={summary(value)}" for name, value in others if value is not None]
     names = ("kernel_size", *Window._fields, "layout", "method")
     defaults = (None, *Window(output_padding=0), "channels_first", "auto")
     for name, value, default in zip(names, (kernel_size, *window, layout, method), defaults, strict=True):

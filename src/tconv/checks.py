@@ -112,13 +112,19 @@ def _ends(name: str, value: object, size: int) -> tuple[int, int]:
     return bounds(f"{name}[0]", f"{name}[1]", value[0], value[1], size)
 
 
-def seconds(name: str, value: object) -> float:
-    """A time: a number of more than 0, and finite."""
+def number(name: str, value: object) -> float:
+    """A real number (Python's or NumPy's; not a bool)."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         wrong_type(f"{name} must be a number; got {shorten(value)} of type {type(value).__name__}")
-    if not 0 < float(value) < float("inf"):
-        wrong(f"{name} must be more than 0 and finite; got {value}")
     return float(value)
+
+
+def seconds(name: str, value: object) -> float:
+    """A time: a number of more than 0, and finite."""
+    found = number(name, value)
+    if not 0 < found < float("inf"):
+        wrong(f"{name} must be more than 0 and finite; got {value}")
+    return found
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
@@ -177,6 +183,13 @@ def padding_word(value: str, allowed: Sequence[str] = ("same", "valid")) -> str:
     if value not in allowed:
         hint = hints.word(value, allowed) or hints.number("padding", value)
         wrong(f"padding must be {words(allowed)}, an integer or (low, high) pairs; got {value!r}{hint}")
+    return value
+
+
+def truth(name: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        wrong_type(f"{name} must be True or False; got {shorten(value)} of type {type(value).__name__}")
     return value
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from tconv import arrays, checks
 from tconv.forks import uninterrupted
 from tconv.problem import Array
 
@@ -46,14 +47,26 @@ def library_of(*arrays: object) -> Library:
     return NUMPY
 
 
-def compute(operation: str, operands: dict[str, Any], kernel_size: Any, bias: Any, *others: Any) -> Array:
-    """The result of an operation, an array of the library of its arrays; arguments are those of `numpy_ops`."""
-    computing = library_of(*operands.values(), bias).computing
+def compute(
+    operation: str, operands: dict[str, Any], kernel_size: Any, bias: Any, *others: Any, **finishing: Any
+) -> Array:
+    """The result of an operation, an array of the library of its arrays; arguments are those of `numpy_ops`.
+
+    `finishing`: an activation and a residual, of which only NumPy's arrays know.
+    """
+    library = library_of(*operands.values(), bias)
+    computing = library.computing
+    if finishing and library is not NUMPY:
+        with checks.explained(operation):
+            given = " and ".join(name for name, value in finishing.items() if value is not None)
+            name, value = next(iter(operands.items()))
+            shown = f"{name}={arrays.summary(value)}"
+            checks.wrong_type(f"{given} must be None but for arrays of NumPy; got an array of {library.name}: {shown}")
     function = _functions.get(computing)
     if function is None:
         with uninterrupted:
             function = _functions[computing] = import_module(computing).compute
-    return function(operation, operands, kernel_size, bias, *others)
+    return function(operation, operands, kernel_size, bias, *others, **finishing)
 
 
 #: By the module of a row, its function, once it has been imported.

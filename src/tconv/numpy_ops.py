@@ -8,6 +8,7 @@ import numpy as np
 
 from tconv import arguments, arrays, checks, methods, repeated
 from tconv.arguments import Layout
+from tconv.finishing import Finishing, checked
 from tconv.methods import METHODS, Operation
 from tconv.plan import Plan, check_words, make_plan
 from tconv.problem import Array
@@ -22,12 +23,15 @@ def compute(
     layout: Layout,
     method: str,
     out: Any,
+    activation: Any = None,
+    residual: Any = None,
 ) -> Array:
     """The result in a new array, or in `out`; `window` holds the geometry arguments in the order of `Window`.
 
-    What is wrong raises ValueError, TypeError or MemoryError, before any work. Calls of the engine are remembered.
+    `activation` and `residual` are those of `conv_transpose` and `conv`. What is wrong raises ValueError, TypeError or
+    MemoryError, before any work. Calls of the engine are remembered.
     """
-    shown = operands, kernel_size, bias, window, layout, method, out
+    shown = operands, kernel_size, bias, window, layout, method, out, activation, residual
     with checks.explained(operation, lambda: arguments.called_with(*shown)):
         check_words(layout, method)
         (first_name, first), (second_name, second) = operands.items()
@@ -48,13 +52,23 @@ def compute(
             arrays.same_dtype("bias", bias, first_name, dtype)
             channels = plan.problem.out_channels if operation == "conv_transpose" else plan.problem.in_channels
             arrays.exact_shape("bias", bias, (channels,))
+        asked = _finishing(plan, activation, residual, first_name)
         if out is not None:
-            arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias})
+            arrays.output(out, plan.result_shape, dtype, {**operands, "bias": bias, "residual": residual})
     result = _new(plan, dtype) if out is None else out
-    run(plan, first, second, bias, result)
+    run(plan, first, second, bias, result, asked)
     if plan.is_for_kernels and operation != "weight_gradient":
-        repeated.remember(plan, first, second, window, layout, method)
+        repeated.remember(plan, first, second, window, layout, method, activation, asked)
     return result
+
+
+def _finishing(plan: Plan, activation: Any, residual: Any, name: str) -> Finishing | None:
+    """What is to be done with the result; most calls ask for nothing."""
+    if activation is None and residual is None:
+        return None
+    problem = plan.problem
+    channels = problem.out_channels if problem.written == "y" else problem.in_channels
+    return checked(activation, residual, name, plan.dtype, plan.result_shape, channels)
 
 
 def _new(plan: Plan, dtype: str) -> Array:
@@ -66,8 +80,10 @@ def _new(plan: Plan, dtype: str) -> Array:
     return engine.empty(plan.result_shape, np.dtype(dtype))
 
 
-def run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Array) -> None:
-    """Bring the arrays into the form that methods take, run the method, add the bias."""
+def run(
+    plan: Plan, first: Array, second: Array, bias: Array | None, result: Array, finishing: Finishing | None = None
+) -> None:
+    """Bring the arrays into the form that methods take, run the method, add the bias, finish the result."""
     dtype = np.dtype(plan.problem.dtype)
     first, second = np.asarray(first, dtype), np.asarray(second, dtype)
     bias = None if bias is None else np.asarray(bias, dtype)
@@ -83,7 +99,9 @@ def run(plan: Plan, first: Array, second: Array, bias: Array | None, result: Arr
     if bias is not None:
         written_first = plan.problem.operation == "conv_transpose"
         bias = bias.reshape(plan.problem.groups, plan.problem.cout if written_first else plan.problem.cin)
-    methods.run(METHODS[plan.method], plan.problem, x, w, y, bias)
+    if finishing is not None and finishing.residual is not None:
+        finishing = finishing._replace(residual=_grouped(plan, np.asarray(finishing.residual, dtype)))
+    methods.run(METHODS[plan.method], plan.problem, x, w, y, bias, finishing)
     if written is not result:
         with np.errstate(all="ignore"):
             result[...] = written

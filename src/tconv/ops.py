@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from tconv import repeated
+from tconv.activations import Activation
 from tconv.arguments import Layout
 from tconv.libraries import compute as _compute
 from tconv.problem import Array
@@ -34,6 +35,8 @@ def conv_transpose(
     method: str = "auto",
     out: Array | None = None,
     dtype: Any = None,
+    activation: str | Activation | None = None,
+    residual: Array | None = None,
 ) -> Array:
     """Transposed convolution: from x on the coarse grid to the result on the fine grid.
 
@@ -63,6 +66,12 @@ def conv_transpose(
         dtype: of the result, and of the computation: one that holds all values of x, w and bias, which are cast to it,
             and may then differ. None: theirs, or that of an `out` of integers for integers. int8 and uint8 are added up
             without loss in "int32".
+        activation: a function that is applied to the result: a name, such as "relu", "silu" or "gelu_tanh", or a
+            `tconv.Activation` with its parameter. Kernels apply it to rows of the result that are still in a cache.
+            Integers know "relu" only, complex numbers none.
+        residual: an array of the shape and dtype of the result, with any strides, that is added before the activation:
+            the result is activation(sums + bias + residual). It shares no memory with `out`. Of tensors of PyTorch and
+            arrays of JAX both are left out.
 
     x and w may also be arrays of JAX, traced or not: the call is then `tconv.jax.conv_transpose`, and so is its result.
     Tensors of PyTorch are computed as by `tconv.torch.functional`, with derivatives; by a named method, as integers, or
@@ -87,6 +96,8 @@ def conv_transpose(
     >>> w = np.array([[[1.0, 1.0, 0.5]]])
     >>> tconv.conv_transpose(x, w, stride=2)
     array([[1. , 1. , 2.5, 2. , 4. , 3. , 1.5]])
+    >>> tconv.conv_transpose(x - 2, w, stride=2, activation="relu")
+    array([[0. , 0. , 0. , 0. , 1. , 1. , 0.5]])
     >>> tconv.conv_transpose(np.full((1, 1), 200, "uint8"), np.full((1, 1, 2), -3, "int8"), dtype="int32")
     array([[-600, -600]], dtype=int32)
     """
@@ -94,10 +105,14 @@ def conv_transpose(
     if (
         out is None
         and dtype is None
-        and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method)) is not None
+        and (made := repeated.call("conv_transpose", x, w, bias, window, layout, method, activation, residual))
+        is not None
     ):
         return made
-    return _computed("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, out, dtype)
+    asked = {"activation": activation, "residual": residual}
+    finishing = {} if activation is None and residual is None else asked
+    operands = {"x": x, "w": w}
+    return _computed("conv_transpose", operands, None, bias, window, layout, method, out, dtype, **finishing)
 
 
 def conv(
@@ -115,6 +130,8 @@ def conv(
     method: str = "auto",
     out: Array | None = None,
     dtype: Any = None,
+    activation: str | Activation | None = None,
+    residual: Array | None = None,
 ) -> Array:
     """Convolution, the transpose of `conv_transpose` with the same keywords: from y on the fine grid to the coarse one.
 
@@ -135,7 +152,8 @@ def conv(
         padding: zeros around y; negative padding crops y. "same" gives ceil(fine / stride) cells.
         output_padding: checked if given: what the fine size leaves over. It decides only where dilation > stride.
         output_size: checked if given: the coarse size.
-        stride, groups, dilation, layout, method, out, dtype: as in `conv_transpose`, and so are dtypes and errors.
+        stride, groups, dilation, layout, method, out, dtype, activation, residual: as in `conv_transpose`, and so are
+            dtypes and errors.
 
     y and w may be tensors of PyTorch, as x and w of `conv_transpose` may; derivatives of every order are recorded. Of
     arrays of JAX the call is `tconv.jax.conv`.
@@ -153,10 +171,13 @@ def conv(
     if (
         out is None
         and dtype is None
-        and (made := repeated.call("conv", y, w, bias, window, layout, method)) is not None
+        and (made := repeated.call("conv", y, w, bias, window, layout, method, activation, residual)) is not None
     ):
         return made
-    return _computed("conv", {"y": y, "w": w}, None, bias, window, layout, method, out, dtype)
+    asked = {"activation": activation, "residual": residual}
+    finishing = {} if activation is None and residual is None else asked
+    operands = {"y": y, "w": w}
+    return _computed("conv", operands, None, bias, window, layout, method, out, dtype, **finishing)
 
 
 def weight_gradient(
@@ -209,9 +230,9 @@ def weight_gradient(
 
 def _computed(
     operation: str, operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...],
-    layout: Layout, method: str, out: Any, dtype: Any,
+    layout: Layout, method: str, out: Any, dtype: Any, **finishing: Any,
 ) -> Array:  # fmt: skip
     """The result by the library of the operands, once these are of the dtype that is asked for."""
     if dtype is not None or out is not None:
         operands, bias = widened(operation, operands, bias, out, dtype)
-    return _compute(operation, operands, kernel_size, bias, window, layout, method, out)
+    return _compute(operation, operands, kernel_size, bias, window, layout, method, out, **finishing)

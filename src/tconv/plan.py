@@ -8,7 +8,9 @@ from math import inf, prod
 from typing import Any, NamedTuple
 
 from tconv import arguments, arrays, checks, wrapping
+from tconv.activations import Activation
 from tconv.arguments import LAYOUTS, Layout, Window
+from tconv.finishing import Epilogue, checked
 from tconv.forks import uninterrupted
 from tconv.geometry import Geometry
 from tconv.hints import remarks
@@ -35,6 +37,7 @@ class Plan:
     method: str
     why: str
     candidates: tuple[Candidate, ...]  #: all methods that were considered
+    epilogue: Epilogue | None = None  #: what is done with the result
     operands: tuple[str, str] | None = None  #: the dtypes of those that are cast; None: the dtype of the arrays
 
     @property
@@ -104,6 +107,7 @@ class Plan:
             *(f"  note: {remark}" for remark in self.remarks),
             f"  {work.multiplications:,} multiplications of use; zero insertion wastes {work.wasted:,} more",
             *([f"  {self.sums}"] if self.sums else []),
+            *([f"  then {self._finished()}"] if self.epilogue else []),
             f"  {'method':<16}{'expected time':>16}{'scratch memory':>18}",
         ]
         for name, cost, excluded in sorted(self.candidates, key=lambda candidate: candidate.cost.seconds):
@@ -125,6 +129,11 @@ class Plan:
         except checks.Rejected as rejected:  # such as a wrong TCONV_ISA
             said = [str(rejected)]
         return [f"  the engine: {said[0]}", f"    {'arrays':<10}{self._arrays()}", *(f"  {line}" for line in said[1:])]
+
+    def _finished(self) -> str:
+        """How the result is finished."""
+        fused = METHODS[self.method].fuses(self.problem)
+        return f"{self.epilogue}, {'while results are near' if fused else 'by NumPy, once the result is complete'}"
 
     def _arrays(self) -> str:
         if self.dtype != self.problem.dtype:
@@ -249,13 +258,15 @@ def plan(
     dilation: Ints = 1,
     layout: Layout = "channels_first",
     method: str = "auto",
+    activation: str | Activation | None = None,
+    residual: bool = False,
 ) -> Plan:
     """Say how a call would run, from shapes alone.
 
     `first` and `second` are the shapes (or arrays) of the operands: x and w for operation "conv_transpose", y and w for
     "conv", x and y for "weight_gradient", which needs `kernel_size` too. `dtype` defaults to that of `first` if it is
-    an array, else to float32. `sums` says whether those of integers fit into it. The other arguments and the errors are
-    those of the operation.
+    an array, else to float32. `sums` says whether those of integers fit into it. `residual` says whether one is given.
+    The other arguments and the errors are those of the operation.
 
     Expected times come from a cost model of one machine: their order decides, not their size.
 
@@ -272,8 +283,24 @@ def plan(
         window = arguments.window(stride, padding, output_padding, output_size, groups, dilation)
         kernel = arguments.freeze("kernel_size", kernel_size)
         made = make_plan(operation, *shapes, kernel, name, window, layout, method)
+        if (epilogue := _epilogue(made, activation, residual)) is not None:
+            made = replace(made, epilogue=epilogue)
         own = arrays.name_of(getattr(first, "dtype", name)), arrays.name_of(getattr(second, "dtype", name))
         return made if own == (name, name) else replace(made, operands=own)
+
+
+def _epilogue(made: Plan, activation: Any, residual: Any) -> Epilogue | None:
+    """What is to be done with the result of a plan."""
+    given = checks.truth("residual", residual)
+    if activation is None and not given:
+        return None
+    problem = made.problem
+    if problem.operation == "weight_gradient":
+        name, value = ("residual", residual) if activation is None else ("activation", activation)
+        checks.wrong(f'{name} must be left out of operation "weight_gradient"; got {checks.shorten(value)}')
+    channels = problem.out_channels if problem.written == "y" else problem.in_channels
+    found = checked(activation, None, "x", made.dtype, made.result_shape, channels)
+    return replace(found.epilogue if found else Epilogue(), residual=given)
 
 
 def shape_of(name: str, value: Any) -> tuple[int, ...]:

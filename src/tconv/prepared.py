@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tconv import arguments, arrays, checks, numpy_ops, resolve
+from tconv.activations import Activation
 from tconv.arguments import Layout
+from tconv.finishing import Finishing, checked
 from tconv.forks import uninterrupted
 from tconv.jit.machine.address import address
 from tconv.plan import Plan, check_words, make_plan
@@ -41,6 +43,7 @@ class _Prepared:
         dilation: Ints = 1,
         layout: Layout = "channels_first",
         method: str = "auto",
+        activation: str | Activation | None = None,
     ) -> None:
         with checks.explained(type(self).__name__):
             check_words(layout, method)
@@ -50,21 +53,28 @@ class _Prepared:
             cin, cout, kernel = arguments.prepared_weights(w.shape, checks.integer("groups", groups, 1))
             checks.divides("groups", groups, "the channels of x, Cin", cin)
             resolve.window((1,) * len(kernel), kernel, stride, padding, dilation, "w")
+            channels = cout if self._operation == "conv_transpose" else cin
             if bias is not None:
                 arrays.same_dtype("bias", bias, "w", self.dtype.name)
-                arrays.exact_shape("bias", bias, (cout if self._operation == "conv_transpose" else cin,))
+                arrays.exact_shape("bias", bias, (channels,))
+            found = checked(activation, None, "w", self.dtype.name, (), channels)
         self.layout, self.method = layout, method
         self._w = np.array(w, self.dtype, order="C")
         self._bias = None if bias is None else np.array(bias, self.dtype)
-        #: By the shape of what is read; None where it is not the engine that computes, or a weight is not finite.
-        self._ready: dict[tuple[int, ...], Packed | None] = {}
+        self.activation = None if found is None else found.activation
+        #: By the shape of what is read, and whether a residual is given; None where it is not the engine that computes,
+        #: or a weight is not finite.
+        self._ready: dict[Any, Packed | None] = {}
         self._packed: dict[Any, tuple[Array, bool]] = {}
 
-    def __call__(self, grid: Array, /, out: Array | None = None) -> Array:
+    def __call__(self, grid: Array, /, out: Array | None = None, *, residual: Array | None = None) -> Array:
         """Compute from a grid of shape (N, C, *size), or (N, *size, C) where channels are last; the batch is optional.
 
-        `out` is an array for the result, with any strides, that shares no memory with the grid.
+        `out` is an array for the result, with any strides, that shares no memory with the grid. `residual`, of the
+        shape and dtype of the result, is added before the activation.
         """
+        if self.activation is not None or residual is not None:
+            return self._finished(grid, out, residual)
         ready = self._ready.get(grid.shape) if type(grid) is np.ndarray else None
         if ready is None or not ready.serves(grid) or not (out is None or ready.writes(out, grid)):
             return self._call(grid, out)
@@ -72,11 +82,23 @@ class _Prepared:
         ready.run(address(grid), ready.weights, address(result))
         return result
 
+    def _finished(self, grid: Array, out: Array | None, residual: Array | None) -> Array:
+        """A call with an activation or a residual."""
+        ready = self._ready.get(_key(grid.shape, residual)) if type(grid) is np.ndarray else None
+        writes = ready is not None and (out is None or ready.writes(out, grid, residual))
+        if ready is None or not writes or not ready.serves(grid) or not (residual is None or ready.adds(residual)):
+            return self._call(grid, out, residual)
+        result = ready.empty(ready.shape, ready.dtype) if out is None else out
+        ready.finish(grid, result, residual)
+        return result
+
     def plan(self, shape: Any, /) -> Plan:
         """How a call with a grid of this shape would run; see `tconv.plan`."""
         with checks.explained(f"{type(self).__name__}.plan"):
             shape = checks.shape(f"{self._read}_shape", getattr(shape, "shape", shape))
-            return replace(self._plan(shape), candidates=self._plan(shape, packed=False).candidates)
+            epilogue = None if self.activation is None else Finishing(self.activation, None).epilogue
+            candidates = self._plan(shape, packed=False).candidates
+            return replace(self._plan(shape), candidates=candidates, epilogue=epilogue)
 
     def __repr__(self) -> str:
         default = arguments.Window()._asdict()
@@ -84,6 +106,7 @@ class _Prepared:
         shown = "".join(f", {name}={value!r}" for name, value in given.items())
         bias = "" if self._bias is None else ", bias"
         method = "" if self.method == "auto" else f', method="{self.method}"'
+        method += "" if self.activation is None else f", activation={self.activation!r}"
         layout = "" if self.layout == "channels_first" else f', layout="{self.layout}"'
         return f"{type(self).__name__}(w {self.dtype} {self._w.shape}{bias}{shown}{layout}{method})"
 
@@ -100,31 +123,37 @@ class _Prepared:
         dtype, w = self.dtype.name, self._w.shape
         return make_plan(self._operation, shape, w, None, dtype, self._window, self.layout, self.method, packed)
 
-    def _check_out(self, plan: Plan, grid: Array, out: Any) -> None:
+    def _check_out(self, plan: Plan, grid: Array, out: Any, residual: Any) -> None:
         shown = f"{self._read}={arrays.summary(grid)}, out={arrays.summary(out)}"
         with checks.explained(type(self).__name__, lambda: shown):
-            shared = {self._read: grid, "w": self._w, "bias": self._bias}
+            shared = {self._read: grid, "w": self._w, "bias": self._bias, "residual": residual}
             arrays.output(out, plan.result_shape, self.dtype.name, shared)
 
-    def _call(self, grid: Any, out: Any) -> Array:
+    def _call(self, grid: Any, out: Any, residual: Any = None) -> Array:
         """The way for what is new or unusual: everything is checked, and remembered for the next call."""
         with checks.explained(type(self).__name__, lambda: f"{self._read}={arrays.summary(grid)}, {self!r}"):
             arrays.array(self._read, grid)
             arrays.same_dtype(self._read, grid, "w", self.dtype.name)
             plan = self._plan(grid.shape)
+            channels = plan.problem.out_channels if plan.problem.written == "y" else plan.problem.in_channels
+            shape = plan.result_shape
+            finishing = checked(self.activation, residual, self._read, self.dtype.name, shape, channels)
         if out is not None:
-            self._check_out(plan, grid, out)
-        ready = self._prepare(plan, grid.shape)
+            self._check_out(plan, grid, out, residual)
+        ready = self._prepare(plan, _key(grid.shape, residual), finishing)
         if ready is None or not (out is None or out.flags.c_contiguous):
             result = np.empty(plan.result_shape, self.dtype) if out is None else out
-            numpy_ops.run(plan, grid, self._w, self._bias, result)
+            numpy_ops.run(plan, grid, self._w, self._bias, result, finishing)
             return result
         grid = np.ascontiguousarray(grid, self.dtype)
         result = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(address(grid), ready.weights, address(result))
+        if finishing is None:
+            ready.run(address(grid), ready.weights, address(result))
+        else:
+            ready.finish(grid, result, None if residual is None else np.ascontiguousarray(residual, self.dtype))
         return result
 
-    def _prepare(self, plan: Plan, shape: tuple[int, ...]) -> Packed | None:
+    def _prepare(self, plan: Plan, shape: Any, finishing: Finishing | None) -> Packed | None:
         """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
         if shape in self._ready and ((known := self._ready[shape]) is None or known.is_current()):
             return known
@@ -133,7 +162,8 @@ class _Prepared:
             with uninterrupted:
                 from tconv.jit.call import Packed
 
-            made = Packed(plan.problem, plan.layout == "channels_last", plan.result_shape, plan.dtype, self._pack)
+            last, shapes = plan.layout == "channels_last", plan.result_shape
+            made = Packed(plan.problem, last, shapes, plan.dtype, self._pack, finishing)
             # Kernels would multiply the zeros around a grid by a NaN or an Inf: numpy_ops.run knows what to do.
             ready = made if made.finite else None
         with uninterrupted:
@@ -160,6 +190,11 @@ class _Prepared:
             return self._packed[key]
 
 
+def _key(shape: tuple[int, ...], residual: Any) -> Any:
+    """By what a call with an activation or a residual is remembered."""
+    return shape if residual is None else (shape, "residual")
+
+
 class ConvTranspose(_Prepared):
     """A transposed convolution prepared for many calls: weights are packed once, plans and code are kept by shape.
 
@@ -168,12 +203,13 @@ class ConvTranspose(_Prepared):
     Args:
         w: (Cin, Cout / groups, *kernel); copied, so that later changes of the array do not matter.
         bias: (Cout,), or None; copied likewise.
-        stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv_transpose`.
+        stride, padding, output_padding, output_size, groups, dilation, layout, method, activation: as in
+            `tconv.conv_transpose`.
 
-    `op(x, out)` computes y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels are last. A batch is
-    optional, and so is `out`, an array for the result that shares no memory with x. Many threads may call an operator
-    at once. Results are those of `tconv.conv_transpose` by the method that `plan` names, bit for bit: "auto" prefers
-    the engine here, because its weights are packed already.
+    `op(x, out, residual=residual)` computes y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels
+    are last. A batch is optional, and so are `out`, an array for the result that shares no memory with the others, and
+    the residual. Many threads may call an operator at once. Results are those of `tconv.conv_transpose` by the method
+    that `plan` names, bit for bit: "auto" prefers the engine here, because its weights are packed already.
 
     >>> import numpy as np, tconv
     >>> op = tconv.ConvTranspose(np.ones((8, 4, 2, 2), np.float32), stride=2)
@@ -193,10 +229,11 @@ class Conv(_Prepared):
         w: (Cin, Cout / groups, *kernel), of which y has Cout channels and the result Cin, as in `tconv.conv`: a Conv
             layer of PyTorch from Cout to Cin channels holds its weights in this order. Copied.
         bias: (Cin,), or None; copied likewise.
-        stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv`.
+        stride, padding, output_padding, output_size, groups, dilation, layout, method, activation: as in `tconv.conv`.
 
-    `op(y, out)` computes x from y of shape (N, Cout, *fine), or (N, *fine, Cout) where channels are last. The rest
-    is as in `ConvTranspose`: the batch and `out` are optional, results are those of `tconv.conv`, bit for bit.
+    `op(y, out, residual=residual)` computes x from y of shape (N, Cout, *fine), or (N, *fine, Cout) where channels are
+    last. The rest is as in `ConvTranspose`: the batch, `out` and the residual are optional, results are those of
+    `tconv.conv`, bit for bit.
 
     >>> import numpy as np, tconv
     >>> op = tconv.Conv(np.ones((8, 4, 3, 3), np.float32), stride=2, padding=1)

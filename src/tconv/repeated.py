@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tconv.activations import Activation
+from tconv.finishing import Finishing
 from tconv.forks import uninterrupted
 from tconv.problem import Array
 
@@ -23,18 +25,27 @@ _known: dict[tuple[Any, ...], Once] = {}
 
 
 def call(
-    operation: str, first: Any, w: Any, bias: Any, window: tuple[Any, ...], layout: Any, method: Any
-) -> Array | None:
+    operation: str, first: Any, w: Any, bias: Any, window: tuple[Any, ...], layout: Any, method: Any,
+    activation: Any = None, residual: Any = None,
+) -> Array | None:  # fmt: skip
     """The result of an operation in a new array, or None: the call is to be made the long way."""
-    key = _key(operation, first, w, window, layout, method)
+    key = _key(operation, first, w, window, layout, method, activation, residual)
     known = None if key is None else _known.get(key)
-    return known.run(first, w, bias) if known is not None and known.serves(first, w, bias) else None
+    if known is None or not known.serves(first, w, bias, residual):
+        return None
+    return known.run(first, w, bias, residual)
 
 
-def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: Any, method: Any) -> None:
-    """Keep what the engine needs for a call that its kernels have computed (`Plan.is_for_kernels`)."""
-    problem = plan.problem
-    key = _key(problem.operation, first, w, window, layout, method)
+def remember(
+    plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: Any, method: Any,
+    activation: Any = None, finishing: Finishing | None = None,
+) -> None:  # fmt: skip
+    """Keep what the engine needs for a call that its kernels have computed (`Plan.is_for_kernels`).
+
+    `activation` is what was given, from which `finishing` was made.
+    """
+    problem, residual = plan.problem, None if finishing is None else finishing.residual
+    key = _key(problem.operation, first, w, window, layout, method, activation, residual)
     if key is None:
         return
     known = _known.get(key)
@@ -45,17 +56,28 @@ def remember(plan: Plan, first: Any, w: Any, window: tuple[Any, ...], layout: An
 
     if len(_known) >= MOST:
         _known.clear()
-    _known[key] = Once(problem, plan.layout == "channels_last", plan.result_shape, plan.dtype)
+    _known[key] = Once(problem, plan.layout == "channels_last", plan.result_shape, plan.dtype, finishing)
 
 
-def _key(operation: str, first: Any, w: Any, window: tuple[Any, ...], layout: Any, method: Any) -> Any:
-    """What a call depends on, or None where equal keys may stand for different calls: 2.0 and True equal 2 and 1."""
+def _key(
+    operation: str, first: Any, w: Any, window: tuple[Any, ...], layout: Any, method: Any,
+    activation: Any, residual: Any,
+) -> Any:  # fmt: skip
+    """What a call depends on, or None where equal keys may stand for different calls: 2.0 and True equal 2 and 1.
+
+    An activation never changes, and equals itself only.
+    """
     if not (type(first) is np.ndarray and type(w) is np.ndarray and type(layout) is str and type(method) is str):
         return None
     for value in window:
         if type(value) is not int and value is not None and not _exact(value):
             return None
-    return operation, first.shape, w.shape, first.dtype.char, window, layout, method
+    if activation is None and residual is None:
+        return operation, first.shape, w.shape, first.dtype.char, window, layout, method
+    if not (activation is None or type(activation) in (str, Activation)):
+        return None
+    adds = residual is not None
+    return operation, first.shape, w.shape, first.dtype.char, window, layout, method, activation, adds
 
 
 def _exact(value: Any) -> bool:

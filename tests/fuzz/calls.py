@@ -44,6 +44,10 @@ def _call(trial: Trial, method: str) -> None:
     given: dict[str, Any] = {**p.geometry.keywords, "groups": p.groups, "method": method}
     given["layout"] = "channels_last" if trial.channels_last else "channels_first"
     arguments = (w, x, p.geometry.kernel) if is_gradient(p) else (x, w, bias)
+    if trial.finishing_here is not None:
+        activation, residual = trial.finishing_here
+        given["activation"] = activation
+        given["residual"] = None if residual is None else laid(residual, pick(MEMORY))
     function = getattr(tconv, p.operation)
     for _ in range(2):
         found = function(*arguments, **given)

@@ -15,7 +15,7 @@ from tconv.jit.choice import model
 from tconv.jit.choice.search import variations
 from tconv.jit.schedules.registry import free
 from tests.fuzz.caches import caches
-from tests.fuzz.trial import Trial
+from tests.fuzz.trial import THEN, Trial
 
 #: Cases that follow each other have windows, channels and dtype in common, so that machine code is met again.
 OF_FAMILY = 2
@@ -39,7 +39,8 @@ class Options:
         own = Random(f"{self.seed}, {number}")
         problem = drawn.problem(own.choice)
         sizes = own.choice((1, 2)), own.choice((True, True, False)), number, own.choice((False, False, True))
-        return Trial(problem, channels_last, isa, *sizes)
+        then = own.choice(THEN) if own.random() < 0.5 else ""
+        return Trial(problem, channels_last, isa, *sizes, then=then)
 
 
 def schedules(trial: Trial, seed: int = 0) -> Iterator[Any]:
@@ -76,6 +77,7 @@ def text(trial: Trial, what: Any = "") -> str:
         trial.isa if runs_natively(trial.isa) else f"{trial.isa} lowered",
         f"{trial.threads} thread" + "s" * (trial.threads > 1),
         *(["small caches"] if trial.small else []),
+        *([f"then {trial.then}"] if trial.finishing else []),
         f"in ({p.batch}, {p.in_channels}), out {p.out_channels}, groups {p.groups}",
     ]
     return ", ".join([*words, *([what if isinstance(what, str) else what.kind] if what else [])]) + f": {p.geometry!r}"

@@ -20,9 +20,10 @@ from tconv.jit.choice import choose
 from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import NativeFunction
 from tconv.jit.programs import layer_cache, tables
-from tconv.jit.programs.loops import chunks, copies, rows
+from tconv.jit.programs.loops import chunks, copies, finish, rows
 from tconv.jit.schedules.channels import schedule as channels_schedule
 from tconv.jit.schedules.channels import sizes as channels_sizes
+from tconv.jit.schedules.channels import tables as channels_tables
 from tconv.jit.schedules.channels.loops import block as channels_block
 from tconv.jit.schedules.channels.loops import taps as channels_taps
 from tconv.jit.schedules.channels.loops import tiles as channels_tiles
@@ -120,6 +121,12 @@ FAULTS = {
         channels_taps, "list_bounds", "-(shift // axis[AxisWords.READ_STRIDE])", "q"),
     "the last of several tiles that are alike": Fault(
         channels_tiles, "tiles_of_rows", "at += pixels", "at += pixels - (part > 1)"),
+    "an epilogue from the first q on, where y begins later": Fault(
+        finish, "first_written", "max(0, axis[AxisWords.ORIGIN] - axis[AxisWords.Q] * axis[AxisWords.STRIDE])", "0"),
+    "an epilogue of rows side by side where they are not": Fault(
+        finish, "finish", "whole and side_by_side", "side_by_side"),
+    "an epilogue after each tile of a run": Fault(
+        channels_tables.ChannelTables, "finishes", "tile.first + tile.length == s.run", "tile.length > 0"),
     "the first phase of another origin": Fault(
         channels_block, "moves", "max(0, -start) * s[C.ELEMENTS]", "0"),
 }  # fmt: skip

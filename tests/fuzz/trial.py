@@ -16,10 +16,13 @@ from guarded import aligned, guarded, placed
 from lowered import target
 from running import given, in_layout, is_gradient, out_of_layout, shapes, written
 
+from tconv.activations import Activation
+from tconv.finishing import Finishing
 from tconv.jit.kernels import linking
+from tconv.jit.kernels.abi import Given
 from tconv.jit.machine import launch
 from tconv.jit.programs.program import Program
-from tconv.jit.reference.interpret import interpret
+from tconv.jit.reference.interpret import NOTHING, interpret
 from tconv.jit.schedules.registry import program_of
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Problem
@@ -27,6 +30,8 @@ from tests.fuzz.caches import caches
 
 #: The values of arrays.
 VALUES = np.array([-3, -2, -1, 1, 2, 3])
+#: What follows: nothing, a residual, an activation, both; "prelu" has a slope for each channel. All of it is exact.
+THEN = ("", "residual", "relu", "leaky_relu", "prelu", "residual, relu", "residual, prelu")
 
 
 class Wrong(AssertionError):
@@ -45,6 +50,7 @@ class Trial:
     seed: int = 0
     small: bool = False  #: caches are taken to be as small as problems
     spoiled: str = ""  #: which of x, w and bias holds a NaN or an Inf
+    then: str = ""  #: what is done with the result: one of `THEN`
 
     @cached_property
     def target(self) -> Any:
@@ -67,8 +73,37 @@ class Trial:
         return x, w, bias if self.with_bias and not is_gradient(p) else None
 
     @cached_property
+    def finishing(self) -> Finishing | None:
+        """What is done with the result, the residual channels first; of a weight gradient nothing."""
+        if not self.then or is_gradient(self.problem):
+            return None
+        shape, rng = shapes(self.problem)[1], np.random.default_rng(self.seed + 1)
+        residual = rng.choice(VALUES, shape).astype(self.problem.dtype) if "residual" in self.then else None
+        name = self.then.removeprefix("residual").removeprefix(", ")
+        slopes = {"leaky_relu": 0.5, "prelu": rng.choice([0.25, 0.5, 2.0, -1.0], shape[1])}
+        given = {"slope": slopes[name]} if name in slopes else {}
+        return Finishing(Activation(name, **given) if name else None, residual)
+
+    @cached_property
+    def finishing_here(self) -> Finishing | None:
+        """Likewise, in the layout."""
+        found = self.finishing
+        if found is None or found.residual is None:
+            return found
+        return found._replace(residual=in_layout(found.residual, self.channels_last))
+
+    @cached_property
     def exact(self) -> np.ndarray:
-        """The result by the definition, tap by tap in float64, channels first."""
+        """The result by the definition, in float64, channels first."""
+        result, finishing = self._sums, self.finishing
+        if finishing is None:
+            return result
+        result = result if finishing.residual is None else result + finishing.residual
+        return result if finishing.activation is None else finishing.activation(result)
+
+    @cached_property
+    def _sums(self) -> np.ndarray:
+        """What is finished, tap by tap."""
         p, (x, w, bias) = self.problem, self.arrays
         of_grids = {"x": p.x_shape, "w": p.w_shape, "y": p.y_shape}
         of_names = {"conv_transpose": (x, w, None), "conv": (None, w, x), "weight_gradient": (w, None, x)}
@@ -94,15 +129,35 @@ class Trial:
 
     def _program(self, schedule: Any) -> Program:
         with caches(small=self.small):
-            return program_of(schedule, self.threads)
+            finishing = self.finishing
+            return program_of(schedule, self.threads, finishing and finishing.epilogue)
 
     def interpreted(self, schedule: Any) -> None:
         """By the interpreter, which checks every access."""
         x, w, bias = self.arrays
         y = np.full(written(self.problem, self.channels_last), np.nan, self.problem.dtype)
         w = in_layout(w, self.channels_last) if is_gradient(self.problem) else w
-        interpret(self._program(schedule), in_layout(x, self.channels_last), w, bias, y)
+        finishing = self.finishing_here or NOTHING
+        interpret(self._program(schedule), in_layout(x, self.channels_last), w, bias, y, finishing)
         self.check(y)
+
+    def _given(self, packed: np.ndarray, y: np.ndarray, end: str) -> tuple[list[np.ndarray], np.ndarray]:
+        """What stands for packed weights where an epilogue follows, and the arrays that it points to."""
+        finishing = self.finishing_here
+        assert finishing is not None
+        words, at = np.zeros(len(Given), np.int64), y.ctypes.data
+        if packed.dtype == np.int64:  # weights that are packed on the way
+            words[: len(packed)] = packed
+        else:
+            words[Given.WEIGHTS] = packed.ctypes.data
+        parameters = placed(finishing.parameters(self.problem.dtype), end)
+        kept = [packed, parameters]
+        if finishing.residual is not None:
+            kept.append(placed(finishing.residual, end))
+            words[Given.RESIDUAL] = kept[-1].ctypes.data - at
+        words[Given.PARAMETERS], words[Given.Y] = parameters.ctypes.data, at
+        words[Given.CHANNELS] = shapes(self.problem)[1][1]
+        return kept, placed(words, end)
 
     def compiled(self, schedule: Any, end: str = "high") -> None:
         """As machine code, every array against an inaccessible page at one of its ends."""
@@ -123,5 +178,7 @@ class Trial:
                 raise Wrong("packing finds weights that are not finite")
         shape = written(p, self.channels_last)
         y, x = guarded(prod(shape) * p.itemsize, end), placed(in_layout(x, self.channels_last), end)
+        kept, packed = self._given(packed, y, end) if program.finishes else ([], packed)
         launch.run(machine, address, *(a.ctypes.data for a in (x, packed, y, scratch)), self.threads)
+        del kept  # by here
         self.check(y.view(p.dtype).reshape(shape))

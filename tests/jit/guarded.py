@@ -29,6 +29,7 @@ from schedule_cases import CASES
 from ways import ends_of_ways
 
 import tconv
+from tconv.finishing import Epilogue
 from tconv.jit import engine
 from tconv.jit.choice import model
 from tconv.jit.kernels import linking
@@ -109,6 +110,29 @@ class Drawn:
         launch.run(machine, address, *addresses, threads)
         self.check(given["out"])
 
+    def finish(self, schedule: Any, target: isa.Isa, end: str, threads: int) -> None:
+        """Likewise with an epilogue, whose arrays lie against pages as well."""
+        channels = written(self.problem, False)[1]
+        slopes = placed(np.linspace(0.25, 2, channels).astype(self.problem.dtype), end)
+        program, given = program_of(schedule, threads, Epilogue("prelu", True, True)), self.place(end)
+        residual = placed(np.sin(np.arange(given["out"].size)).astype(self.problem.dtype), end)
+        machine, words = linking.linked(program.code, target), placed(program.words, "high")
+        packed, scratch = aligned(program.packed), aligned(program.scratch * threads)
+        (first, count), address, weights = program.blocks, words.ctypes.data, [given["w"], given["bias"]]
+        if not program.on_the_fly:
+            arrays = (*(a.ctypes.data for a in weights), packed.ctypes.data)
+            assert not machine.pack(0, address, address + 8 * first, count, *arrays, 1, 0)
+            weights = [packed, packed]
+        out = given["out"].ctypes.data
+        others = 0, residual.ctypes.data - out, slopes.ctypes.data, out, channels
+        finishing = placed(np.array([*(a.ctypes.data for a in weights), *others], np.int64), end)
+        addresses = (a.ctypes.data for a in (given["x"], finishing, given["out"], scratch))
+        launch.run(machine, address, *addresses, threads)
+        added = self.truth.exact + out_of_layout(self.problem, residual.reshape(given["out"].shape), self.last)
+        wanted = np.where(added < 0, added * slopes.reshape(-1, *[1] * self.problem.geometry.ndim), added)
+        found = out_of_layout(self.problem, given["out"], self.last)
+        assert (np.abs(found - wanted) <= 2 * self.truth.bound + 1e-5).all()
+
     def call(self, end: str, trip: str = "") -> None:
         """By the public function; `trip` names an array to be moved by one element, out of its place."""
         engine._local.packed, engine._local.scratch = engine._Workspace(), engine._Workspace()  # with nothing to spare
@@ -150,6 +174,8 @@ def check(problem: Problem, channels_last: bool, schedules: list[Any], name: str
     for end in ("low", "high"):
         for schedule in schedules:
             one.run(schedule, isa.ISAS[name], end, threads)
+            if not is_gradient(problem) and end == ("low", "high")[sum(done.values()) % 2]:
+                one.finish(schedule, isa.ISAS[name], end, threads)
         one.call(end)
 
 

@@ -9,8 +9,9 @@ import pytest
 from definition import links
 
 import tconv
+from tconv.finishing import Finishing
 from tconv.jit.kernels import linking
-from tconv.jit.kernels.abi import UnpackedWeights
+from tconv.jit.kernels.abi import Given, UnpackedWeights
 from tconv.jit.machine import isa, launch
 from tconv.jit.schedules.layouts import channels_of
 from tconv.jit.schedules.registry import program_of
@@ -105,12 +106,32 @@ def given(w, bias=None) -> np.ndarray:
     return words
 
 
+def with_epilogue(ready, y) -> np.ndarray:
+    """What a program with an epilogue is given for packed weights; what it points to is kept in `ready`."""
+    p, finishing, words = ready.problem, ready.finishing, np.zeros(len(Given), np.int64)
+    if ready.program.on_the_fly:
+        words[: len(UnpackedWeights)] = ready.packed
+    else:
+        words[Given.WEIGHTS] = ready.packed.ctypes.data
+    parameters, residual = finishing.parameters(p.dtype), finishing.residual
+    if residual is not None:
+        residual = in_layout(residual, ready.last)
+        words[Given.RESIDUAL] = residual.ctypes.data - y.ctypes.data
+    ready.kept = parameters, residual
+    words[Given.PARAMETERS], words[Given.Y] = parameters.ctypes.data, y.ctypes.data
+    words[Given.CHANNELS] = shapes(p)[1][1]
+    return words
+
+
 class Ready:
     """A schedule compiled for an ISA, its weights packed; those of a weight gradient are cells, read as they are."""
 
-    def __init__(self, problem: Problem, schedule, target, w, bias=None, *, threads: int = 1) -> None:
+    def __init__(
+        self, problem: Problem, schedule, target, w, bias=None, *, threads: int = 1, finishing: Finishing | None = None
+    ) -> None:
         self.problem, self.last, self.threads = problem, schedule.layout.channels_last, threads
-        self.program = program_of(schedule, threads)
+        self.finishing = finishing  # with a residual of the shape of the result, channels first
+        self.program = program_of(schedule, threads, finishing and finishing.epilogue)
         self.machine = linking.linked(self.program.code, target)
         self.weights = np.ascontiguousarray(w), bias  # which are read in each call where they are packed on the way
         self.pack()
@@ -120,6 +141,7 @@ class Ready:
         w, bias = self.weights
         if self.program.on_the_fly or is_gradient(self.problem):
             self.packed = in_layout(w, self.last) if is_gradient(self.problem) else given(w, bias)
+            self.packed_finite = True
             return
         self.packed = poisoned(self.program.packed)
         first, count = self.program.blocks
@@ -145,7 +167,8 @@ class Ready:
         """Compute y from x, both channels first, through arrays of the layout of the schedule."""
         p, x = self.problem, in_layout(x, self.last)
         y, scratch = np.full(written(p, self.last), np.nan, p.dtype), poisoned(self.program.scratch * self.threads)
-        addresses = (a.ctypes.data for a in (x, self.packed, y, scratch))
+        packed = self.packed if self.finishing is None else with_epilogue(self, y)
+        addresses = (a.ctypes.data for a in (x, packed, y, scratch))
         launch.run(self.machine, self.program.address, *addresses, self.threads)
         return out_of_layout(p, y, self.last)
 

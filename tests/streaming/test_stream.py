@@ -387,3 +387,19 @@ def test_how_it_shows_itself():
     op = tconv.Conv(np.ones((1, 1, 3)))
     assert repr(Stream(op)) == f"Stream({op!r})"
     assert repr(Stream([op, relu])) == f"Stream([{op!r}, relu])"
+
+
+@pytest.mark.parametrize("first", [1.0, np.nan])
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_activations_of_operators(layout, first):
+    """Also where no cell is read, which is done by itself where a weight is not finite."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 20, 3) if layout == "channels_last" else (2, 3, 20))
+    slope = tconv.Activation("prelu", slope=np.array([0.5, -2.0]))
+    given = {"stride": 3, "layout": layout, "activation": slope}
+    w = rng.normal(size=(3, 2, 2))
+    w[0, 0, 0] = first
+    op = tconv.ConvTranspose(w, np.array([-1.0, -2.0]), **given, padding=-4)
+    whole, stream, axis = op(x), tconv.Stream(op), -2 if layout == "channels_last" else -1
+    parts = [stream.push(part) for part in np.array_split(x, 7, axis)]
+    np.testing.assert_allclose(np.concatenate([*parts, stream.flush()], axis), whole, rtol=1e-12, atol=1e-12)

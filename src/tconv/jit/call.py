@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from tconv.finishing import Epilogue, Finishing
 from tconv.jit import engine
-from tconv.jit.engine import Engine
+from tconv.jit.engine import NO_ADDRESSES, Addresses, Engine
 from tconv.jit.machine.address import address
 from tconv.problem import Array, Problem
 
@@ -39,9 +40,12 @@ class _OnArrays(PreparedCall):
 
     __slots__ = ("dtype", "empty", "engine", "shape")
 
-    def __init__(self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str, once: bool) -> None:
+    def __init__(
+        self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str, once: bool,
+        epilogue: Epilogue | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.engine = engine.ready(problem, channels_last, once=once)
+        self.engine = engine.ready(problem, channels_last, once=once, epilogue=epilogue)
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.empty = engine.empty if prod(self.shape) >= engine.ALIGN_FROM else np.empty
 
@@ -49,42 +53,55 @@ class _OnArrays(PreparedCall):
         """Whether kernels can read an array of the right shape as it is."""
         return a.dtype == self.dtype and a.flags.c_contiguous
 
+    def adds(self, residual: Any) -> bool:
+        """Whether a residual can be read as it is."""
+        return type(residual) is np.ndarray and residual.shape == self.shape and self.reads(residual)
+
 
 class Once(_OnArrays):
-    """A call with weights and a bias of its own."""
+    """A call with weights, a bias and a residual of its own."""
 
-    __slots__ = ("bias",)
+    __slots__ = ("bias", "parameters")
 
-    def __init__(self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str) -> None:
-        super().__init__(problem, channels_last, shape, dtype, once=True)
+    def __init__(
+        self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str,
+        finishing: Finishing | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(problem, channels_last, shape, dtype, once=True, epilogue=finishing and finishing.epilogue)
+        self.parameters = None if finishing is None else finishing.parameters(self.dtype)
         self.bias = (problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels,)
 
-    def serves(self, first: Array, w: Array, bias: Any) -> bool:
-        """Whether arrays of its shapes, and a bias, can be read as they are, and nothing has been set anew."""
+    def serves(self, first: Array, w: Array, bias: Any, residual: Any = None) -> bool:
+        """Whether arrays of its shapes, and others, can be read as they are, and nothing has been set anew."""
         return (
-            self.reads(first)
+            (residual is None or self.adds(residual))
+            and self.reads(first)
             and self.reads(w)
             and (bias is None or (type(bias) is np.ndarray and bias.shape == self.bias and self.reads(bias)))
             and self.is_current()
         )
 
-    def run(self, first: Array, w: Array, bias: Array | None) -> Array | None:
+    def run(self, first: Array, w: Array, bias: Array | None, residual: Array | None = None) -> Array | None:
         """The result, or None where a weight is not finite."""
-        y = self.empty(self.shape, self.dtype)
-        finite = self.engine.once_at(address(first), address(w), 0 if bias is None else address(bias), address(y))
-        return y if finite else None
+        y, given = self.empty(self.shape, self.dtype), NO_ADDRESSES
+        if self.parameters is not None:
+            given = Addresses(0 if residual is None else address(residual), address(self.parameters))
+        bias_at = 0 if bias is None else address(bias)
+        return y if self.engine.once_at(address(first), address(w), bias_at, address(y), given) else None
 
 
 class Packed(_OnArrays):
     """A call with weights that are packed already, by a function that brings them into the order of an engine."""
 
-    __slots__ = ("finite", "packed", "run", "weights")
+    __slots__ = ("finite", "packed", "parameters", "parameters_at", "run", "weights")
 
     def __init__(
         self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str,
-        pack: Callable[[Engine], tuple[Array, bool]],
+        pack: Callable[[Engine], tuple[Array, bool]], finishing: Finishing | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(problem, channels_last, shape, dtype, once=False)
+        super().__init__(problem, channels_last, shape, dtype, once=False, epilogue=finishing and finishing.epilogue)
+        self.parameters = np.zeros(1) if finishing is None else finishing.parameters(self.dtype)
+        self.parameters_at = address(self.parameters)
         self.packed, self.finite = pack(self.engine)
         self.weights, self.run = address(self.packed), self.engine.run
 
@@ -92,12 +109,18 @@ class Packed(_OnArrays):
         """Whether x, of its shape, can be read as it is, and nothing has been set anew."""
         return x.dtype == self.dtype and x.flags.c_contiguous and self.is_current()
 
-    def writes(self, out: Any, x: Array) -> bool:
-        """Whether kernels may write into an array while they read x. Operators share memory with nobody's array."""
+    def finish(self, x: Array, y: Array, residual: Array | None) -> None:
+        """Compute y, with an epilogue, from x and a residual that can be read as they are."""
+        given = Addresses(0 if residual is None else address(residual), self.parameters_at)
+        self.run(address(x), self.weights, address(y), given)
+
+    def writes(self, out: Any, x: Array, residual: Any = None) -> bool:
+        """Whether kernels may write into an array while others are read. Those of operators are shared with nobody."""
         return (
             type(out) is np.ndarray
             and out.shape == self.shape
             and out.dtype == self.dtype
             and out.flags.carray
             and not np.may_share_memory(out, x)
+            and not (type(residual) is np.ndarray and np.may_share_memory(out, residual))
         )

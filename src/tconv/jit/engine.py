@@ -6,12 +6,13 @@ import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tconv import checks
+from tconv.finishing import Epilogue
 from tconv.forks import uninterrupted
 from tconv.jit.choice import expected
 from tconv.jit.choice.choose import choose
@@ -43,6 +44,24 @@ DTYPES = tuple(ELEMENTS)
 WIDEST = 1 << 17
 
 
+class Addresses(NamedTuple):
+    """What an epilogue is given: the addresses of contiguous arrays of the dtype of y; 0 where there is none."""
+
+    residual: int = 0  #: in the layout of y
+    parameters: int = 0  #: of the activation: one number, or one for each channel (`Finishing.parameters`)
+
+
+NO_ADDRESSES = Addresses()
+
+
+def addresses(parameters: Array, residual: Array | None) -> tuple[Addresses, tuple[Array, Array | None]]:
+    """Those of arrays, residuals in the layout of y, and the arrays themselves: who runs the engine keeps them."""
+    if residual is not None:
+        residual = np.ascontiguousarray(residual)
+    found = Addresses(0 if residual is None else address(residual), address(parameters))
+    return found, (parameters, residual)
+
+
 @dataclass(frozen=True)
 class Engine:
     """A problem made ready for arrays of one layout and a number of threads."""
@@ -55,6 +74,7 @@ class Engine:
     scratch: int  #: bytes that all threads need together
     brief: bool = False  #: too little to wake threads for
     openmp: bool = False  #: threads are those of PyTorch, for calls between its operations
+    channels: int = 0  #: of y, where an epilogue follows
 
     @property
     def spreads(self) -> bool:
@@ -72,28 +92,40 @@ class Engine:
         threads = launch.useful(self.program.packed / expected.PACKING, count) if self.threads > 1 else 1
         return launch.pack(self.code, self.address, blocks, count, w, bias, packed, threads, openmp=self.openmp)
 
-    def once(self, x: int, w: Array, bias: Array | None, y: int) -> bool:
+    def once(self, x: int, w: Array, bias: Array | None, y: int, finishing: Addresses = NO_ADDRESSES) -> bool:
         """Compute y from x with contiguous weights that serve this call; returns whether all of them are finite."""
-        return self.once_at(x, address(w), 0 if bias is None else address(bias), y)
+        return self.once_at(x, address(w), 0 if bias is None else address(bias), y, finishing)
 
-    def once_at(self, x: int, w: int, bias: int, y: int) -> bool:
+    def once_at(self, x: int, w: int, bias: int, y: int, finishing: Addresses = NO_ADDRESSES) -> bool:
         """As `once`, given the addresses of the arrays; that of no bias is 0."""
         if not self.program.on_the_fly:
             workspace = _local.packed  # a name, so that this frame keeps the memory: see `_Workspaces`
             packed = workspace.of(self.program.packed)
             if finite := self.pack_at(w, bias, packed):
-                self.run(x, packed, y)
+                self.run(x, packed, y, finishing)
             return finite
-        given = np.zeros(len(UnpackedWeights), np.int64)
+        given = self._given(w, bias, y, finishing) if self.channels else np.zeros(len(UnpackedWeights), np.int64)
         given[UnpackedWeights.WEIGHTS], given[UnpackedWeights.BIAS] = w, bias
-        self.run(x, address(given), y)
+        self._run(x, address(given), y)
         return not given[UnpackedWeights.SPOILED]
 
-    def run(self, x: int, packed: int, y: int) -> None:
+    def run(self, x: int, packed: int, y: int, finishing: Addresses = NO_ADDRESSES) -> None:
         """Compute y from x, as `axes.py` names them, given the addresses of contiguous arrays in its layout.
 
-        Of a weight gradient these are the fine grid, the coarse one (`packed`), and the weights.
+        Of a weight gradient these are the fine grid, the coarse one (`packed`), and the weights. `finishing`: what the
+        epilogue is given, where one follows.
         """
+        if self.channels:
+            given = self._given(packed, 0, y, finishing)  # a name: this frame keeps it
+            packed = address(given)
+        self._run(x, packed, y)
+
+    def _given(self, weights: int, bias: int, y: int, finishing: Addresses) -> NDArray[np.int64]:
+        """What stands for packed weights where an epilogue follows."""
+        residual = finishing.residual - y if finishing.residual else 0
+        return np.array([weights, bias, 0, residual, finishing.parameters, y, self.channels], np.int64)
+
+    def _run(self, x: int, packed: int, y: int) -> None:
         workspace = _local.scratch  # a name, likewise
         scratch = workspace.of(self.scratch)
         if self.threads == 1:
@@ -132,43 +164,57 @@ def window(problem: Problem) -> int:
 
 
 def ready(
-    problem: Problem, channels_last: bool, *, once: bool = False, most: int = launch.MOST_THREADS, openmp: bool = False
+    problem: Problem,
+    channels_last: bool,
+    *,
+    once: bool = False,
+    most: int = launch.MOST_THREADS,
+    openmp: bool = False,
+    epilogue: Epilogue | None = None,
 ) -> Engine:
     """The engine of a problem for the processor and the number of threads in use, or at most so many.
 
-    `once`: for `Engine.once`, rather than for `run`. `openmp`: its threads are those of PyTorch.
+    `once`: for `Engine.once`, rather than for `run`. `openmp`: its threads are those of PyTorch. `epilogue`: what is
+    done with the result, of anything but a weight gradient.
     """
     try:
         threads = min(launch.setting(), most)
-        return _ready(problem, innermost(problem, channels_last), isa.current(), threads, once, openmp, generation)
+        last, target = innermost(problem, channels_last), isa.current()
+        return _ready(problem, last, target, threads, once, openmp, epilogue, generation)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
 
 @lru_cache(maxsize=512)
 def _ready(
-    problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool, generation: int
-) -> Engine:
+    problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool,
+    epilogue: Epilogue | None, generation: int,
+) -> Engine:  # fmt: skip
     with uninterrupted:
         chosen = choose(problem, channels_last, target, threads, generation)
         schedule = kind_of(chosen).once(chosen) if once else chosen
         if once and schedule is chosen:
-            return _ready(problem, channels_last, target, threads, False, openmp, generation)
-        made = build(schedule, problem, target, threads, openmp)
+            return _ready(problem, channels_last, target, threads, False, openmp, epilogue, generation)
+        made = build(schedule, problem, target, threads, openmp, epilogue)
         if debug.wants("plan"):
             from tconv.jit.description.describe import announce
 
-            announce(schedule, made.program, made.threads, problem, target)
+            announce(schedule, made.program, made.threads, problem, target, epilogue)
         return made
 
 
-def build(schedule: Schedule, problem: Problem, target: Isa, threads: int, openmp: bool = False) -> Engine:
+def build(
+    schedule: Schedule, problem: Problem, target: Isa, threads: int, openmp: bool = False,
+    epilogue: Epilogue | None = None,
+) -> Engine:  # fmt: skip
     """The engine that runs a schedule of a problem on at most so many threads."""
-    program = program_of(schedule, threads)
+    program = program_of(schedule, threads, epilogue) if epilogue else program_of(schedule, threads)
     threads = threads_for(problem, target, threads, program.runs)
     code = linked(program.code, target)
     brief = expected.seconds(problem, target, 1) < launch.BRIEF
-    return Engine(schedule, program, code, threads, program.address, program.scratch * threads, brief, openmp)
+    channels = prod(problem.written_shape[1:3]) if epilogue else 0
+    scratch = program.scratch * threads
+    return Engine(schedule, program, code, threads, program.address, scratch, brief, openmp, channels)
 
 
 def described(

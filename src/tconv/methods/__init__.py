@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tconv.finishing import Finishing
 from tconv.methods.base import Cost, Method, add_bias, is_finite
 from tconv.methods.fft import Fft
 from tconv.methods.gemm import Gemm
@@ -25,10 +26,14 @@ METHODS: dict[str, Method] = {
 __all__ = ["METHODS", "OPERATIONS", "Cost", "Method", "Operation", "Problem", "run"]
 
 
-def run(method: Method, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None = None) -> None:
+def run(
+    method: Method, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None = None,
+    finishing: Finishing | None = None,
+) -> None:  # fmt: skip
     """Compute the operation with this method, or tap by tap where its padded zeros would meet a NaN or an Inf.
 
-    `bias`, of shape (groups, channels in a group), is added to y of conv_transpose or x of conv.
+    `bias`, of shape (groups, channels in a group), is added to y of conv_transpose or x of conv, then `finishing` is
+    done with it.
     """
     arrays = {"x": x, "w": w, "y": y}
     if problem.batch == 0:
@@ -41,7 +46,12 @@ def run(method: Method, problem: Problem, x: Array, w: Array, y: Array, bias: Ar
             run_tap_by_tap(problem, x, w, y)
             if bias is not None:
                 add_bias(arrays[problem.written], bias)
+        elif finishing is not None and method.fuses(problem):
+            method.run_finished(problem, x, w, y, bias, finishing)
+            return
         elif bias is None:
             method.run(problem, x, w, y)
         else:
             method.run_with_bias(problem, x, w, y, bias)
+        if finishing is not None:
+            finishing.apply(arrays[problem.written])

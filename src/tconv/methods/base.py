@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from tconv.finishing import Finishing
 from tconv.problem import OPERATIONS, Array, Operation, Problem
 
 Index: TypeAlias = tuple[Any, ...]
@@ -52,6 +53,10 @@ class Method(ABC):
         """Why this method cannot compute the problem; "" where it can."""
         return ""
 
+    def fuses(self, problem: Problem) -> bool:
+        """Whether it finishes results itself (`run_finished`), while they are near."""
+        return False
+
     @abstractmethod
     def run(self, problem: Problem, x: Array, w: Array, y: Array) -> None:
         """Compute the operation."""
@@ -60,6 +65,12 @@ class Method(ABC):
         """Compute the operation and add a bias of shape (groups, channels in a group) to what is written."""
         self.run(problem, x, w, y)
         add_bias({"x": x, "y": y}[problem.written], bias)
+
+    def run_finished(
+        self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing
+    ) -> None:
+        """Compute the operation, add a bias, and finish what is written; for methods that do so themselves."""
+        raise NotImplementedError
 
 
 def limit_of_dtype(problem: Problem) -> str:

@@ -6,6 +6,7 @@ from math import prod
 
 import numpy as np
 
+from tconv.finishing import Finishing
 from tconv.jit.machine.address import address
 from tconv.methods import cost, parts
 from tconv.methods.base import Cost, Method, add_bias, is_finite, limit_of_dtype
@@ -55,6 +56,16 @@ class Jit(Method):
         """Pack the weights and run the kernels, with the bias in the sums from the start."""
         self._run(problem, x, w, y, np.ascontiguousarray(bias))
 
+    def fuses(self, problem: Problem) -> bool:
+        """Kernels add a residual and apply an activation, but not to complex numbers, which they compute by parts."""
+        return problem.dtype not in parts.REAL and problem.operation != "weight_gradient"
+
+    def run_finished(
+        self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing
+    ) -> None:
+        """Pack the weights and run the kernels, that of the epilogue among them."""
+        _conv(problem, x, w, y, None if bias is None else np.ascontiguousarray(bias), finishing)
+
     def _run(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
         if problem.dtype in parts.REAL:
             parts.run(self._run, problem, x, w, y, bias)
@@ -64,22 +75,32 @@ class Jit(Method):
             _conv(problem, x, w, y, bias)
 
 
-def _conv(problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
+def _conv(
+    problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing | None = None
+) -> None:
     """Run the kernels of conv_transpose or conv; see whether the weights hold a NaN or an Inf."""
     from tconv.jit import engine
 
     read, written = (x, y) if problem.written == "y" else (y, x)
     last = _channels_last(written, read)
-    ready = engine.ready(problem, last, once=True)
+    ready = engine.ready(problem, last, once=True, epilogue=finishing and finishing.epilogue)
     result = _ordered(written, last)
     target = result if result.flags.c_contiguous else np.empty(result.shape, result.dtype)
     # Names for the copies, which must live until the kernels are done.
     read, weights = np.ascontiguousarray(_ordered(read, last)), np.ascontiguousarray(w)
-    if not ready.once(address(read), weights, bias, address(target)):
+    given, _kept = engine.NO_ADDRESSES, None
+    if finishing is not None:
+        residual = finishing.residual
+        given, _kept = engine.addresses(
+            finishing.parameters(problem.dtype), None if residual is None else _ordered(residual, last)
+        )
+    if not ready.once(address(read), weights, bias, address(target), given):
         # Kernels multiply the zeros around x by a NaN or an Inf.
         run_tap_by_tap(problem, x, w, y)
         if bias is not None:
             add_bias(written, bias)
+        if finishing is not None:
+            finishing.apply(written)
     elif target is not result:
         result[...] = target
 

@@ -71,6 +71,8 @@ class ArrayLayer(Layer):
         if self.op._bias is not None:
             inner = 0 if self.op.layout == "channels_last" else self.ndim
             result += self.op._bias.reshape(-1, *[1] * inner)
+        if self.op.activation is not None:
+            result = self.op.activation(result, -1 if self.op.layout == "channels_last" else -1 - self.ndim)
         return result
 
     def none(self, cells: Array) -> Array:

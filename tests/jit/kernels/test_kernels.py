@@ -5,10 +5,13 @@ from typing import get_args
 import pytest
 from schedule_cases import CASES, EVERY_CASE
 
+from tconv.finishing import Epilogue
 from tconv.jit.kernels import _EMIT, Kernel, exports, linking
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.machine import isa
 from tconv.jit.programs.count import PRODUCTS
 from tconv.jit.reference.meaning import MEANINGS
+from tconv.jit.schedules.registry import program_of
 
 pytestmark = pytest.mark.quick
 
@@ -26,6 +29,9 @@ def test_every_kernel_is_in_some_schedule_and_exports_what_it_says():
         for schedule in CASES[case].schedules("float32", last, target):
             for kernel in schedule.code.parts:
                 seen.setdefault(type(kernel), kernel)
+    # That of an epilogue belongs to a program.
+    schedule = next(CASES["short rows, tiles span them"].schedules("float32", False, target))
+    seen[Finish] = program_of(schedule, 1, Epilogue("silu")).code.kernels[-1]
     assert set(seen) >= KERNELS
     for kernel in seen.values():
         text = linking.ir(kernel, target)

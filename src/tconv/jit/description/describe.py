@@ -7,9 +7,11 @@ from dataclasses import replace
 from functools import lru_cache
 
 from tconv import checks
+from tconv.finishing import Epilogue
 from tconv.geometry import Work
 from tconv.jit.choice import expected
 from tconv.jit.description.description import Ceiling, Description
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.machine import isa as isas
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.count import Counted, count
@@ -82,7 +84,9 @@ def counted(schedule: Schedule, threads: int) -> Counted:
     return count(program_of(schedule, threads))
 
 
-def announce(schedule: Schedule, program: Program, threads: int, problem: Problem, isa: Isa) -> None:
+def announce(
+    schedule: Schedule, program: Program, threads: int, problem: Problem, isa: Isa, epilogue: Epilogue | None = None
+) -> None:
     """Print what an engine will do to the error stream: what TCONV_DEBUG=plan asks for."""
     layout = "channels last" if schedule.layout.channels_last else "channels first"
     p = problem
@@ -93,6 +97,9 @@ def announce(schedule: Schedule, program: Program, threads: int, problem: Proble
         file=sys.stderr,
     )
     print(describe(schedule, isa, threads=threads, counts=count(program)), file=sys.stderr)
+    if epilogue:
+        last = any(isinstance(kernel, Finish) for kernel in program.code.kernels)
+        print(f"  {'then':<10}{epilogue}, {'row by row in the caches' if last else 'in registers'}", file=sys.stderr)
 
 
 def text(schedule: Schedule) -> str:

@@ -7,12 +7,13 @@ machine code depends on nothing beside it: what one schedule compiled serves all
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from tconv.jit.kernels import (
     at_once,
     channels,
+    finish,
     folded,
     macro_kernel,
     pack_cells,
@@ -28,6 +29,7 @@ from tconv.jit.kernels import (
 )
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.macro_kernel import MacroKernel
 from tconv.jit.kernels.pack_cells import PackCells
@@ -61,6 +63,7 @@ Kernel: TypeAlias = (
     | PackCells
     | Fill
     | Scatter
+    | Finish
 )
 #: What is compiled by itself.
 Part: TypeAlias = Kernel | MacroKernel
@@ -82,6 +85,7 @@ _EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     PackCells: pack_cells.emit,
     Fill: scatter.emit_fill,
     Scatter: scatter.emit_scatter,
+    Finish: finish.emit,
 }
 #: What modules export where that is not `kernel` alone.
 _EXPORTS: dict[type, tuple[str, ...]] = {MacroKernel: ("run",), PackOnTheFly: ("kernel", "pack")}
@@ -103,14 +107,33 @@ class Code:
     @property
     def parts(self) -> tuple[Part, ...]:
         """What is compiled for it, each once."""
-        return tuple(dict.fromkeys((*self.kernels, MacroKernel(), self.packing)))
+        return tuple(dict.fromkeys((*self.kernels, self.macro_kernel, self.packing)))
+
+    @property
+    def macro_kernel(self) -> MacroKernel:
+        """What calls the kernels."""
+        return MacroKernel(any(isinstance(each, Finish) or _then(each) for each in self.kernels))
+
+    def activated(self, then: str) -> Code:
+        """The same with an activation that kernels apply to complete sums."""
+        kernels = (replace(each, then=then) if isinstance(each, _COMPLETING) else each for each in self.kernels)
+        return Code(self.element, self.lanes, tuple(kernels))
+
+
+#: Kernels that can apply an activation to the sums that they write.
+_COMPLETING = (Pixels, Fill, Channels, AtOnce)
+
+
+def _then(kernel: Kernel) -> str:
+    """The activation that a kernel applies, if it does."""
+    return kernel.then if isinstance(kernel, _COMPLETING) else ""
 
 
 def module_of(part: Part, isa: Isa) -> Module:
     """The IR of a kernel or of the macro-kernel."""
     module = Module(isa)
     if isinstance(part, MacroKernel):
-        macro_kernel.emit(module)
+        macro_kernel.emit(module, part)
     else:
         _EMIT[type(part)](module, "kernel", part).exported = True
     return module

@@ -34,7 +34,7 @@ class Context(_Words):
     PANEL = auto()  #: scratch for rows of x
     BLOCK = auto()  #: scratch for results on their way into y
     PROGRAM = auto()  #: the program itself
-    GIVEN = auto()  #: what `run` is given for packed weights: those, or the words of `UnpackedWeights`
+    GIVEN = auto()  #: what `run` is given for packed weights: those, or the words of `UnpackedWeights` or of `Given`
     SOURCE = auto()  #: what kernels read x from: PANEL or X
     TARGET = auto()  #: what kernels write to: BLOCK or Y
     WEIGHTS = auto()  #: what kernels with channels in lanes read weights from: W, or the window
@@ -112,6 +112,9 @@ class Tile(_Words):
     BLOCKS = auto()  #: the first of its blocks of weights, within the program, where weights are packed on the fly
 
 
+#: The word of a tile that says on how many channels its epilogue acts, where there is one: then W holds no cells.
+FINISHES = Tile.OF_W
+
 PIECE_BYTES, TILE_BYTES = 8 * len(Piece), 8 * len(Tile)
 
 
@@ -121,6 +124,18 @@ class UnpackedWeights(_Words):
     WEIGHTS = auto()
     BIAS = auto()  #: 0 without one
     SPOILED = auto()  #: set to 1 where a weight is not finite
+
+
+class Given(_Words):
+    """What stands for packed weights where an epilogue follows; it begins with the words of `UnpackedWeights`."""
+
+    WEIGHTS = auto()  #: packed, or not where they are packed on the fly
+    BIAS = auto()
+    SPOILED = auto()
+    RESIDUAL = auto()  #: bytes from an element of y to that of the residual
+    PARAMETERS = auto()  #: of the activation
+    Y = auto()  #: the array y
+    CHANNELS = auto()  #: of y
 
 
 class Op(_Words):

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.in_registers import activated
 from tconv.jit.machine.ir import BYTES, Function, Module, Vector
 
 #: Words before the offsets of rows.
@@ -34,6 +35,7 @@ class AtOnce:
     y_pixel: int  #: bytes from a position of y to the next
     phases: tuple[int, int]
     sources: tuple[Feeds, ...]  #: of each row of x
+    then: str = ""  #: an activation that is applied to sums (`in_registers.py`)
 
     @property
     def products(self) -> int:
@@ -54,6 +56,7 @@ def emit(module: Module, name: str, kernel: AtOnce) -> Function:
         carried = [("ptr", f.at(p, where)) for p in (y, *x)]
         with f.loop(cells, carried=carried, once=True) as (_, [there, *here]):
             sums = _sums(f, v, kernel, here, weights, bias)
+            sums = dict(zip(sums, activated(f, v, kernel.then, list(sums.values())), strict=True))
             target = there
             for a in range(rows):
                 for b in range(columns):

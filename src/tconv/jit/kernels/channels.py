@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.in_registers import activated
 from tconv.jit.kernels.planes import aligned
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
@@ -47,6 +48,7 @@ class Channels:
     ahead: int = 0  #: bytes of x to ask for with each term, from where the next tile begins; 0 for none
     cells: bool = False  #: weights are cells of a coarse grid, read where they are; there is no bias
     masked: bool = False  #: some ops have taps under a mask
+    then: str = ""  #: an activation that is applied to sums (`in_registers.py`), none of which are added to others
 
     @property
     def weights(self) -> int:
@@ -94,9 +96,11 @@ def emit(module: Module, name: str, kernel: Channels) -> Function:
     if kernel.masked:  # where it is never run, a second loop only takes registers from the first, and time to compile
         sums, _ = _taps(f, v, kernel, row, f.word("%op", 3), sums, masked=True)
     targets = _targets(f, kernel)
-    with f.when(adds):
-        _store(f, v, kernel, _added(f, v, kernel, sums, targets, last), targets, last, streaming=False)
-        f.leave()
+    if not kernel.then:
+        with f.when(adds):
+            _store(f, v, kernel, _added(f, v, kernel, sums, targets, last), targets, last, streaming=False)
+            f.leave()
+    sums = activated(f, v, kernel.then, sums)
     if kernel.streaming:
         with f.when(aligned(f, v, targets[0])):
             _store(f, v, kernel, sums, targets, last, streaming=True)

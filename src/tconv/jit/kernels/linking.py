@@ -11,7 +11,6 @@ from functools import cache, lru_cache
 
 from tconv.forks import uninterrupted
 from tconv.jit.kernels import Code, Kernel, Part, exports, module_of
-from tconv.jit.kernels.macro_kernel import MacroKernel
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import debug
 from tconv.jit.machine.entry_points import EntryPoints
@@ -34,7 +33,7 @@ def linked(code: Code, isa: Isa) -> EntryPoints:
     """The entry points of kernels: a macro-kernel that has their addresses, and what packs their weights."""
     with uninterrupted:
         kernels = [_loaded(kernel, isa)["kernel"] for kernel in code.kernels]
-        run = compiler.load(_object(MacroKernel(), isa), isa, exports(MacroKernel()), kernels)["run"]
+        run = compiler.load(_object(code.macro_kernel, isa), isa, exports(code.macro_kernel), kernels)["run"]
         return EntryPoints.at(run, _loaded(code.packing, isa)["pack"])
 
 

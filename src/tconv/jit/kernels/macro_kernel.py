@@ -20,6 +20,7 @@ from tconv.jit.kernels.abi import (
     SIZES,
     TILE_BYTES,
     Context,
+    Given,
     Header,
     Op,
     Piece,
@@ -36,12 +37,14 @@ POOL, PROGRAM, X, W, Y, SCRATCH, NEXT_RUN, NEXT_THREAD = range(8)
 class MacroKernel:
     """The macro-kernel; whatever the kernels."""
 
+    finishes: bool = False  #: an epilogue follows: packed weights are among the words of `Given`
 
-def emit(module: Module) -> None:
+
+def emit(module: Module, kernel: MacroKernel) -> None:
     """Write the macro-kernel."""
     module.table(TABLE)
     _piece(module)
-    _work(module)
+    _work(module, kernel)
     _run(module)
 
 
@@ -100,7 +103,7 @@ def _through_tiles(f: Function, tiles: str, body: Callable[[str], None]) -> None
         f.next(f.at(tile, TILE_BYTES))
 
 
-def _work(module: Module) -> None:
+def _work(module: Module, kernel: MacroKernel) -> None:
     """One thread: its context, then runs of pieces until none is left."""
     f = module.function("work", [("ptr", "shared")])
     context = f.stack(8 * len(Context))
@@ -118,6 +121,8 @@ def _work(module: Module) -> None:
     packed, window = f.pointer("%shared", W), f.at(scratch, f.word(program, Header.WINDOW))
     on_the_fly, gathered = (f.compare("ne", f.word(program, word), 0) for word in (Header.ON_THE_FLY, Header.GATHERED))
     _write(f, context, Context.GIVEN, packed)
+    if kernel.finishes:
+        packed = f.pointer(packed, Given.WEIGHTS)
     pieces, count = f.at(program, f.word(program, Header.PIECES)), f.word(program, Header.NUMBER_OF_RUNS)
     run = f.word(program, Header.RUN)
     with in_turn(f, f.at("%shared", 8 * NEXT_RUN), count) as taken:

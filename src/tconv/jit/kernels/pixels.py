@@ -28,6 +28,7 @@ from itertools import product
 from typing import NamedTuple, TypeAlias
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.in_registers import activated
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.shuffles import interleave
 
@@ -50,6 +51,7 @@ class Pixels:
     channels_last: bool = False  #: channels lie innermost in y: a pixel's are one run, all of them in the tile
     in_place: bool = False  #: x is read where it is
     flat: bool = False  #: tiles span rows, which reach few of their vectors
+    then: str = ""  #: an activation that is applied to sums (`in_registers.py`)
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -96,6 +98,7 @@ def emit(module: Module, name: str, kernel: Pixels) -> Function:
         sums = beside.load()
     if len(fed) < kernel.rows * kernel.phases:
         sums |= {key: start for key, start in _begin(f, v, kernel).items() if key not in sums}
+    sums = dict(zip(sums, activated(f, v, kernel.then, list(sums.values())), strict=True))
     runs = [_runs(f, v, kernel, a, sums) for a in range(kernel.rows)]
     y = f.at(f.pointer("%context", Context.Y), f.word("%tile", Tile.Y))
     with f.loop(f.word("%op", 2), carried=[("ptr", row)], once=True) as (_, [segment]):

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
+from tconv.jit.kernels.in_registers import activated
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
 
@@ -26,6 +27,7 @@ class Fill:
 
     element: str
     lanes: int
+    then: str = ""  #: an activation that is applied to it (`in_registers.py`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,9 @@ def emit_fill(module: Module, name: str, kernel: Fill) -> Function:
     mask = f.lanes_between(v, None, left) if module.isa.masks else ""
     with f.loop(f.word("%tile", Tile.COUNT), carried=[("ptr", bias), ("ptr", y)], once=True) as (_, [here, plane]):
         scalar = f.load(v.element, here)
-        value = f.splat(v, scalar)
+        [value] = activated(f, v, kernel.then, [f.splat(v, scalar)])
+        if kernel.then:
+            scalar = f.let(f"extractelement {v.text} {value}, i32 0")
         with f.loop(runs, carried=[("ptr", plane)], once=True) as (_, [run]):
             with f.loop(whole, step=v.lanes) as (i, _):
                 f.vstore(v, value, run, f.mul(i, size))

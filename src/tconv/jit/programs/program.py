@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tconv.jit.kernels import Code
-from tconv.jit.kernels.abi import SIZES, Context, Header, Piece, Tile
+from tconv.jit.kernels.abi import FINISHES, SIZES, Context, Header, Piece, Tile
 from tconv.jit.machine.address import address
 from tconv.jit.machine.native.language import Ints
 from tconv.jit.programs.packing import FIRST, LINE, Packing
@@ -33,6 +34,11 @@ class Program:
         return address(self.words)
 
     @property
+    def finishes(self) -> bool:
+        """Whether an epilogue follows: `run` is then given `abi.Given` for packed weights."""
+        return self.code.macro_kernel.finishes
+
+    @property
     def on_the_fly(self) -> bool:
         """Whether weights are packed on the fly: `run` is then given `abi.UnpackedWeights` for packed ones."""
         return bool(self.words[Header.ON_THE_FLY])
@@ -40,9 +46,12 @@ class Program:
 
 def program(
     code: Code, header: dict[Header, int], sizes: dict[Context, int], packing: Packing, scratch: Scratch,
-    pieces: Ints, ops: Ints, channel: int = 0,
+    pieces: Ints, ops: Ints, channel: int = 0, finishes: Sequence[int] = (),
 ) -> Program:  # fmt: skip
-    """Everything in one array. `channel`: bytes from one channel of what is written to the next."""
+    """Everything in one array. `channel`: bytes from one channel of what is written to the next.
+
+    `finishes`: on how many channels the epilogue of each tile acts; nothing where there is none.
+    """
     placed, pieces = packing.placed, pieces.reshape(-1)
     pieces_at = FIRST + placed.words.size
     head = {
@@ -65,6 +74,8 @@ def program(
     tiles = table[placed.tiles : pieces_at].reshape(-1, len(Tile))
     tiles[:, Tile.Y] += packing.channels[:, 0] * channel
     tiles[:, Tile.TARGET] += packing.channels[:, 1] * channel
+    if finishes:
+        tiles[:, FINISHES] = finishes
     table.flags.writeable = False
     of_blocks = (placed.blocks, len(packing.blocks))
     return Program(code, table, runs, of_blocks, packing.size, scratch.whole, packing.order)

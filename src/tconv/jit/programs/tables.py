@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tconv.jit.kernels.abi import Context, Header, Piece
+from tconv.finishing import Epilogue
+from tconv.jit.kernels import Code
+from tconv.jit.kernels.abi import Context, Header, Piece, Tile
+from tconv.jit.kernels.finish import Finish
+from tconv.jit.kernels.in_registers import QUICK
 from tconv.jit.machine.native.language import Ints
 from tconv.jit.programs.cuts import PIECES, finer, shares
 from tconv.jit.programs.packing import PACKINGS, Packer, Packing
@@ -20,6 +24,8 @@ class Tables(ABC):
 
     #: The schedule, with chunks small enough for the threads; each subclass knows its own.
     s: Any
+    #: The kernel of the epilogue; 0 where there is none.
+    finish: int = 0
     #: Bytes of an element.
     size: int
 
@@ -66,13 +72,28 @@ class Tables(ABC):
         p = self.s.problem
         return int(g * p.cin * p.cout * p.taps)
 
-    def write(self) -> Program:
+    def finishes(self) -> list[int]:
+        """For each tile the number of whole channels that are written when it is done: those that an epilogue meets."""
+        return PACKINGS.of(self.layer, self._packing).tiles[:, Tile.COUNT].tolist()  # type: ignore[no-any-return]
+
+    def write(self, epilogue: Epilogue | None = None) -> Program:
         """The program."""
         s, groups = self.s, self.s.problem.groups
         packing = PACKINGS.of(self.layer, self._packing)
+        code, finishes = self.code, list[int]()
+        if epilogue and epilogue.alone in QUICK and s.completes:
+            code = self.code.activated(epilogue.alone)
+        elif epilogue:
+            code, finishes = self._with_epilogue(epilogue, packing), self.finishes()
+        self.finish = len(self.code.kernels) if finishes else 0
         chunks, ops = self.chunks()
         parts = 1 if self.threads == 1 else -(-PIECES * self.threads // (len(chunks) * groups))
-        tiles = shares(range(self.number_of_tiles), parts)
+        # A channel is finished by the last of the tiles that write it: no thread has only some of them.
+        ends = [number + 1 for number, channels in enumerate(finishes) if channels] or range(
+            1, self.number_of_tiles + 1
+        )
+        starts = [0, *ends]
+        tiles = [range(starts[part.start], starts[part.stop]) for part in shares(range(len(ends)), parts)]
         pieces = np.zeros((len(chunks), groups, len(tiles), len(Piece)), np.int64)
         pieces[..., : Piece.TILE] = chunks[:, None, None]
         group = np.arange(groups)[:, None]
@@ -82,9 +103,18 @@ class Tables(ABC):
         pieces[..., Piece.TILE] = [part.start for part in tiles]
         pieces[..., Piece.TILE_END] = [part.stop for part in tiles]
         scratch = Scratch.of(s.panel, s.block, packing.window)
-        return program(self.code, self.header(), self.sizes(), packing, scratch, pieces, ops, s.layout.y_channel)
+        arrays = packing, scratch, pieces, ops
+        return program(code, self.header(), self.sizes(), *arrays, s.layout.y_channel, finishes)
 
     def _packing(self) -> Packing:
         for g in range(self.s.problem.groups):
             self.weights(g)
         return self.packer.packing()
+
+    def _with_epilogue(self, epilogue: Epilogue, packing: Packing) -> Code:
+        """Behind the other kernels that of the epilogue, for each variant of a tile: an op calls that of its tile."""
+        element, lanes = self.code.element, self.code.lanes
+        innermost = self.s.layout.y_channel == self.size
+        words = innermost, epilogue.activation, epilogue.parameter, epilogue.residual
+        variants = 1 + int(packing.tiles[:, Tile.VARIANT].max())
+        return Code(element, lanes, (*self.code.kernels, *[Finish(element, lanes, *words)] * variants))

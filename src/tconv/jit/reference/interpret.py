@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tconv.finishing import Finishing
 from tconv.jit.kernels.abi import HEADER_WORDS, SIZES, TILE_BYTES, Context, Header, Op, Piece, Tile
 from tconv.jit.kernels.pack_weights import BLOCK_WORDS, Block
 from tconv.jit.machine.ir import ELEMENTS
@@ -27,9 +28,16 @@ from tconv.problem import Array
 DTYPES: dict[str, np.dtype[Any]] = {element: np.dtype(name) for name, element in ELEMENTS.items()}
 
 
-def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array) -> None:
+#: No epilogue.
+NOTHING = Finishing(None, None)
+
+
+def interpret(
+    program: Program, x: Array, w: Array, bias: Array | None, y: Array, finishing: Finishing = NOTHING
+) -> None:
     """Compute y from contiguous arrays in the layout of the program's schedule; OutOfBounds where an access is.
 
+    `finishing`: what the epilogue of the program is given.
     Of a weight gradient x is the fine grid, w the coarse one, and y the weights; they are not packed.
     """
     given = {Context.X: _given("x", x, program), Context.Y: _given("y", y, program)}
@@ -42,7 +50,7 @@ def interpret(program: Program, x: Array, w: Array, bias: Array | None, y: Array
         scratch = _scratch(program)
         for number in iterations(run):
             piece = _words(program, pieces + 8 * len(Piece) * (first + number), len(Piece))
-            _piece(program, _thread(program, piece, given, (w, bias), scratch), piece)
+            _piece(program, _thread(program, piece, given, (w, bias), scratch, finishing), piece)
 
 
 def pack(program: Program, w: Array, bias: Array | None) -> Array:
@@ -140,6 +148,7 @@ def _thread(
     given: Mapping[Context, Memory],
     weights: tuple[Array, Array | None],
     scratch: Mapping[Context, Memory],
+    finishing: Finishing,
 ) -> Thread:
     """The context in which a thread does a piece."""
     dtype, words = DTYPES[program.code.element], program.words
@@ -159,6 +168,7 @@ def _thread(
     return Thread(
         pointers,
         dict(zip(SIZES, sizes, strict=True)),
+        finishing,
         lambda at: _pack_block(program, at, weights, pointers[Context.W]),
     )
 

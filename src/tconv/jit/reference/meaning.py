@@ -21,6 +21,7 @@ from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import HEAD as CHANNELS_HEAD
 from tconv.jit.kernels.channels import TAP as CHANNELS_TAP
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.kernels.folded import FoldedRows, PackShortRows
 from tconv.jit.kernels.pack_cells import PackCells
 from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
@@ -36,9 +37,10 @@ from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.unpack import UnpackRuns, UnpackStreaming, UnpackTransposed
 from tconv.jit.machine.ir import BYTES
-from tconv.jit.reference.memory import Pointer
+from tconv.jit.reference.memory import OutOfBounds, Pointer
 from tconv.jit.reference.moving import (
     fill,
+    finish,
     pack_cells,
     pack_channels_first,
     pack_channels_last,
@@ -74,6 +76,7 @@ def pixels(kernel: Pixels, thread: Thread, op: Words, tile: Words) -> None:
             sums = sums + part if kernel.parts else sums
         at += count * PIXELS_ROW
     innermost = (0, 3, 2, 1) if kernel.channels_last else (0, 1, 3, 2)
+    sums = thread.then(kernel, sums)
     interleaved = sums.transpose(innermost).reshape(kernel.rows, -1, kernel.run)
     for y, low, high, phases in entries(op, at, op[2], SEGMENT):
         written = range(max(0, low), min(high, kernel.run))
@@ -152,6 +155,8 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     if not kernel.cells:
         bias = thread.to(Context.WEIGHTS, tile[Tile.BIAS]).read((lanes, size))[lane]
         begin = np.zeros_like(bias) if adds else bias
+    if adds and kernel.then:
+        raise OutOfBounds("adds to what an activation was applied to")
     sums = np.tile(begin, (kernel.rows, kernel.pixels, 1))
     listed = entries(op, CHANNELS_HEAD + kernel.rows, plain + masked, CHANNELS_TAP + kernel.rows)
     for which, (tap, mask, *x) in enumerate(listed):
@@ -168,7 +173,7 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
             added = _channels_tap(kernel, here, thread.sizes[Context.SOURCE_TERM], weights)
             sums[row] += added if reached is None else np.where(reached, added, 0)
     grid = (kernel.pixels, thread.sizes[Context.TARGET_PIXEL]), (kernel.written, size)
-    for row, at in zip(sums, targets, strict=True):
+    for row, at in zip(thread.then(kernel, sums), targets, strict=True):
         target = thread.to(Context.TARGET, tile[Tile.TARGET], at)
         target.write(target.read(*grid) + row if adds else row, *grid)
 
@@ -207,7 +212,9 @@ def at_once(kernel: AtOnce, thread: Thread, op: Words, tile: Words) -> None:
                     sums[a, b] += read * w.at(tile[Tile.W] + tap * tile[Tile.TAP] + lanes).read((kernel.lanes, size))
         y = thread.to(Context.TARGET, tile[Tile.TARGET], at, start * size)
         columns = (number, kernel.phases[1] * kernel.y_pixel), (kernel.phases[1], kernel.y_pixel), (kernel.lanes, size)
-        y.write(np.moveaxis(sums, 1, 2), (kernel.phases[0], thread.sizes[Context.Y_PHASE]), *columns)
+        y.write(
+            np.moveaxis(thread.then(kernel, sums), 1, 2), (kernel.phases[0], thread.sizes[Context.Y_PHASE]), *columns
+        )
 
 
 #: What each kernel does.
@@ -229,4 +236,5 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     PackCells: pack_cells,
     Fill: fill,
     Scatter: scatter,
+    Finish: finish,
 }

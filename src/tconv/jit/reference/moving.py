@@ -9,7 +9,8 @@ from itertools import product
 
 import numpy as np
 
-from tconv.jit.kernels.abi import Context, Tile
+from tconv.jit.kernels.abi import FINISHES, Context, Tile
+from tconv.jit.kernels.finish import Finish
 from tconv.jit.kernels.folded import PackShortRows
 from tconv.jit.kernels.pack_cells import PackCells
 from tconv.jit.kernels.pack_channels_first import PackChannelsFirst
@@ -20,6 +21,7 @@ from tconv.jit.kernels.pack_strands import PackStrands
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.unpack import UnpackRuns, UnpackStreaming, UnpackTransposed
 from tconv.jit.machine.ir import BYTES
+from tconv.jit.reference.memory import Memory, Pointer
 from tconv.jit.reference.thread import Thread, Words, iterations
 
 # ---- results
@@ -60,6 +62,24 @@ def unpack_streaming(kernel: UnpackStreaming, thread: Thread, op: Words, tile: W
     thread.to(Context.Y, tile[Tile.Y], to).write(thread.to(Context.BLOCK, at).read((count, size)), (count, size))
 
 
+def finish(kernel: Finish, thread: Thread, op: Words, tile: Words) -> None:
+    """A residual is added to what a chunk has written of whole channels, then the activation is applied."""
+    _, _, at, length, rows, row, pixel = op[:7]
+    channels, size = tile[FINISHES], BYTES[kernel.element]
+    planes = (channels, thread.sizes[Context.Y_CHANNEL]), (len(iterations(rows)), row), (len(iterations(length)), pixel)
+    y = thread.to(Context.Y, tile[Tile.Y], at, -tile[Tile.FIRST] * size)
+    values, given = y.read(*planes), thread.finishing
+    if given.residual is not None:
+        values = values + Pointer(Memory("residual", given.residual.reshape(-1)), y.offset).read(*planes)
+    if given.activation is not None and channels:
+        value = given.activation.value
+        if isinstance(value, np.ndarray):
+            first = y.offset // thread.sizes[Context.Y_CHANNEL] % len(value)
+            value = value[first : first + channels, None, None]
+        values = given.activation.of(values, value)
+    y.write(values, *planes)
+
+
 def fill(kernel: Fill, thread: Thread, op: Words, tile: Words) -> None:
     """The bias into runs of y, for the channels of a tile."""
     _, _, elements, biases, at, number, per_run = op[:7]
@@ -67,6 +87,7 @@ def fill(kernel: Fill, thread: Thread, op: Words, tile: Words) -> None:
     bias = thread.to(Context.W, tile[Tile.BIAS], biases).read((channels, size))
     planes = (channels, thread.sizes[Context.Y_CHANNEL]), (len(iterations(number)), per_run), (elements, size)
     y = thread.to(Context.Y, tile[Tile.Y], at)
+    bias = thread.then(kernel, bias)
     y.write(np.broadcast_to(bias[:, None, None], (channels, number, elements)), *planes)
 
 

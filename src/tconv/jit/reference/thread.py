@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from tconv.finishing import Finishing
 from tconv.jit.kernels.abi import Context
 from tconv.jit.reference.memory import OutOfBounds, Pointer
+from tconv.problem import Array
 
 Words: TypeAlias = list[int]
 
@@ -18,7 +20,13 @@ class Thread:
 
     pointers: Mapping[Context, Pointer]
     sizes: Mapping[Context, int]
+    finishing: Finishing  #: what an epilogue is given
     pack: Callable[[int], None]  #: a block of weights, given where it lies in the program, into W
+
+    def then(self, kernel: Any, sums: Array) -> Array:
+        """Complete sums after the activation that a kernel applies to them, if it does."""
+        given = self.finishing.activation
+        return given.of(sums, given.value) if kernel.then and given is not None else sums
 
     def to(self, where: Context, *offsets: int) -> Pointer:
         """The place so many bytes behind one of its addresses."""

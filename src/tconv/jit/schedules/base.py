@@ -66,6 +66,11 @@ class Schedule:
         return False
 
     @property
+    def completes(self) -> bool:
+        """Whether kernels write sums that are complete, each once, so that they can apply an activation themselves."""
+        return False
+
+    @property
     def spreads(self) -> bool:
         """Of a weight gradient, whether cells of x meet zeros beside y: a NaN or an Inf would reach untied weights."""
         return False

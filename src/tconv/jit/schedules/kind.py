@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from tconv.finishing import Epilogue
 from tconv.jit.kernels import Kernel
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.program import Program
@@ -56,9 +57,9 @@ class Kind(Generic[S]):
     share: Callable[[Problem, MemoryLayout, Isa, int], float | None]
     #: The schedule of a problem that it serves.
     make: Callable[[Problem, MemoryLayout, Isa, int], S]
-    #: The program of a schedule for so many threads. What writes it, and its loops, are imported when it is first asked
-    #: for: a first call waits for those of one kind only.
-    program: Callable[[S, int], Program]
+    #: The program of a schedule for so many threads, with an epilogue or without (a weight gradient has none). What
+    #: writes it, and its loops, are imported when it is first asked for: a first call waits for those of one kind only.
+    program: Callable[[S, int, Epilogue | None], Program]
     #: What to change in a schedule for others that are worth a try, the most promising first, with so many registers
     #: for sums; chunks of other sizes are tried for all kinds.
     variations: Callable[[S, int], Iterator[dict[str, Any]]]

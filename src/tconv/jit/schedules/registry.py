@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tconv.finishing import Epilogue
 from tconv.forks import uninterrupted
 from tconv.jit.programs.program import Program
 from tconv.jit.schedules.base import Schedule
@@ -38,10 +39,10 @@ def kind_of(schedule: Schedule) -> Kind[Any]:
     return found
 
 
-def program_of(schedule: Schedule, threads: int) -> Program:
+def program_of(schedule: Schedule, threads: int, epilogue: Epilogue | None = None) -> Program:
     """Write the tables of a schedule for so many threads."""
     with uninterrupted:
-        return kind_of(schedule).program(schedule, threads)
+        return kind_of(schedule).program(schedule, threads, epilogue)
 
 
 def free(schedule: Schedule) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tconv.finishing import Epilogue
 from tconv.jit.kernels import Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.machine.isa import Isa
@@ -86,10 +87,10 @@ def _depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -
     return sizes.make(problem, layout, isa, "channels", depthwise=True)
 
 
-def _program(s: ChannelSchedule, threads: int) -> Program:
+def _program(s: ChannelSchedule, threads: int, epilogue: Epilogue | None) -> Program:
     from tconv.jit.schedules.channels.tables import ChannelTables
 
-    return ChannelTables(s, threads).write()
+    return ChannelTables(s, threads).write(epilogue)
 
 
 def _variations(s: ChannelSchedule, budget: int) -> Iterator[dict[str, Any]]:

@@ -73,6 +73,16 @@ class ChannelSchedule(BroadcastSchedule):
         """Into how many parts the channels that are read are cut."""
         return -(-self.read // self.part)
 
+    @property
+    def completes(self) -> bool:
+        """Few terms are one sum."""
+        taps = [max(map(len, phase_taps(line))) for line in self.outer]
+        last, origin = self.last, self.origin
+        phases = self.in_lanes == "phases"
+        taps.append(len(by_shift(last, origin)) if phases else max(map(len, phase_taps(last, origin))))
+        few = self.read * prod(taps) <= self.terms
+        return few and self.parts_of_read == 1 and not self.outer_first
+
     @cached_property
     def origin(self) -> int:
         """The origin of the last axis (see `axes.py`): with phases in lanes all have equal shifts."""

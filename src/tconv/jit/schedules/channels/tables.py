@@ -62,6 +62,15 @@ class ChannelTables(ChannelWeights):
             return s.last.pixel_step
         return s.widest * self.size * (s.last.stride if s.in_lanes == "channels" else 1)
 
+    def finishes(self) -> list[int]:
+        """Of tiles that share a run of y, the last one finishes its channels."""
+        s = self.s
+        if s.in_lanes == "channels":
+            return [tile.count for tile in s.tiles]
+        last = [tile.first + tile.length == s.run for tile in s.tiles]
+        every = s.written if s.layout.channels_last else 0
+        return [(every or tile.count) * ends for tile, ends in zip(s.tiles, last, strict=True)]
+
     # ---- chunks
 
     def chunks(self) -> tuple[Ints, Ints]:
@@ -116,6 +125,7 @@ class ChannelTables(ChannelWeights):
             C.MOVE: self.move,
             C.PACK: self.pack if s.on_the_fly else 0,
             C.COPY: self.copy,
+            C.FINISH: self.finish,
             C.BLOCK: 8 * len(Block),
             C.AT_ONCE: len(self.code.kernels) - 2 if s.at_once else 0,
             C.WITHIN: within[0].start,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tconv.finishing import Epilogue
 from tconv.jit.kernels import Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.machine.isa import Isa
@@ -37,7 +38,7 @@ def _depthwise(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -
     return schedule.make(problem, layout, isa, depthwise=True)
 
 
-def _program(s: GradientSchedule, threads: int) -> Program:
+def _program(s: GradientSchedule, threads: int, epilogue: Epilogue | None) -> Program:
     from tconv.jit.schedules.gradient.tables import GradientTables
 
     return GradientTables(s, threads).write()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+from tconv.finishing import Epilogue
 from tconv.jit.kernels import Kernel
 from tconv.jit.kernels.folded import FoldedRows
 from tconv.jit.kernels.pixels import Pixels
@@ -73,10 +74,10 @@ def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> Pix
     return sizes.make(problem, layout, isa)
 
 
-def _program(s: PixelSchedule, threads: int) -> Program:
+def _program(s: PixelSchedule, threads: int, epilogue: Epilogue | None) -> Program:
     from tconv.jit.schedules.pixels.tables import PixelTables
 
-    return PixelTables(s, threads).write()
+    return PixelTables(s, threads).write(epilogue)
 
 
 def _variations(s: PixelSchedule, budget: int) -> Iterator[dict[str, Any]]:
@@ -126,10 +127,10 @@ def _share_of_planes(problem: Problem, layout: MemoryLayout, isa: Isa, threads: 
     return 2.0 * (results / (results + PLANE) if planes.folded(last, lanes, isa) else in_use)
 
 
-def _program_of_planes(s: PlaneSchedule, threads: int) -> Program:
+def _program_of_planes(s: PlaneSchedule, threads: int, epilogue: Epilogue | None) -> Program:
     from tconv.jit.schedules.pixels.planes_tables import PlaneTables
 
-    return PlaneTables(s, threads).write()
+    return PlaneTables(s, threads).write(epilogue)
 
 
 def _variations_of_planes(s: PlaneSchedule, budget: int) -> Iterator[dict[str, Any]]:

@@ -37,6 +37,11 @@ class PlaneSchedule(PixelSchedule):
         """The name of its kind."""
         return "planes"
 
+    @property
+    def completes(self) -> bool:
+        """Its kernels have no activations."""
+        return False
+
     @cached_property
     def through_block(self) -> bool:
         """Whether rows of y, not whole cache lines long, are put together before they go past the caches."""

@@ -54,6 +54,11 @@ class PixelSchedule(Schedule):
         """The name of its kind."""
         return "pixels"
 
+    @property
+    def completes(self) -> bool:
+        """A tile sums up all of its terms."""
+        return True
+
     @cached_property
     def before(self) -> int:
         """Zeros before a row of the panel."""

@@ -99,6 +99,7 @@ class PixelTables(PixelWeights):
             S.SIZES: len(s.sizes),
             S.TILES: self.number_of_tiles,
             S.COPY: self.copy,
+            S.FINISH: self.finish,
             S.JOIN: self.size if isinstance(s.copy, PackRows) else 0,
             S.LINE: LINE,
         }

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+from tconv.finishing import Epilogue
 from tconv.jit.kernels import Kernel
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.machine.isa import Isa
@@ -34,10 +35,10 @@ def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> Tap
     return schedule.make(problem, layout, isa)
 
 
-def _program(s: TapSchedule, threads: int) -> Program:
+def _program(s: TapSchedule, threads: int, epilogue: Epilogue | None) -> Program:
     from tconv.jit.schedules.taps.tables import TapTables
 
-    return TapTables(s, threads).write()
+    return TapTables(s, threads).write(epilogue)
 
 
 def _variations(s: TapSchedule, budget: int) -> Iterator[dict[str, Any]]:

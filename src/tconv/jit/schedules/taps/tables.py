@@ -108,4 +108,5 @@ class TapTables(Tables):
             T.SIZES: len(s.sizes),
             T.SCATTER: self.scatter,
             T.COPY: self.copy,
+            T.FINISH: self.finish,
         }

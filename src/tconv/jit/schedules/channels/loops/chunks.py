@@ -5,6 +5,7 @@ from __future__ import annotations
 from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import advance, begin, classify, end, put, select, spread
+from tconv.jit.programs.loops.finish import finish
 from tconv.jit.programs.loops.rows import first_phase, next_phase, of_phase, rows_between
 from tconv.jit.programs.loops.words import AXIS, PIECE, AxisWords, Out
 from tconv.jit.schedules.channels.loops.block import moves
@@ -29,6 +30,8 @@ def chunks_of_channels(
             copies(s, axes, lists, rows, out)
         middle = out[Out.USED]
         ops(s, axes, lists, shapes, met, taps, chosen, begun, out)
+        if s[C.FINISH]:
+            finish(axes, count, s[C.FINISH], out)
         chunks[chunk + Piece.COPIES], chunks[chunk + Piece.COPIES_END] = 8 * start, 8 * middle
         chunks[chunk + Piece.OPS], chunks[chunk + Piece.OPS_END] = 8 * middle, 8 * out[Out.USED]
         more = advance(axes, count)

@@ -42,6 +42,7 @@ class C(Words):
     MOVE = auto()  #: kernels: the one that moves the block, the one that packs weights on the fly, the one that copies
     PACK = auto()
     COPY = auto()
+    FINISH = auto()  #: the kernel of the epilogue, or 0
     BLOCK = auto()  #: bytes of the words of a block of weights
     AT_ONCE = auto()  #: the kernel that computes all phases of cells within, or 0; and which q these are
     WITHIN = auto()  #: of the axis before the last, and the first behind them

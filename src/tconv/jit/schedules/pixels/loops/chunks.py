@@ -5,6 +5,7 @@ from __future__ import annotations
 from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import advance, classify, select, select_later, spread, stay
+from tconv.jit.programs.loops.finish import finish
 from tconv.jit.programs.loops.words import AXIS, PIECE, AxisWords, Out
 from tconv.jit.schedules.pixels.loops.panel import copies, lines_of
 from tconv.jit.schedules.pixels.loops.planes import planes
@@ -39,6 +40,8 @@ def chunks_of_pixels(
                 select_later(axes, count, number + s[S.THREADS])
                 lines_of(s, axes, lists, lines, 0)
             tiles(s, axes, lists, rows, lines, met, out)
+        if s[S.FINISH]:
+            finish(axes, count, s[S.FINISH], out)
         chunk = number * PIECE
         chunks[chunk + Piece.COPIES], chunks[chunk + Piece.COPIES_END] = 8 * start, 8 * middle
         chunks[chunk + Piece.OPS], chunks[chunk + Piece.OPS_END] = 8 * middle, 8 * out[Out.USED]

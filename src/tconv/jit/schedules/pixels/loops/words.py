@@ -40,6 +40,7 @@ class S(Words):
     SIZES = auto()  #: sizes that tiles of channels come in
     TILES = auto()  #: tiles of channels
     COPY = auto()  #: the kernel that copies
+    FINISH = auto()  #: the kernel of the epilogue, or 0
     JOIN = auto()  #: bytes from an element to the next in the panel where rows that follow each other are joined, or 0
     LINE = auto()  #: bytes of a cache line
     PLANES = auto()  #: depthwise: where for each phase of the axes before the last two its kernel is listed; or 0

@@ -7,6 +7,7 @@ from enum import auto
 from tconv.jit.kernels.abi import Piece
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, classify, end, put, spread
+from tconv.jit.programs.loops.finish import finish_rows
 from tconv.jit.programs.loops.rows import row, rows_between
 from tconv.jit.programs.loops.words import AXIS, AxisWords, Out, Words
 
@@ -31,6 +32,7 @@ class T(Words):
     SIZES = auto()  #: sizes that parts come in
     SCATTER = auto()
     COPY = auto()
+    FINISH = auto()  #: the kernel of the epilogue, or 0
 
 
 class TapRun(Words):
@@ -75,6 +77,8 @@ def chunks_of_taps(
     end(out, op)
     products(s, out)
     scatters(s, grid, low, runs, out)
+    if s[T.FINISH]:
+        finish_rows(s[T.FINISH], 0, s[T.FILLED], 1, 0, s[T.SIZE], out)
     chunks[Piece.COPIES], chunks[Piece.COPIES_END] = 0, 8 * middle
     chunks[Piece.OPS], chunks[Piece.OPS_END] = 8 * middle, 8 * out[Out.USED]
     return spread(axes, 2, classes, chunks)
