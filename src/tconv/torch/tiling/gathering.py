@@ -1,0 +1,105 @@
+"""Results that are cells of the input, or lie between two of them: interpolation, and padding with copies.
+
+Where they lie depends on the size of the whole, also with `align_corners` or a `size` that is given, so places are
+computed for the whole, in the arithmetic of PyTorch's own kernels (`aten/src/ATen/native/UpSample.h`): of two ways that
+differ by rounding the wrong one takes the neighbour of a cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tconv.torch.tiling.maps import Read
+
+#: Modes of `torch.nn.functional.interpolate`, and whether two cells have a share in a result.
+INTERPOLATIONS = {"nearest": False, "nearest-exact": False, "linear": True, "bilinear": True, "trilinear": True}
+#: Modes of `torch.nn.functional.pad` that copy cells from nearby.
+COPIES = ("reflect", "replicate")
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """Padding with copies: "reflect" mirrors the n cells at the outermost ones, "replicate" repeats these."""
+
+    n: int
+    low: int
+    mode: str
+
+    def places(self, start: int, stop: int) -> tuple[NDArray[np.int64], None]:
+        """The cell of each result."""
+        cells = np.arange(start - self.low, stop - self.low)
+        if self.mode == "replicate":
+            return cells.clip(0, self.n - 1), None
+        cells = np.abs(cells)
+        return np.where(cells < self.n, cells, 2 * (self.n - 1) - cells), None
+
+    def read(self, start: int, stop: int) -> Read:
+        """From the least of them to the largest."""
+        return _range(self.places(start, stop)[0])
+
+    def computed(self, cells: int) -> None:
+        """Nothing but what is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpolated:
+    """n cells interpolated to `size`; `factor` is the scale factor if that decides where results lie."""
+
+    n: int
+    size: int
+    mode: str
+    factor: float | None = None
+    align_corners: bool = False
+    double: bool = False  #: whether cells are float64, and places too
+
+    def places(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
+        """The cell of each result, and the share of the cell behind it."""
+        real: Any = np.float64 if self.double and INTERPOLATIONS[self.mode] else np.float32
+        results = np.arange(start, stop).astype(real)
+        if not INTERPOLATIONS[self.mode]:
+            half = real(0.5 if self.mode == "nearest-exact" else 0)
+            return np.minimum(np.floor((results + half) * self._step(real)), self.n - 1).astype(np.int64), None
+        if self.align_corners:
+            at = results * (real(self.n - 1) / real(self.size - 1) if self.size > 1 else real(0))
+        else:
+            at = np.maximum(self._step(real) * (results + real(0.5)) - real(0.5), real(0))
+        cells = np.minimum(np.floor(at), self.n - 1).astype(np.int64)
+        return cells, (at - cells).clip(0, 1).astype(real)
+
+    def _step(self, real: Any) -> Any:
+        """Cells from one result to the next."""
+        if self.size == self.n and not INTERPOLATIONS[self.mode]:
+            return real(1)
+        return real(1.0 / self.factor) if self.factor else real(self.n) / real(self.size)
+
+    def read(self, start: int, stop: int) -> Read:
+        """From the first cell to the one behind the last."""
+        cells = _range(self.places(start, stop)[0])
+        return Read(cells.start, min(self.n, cells.stop + INTERPOLATIONS[self.mode]))
+
+    def computed(self, cells: int) -> None:
+        """Nothing but what is wanted."""
+
+
+def gathered(x: Tensor, axis: int, along: Copied | Interpolated, first: int, start: int, stop: int) -> Tensor:
+    """The results [start, stop) along one axis, from a part of the input whose first cell is `first`."""
+    cells, shares = along.places(start, stop)
+    before = torch.from_numpy(cells - first).to(x.device)
+    low = x.index_select(axis, before)
+    if shares is None:
+        return low
+    high = x.index_select(axis, (before + 1).clamp(max=x.shape[axis] - 1))
+    share = torch.from_numpy(shares).to(x.device).reshape(-1, *[1] * (-1 - axis))
+    if x.dtype in (torch.float32, torch.float64):
+        return torch.lerp(low, high, share.to(x.dtype).expand_as(low))
+    return torch.lerp(low.float(), high.float(), share.float().expand_as(low)).to(x.dtype)
+
+
+def _range(cells: NDArray[np.int64]) -> Read:
+    return Read(int(cells.min()), int(cells.max()) + 1)
