@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from torch.nn import Module
 
 from tconv import checks
+from tconv.cached import cached_property
 
 #: Functions by another name, as operators have them.
 _ALIASES = {"iadd": "add", "isub": "sub", "imul": "mul", "itruediv": "truediv"}
@@ -24,6 +25,7 @@ class Asked:
         self.names = list(_names(node, module))
         self.name = self.names[0]
         self.arguments = node.args
+        self.run: Callable[[], Any] = lambda: node.meta["value"]
 
     def __str__(self) -> str:
         return f"{self.where}: {self.name}" if self.where else self.name
@@ -82,7 +84,12 @@ class Asked:
     @property
     def result(self) -> tuple[int, ...]:
         """The size of the grid of the results."""
-        return tuple(self.node.meta["value"].shape[2:])
+        return tuple(self.value.shape[2:])
+
+    @cached_property
+    def value(self) -> Any:
+        """The results, without memory: the operation is run where it is asked for."""
+        return self.run()
 
     @property
     def channels(self) -> int:
@@ -110,7 +117,7 @@ class Asked:
 
 
 def _names(node: fx.Node, module: Module | None) -> Iterator[str]:
-    """What the operation is called, the nearest name first: an accelerated layer is of a class below that of torch.nn."""
+    """What the operation is called, the nearest name first: the class of an accelerated layer lies below torch.nn's."""
     if module is not None:
         yield from (kind.__name__ for kind in type(module).__mro__ if kind is not Module)
         return

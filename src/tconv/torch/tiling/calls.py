@@ -76,9 +76,7 @@ def tiles(
     return result
 
 
-def tile_plan(
-    module: Module, x: Any, *, tile: int | Sequence[int], batch: int = 1, norms: str = "refuse"
-) -> TilePlan:
+def tile_plan(module: Module, x: Any, *, tile: int | Sequence[int], batch: int = 1, norms: str = "refuse") -> TilePlan:
     """What `tiles` would do with these arguments, without doing it: tiles, their work and memory, and the least tile.
 
     `x` may be a shape, of an input with the dtype of the module's parameters. Raises as `tiles` does.
@@ -121,7 +119,9 @@ class Job:
     @property
     def boxes(self) -> int:
         """How many boxes are computed, in all passes."""
-        return sum(len(list(_boxes(self.first, *run))) for run in costing.passes(self.first, self.tile)) * len(self.batches)
+        return sum(len(list(_boxes(self.first, *run))) for run in costing.passes(self.first, self.tile)) * len(
+            self.batches
+        )
 
     def computed(self, x: Any, result: Any) -> Iterator[None]:
         """Compute, and come back after each box."""
@@ -151,7 +151,9 @@ def _boxes(network: Network, target: int, tile: Sequence[int]) -> Iterator[tuple
 def _inner(module: Any) -> Module:
     """The module, or that inside of one that is compiled or distributed."""
     if not isinstance(module, Module):
-        checks.wrong_type(f"module must be a torch.nn.Module; got {checks.shorten(module)} of type {type(module).__name__}")
+        checks.wrong_type(
+            f"module must be a torch.nn.Module; got {checks.shorten(module)} of type {type(module).__name__}"
+        )
     inside = getattr(module, "_orig_mod", None)
     if isinstance(module, torch.nn.DataParallel | torch.nn.parallel.DistributedDataParallel):
         inside = module.module

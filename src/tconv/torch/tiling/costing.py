@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from tconv.torch.tiling.gathering import Interpolated
 from tconv.torch.tiling.maps import Down, Up
 from tconv.torch.tiling.network import Line, Network, work
 
@@ -109,7 +110,7 @@ def _grain(network: Network, axis: int) -> int:
         rate, along = rates[step.inputs[0]], step.rule.maps[axis]
         if isinstance(along, Down | Up):
             rates[i] = rate / along.stride if isinstance(along, Down) else rate * along.stride
-        elif hasattr(along, "size"):
+        elif isinstance(along, Interpolated):
             rates[i] = rate * Fraction(along.size, along.n)
         else:
             rates[i] = rate

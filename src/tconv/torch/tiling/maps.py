@@ -1,9 +1,10 @@
 """What a range of results of one operation reads along one axis: integers only, no tensors.
 
-An operation is run on a part of its input as it is, with its own padding and its own weights. Where the part ends inside
-of the array, the results next to its end have read that padding in place of neighbours: the part is so much wider that
-none of them is wanted, and they are cropped. Where it ends as the array does, the padding is right. So nothing is
-recomputed for the sake of operations further on: every operation reads what its own results need, and no more.
+An operation is run on a part of its input as it is, with its own padding and its own weights. Where the part ends
+inside of the array, the results next to its end have read that padding in place of neighbours: the part is so much
+wider that none of them is wanted, and they are cropped. Where it ends as the array does, the padding is right. So
+nothing is recomputed for the sake of operations further on: every operation reads what its own results need, and no
+more.
 """
 
 from __future__ import annotations
@@ -55,13 +56,19 @@ class Down:
     padding: tuple[int, int]
     dilation: int = 1
     mirror: int = 0  #: further cells that the padding copies: those of padding_mode "reflect" and "replicate"
+    least: int = 1  #: cells that are read at least: PyTorch pools no array that is smaller than the kernel
 
     def read(self, start: int, stop: int) -> Read:
         """Cells from a multiple of the stride, so that the windows of the part are those of the whole."""
         before, after = reached("conv", start, stop, self.kernel, self.stride, self.dilation, self.padding[0])
-        before = max(0, min(before - self.mirror, self.n - 1))
-        first = before - before % self.stride
-        return Read(first, min(self.n, max(after + self.mirror, first + 1)), start - first // self.stride)
+        one = max(0, min(before, self.n - 1))  # a cell is read even if all windows lie in the padding
+        first = max(0, one - self.mirror)
+        first -= first % self.stride
+        last = min(self.n, max(max(after, one + 1) + self.mirror, first + self.least))
+        missing = self.least - (last - first)
+        if missing > 0:
+            first = max(0, first - -(-missing // self.stride) * self.stride)
+        return Read(first, last, start - first // self.stride)
 
     def computed(self, cells: int) -> int:
         """The size of a convolution of so many cells."""

@@ -11,19 +11,19 @@ from tconv.torch.tiling.rules import Normed
 
 
 class Statistics(NamedTuple):
-    """Count, mean and sum of squared distances from it, of each sample and group, in float64."""
+    """How many cells, mean and sum of squared distances from it, of each sample and group, in float64."""
 
-    count: int
+    cells: int
     mean: Tensor
     squares: Tensor
 
     def together(self, other: Statistics) -> Statistics:
         """Those of both, as T. Chan, G. Golub and R. LeVeque add them up (Stanford report STAN-CS-79-773)."""
-        count = self.count + other.count
+        cells = self.cells + other.cells
         apart = other.mean - self.mean
-        share = other.count / count
-        squares = self.squares + other.squares + apart.square() * (self.count * share)
-        return Statistics(count, self.mean + apart * share, squares)
+        share = other.cells / cells
+        squares = self.squares + other.squares + apart.square() * (self.cells * share)
+        return Statistics(cells, self.mean + apart * share, squares)
 
 
 def statistics(x: Tensor, groups: int) -> Statistics:
@@ -35,7 +35,7 @@ def statistics(x: Tensor, groups: int) -> Statistics:
 
 def applied(rule: Normed, x: Tensor, known: Statistics, network: Any) -> Tensor:
     """A box, normalized: (x - mean) / sqrt(variance + eps) * scale + shift."""
-    factor = (known.squares / known.count + rule.eps).rsqrt()
+    factor = (known.squares / known.cells + rule.eps).rsqrt()
     each = x.shape[1] // rule.groups
     factor, mean = factor.repeat_interleave(each, 1), known.mean.repeat_interleave(each, 1)
     scale, shift = (_of_channels(value, network) for value in (rule.scale, rule.shift))

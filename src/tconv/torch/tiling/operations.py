@@ -23,12 +23,13 @@ Maker: TypeAlias = Callable[[Asked], Rule]
 
 #: Results that depend on the cell at their place alone; of several arrays, on that of each.
 _POINTWISE = """
-    add sub rsub mul div truediv true_divide neg positive pow abs sqrt rsqrt square reciprocal exp exp2 expm1 log log2
-    log10 log1p sin cos tan sinh cosh atan asinh erf sign floor ceil round clamp clip clamp_min clamp_max maximum minimum
-    where lerp addcmul addcdiv lt le gt ge eq ne nan_to_num zeros_like ones_like logical_and logical_or logical_not
-    relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid logsigmoid tanh softplus
-    softsign tanhshrink softshrink hardshrink threshold
-    contiguous clone detach float half double bfloat16 to type type_as identity
+    add sub mul div truediv true_divide neg positive pow abs sqrt rsqrt square reciprocal exp exp2 expm1 log
+    log2 log10 log1p sin cos tan sinh cosh atan asinh erf sign floor ceil round clamp clip clamp_min clamp_max maximum minimum
+    where
+    lerp addcmul addcdiv lt le gt ge eq ne nan_to_num zeros_like ones_like logical_and logical_or logical_not
+    relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid logsigmoid log_sigmoid tanh softplus
+    softsign tanhshrink softshrink hardshrink threshold _threshold
+    contiguous clone detach float half double bfloat16 to type type_as
 """
 #: The same, but only their first tensor has the axes of the grid, and as modules of torch.nn.
 _OF_FIRST = "prelu"
@@ -124,7 +125,9 @@ def _conv(asked: Asked) -> Rule:
 def _conv_transpose(asked: Asked) -> Rule:
     kernel = tuple(asked.weight.shape[2:])
     if asked.get("padding_mode", 99, "zeros") != "zeros":
-        checks.wrong(f"{asked} with padding_mode {asked.get('padding_mode', 99, '')!r} adds cells of the border elsewhere")
+        checks.wrong(
+            f"{asked} with padding_mode {asked.get('padding_mode', 99, '')!r} adds cells of the border elsewhere"
+        )
     stride, padding, dilation = asked.get("stride", 3, 1), asked.get("padding", 4, 0), asked.get("dilation", 7, 1)
     # What the output padding adds is known from the size of the result, which may have been asked for instead.
     window = spelled.window(kernel, stride, padding, 0, 1, dilation)
@@ -143,7 +146,7 @@ def _pool(asked: Asked) -> Rule:
     padding = asked.each("padding", 3, 0)
     dilation = (1,) * asked.ndim if average else asked.each("dilation", 4, 1)
     each = zip(asked.size, kernel, stride, padding, dilation, strict=True)
-    return rules.windows([Down(n, k, s, (p, p), d) for n, k, s, p, d in each], math.prod(kernel))
+    return rules.windows([Down(n, k, s, (p, p), d, least=k) for n, k, s, p, d in each], math.prod(kernel))
 
 
 def _pixel_shuffle(asked: Asked) -> Rule:
@@ -168,12 +171,16 @@ def _interpolate(asked: Asked) -> Rule:
         said = "antialias" if mode in INTERPOLATIONS else f"mode {mode!r}"
         checks.wrong(f"{asked} with {said} is not computed in tiles; modes are {checks.words(list(INTERPOLATIONS))}")
     decides = factor is not None and not asked.get("recompute_scale_factor", 5, None)
-    factors = (asked.per_axis(factor) if decides else (None,) * asked.ndim)
+    factors = asked.per_axis(factor) if decides else (None,) * asked.ndim
     corners, double = bool(asked.get("align_corners", 4, False)), asked.dtype == torch.float64
     each = zip(asked.size, asked.result, factors, strict=True)
     maps = [Interpolated(n, m, mode, None if f is None else float(f), corners, double) for n, m, f in each]
-    return rules.moved([Same() if n == m and f in (None, 1) else along for along, n, m, f in
-                        zip(maps, asked.size, asked.result, factors, strict=True)])
+    return rules.moved(
+        [
+            Same() if n == m and f in (None, 1) else along
+            for along, n, m, f in zip(maps, asked.size, asked.result, factors, strict=True)
+        ]
+    )
 
 
 def _pad(asked: Asked) -> Rule:
@@ -197,14 +204,14 @@ def _pad_module(asked: Asked) -> Rule:
     mode = {"R": "replicate", "C": "constant", "Z": "constant"}[asked.name[0]]
     mode = {"ReflectionPad": "reflect", "CircularPad": "circular"}.get(asked.name[:-2], mode)
     value = asked.get("value", 99, 0.0) if mode == "constant" else 0.0
-    return _padded(asked, asked.module.padding, mode, value)  # type: ignore[union-attr]
+    return _padded(asked, asked.get("padding", 99, ()), mode, value)
 
 
 def _getitem(asked: Asked) -> Rule:
-    index = asked.arguments[1]
+    index: Any = asked.arguments[1]
     if asked.of_tuple:
         return rules.same(asked.ndim)
-    entries = list(index) if isinstance(index, tuple) else [index]
+    entries: list[Any] = list(index) if isinstance(index, tuple) else [index]
     if Ellipsis in entries:
         at = entries.index(Ellipsis)
         entries[at : at + 1] = [slice(None)] * (asked.ndim + 3 - len(entries))

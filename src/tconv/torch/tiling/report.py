@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,7 +32,7 @@ class TilePlan:
     least: tuple[int, ...] | None  #: the least tile for less than 1.5 times the work; None where there is none
 
     def __str__(self) -> str:
-        tiles = checks.count(costing.math.prod(self.count), "tile")
+        tiles = checks.count(math.prod(self.count), "tile")
         lines = [
             f"{_by(self.shape)} -> {_by(self.result)} in {tiles} of {_by(self.tile)}",
             f"reads   {_by(self.reads)} cells of x a tile at most",
@@ -50,7 +51,7 @@ def planned(network: Network, tile: tuple[int, ...]) -> TilePlan:
     runs = costing.passes(network, tile)
     each = [[costing.along(network, axis, target, t) for axis, t in enumerate(of)] for target, of in runs]
     whole = [costing.along(network, axis, output, n) for axis, n in enumerate(size)]
-    shapes = costing.math.prod(axis.shapes for axis in axes)
+    shapes = math.prod(axis.shapes for axis in axes)
     return TilePlan(
         tuple(network.steps[network.input].tensors[0].shape),
         tuple(network.steps[output].tensors[0].shape),

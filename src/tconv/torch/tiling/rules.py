@@ -21,7 +21,7 @@ class Part(NamedTuple):
     read: Read
 
 
-#: Runs the operation itself on the part of its input, or inputs, that was read; keyword arguments take the place of some.
+#: Runs the operation itself on what was read of its inputs; keyword arguments take the place of some.
 Call: TypeAlias = Callable[..., Any]
 
 
@@ -87,7 +87,7 @@ class Moved(Rule):
 
 @dataclass(frozen=True)
 class Normed(Rule):
-    """Normalization by mean and variance of the whole array, a group of channels at a time, known from passes before."""
+    """Normalization by mean and variance of the whole array, of each group of channels, known from passes before."""
 
     groups: int = 1
     eps: float = 1e-5

@@ -19,6 +19,8 @@ from tconv import checks
 from tconv.torch.accelerated import plain_class
 from tconv.torch.tiling.asked import Asked, writes
 from tconv.torch.tiling.operations import MAKERS
+from tconv.torch.tiling.rules import Rule
+from tconv.torch.undone import undone
 
 #: Modules from here are operations; others are made of some.
 _OPERATIONS = ("torch.nn.", "torch.ao.", "tconv.torch.")
@@ -55,22 +57,22 @@ class Known(fx.Proxy):
         return len(self.value)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self.value)))
+        return (self.tracer.create_proxy("call_function", operator.getitem, (self, i), {}) for i in range(len(self)))
 
     def _written(self, by: Callable[..., Any], other: Any) -> fx.Proxy:
         return self.tracer.create_proxy("call_function", by, (self, other), {})
 
     # torch.fx takes x += y for x = x + y, which it is not where something else has the same x.
-    def __iadd__(self, other: Any) -> fx.Proxy:  # noqa: PYI034
+    def __iadd__(self, other: Any) -> fx.Proxy:
         return self._written(operator.iadd, other)
 
-    def __isub__(self, other: Any) -> fx.Proxy:  # noqa: PYI034
+    def __isub__(self, other: Any) -> fx.Proxy:
         return self._written(operator.isub, other)
 
-    def __imul__(self, other: Any) -> fx.Proxy:  # noqa: PYI034
+    def __imul__(self, other: Any) -> fx.Proxy:
         return self._written(operator.imul, other)
 
-    def __itruediv__(self, other: Any) -> fx.Proxy:  # noqa: PYI034
+    def __itruediv__(self, other: Any) -> fx.Proxy:
         return self._written(operator.itruediv, other)
 
 
@@ -89,14 +91,17 @@ class Tracer(fx.Tracer):
 
     def traced(self) -> fx.Graph:
         """The graph; raises `checks.Rejected` where there is none."""
+        for name, module in self.holder.whole.named_modules():
+            if module.training and _refines(module):
+                checks.wrong(f"{name}: spectral norm in training mode refines itself at every call; call module.eval()")
         try:
-            with torch.no_grad():
+            with torch.no_grad(), undone(self.holder):
                 return self.trace(self.holder)
         except checks.Rejected:
             raise
         except Exception as error:
             said = f"{type(error).__name__}: {checks.first_line(error)}"
-            checks.wrong(f"module must be traced by torch.fx for x of shape {self.shape}; it raised {said}")
+            checks.wrong(f"module must take x of shape {self.shape}, and be one that torch.fx traces; it raised {said}")
 
     def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
         """Whether a module is an operation; those that users derive from torch.nn's are looked into."""
@@ -159,14 +164,14 @@ class Tracer(fx.Tracer):
             return
         module = self.module_of(node)
         asked = Asked(node, module, self._where(node), len(self.shape) - 2, self.two_passes)
-        found = next((name for name in asked.names if name in MAKERS), None)
-        if node.meta["varies"] and found is None:
-            checks.wrong(f"{asked} is not known to be local; it may read the whole array")
-        if found is not None:
-            asked.settle(found)
-        node.meta["value"] = self._value(node, module)
         if node.meta["varies"]:
-            node.meta["rule"], node.meta["writes"] = _made(asked, found), writes(node, module)
+            # A rule refuses what would change the module as it runs, such as normalization in training mode, before
+            # it asks for the size of the results, which is found by running the operation.
+            asked.run = lambda: self._value(node, module)
+            node.meta["rule"], node.meta["writes"] = _made(asked), writes(node, module)
+            node.meta["value"] = asked.value
+        else:
+            node.meta["value"] = self._value(node, module)
 
     def _where(self, node: fx.Node) -> str:
         """The module that an operation belongs to, by its name in the whole."""
@@ -184,14 +189,23 @@ class Tracer(fx.Tracer):
             return node.target(*args, **kwargs)  # type: ignore[operator]
 
 
-def _made(asked: Asked, found: str | None) -> Any:
+def _refines(module: Module) -> bool:
+    """Whether a module changes at every call, as the two kinds of spectral normalization do."""
+    kinds = [type(module), *map(type, module._forward_pre_hooks.values())]
+    return any(kind.__name__.removeprefix("_") == "SpectralNorm" for kind in kinds)
+
+
+def _made(asked: Asked) -> Rule:
     """The rule, where an array over a grid comes of arrays over grids, and weights of no array."""
-    rank, node = asked.ndim + 2, asked.node
-    tensors = node.meta["value"] if isinstance(node.meta["value"], tuple | list) else (node.meta["value"],)
+    found = next((name for name in asked.names if name in MAKERS), None)
+    if found is None:
+        checks.wrong(f"{asked} is not known to be local; it may read the whole array")
+    asked.settle(found)
+    rule, rank = MAKERS[found](asked), asked.ndim + 2
+    tensors = asked.value if isinstance(asked.value, tuple | list) else (asked.value,)
     if not all(isinstance(value, Tensor) and value.dim() == rank for value in tensors):
         checks.wrong(f"{asked} must give a tensor with {rank} axes, as x has")
-    rule = MAKERS[str(found)](asked)
-    others = [] if rule.grids is None else [n for n in node.all_input_nodes[rule.grids :] if n.meta["varies"]]
+    others = [] if rule.grids is None else [n for n in asked.node.all_input_nodes[rule.grids :] if n.meta["varies"]]
     if others:
         checks.wrong(f"{asked} must have weights that do not depend on x")
     return rule
