@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +15,13 @@ from oracle import oracle
 from strategies import GEOMETRIES, axes, geometries
 
 import tconv
+from examples import blocks
 from tconv import Axis, Geometry
 
 pytestmark = pytest.mark.quick
 
 HUGE = 10**30
+PICTURE = Path(__file__).parent.parent / "docs" / "images" / "blocks.svg"
 
 
 def matrix(axis):
@@ -157,3 +160,11 @@ PLANE = Geometry((AXIS, AXIS))
 def test_messages(call, kind, text):
     with pytest.raises(kind, match=f"^{re.escape(text)}$"):
         call()
+
+
+def test_the_picture_in_the_docs_is_what_the_command_draws(tmp_path, monkeypatch):
+    path = tmp_path / "drawn.svg"
+    monkeypatch.setattr("sys.argv", ["blocks", "--out", str(path)])
+    blocks.main()
+    assert path.read_text("utf-8") == PICTURE.read_text("utf-8")
+    assert "y[6:12] needs x[2:7], padding (3, 3)" in PICTURE.read_text("utf-8")

@@ -96,8 +96,7 @@ def test_y():
     op, y = tconv.Conv(W, B[:4], stride=2), np.zeros((2, 6, 11, 15), np.float32)
     shown = "Conv(w float32 (4, 6, 3, 3), bias, stride=2)"
     assert text_of(ValueError, op, y[:, :5]) == (
-        "Conv: y must have 6 channels, the second size of w; got 5\n"
-        f"  called with y=float32 (2, 5, 11, 15), {shown}"
+        f"Conv: y must have 6 channels, the second size of w; got 5\n  called with y=float32 (2, 5, 11, 15), {shown}"
     )
     assert text_of(ValueError, op, y[..., :1]).startswith("Conv: kernel must fit into the padded size: kernel 3")
     assert text_of(ValueError, op, y, np.zeros((2, 4, 5, 6), np.float32)) == (

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tconv.mirroring import mirror
     from tconv.prepared import Conv, ConvTranspose
     from tconv.solving import solve
+    from tconv.streaming import Stream
     from tconv.tuning import tune
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ConvTranspose",
     "conv",
     "Conv",
+    "Stream",
     "weight_gradient",
     "plan",
     "tune",
@@ -62,6 +64,7 @@ __all__ = [
 _LATER = {
     "chain": "tconv.chaining",
     **dict.fromkeys(("ConvTranspose", "Conv"), "tconv.prepared"),
+    "Stream": "tconv.streaming",
     "tune": "tconv.tuning",
     "solve": "tconv.solving",
     "mirror": "tconv.mirroring",

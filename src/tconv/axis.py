@@ -325,17 +325,10 @@ def _fine(axis: Axis) -> int:
 def _window(
     kernel: int, stride: int, padding: int | tuple[int, int] | str, dilation: int
 ) -> tuple[int, int, int, tuple[int, int] | str]:
-    k, s, d = (
-        checks.integer("kernel", kernel, 1),
-        checks.integer("stride", stride, 1),
-        checks.integer("dilation", dilation, 1),
-    )
-    return (
-        k,
-        s,
-        d,
-        checks.padding_word(padding) if isinstance(padding, str) else checks.padding_pair("padding", padding),
-    )
+    k, s = checks.integer("kernel", kernel, 1), checks.integer("stride", stride, 1)
+    d = checks.integer("dilation", dilation, 1)
+    pad = checks.padding_word(padding) if isinstance(padding, str) else checks.padding_pair("padding", padding)
+    return k, s, d, pad
 
 
 def _optional(name: str, value: int | None, least: int) -> int | None:

@@ -93,7 +93,7 @@ class Chain:
 
     @property
     def alignment(self) -> tuple[int, ...]:
-        """Blocks of one size, away from the border, have equal geometries if their starts differ by a multiple of this."""
+        """Blocks of one size, away from the border, have one geometry if their starts differ by a multiple of this."""
         return tuple(lcm(*(step.denominator for step in self._strides(axis))) for axis in range(self.ndim))
 
     def input_box(self, box: Sequence[Sequence[int]]) -> ChainBox:
@@ -122,13 +122,7 @@ class Chain:
         return ChainBox(cells, Chain(tuple(reversed(local))))
 
     def _strides(self, axis: int) -> list[Fraction]:
-        """Cells of the grid before each link for one of the result, from the last link to the first."""
-        steps, step = [], Fraction(1)
-        for link in reversed(self.links):
-            stride = link.geometry.stride[axis]
-            step = step / stride if link.is_up else step * stride
-            steps.append(step)
-        return steps
+        return strides_back([(link.is_up, link.geometry.stride[axis]) for link in self.links])
 
     def _field(self, number: int, spreading: str, links: Any) -> int:
         """How wide one cell becomes through links: wider by a stride where they spread it, narrower where they meet it.
@@ -145,25 +139,31 @@ class Chain:
         return width
 
     def __str__(self) -> str:
-        rows = [
-            (
-                f"  {i}",
-                link.operation,
-                _by(link.input_size),
-                _by(link.output_size),
-                str(link.geometry).partition(": ")[2],
-            )
-            for i, link in enumerate(self.links)
-        ]
-        facts = {
-            "scale": self.scale,
-            "receptive field": self.receptive_field,
-            "projective field": self.projective_field,
-            "alignment": self.alignment,
-        }
-        said = ", ".join(f"{name} {_by(values)}" for name, values in facts.items())
+        said = ", ".join(f"{name} {value}" for name, value in facts(self).items())
         sizes = f"{_by(self.input_size)} -> {_by(self.output_size)}"
-        return "\n".join([f"{sizes}: {said}", *aligned(("link", "operation", "from", "to", "window"), rows)])
+        return "\n".join([f"{sizes}: {said}", *aligned(COLUMNS, [(f"  {row[0]}", *row[1:]) for row in rows(self)])])
+
+
+#: What `rows` tells of a link.
+COLUMNS = ("link", "operation", "from", "to", "window")
+
+
+def rows(chain: Chain) -> list[tuple[str, ...]]:
+    """Each link in words: its number, its operation, both sizes, and its window."""
+    return [
+        (str(i), link.operation, _by(link.input_size), _by(link.output_size), str(link.geometry).partition(": ")[2])
+        for i, link in enumerate(chain.links)
+    ]
+
+
+def facts(chain: Chain) -> dict[str, str]:
+    """What a chain is as a whole, in words and numbers."""
+    return {
+        "scale": _by(chain.scale),
+        "receptive field": _by(chain.receptive_field),
+        "projective field": _by(chain.projective_field),
+        "alignment": _by(chain.alignment),
+    }
 
 
 def chain(links: Sequence[tuple[str, Geometry]]) -> Chain:
@@ -195,6 +195,19 @@ def chain(links: Sequence[tuple[str, Geometry]]) -> Chain:
                 must = f"links[{i + 1}] must read the {gives} cells that links[{i}], {before.operation}, gives"
                 checks.wrong(f"{must}; its {side} grid, which {after.operation} reads, has {takes}")
         return Chain(made)
+
+
+def strides_back(links: Sequence[tuple[bool, int]]) -> list[Fraction]:
+    """Cells of the grid before each link for one of the result, from the last link to the first.
+
+    A link is whether it is conv_transpose, and its stride. The last of these is one over the scale, and the least
+    common multiple of their denominators is the alignment: a step of the result that is whole on every grid before it.
+    """
+    steps, step = [], Fraction(1)
+    for is_up, stride in reversed(links):
+        step = step / stride if is_up else step * stride
+        steps.append(step)
+    return steps
 
 
 def _link(name: str, value: Any) -> Link:

@@ -170,7 +170,7 @@ class ConvTranspose(_Prepared):
         bias: (Cout,), or None; copied likewise.
         stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv_transpose`.
 
-    `op(x, out)` computes y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels are last. The batch is
+    `op(x, out)` computes y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels are last. A batch is
     optional, and so is `out`, an array for the result that shares no memory with x. Many threads may call an operator
     at once. Results are those of `tconv.conv_transpose` by the method that `plan` names, bit for bit: "auto" prefers
     the engine here, because its weights are packed already.

@@ -220,7 +220,8 @@ SAID = {
     ),
     "bicubic": (
         nn.Upsample(scale_factor=2, mode="bicubic"),
-        'Upsample with mode \'bicubic\' is not computed in tiles; modes are "nearest", "nearest-exact", "linear", "bilinear", "trilinear"',
+        'Upsample with mode \'bicubic\' is not computed in tiles; modes are "nearest", "nearest-exact", "linear", '
+        '"bilinear", "trilinear"',
     ),
     "indices": (nn.MaxPool2d(2, return_indices=True), "MaxPool2d with return_indices gives places in the whole array"),
     "steps": (Lambda(lambda x: x[..., ::2]), "slices of step 1 are computed in tiles"),
@@ -241,7 +242,8 @@ SAID = {
     ),
     "channels": (
         nn.Conv2d(3, 3, 3),
-        "module must take x of shape (1, 4, 13, 17), and be one that torch.fx traces; it raised RuntimeError: Given groups=1",
+        "module must take x of shape (1, 4, 13, 17), and be one that torch.fx traces; "
+        "it raised RuntimeError: Given groups=1",
     ),
     "spectral norm": (
         decoder(nn.utils.parametrizations.spectral_norm(nn.Conv2d(4, 4, 3))),

@@ -14,6 +14,9 @@ from tconv.torch.tiling.network import Line, Network, work
 
 Ints: TypeAlias = tuple[int, ...]
 
+#: Tiles at each border that are counted one by one.
+_AT_BORDER = 12
+
 
 def ranges(size: int, tile: int) -> list[tuple[int, int]]:
     """The tiles along one axis; the last may be smaller."""
@@ -45,15 +48,24 @@ class AxisCost:
 def along(network: Network, axis: int, target: int, tile: int) -> AxisCost:
     """The cells along one axis."""
     sums, most, shapes, reads = dict[int, int](), dict[int, int](), set[tuple[int, ...]](), 0
-    for ends in ranges(network.size(target)[axis], tile):
+    for ends, times in _counted(ranges(network.size(target)[axis], tile)):
         line = network.line(axis, target, *ends)
         lengths = {i: _computed(network, i, axis, line) for i in line}
         for i, length in lengths.items():
-            sums[i], most[i] = sums.get(i, 0) + length, max(most.get(i, 0), length)
+            sums[i], most[i] = sums.get(i, 0) + length * times, max(most.get(i, 0), length)
         shapes.add(tuple(lengths.values()))
         part = line.get(network.input)
         reads = max(reads, part.stop - part.start if part else 0)
     return AxisCost(sums, most, len(shapes), reads)
+
+
+def _counted(parts: list[tuple[int, int]]) -> list[tuple[tuple[int, int], int]]:
+    """Tiles along an axis with how many are like it: of many, those far from both borders count as the middle one."""
+    inner = len(parts) - 2 * _AT_BORDER
+    if inner < 2:
+        return [(ends, 1) for ends in parts]
+    near = [(ends, 1) for ends in (*parts[:_AT_BORDER], *parts[-_AT_BORDER:])]
+    return [*near, (parts[len(parts) // 2], inner)]
 
 
 def _computed(network: Network, i: int, axis: int, line: Line) -> int:

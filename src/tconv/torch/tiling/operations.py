@@ -23,13 +23,12 @@ Maker: TypeAlias = Callable[[Asked], Rule]
 
 #: Results that depend on the cell at their place alone; of several arrays, on that of each.
 _POINTWISE = """
-    add sub mul div truediv true_divide neg positive pow abs sqrt rsqrt square reciprocal exp exp2 expm1 log
-    log2 log10 log1p sin cos tan sinh cosh atan asinh erf sign floor ceil round clamp clip clamp_min clamp_max maximum minimum
-    where
-    lerp addcmul addcdiv lt le gt ge eq ne nan_to_num zeros_like ones_like logical_and logical_or logical_not
-    relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid logsigmoid log_sigmoid tanh softplus
-    softsign tanhshrink softshrink hardshrink threshold _threshold
-    contiguous clone detach float half double bfloat16 to type type_as
+    add sub mul div truediv true_divide neg positive pow abs sqrt rsqrt square reciprocal exp exp2 expm1 log log2
+    log10 log1p sin cos tan sinh cosh atan asinh erf sign floor ceil round clamp clip clamp_min clamp_max maximum
+    minimum where lerp addcmul addcdiv lt le gt ge eq ne nan_to_num zeros_like ones_like logical_and logical_or
+    logical_not relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid logsigmoid
+    log_sigmoid tanh softplus softsign tanhshrink softshrink hardshrink threshold _threshold contiguous clone detach
+    float half double bfloat16 to type type_as
 """
 #: The same, but only their first tensor has the axes of the grid, and as modules of torch.nn.
 _OF_FIRST = "prelu"
