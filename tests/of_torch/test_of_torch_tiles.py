@@ -44,6 +44,22 @@ def test_random_networks(data):
     check(module, x, tile, batch=pick(1, 2))
 
 
+FAR = [
+    (nn.Upsample(size=70_001, mode="linear"), (50_000,)),
+    (nn.Upsample(scale_factor=1.7, mode="linear"), (50_000,)),
+    (nn.Upsample(size=70_001, mode="linear", align_corners=True), (50_000,)),
+    (nn.Upsample(scale_factor=3.3, mode="nearest"), (50_000,)),
+    (nn.Upsample(size=123_457, mode="nearest-exact"), (50_000,)),
+    (nn.Upsample(size=(1500, 377), mode="bilinear"), (700, 300)),
+]
+
+
+@pytest.mark.parametrize(("module", "size"), FAR, ids=lambda value: str(value))
+def test_places_far_from_the_origin_are_rounded_as_pytorch_rounds_them(module, size):
+    """In float32 a last place of them is 1/256 of the way to the next cell."""
+    check(module, torch.randn(1, 2, *size), 20_000 if len(size) == 1 else 640)
+
+
 X = torch.rand(2, 4, 9, 11, dtype=torch.float64) + 0.1
 SIDES = (1, 2, 0, 3)
 ROWS = torch.rand(4, 4, dtype=X.dtype)
