@@ -72,6 +72,12 @@ MODELS = {
     "its input in place": Lambda(lambda x: x.relu_()),
     "causal": tconv.torch.nn.ConvTranspose2d(4, 2, 5, 2, padding="causal"),
     "pairs": tconv.torch.nn.ConvTranspose2d(4, 2, 5, 2, padding=((0, 1), (-1, 3))),
+    "pairs of conv": tconv.torch.nn.Conv2d(4, 2, 3, 2, padding=((0, 3), (-1, -2))),
+    "same conv": tconv.torch.nn.Conv2d(4, 2, 4, padding="same", padding_mode="reflect"),
+    "a function of tconv": Net(
+        lambda n, x: tconv.torch.functional.conv2d(x, n.w, stride=2, padding=((1, -3), (-2, 2)), dilation=(1, 2)),
+        w=nn.Parameter(torch.randn(3, 4, 3, 2)),
+    ),
     "weights computed": nn.Sequential(
         nn.utils.parametrizations.weight_norm(nn.ConvTranspose2d(4, 4, 3)),
         nn.utils.parametrizations.spectral_norm(nn.Conv2d(4, 4, 3)),
@@ -88,14 +94,14 @@ def test_models(name):
 
 def test_accelerated_models(all_win, monkeypatch):
     """Layers of other classes, and forward methods whose functions are replaced."""
-    called, ours = [], dispatched.PUBLIC[2]
+    called, ours = [], dispatched.PUBLIC["conv_transpose", 2]
 
     @functools.wraps(ours)
     def counted(*args, **kwargs):
         called.append(args)
         return ours(*args, **kwargs)
 
-    monkeypatch.setitem(dispatched.PUBLIC, 2, counted)
+    monkeypatch.setitem(dispatched.PUBLIC, ("conv_transpose", 2), counted)
     w = nn.Parameter(torch.randn(8, 3, 4, 4))
     model = Net(lambda n, x: n.last(F.conv_transpose2d(n.down(x), w, stride=2)), down=down(), w=w)
     model.w, model.last = w, nn.ConvTranspose2d(3, 2, 3)

@@ -6,6 +6,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tconv.torch import nn as ours
+
+OURS = (ours.Conv1d, ours.Conv2d, ours.Conv3d)
+OURS_TRANSPOSED = (ours.ConvTranspose1d, ours.ConvTranspose2d, ours.ConvTranspose3d)
 CONV = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 CONV_TRANSPOSE = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -70,6 +74,10 @@ def _step(pick, ndim, shapes):
         return tuple(pick(low, high) for _ in range(ndim))
 
     groups = 2 if channels % 2 == 0 and pick(0, 1) else 1
+    if kind == 0 and pick(0, 1):
+        pairs = tuple((pick(-2, 3), pick(-2, 3)) for _ in range(ndim))
+        layer = (OURS_TRANSPOSED, OURS)[pick(0, 1)][ndim - 1]
+        return layer(channels, 2, each(1, 4), each(1, 3), pairs, dilation=each(1, 2)), None
     if kind <= 1:
         mode = ("zeros", "zeros", "reflect", "replicate")[pick(0, 3)]
         stride = each(1, 3)

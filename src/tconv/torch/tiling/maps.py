@@ -61,8 +61,9 @@ class Down:
     def read(self, start: int, stop: int) -> Read:
         """Cells from a multiple of the stride, so that the windows of the part are those of the whole."""
         before, after = reached("conv", start, stop, self.kernel, self.stride, self.dilation, self.padding[0])
+        after += max(0, -self.padding[1])  # negative padding crops the part as it crops the whole
         one = max(0, min(before, self.n - 1))  # a cell is read even if all windows lie in the padding
-        first = max(0, one - self.mirror)
+        first = max(0, min(one - self.mirror, start * self.stride))
         first -= first % self.stride
         last = min(self.n, max(max(after, one + 1) + self.mirror, first + self.least))
         missing = self.least - (last - first)

@@ -107,15 +107,10 @@ def _normed(asked: Asked, groups: int, scale: Any, shift: Any, eps: float) -> Ru
 def _conv(asked: Asked) -> Rule:
     kernel = tuple(asked.weight.shape[2:])
     stride, dilation = asked.each("stride", 3, 1), asked.each("dilation", 5, 1)
-    padding = asked.get("padding", 4, 0)
+    pads = spelled.paddings_of_conv(asked.get("padding", 4, 0), kernel, stride, dilation)
     mode = asked.get("padding_mode", 99, "zeros")
     if mode == "circular":
         checks.wrong(f'{asked} with padding_mode "circular" reads the other end of the array')
-    if padding == "same":
-        reach = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
-        pads = [(r // 2, r - r // 2) for r in reach]
-    else:
-        pads = [(0, 0)] * asked.ndim if padding == "valid" else [(p, p) for p in asked.per_axis(padding)]
     mirrors = [max(pad) if mode != "zeros" else 0 for pad in pads]
     each = zip(asked.size, kernel, stride, pads, dilation, mirrors, strict=True)
     return rules.windows([Down(*entry) for entry in each], asked.terms(kernel))
