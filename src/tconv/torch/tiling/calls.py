@@ -88,7 +88,7 @@ def tile_plan(module: Module, x: Any, *, tile: int | Sequence[int], batch: int =
     reads   134 cells of x a tile at most
     work    1.03 times that of the whole, in 1 pass
     memory  3.1 KiB a tile at most; the whole takes 23.4 KiB
-    shapes  3 of tiles; inner ones are alike where a tile is a multiple of 2
+    shapes  3 kinds of tiles; inner ones are alike where a tile is a multiple of 2
     least   18 for less than 1.5 times the work
     """
     with checks.explained("tile_plan", lambda: _called_with(x, tile=tile, batch=batch, norms=norms)):
@@ -136,10 +136,10 @@ class Job:
             read = functools.partial(arrays.read, x, samples, device=network.device)
             known: dict[int, Statistics] = {}
             *before, last = costing.passes(network, self.tile)
-            for norm, run in zip(network.norms(network.output), before, strict=True):
-                groups, tiler = network.steps[norm].rule.groups, Tiler(network, run[0], read, known)  # type: ignore[union-attr]
+            for (norm, rule), run in zip(network.norms(network.output).items(), before, strict=True):
+                tiler = Tiler(network, run[0], read, known)
                 for cells in _boxes(network, *run):
-                    part = statistics(tiler.box(cells), groups)
+                    part = statistics(tiler.box(cells), rule.groups)
                     known[norm] = known[norm].together(part) if norm in known else part
                     yield
             tiler = Tiler(network, last[0], read, known)

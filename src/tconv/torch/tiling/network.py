@@ -78,7 +78,7 @@ class Network:
         rule = node.meta.get("rule")
         read = [] if rule is None else node.all_input_nodes[: rule.grids]
         inputs = tuple(self._enter(n) for n in read if n.meta["varies"] or self._on_grid(n))
-        asked = Asked(node, self._tracer.module_of(node), self._tracer._where(node), self.ndim, False)
+        asked = Asked(node, self._tracer.module_of(node), self._tracer.where(node), self.ndim, False)
         step = Step(node, asked.module, str(asked), rule, inputs, node.meta.get("writes", False))
         self.steps.append(step)
         return self.places.setdefault(node, len(self.steps) - 1)
@@ -108,10 +108,11 @@ class Network:
         """The step that is x."""
         return next(i for i, step in enumerate(self.steps) if step.node.op == "placeholder")
 
-    def norms(self, target: int) -> list[int]:
+    def norms(self, target: int) -> dict[int, Normed]:
         """The normalizations that a result of `target` needs statistics of, in order."""
         needed = self.line(0, target, 0, self.size(target)[0])
-        return [i for i in sorted(needed) if isinstance(self.steps[i].rule, Normed)]
+        rules = ((i, self.steps[i].rule) for i in sorted(needed))
+        return {i: rule for i, rule in rules if isinstance(rule, Normed)}
 
     def size(self, target: int) -> tuple[int, ...]:
         """The size of the grid of a step."""
@@ -153,7 +154,7 @@ def _redirect(nodes: list[fx.Node], tracer: Tracer) -> None:
         written = node.all_input_nodes[0]
         for other in _same_memory(written, order, tracer) - {written}:
             if any(order[user] > order[node] for user in other.users):
-                name = Asked(node, tracer.module_of(node), tracer._where(node), 1, False)
+                name = Asked(node, tracer.module_of(node), tracer.where(node), 1, False)
                 checks.wrong(f"{name} must not write into an array that is read under another name later")
         for user in list(written.users):
             if order[user] > order[node]:

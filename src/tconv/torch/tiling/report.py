@@ -32,16 +32,17 @@ class TilePlan:
     least: tuple[int, ...] | None  #: the least tile for less than 1.5 times the work; None where there is none
 
     def __str__(self) -> str:
+        kinds = checks.count(self.shapes, "kind")
         tiles = checks.count(math.prod(self.count), "tile")
         lines = [
             f"{_by(self.shape)} -> {_by(self.result)} in {tiles} of {_by(self.tile)}",
             f"reads   {_by(self.reads)} cells of x a tile at most",
             f"work    {self.work:.3g} times that of the whole, in {checks.count(self.passes, 'pass', 'passes')}",
             f"memory  {checks.memory(self.memory)} a tile at most; the whole takes {checks.memory(self.whole_memory)}",
-            f"shapes  {self.shapes} of tiles; inner ones are alike where a tile is a multiple of {_by(self.grain)}",
+            f"shapes  {kinds} of tiles; inner ones are alike where a tile is a multiple of {_by(self.grain)}",
         ]
-        least = f"{_by(self.least)} for less than {CHEAP} times the work" if self.least else "none of less work"
-        return "\n".join([*lines, f"least   {least}"])
+        least = _by(self.least) if self.least else "none"
+        return "\n".join([*lines, f"least   {least} for less than {CHEAP} times the work"])
 
 
 def planned(network: Network, tile: tuple[int, ...]) -> TilePlan:

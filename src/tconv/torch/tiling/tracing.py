@@ -163,7 +163,7 @@ class Tracer(fx.Tracer):
             node.meta["value"] = self.fakes.from_tensor(value) if isinstance(value, Tensor) else value
             return
         module = self.module_of(node)
-        asked = Asked(node, module, self._where(node), len(self.shape) - 2, self.two_passes)
+        asked = Asked(node, module, self.where(node), len(self.shape) - 2, self.two_passes)
         if node.meta["varies"]:
             # A rule refuses what would change the module as it runs, such as normalization in training mode, before
             # it asks for the size of the results, which is found by running the operation.
@@ -173,7 +173,7 @@ class Tracer(fx.Tracer):
         else:
             node.meta["value"] = self._value(node, module)
 
-    def _where(self, node: fx.Node) -> str:
+    def where(self, node: fx.Node) -> str:
         """The module that an operation belongs to, by its name in the whole."""
         stack = [str(path) for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
         path = str(node.target) if node.op == "call_module" else stack[-1] if stack else ""
