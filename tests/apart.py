@@ -55,6 +55,8 @@ GROUPS = {
     "a day with JAX": ("days/test_day_jax.py",),
     "frameworks that share a form": ("conventions/test_conventions_layered.py",),
     "peers": ("bench/test_bench_peers.py", "cli/test_cli_bench.py"),
+    "Dask": ("of_dask/test_of_dask_[!c]*.py", "of_dask/test_of_dask_chunks.py"),
+    "Dask, a cluster": ("of_dask/test_of_dask_cluster.py",),
     "documents": ("test_docs.py",),
     "the page": ("exploring/test_explore_page.py",),
     "the page, readers": ("exploring/test_explore_readers.py",),

@@ -33,7 +33,7 @@ def test_in_a_process_of_its_own(group, request):
 def test_every_file_is_in_one_group():
     counted = Counter(path for group in GROUPS for path in files(group))
     assert max(counted.values()) == 1
-    folders = {HERE / folder for folder in ("of_jax", "of_torch", "examples")}
+    folders = {HERE / folder for folder in ("of_dask", "of_jax", "of_torch", "examples")}
     assert folders == LEFT - FILES - {HERE / "days"}  # of which some load a framework
 
 

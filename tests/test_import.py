@@ -76,7 +76,7 @@ print(*(name for name in sys.modules if name.startswith("tconv.{extra}")))
 """
 
 
-@pytest.mark.parametrize(("extra", "name"), [("torch", "PyTorch"), ("jax", "JAX"), ("onnx", "onnx")])
+@pytest.mark.parametrize(("extra", "name"), [("torch", "PyTorch"), ("jax", "JAX"), ("onnx", "onnx"), ("dask", "Dask")])
 def test_what_is_missing_is_said_plainly(extra, name):
     for statement in (f"import tconv.{extra}", f"from tconv import {extra}"):
         program = MISSING.format(module=extra, extra=extra, statement="{statement}")
@@ -85,7 +85,7 @@ def test_what_is_missing_is_said_plainly(extra, name):
         )
 
 
-@pytest.mark.parametrize("extra", ["torch", "jax", "onnx"])
+@pytest.mark.parametrize("extra", ["torch", "jax", "onnx", "dask"])
 def test_what_is_broken_says_so_itself(tmp_path, extra):
     (tmp_path / f"{extra}.py").write_text("import one_that_is_missing")
     program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{{statement}}"
@@ -93,7 +93,7 @@ def test_what_is_broken_says_so_itself(tmp_path, extra):
     assert fresh_interpreter(program, statement) == "No module named 'one_that_is_missing'"
 
 
-@pytest.mark.parametrize("extra", ["torch", "jax", "onnx"])
+@pytest.mark.parametrize("extra", ["torch", "jax", "onnx", "dask"])
 def test_the_extra_that_is_named_exists(extra):
     with open(Path(__file__).parents[1] / "pyproject.toml", "rb") as file:
         extras = tomllib.load(file)["project"]["optional-dependencies"]

@@ -20,7 +20,7 @@ TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```\{eval-rst\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DIRECTIVE = re.compile(r"^\.\. (?:py:)?(\w+):: ([\w.]+)", re.MULTILINE)
 #: The packages whose names are public.
-PACKAGES = ["", "conventions", "draw", "exploring", "jax", "methods", "onnx", "solving", "torch"]
+PACKAGES = ["", "conventions", "dask", "draw", "exploring", "jax", "methods", "onnx", "solving", "torch"]
 
 
 def listed(page):

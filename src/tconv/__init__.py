@@ -80,7 +80,7 @@ def __getattr__(name: str) -> Any:
         with uninterrupted:
             return import_module(f"tconv.{name}")
     if name not in _LATER:
-        hint = f"; import tconv.{name}" if name in ("torch", "jax", "interpolation") else ""
+        hint = f"; import tconv.{name}" if name in ("torch", "jax", "dask", "interpolation") else ""
         raise AttributeError(f"module 'tconv' has no attribute {name!r}{hint}")
     with uninterrupted:
         value = globals()[name] = getattr(import_module(_LATER[name]), name)

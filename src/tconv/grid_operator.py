@@ -13,6 +13,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from tconv import checks
+from tconv.libraries import library_of
 from tconv.problem import Array
 
 #: From several grids (k, *dims) to as many (k, *dimsd).
@@ -27,20 +28,25 @@ class GridOperator(LinearOperator):
     channels are single, they may be left out: (*size) in place of (1, *size). A matrix with as many rows as a vector
     has entries is taken for columns of vectors, as SciPy does. `op.H` is the adjoint and `op.T` the transpose, with the
     shapes exchanged. PyLops finds `dims` and `dimsd` under these names.
+
+    Dask arrays give Dask arrays, of which nothing is computed, where the map is `lazy`; else they are refused.
     """
 
     dims: tuple[int, ...]  #: the shape of an argument
     dimsd: tuple[int, ...]  #: the shape of a result
 
     def __init__(
-        self, ndim: int, dims: tuple[int, ...], dimsd: tuple[int, ...], dtype: Any, forward: Map, adjoint: Map
-    ) -> None:
+        self, ndim: int, dims: tuple[int, ...], dimsd: tuple[int, ...], dtype: Any, forward: Map, adjoint: Map,
+        lazy: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(dtype, (prod(dimsd), prod(dims)))  # type: ignore[call-arg]  # stubs have SciPy's factory only
         self.dims, self.dimsd = dims, dimsd
-        self._ndim, self._forward, self._backward = ndim, forward, adjoint
+        self._ndim, self._forward, self._backward, self._lazy = ndim, forward, adjoint, lazy
 
     def matvec(self, x: Any) -> Any:
         """The product with a vector, or with an array of shape `dims`, which gives one of shape `dimsd`."""
+        if (lazily := self._lazily(x)) is not None:
+            return lazily
         return super().matvec(x) if (grid := self._as_grid(x)) is None else grid
 
     def rmatvec(self, x: Any) -> Any:
@@ -49,8 +55,37 @@ class GridOperator(LinearOperator):
 
     def dot(self, x: Any) -> Any:
         """The product with a vector, a matrix, an array of shape `dims`, a number or another operator."""
+        if (lazily := self._lazily(x)) is not None:
+            return lazily
         grid = None if isinstance(x, LinearOperator) or np.isscalar(x) else self._as_grid(x)
         return super().dot(x) if grid is None else grid
+
+    def matmat(self, X: Any) -> Any:
+        """The product with the columns of a matrix."""
+        return super().matmat(X) if (lazily := self._lazily(X)) is None else lazily
+
+    def _lazily(self, x: Any) -> Any:
+        """The product with a Dask array, in the shape that it would have of NumPy; None for other arrays.
+
+        SciPy would make an array of NumPy of it first: compute it, and hold it in memory.
+        """
+        if (name := library_of(x).name) not in ("Dask", "xarray"):
+            return None
+        single, single_result = (_without_channels(dims, self._ndim) for dims in (self.dims, self.dimsd))
+        columns = x.ndim == 2 and x.shape[0] == self.shape[1]
+        with checks.explained("GridOperator"):
+            if name == "xarray":
+                checks.wrong_type("x must be an array without labels; x.data is one")
+            if not self._lazy:
+                checks.wrong_type("x must be a NumPy array, which x.compute() makes; got a Dask array")
+            if not columns and x.shape not in ((self.shape[1],), self.dims, single):
+                checks.wrong(f"x must have shape {self.dims}, or be a vector of {self.shape[1]} entries; got {x.shape}")
+        if columns:
+            return self._forward(x.T.reshape(-1, *self.dims)).reshape(-1, self.shape[0]).T
+        found: Any = self._forward(x.reshape(1, *self.dims))[0]
+        if x.shape == self.dims:
+            return found
+        return found.reshape(-1) if x.ndim == 1 else found.reshape(single_result or self.dimsd)
 
     def _as_grid(self, x: Any) -> Array | None:
         """The product with an array in the shape of a grid; None where it is for SciPy."""
@@ -79,13 +114,13 @@ class GridOperator(LinearOperator):
         return self._forward(grids).reshape(X.shape[1], self.shape[0]).T
 
     def _adjoint(self) -> GridOperator:
-        return GridOperator(self._ndim, self.dimsd, self.dims, self.dtype, self._backward, self._forward)
+        return GridOperator(self._ndim, self.dimsd, self.dims, self.dtype, self._backward, self._forward, self._lazy)
 
     def _transpose(self) -> GridOperator:
         forward, backward = self._forward, self._backward
         return GridOperator(
             self._ndim, self.dimsd, self.dims, self.dtype,
-            lambda grids: backward(grids.conj()).conj(), lambda grids: forward(grids.conj()).conj(),
+            lambda grids: backward(grids.conj()).conj(), lambda grids: forward(grids.conj()).conj(), self._lazy,
         )  # fmt: skip
 
 

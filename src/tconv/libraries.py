@@ -32,6 +32,8 @@ NUMPY = Library("NumPy", "numpy", "ndarray", "tconv.numpy_ops")
 LIBRARIES = (
     Library("PyTorch", "torch", "Tensor", "tconv.torch.tensors"),
     Library("JAX", "jax", "Array", "tconv.jax.calls"),
+    Library("xarray", "xarray", "DataArray", "tconv.dask.labelled"),
+    Library("Dask", "dask.array", "Array", "tconv.dask.calls"),
     NUMPY,
 )
 

@@ -54,7 +54,8 @@ def linear_operator(geometry: Geometry, w: Array, *, groups: int = 1, method: st
     by the given method; shapes, dtypes and errors are those of `sparse_matrix`. `rmatvec` is the product with `C.H`,
     the adjoint. Vectors are flat, as SciPy's solvers hand them over; arrays of shape `dims`, (Cout, *fine), give
     arrays of shape `dimsd`, (Cin, *coarse), and (*fine) gives (*coarse) where there is one channel each. PyLops takes
-    the operator with these shapes: `pylops.aslinearoperator(C)`.
+    the operator with these shapes: `pylops.aslinearoperator(C)`. Of a Dask array the product is one, and is not
+    computed.
 
     A product is computed in the dtype that NumPy gives to one of w and the vector, complex where one of them is. Made
     for iterative solvers, deconvolution by least squares for example:
@@ -77,6 +78,9 @@ def linear_operator(geometry: Geometry, w: Array, *, groups: int = 1, method: st
     keywords: dict[str, Any] = {**geometry.keywords, "groups": groups, "method": method}
 
     def product(operation: Any, images: Array, weights: Array) -> Array:
+        if not isinstance(images, np.ndarray):  # of Dask: nothing is computed
+            both = _common_dtype("linear_operator", dtype, images)
+            return operation(images.astype(both), weights.astype(both), **keywords)
         if images.dtype.kind == "c" and weights.dtype.kind != "c":  # two real products in place of four
             parts = product(operation, np.concatenate((images.real, images.imag)), weights)
             found = np.empty((len(images), *parts.shape[1:]), np.result_type(parts, np.complex64))
@@ -89,7 +93,7 @@ def linear_operator(geometry: Geometry, w: Array, *, groups: int = 1, method: st
     return GridOperator(
         geometry.ndim, (cout, *geometry.fine), (cin, *geometry.coarse), dtype,
         lambda images: product(ops.conv, images, weights),
-        lambda images: product(ops.conv_transpose, images, weights.conj()),
+        lambda images: product(ops.conv_transpose, images, weights.conj()), lazy=True,
     )  # fmt: skip
 
 

@@ -8,18 +8,18 @@ colour profile is handed on. Of an animation the first picture is taken.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tconv import checks
-from tconv.placing import check_file, check_place
-from tconv.upsample import planned, strips
+from tconv import bands, checks
+from tconv.placing import check_file, check_place, unfinished
+from tconv.upsample import Rows, planned_by_strips, strips
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,24 +41,48 @@ class Enlarged:
     strips: int
 
 
-def read(source: Path) -> Image:
+def read(source: Path, max_pixels: int | None = None) -> Image:
     """The picture in a file, upright, in a mode whose channels can be interpolated.
 
-    OSError where the file cannot be read or holds no picture; it names the file.
+    OSError where the file cannot be read or holds no picture, or one of more pixels than are allowed, by default as
+    many as Pillow allows; it names the file.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     check_file(source)
     try:
-        with naming(source, "is a broken picture"), Image.open(source) as image:
-            picture = ImageOps.exif_transpose(image)
+        with naming(source, "is a broken picture"), _limit(max_pixels), Image.open(source) as image:
+            size = image.size
+            beyond = max_pixels is not None and size[0] * size[1] > max_pixels
+            picture = image if beyond else ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise OSError(f"{source} is not a picture in a format that Pillow reads") from None
     except Image.DecompressionBombError as error:
-        raise OSError(f"{source} is too large: {error}") from None
+        raise OSError(f"{source} is too large: {error} --max-pixels allows for more, if you trust it") from None
     except (SyntaxError, ValueError, EOFError) as error:  # what Pillow's readers raise for files that are broken
         raise OSError(f"{source} is a broken picture: {error}") from None
+    if max_pixels is not None:
+        _check_pixels(source, *size, max_pixels)
     return _interpolable(picture)
+
+
+@contextmanager
+def _limit(max_pixels: int | None) -> Iterator[None]:
+    """Pillow's own limit is lifted where another one is given."""
+    from PIL import Image
+
+    before = Image.MAX_IMAGE_PIXELS
+    if max_pixels is not None:
+        Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _check_pixels(source: Path, width: int, height: int, most: int) -> None:
+    if width * height > most:
+        raise OSError(f"{source} is too large: {width}x{height} pixels, and --max-pixels allows for {most}")
 
 
 @contextmanager
@@ -108,32 +132,94 @@ def enlarge(
     scale: int,
     kernel: str | NDArray[Any] = "bilinear",
     *,
+    max_pixels: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Enlarged:
     """Write the picture in `source`, enlarged by `upsample`, to `target`, whose extension names the format.
 
-    `progress` is called with the strips done and their number, from 0 on. OSError where a file cannot be read or
-    written; else the errors of `upsample`, and a ValueError where the format cannot hold the result, before any work.
+    Arrays of Zarr, and TIFF files that are tiled or large, are read and written by bands of rows (`bands.py`); the last
+    needs tifffile. Other files are in memory as a whole. `progress` is called with the strips done and their number,
+    from 0 on. OSError where a file cannot be read or written, or has more than `max_pixels`; else the errors of
+    `upsample`, and a ValueError where the format cannot hold the result, before any work.
     """
-    from PIL import Image
-
     with checks.explained("enlarge"):
-        form = _format_of(target)
-    image = read(source)
-    pixels = np.asarray(image)
+        if max_pixels is not None:
+            max_pixels = checks.integer("max_pixels", max_pixels, 1)
+        form = "" if target.suffix.lower() == ".zarr" else _format_of(target)
+        bands.check_target(target)
+    given = bands.opened(source)
+    if given is None:
+        image = read(source, max_pixels)
+        found = _Read(np.asarray(image), image.mode, image.mode.endswith("A"), image.info.get("icc_profile"))
+        return _enlarge(found, target, form, scale, kernel, False, progress)
+    with closing(given):
+        if max_pixels is not None:
+            _check_pixels(source, given.shape[1], given.shape[0], max_pixels)
+        found = _Read(given, _mode_of(given), given.alpha, given.profile)
+        return _enlarge(found, target, form, scale, kernel, True, progress)
+
+
+class _Read(NamedTuple):
+    """A picture that was opened."""
+
+    pixels: Rows
+    mode: str
+    alpha: bool
+    profile: bytes | None
+
+
+def _enlarge(
+    given: _Read, target: Path, form: str, scale: int, kernel: str | NDArray[Any], by_bands: bool,
+    progress: Callable[[int, int], None],
+) -> Enlarged:  # fmt: skip
+    pixels, mode, alpha, profile = given
+    height, width = pixels.shape[:2]
     with checks.explained("enlarge"):
         scale = checks.integer("scale", scale, 1)
-        size = (image.width * scale, image.height * scale)
-        _check_holds(form, image.mode, size)
-        checks.fits_memory("the enlarged picture", 4 * size[0] * size[1])
-        plan, weights = planned(pixels, scale, kernel, alpha=image.mode.endswith("A"))
-    enlarged = Image.new(image.mode, size)
-    for done, (first, strip) in enumerate(strips(pixels, plan, weights)):
-        progress(done, plan.strips)
-        enlarged.paste(Image.fromarray(strip), (0, first))
-    _write(enlarged, target, form, image.info.get("icc_profile"))
+        size = (width * scale, height * scale)
+        by_bands = bands.writes(target, size[0] * size[1], by_bands)
+        if not by_bands:
+            _check_holds(form, mode, size)
+            checks.fits_memory("the enlarged picture", 4 * size[0] * size[1])
+        plan, weights = planned_by_strips(pixels, scale, kernel, alpha=alpha)
+    done = _counted(strips(pixels, plan, weights), plan.strips, progress)
+    if by_bands:
+        with naming(target, "cannot be written"):
+            bands.written(done, target, (size[1], size[0], *pixels.shape[2:]), pixels.dtype, alpha, profile)
+    else:
+        _whole(done, mode, size, target, form, profile)
     progress(plan.strips, plan.strips)
-    return Enlarged(image.size, size, image.mode, plan.kernel, plan.strips)
+    return Enlarged((width, height), size, mode, plan.kernel, plan.strips)
+
+
+def _counted(
+    made: Iterator[tuple[int, NDArray[Any]]], total: int, progress: Callable[[int, int], None]
+) -> Iterator[tuple[int, NDArray[Any]]]:
+    for done, strip in enumerate(made):
+        progress(done, total)
+        yield strip
+
+
+def _mode_of(given: bands.Bands) -> str:
+    """Pillow's name of the channels, or what they are where it has none."""
+    channels = (*given.shape, 1)[2]
+    named = {("uint8", 1): "L", ("uint8", 3): "RGB", ("uint16", 1): "I;16", ("float32", 1): "F"}
+    if given.alpha:
+        named = {("uint8", 2): "LA", ("uint8", 4): "RGBA"}
+    return named.get((given.dtype.name, channels), f"{given.dtype}, {checks.count(channels, 'channel')}")
+
+
+def _whole(
+    made: Iterator[tuple[int, NDArray[Any]]], mode: str, size: tuple[int, int], target: Path, form: str,
+    profile: bytes | None,
+) -> None:  # fmt: skip
+    """Put strips into a picture of Pillow, and write that."""
+    from PIL import Image
+
+    enlarged = Image.new(mode, size)
+    for first, strip in made:
+        enlarged.paste(Image.fromarray(strip), (0, first))
+    _write(enlarged, target, form, profile)
 
 
 def _format_of(target: Path) -> str:
@@ -169,6 +255,8 @@ def _survives(form: str, mode: str) -> bool:
     from PIL import Image, UnidentifiedImageError
 
     file = BytesIO()
+    if "," in mode:  # of which Pillow knows nothing
+        return False
     try:
         Image.new(mode, (1, 1)).save(file, form)
         file.seek(0)
@@ -184,12 +272,12 @@ def _survives(form: str, mode: str) -> bool:
 
 
 def _advice(mode: str) -> str:
-    return {"F": ".tif"}.get(mode, ".png")
+    return ".tif" if mode == "F" or "," in mode else ".png"
 
 
 def _write(image: Image, target: Path, form: str, profile: bytes | None) -> None:
     options: dict[str, Any] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
     if profile:
         options["icc_profile"] = profile
-    with naming(target, "cannot be written"):
-        image.save(target, form, **options)
+    with naming(target, "cannot be written"), unfinished(target) as place:
+        image.save(place, form, **options)

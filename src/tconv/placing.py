@@ -10,8 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 
 def write(target: Path, content: bytes) -> None:
@@ -27,6 +29,20 @@ def write(target: Path, content: bytes) -> None:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def unfinished(target: Path) -> Iterator[Path]:
+    """A place beside a file or folder to write it in, which takes its name at the end of the block, or goes."""
+    with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as beside:
+        place = Path(beside) / target.name
+        yield place
+        if place.is_dir():
+            if target.exists():
+                target.replace(Path(beside) / "old")
+        else:
+            _as_open_as(target, place)
+        place.replace(target)
 
 
 def check_place(target: Path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,22 @@ from tconv.ops import conv_transpose
 
 #: Fine elements, all channels counted, that a strip holds at most (unless one coarse row gives more): 8 MiB of float32.
 STRIP = 2**21
+
+
+class Rows(Protocol):
+    """What is read of a picture: an array, or `bands.Bands` of a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(rows, columns), or (rows, columns, channels)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """One of those below."""
+
+    def __getitem__(self, rows: NDArray[np.intp], /) -> NDArray[Any]:
+        """Rows by their numbers."""
+
 
 _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 
@@ -104,14 +120,22 @@ def planned(
     """The arguments of `upsample`, checked: what to do, and the weights in the dtype of the computation."""
     arrays.array("picture", picture)
     assert isinstance(picture, np.ndarray)
-    if picture.ndim not in (2, 3) or 0 in picture.shape:
+    found = planned_by_strips(picture, scale, kernel, alpha)
+    checks.fits_memory("the result", picture.nbytes * scale**2)
+    return found
+
+
+def planned_by_strips(
+    picture: Rows, scale: int, kernel: str | NDArray[Any], alpha: bool = False
+) -> tuple[Enlargement, NDArray[Any]]:
+    """As `planned`, of a picture of which rows are read, and a result that is nowhere as a whole."""
+    if len(picture.shape) not in (2, 3) or 0 in picture.shape:
         checks.wrong(
             f"picture must have shape (rows, columns) or (rows, columns, channels), none 0; got {picture.shape}"
         )
     if picture.dtype.name not in _DTYPES:
         checks.wrong_type(f"picture must be of dtype {', '.join(_DTYPES)}; got {picture.dtype}")
     scale = checks.integer("scale", scale, 1)
-    checks.fits_memory("the result", picture.nbytes * scale**2)
     if not isinstance(alpha, bool):
         checks.wrong_type(f"alpha must be True or False; got {checks.shorten(alpha)}")
     weights = weights_of(kernel, scale)
@@ -157,7 +181,7 @@ def weights_of(kernel: object, scale: int) -> NDArray[np.float64]:
         return kernel.astype(np.float64)
 
 
-def strips(picture: NDArray[Any], plan: Enlargement, weights: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+def strips(picture: Rows, plan: Enlargement, weights: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
     """The enlarged picture from top to bottom: (first fine row, rows), each strip in the dtype of the picture.
 
     The arguments are a picture and what `planned` made of it.
@@ -167,7 +191,7 @@ def strips(picture: NDArray[Any], plan: Enlargement, weights: NDArray[Any]) -> I
 
 
 @np.errstate(all="ignore")  # infinity and NaN in a picture of floats, or float16 beyond its range, are no news
-def _strip(picture: NDArray[Any], plan: Enlargement, weights: NDArray[Any], first: int) -> NDArray[Any]:
+def _strip(picture: Rows, plan: Enlargement, weights: NDArray[Any], first: int) -> NDArray[Any]:
     """The strip that starts at a coarse row."""
     (above, below), (left, right) = plan.halo
     rows = min(plan.rows_per_strip, plan.rows - first)

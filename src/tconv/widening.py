@@ -65,6 +65,8 @@ def _cast(name: str, value: Any, wanted: str) -> Any:
         if canonicalize_dtype(wanted) != wanted:
             checks.wrong_type(f'dtype must be one that JAX keeps; {wanted} needs jax.config "jax_enable_x64"')
         return value.astype(wanted)
+    if library.name in ("Dask", "xarray"):
+        return value.astype(wanted)
     return value.to(_of_torch(wanted))
 
 

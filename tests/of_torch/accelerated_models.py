@@ -56,6 +56,46 @@ class Everything(nn.Module):
         return self.cropped(self.functional(F.adaptive_avg_pool1d(x, 9)))
 
 
+class Padded(nn.Conv1d):
+    """A layer with a forward method of its own, and another border."""
+
+    def forward(self, x):
+        return super().forward(F.pad(x, (1, 0)))
+
+
+class Down(nn.Module):
+    """A forward method that calls functions of both operations, beside a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(3, 4, 3))
+        self.up = nn.Parameter(torch.randn(3, 4, 2))
+
+    def forward(self, x):
+        return F.conv_transpose1d(F.conv1d(x, self.w, padding="same"), self.up, stride=2)
+
+
+class Mixed(nn.Module):
+    """Convolutions of all kinds, and one transposed."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(4, 4, 3, 2, 1)
+        self.normed = parametrizations.weight_norm(nn.Conv1d(4, 4, 3, padding=2, padding_mode="circular"))
+        self.up = nn.ConvTranspose1d(4, 4, 2, 2)
+        self.down = Down()
+        self.padded = Padded(4, 4, 3, groups=2)
+        self.again = nn.Conv1d(4, 4, 3, 2, 1)
+        self.again.weight = self.first.weight  # tied
+
+    def forward(self, x):
+        return self.again(self.padded(self.down(self.up(self.normed(self.first(x))))))
+
+
+def mixed():
+    return Mixed().eval(), torch.randn(2, 4, 20)
+
+
 NAMES = ["first", "normed", "functional", "cropped", "again"]
 
 

@@ -9,6 +9,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "of_torch" in str(item.path):
             item.add_marker(pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel:UserWarning"))
 
 
 @pytest.fixture(autouse=True)

@@ -316,7 +316,7 @@ def test_no_half_state_where_a_change_fails(clocks, monkeypatch):
         __slots__ = ("more",)
 
     after = iter([accelerated.ConvTranspose2d, Odd])
-    monkeypatch.setattr("tconv.torch.acceleration.class_after", lambda module: next(after))
+    monkeypatch.setattr("tconv.torch.acceleration.class_after", lambda module, operations: next(after))
     with pytest.raises(TypeError, match="__class__ assignment"):
         accelerate(model, x)
     assert kept(model) == []

@@ -8,11 +8,11 @@ import pickle
 
 import pytest
 import torch
-from torch_pairs import close, grid, pair
+from torch_pairs import both, close, grid, pair
 
 import tconv.torch
 from tconv.torch import choice, engine, nn
-from tconv.torch.gradients import ConvTranspose
+from tconv.torch.gradients import Conv, ConvTranspose
 
 
 @pytest.fixture(autouse=True)
@@ -25,17 +25,21 @@ def as_it_is(monkeypatch):
 
 
 def by(layer, x):
-    return tconv.torch.plan(x, layer.weight, layer.bias, layer.stride, layer.padding).by
+    given = {"stride": layer.stride, "padding": layer.padding}
+    operation = "conv_transpose" if layer.transposed else "conv"
+    return tconv.torch.plan(x, layer.weight, layer.bias, **given, operation=operation).by
 
 
+@both
 @pytest.mark.parametrize(
-    ("size", "without", "recorded"), [(2, "torch", "torch"), (32, "tconv", "torch"), (512, "tconv", "tconv")]
+    ("size", "without", "recorded"), [(2, "torch", "torch"), (64, "tconv", "torch"), (512, "tconv", "tconv")]
 )
-def test_small_calls_are_pytorchs(size, without, recorded):
-    theirs, ours = pair(2, {"kernel_size": 3, "stride": 2, "padding": 1})
+def test_small_calls_are_pytorchs(name, size, without, recorded):
+    theirs, ours = pair(name, {"kernel_size": 3, "stride": 2, "padding": 1})
     x = torch.randn(1, 4, size, size)
     assert by(ours, x) == recorded
-    assert isinstance(ours(x).grad_fn, ConvTranspose._backward_cls) == (recorded == "tconv")
+    record = {"ConvTranspose2d": ConvTranspose, "Conv2d": Conv}[name]
+    assert isinstance(ours(x).grad_fn, record._backward_cls) == (recorded == "tconv")
     with torch.no_grad():
         assert by(ours, x) == without
         close(ours(x), theirs(x))
@@ -46,7 +50,7 @@ def test_small_calls_make_no_engine(monkeypatch):
     """What PyTorch computes costs no tables."""
     made = []
     monkeypatch.setattr(engine.engine, "ready", lambda *given, **named: made.append(given))
-    theirs, ours = pair(2, {"kernel_size": 3, "stride": 2, "padding": 1})
+    theirs, ours = pair("ConvTranspose2d", {"kernel_size": 3, "stride": 2, "padding": 1})
     x = torch.randn(1, 4, 2, 2)
     with torch.no_grad():
         close(ours(x), theirs(x))
@@ -74,10 +78,10 @@ def test_small_calls_and_their_derivatives(padding):
 SMALL = {"kernel_size": 3, "stride": 2, "padding": 1}
 
 
-@pytest.fixture
-def known(monkeypatch):
+@pytest.fixture(params=["ConvTranspose2d", "Conv2d"])
+def known(monkeypatch, request):
     """A layer that has had a small call, and its twin; `called` has what did not go straight since then."""
-    theirs, ours = pair(2, SMALL)
+    theirs, ours = pair(request.param, SMALL)
     with torch.no_grad():
         ours(grid(2, batch=1))
     called, call = [], nn.call
@@ -101,7 +105,7 @@ def test_small_calls_go_straight(known, context):
 
 
 def test_short_calls_go_straight_only_where_derivatives_are_recorded():
-    _, ours = pair(2, SMALL)
+    _, ours = pair("ConvTranspose2d", SMALL)
     x = torch.randn(1, 4, 32, 32)
     ours(x)
     assert not isinstance(ours(x).grad_fn, ConvTranspose._backward_cls)
@@ -117,11 +121,16 @@ def test_short_calls_go_straight_only_where_derivatives_are_recorded():
 def test_what_a_layer_says_now_is_what_counts(known):
     theirs, ours, called = known
     x = grid(2, batch=1)
-    for change in ({"stride": (1, 3)}, {"padding": (0, 1)}, {"output_padding": (0, 1)}, {"dilation": (2, 1)}):
+    changes = [{"stride": (1, 3)}, {"padding": (0, 1)}, {"output_padding": (0, 1)}, {"dilation": (2, 1)}]
+    if not ours.transposed:
+        del changes[2]
+    for change in changes:
         for layer in (theirs, ours):
             layer.__dict__.update(change)
         close(ours(x), theirs(x))
-    assert len(called) == 4
+    assert len(called) == len(changes)
+    if not ours.transposed:
+        return
     ours.padding, ours.output_padding = "same", (0, 0)
     assert ours(x).shape == (1, 6, 5, 12)
     assert ours(x, output_size=(5, 12)).shape == (1, 6, 5, 12)
@@ -132,6 +141,8 @@ def test_new_weights_and_biases_count(known):
     x = grid(2, batch=1)
     for layer in (theirs, ours):
         layer.weight = torch.nn.Parameter(torch.linspace(-1, 1, 180).reshape(4, 9, 5, 1))
+        if not layer.transposed:
+            layer.weight = torch.nn.Parameter(layer.weight.detach().swapaxes(0, 1).contiguous())
         layer.bias = None
     close(ours(x), theirs(x))
     torch.nn.utils.parametrizations.weight_norm(ours)
@@ -141,16 +152,17 @@ def test_new_weights_and_biases_count(known):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x: x.double(), "conv_transpose2d: weight must have the dtype of input, float64; got float32"),
-        (lambda x: x.long(), "conv_transpose2d: weight must have the dtype of input, int64; got float32"),
-        (lambda x: x.tolist(), "conv_transpose2d: input must be a tensor"),
+        (lambda x: x.double(), "weight must have the dtype of input, float64; got float32"),
+        (lambda x: x.long(), "weight must have the dtype of input, int64; got float32"),
+        (lambda x: x.tolist(), "input must be a tensor"),
     ],
 )
 def test_what_is_wrong_is_said_as_ever(known, change, message):
     _, ours, _ = known
     with pytest.raises((RuntimeError, TypeError)) as caught:
         ours(change(grid(2, batch=1)))
-    assert str(caught.value).startswith(message)
+    operation = "conv_transpose2d" if ours.transposed else "conv2d"
+    assert str(caught.value).startswith(f"{operation}: {message}")
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")

@@ -9,14 +9,14 @@ from torch.nn.utils import fusion, parametrizations, parametrize, prune
 from torch.optim.swa_utils import AveragedModel
 from torch_pairs import close, pair
 
-from tconv.torch import engine, nn
+from tconv.torch import engine, nn, weight_gradients
 
 ARGUMENTS = {"kernel_size": 4, "stride": 2, "padding": 1}
 
 
-@pytest.fixture
-def layers():
-    return pair(2, ARGUMENTS)
+@pytest.fixture(params=["ConvTranspose2d", "Conv2d"])
+def layers(request):
+    return pair(request.param, ARGUMENTS)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def alike(found, expected, tolerance=1e-4):
 
 
 def test_many_gradients_at_once(layers, x):
-    dy = torch.randn(3, 2, 6, 10, 12)
+    dy = torch.randn(3, *layers[0](x).shape)
     x.requires_grad_()
     theirs, ours = (
         torch.autograd.grad(layer(x), [x, *layer.parameters()], dy, is_grads_batched=True) for layer in layers
@@ -61,7 +61,7 @@ def test_jacobians_and_products_with_them(layers, x, strategy):
 
 
 def test_an_ensemble_of_layers(x):
-    layers = [pair(2, ARGUMENTS)[1] for _ in range(3)]
+    layers = [pair("ConvTranspose2d", ARGUMENTS)[1] for _ in range(3)]
     parameters, buffers = stack_module_state(layers)
     base = copy.deepcopy(layers[0]).to("meta")
     y = vmap(lambda p, b, x: functional_call(base, (p, b), (x,)), (0, 0, None))(parameters, buffers, x)
@@ -107,9 +107,9 @@ def test_a_weight_gradient_by_the_engine_lies_as_the_weights_do(layers, x):
     w = layers[1].weight.detach().to(memory_format=torch.channels_last)
     window = engine.OperationWindow((2, 2), (1, 1), (10, 12), (1, 1), 1)
     dy = torch.randn(2, 6, 10, 12)
-    found = engine.weights(x, dy, w, window)
+    found = weight_gradients.computed(x, dy, w, window)
     assert found.stride() == w.stride() != found.contiguous().stride()
-    torch.testing.assert_close(found, engine.weights(x, dy, w.contiguous(), window), rtol=0, atol=0)
+    torch.testing.assert_close(found, weight_gradients.computed(x, dy, w.contiguous(), window), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex64])
@@ -151,8 +151,8 @@ def test_fused_with_a_normalization(layers, x):
     norm = torch.nn.BatchNorm2d(6).eval()
     norm.running_mean.normal_()
     norm.running_var.uniform_(0.5, 2)
-    fused = fusion.fuse_conv_bn_eval(layers[1].eval(), norm, transpose=True)
-    assert type(fused) is nn.ConvTranspose2d
+    fused = fusion.fuse_conv_bn_eval(layers[1].eval(), norm, transpose=layers[1].transposed)
+    assert type(fused) is type(layers[1])
     close(fused(x), norm(layers[0](x)))
 
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from torch_pairs import LAYERS, grid, pair
+from torch_pairs import LAYERS, axes, grid, pair
 
 import tconv.torch
 from tconv.torch import choice, engine, halves
@@ -46,12 +46,13 @@ def rounded_once(found, expected, dtype):
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize(("ndim", "arguments"), LAYERS)
+@pytest.mark.parametrize(("name", "arguments"), LAYERS)
 @pytest.mark.parametrize("last", [False, True])
-def test_layers_are_rounded_once(ndim, arguments, last, dtype):
+def test_layers_are_rounded_once(name, arguments, last, dtype):
+    ndim = axes(name)
     if last and ndim == 1:
         pytest.skip("one axis has one format")
-    theirs, ours = pair(ndim, arguments)
+    theirs, ours = pair(name, arguments)
     theirs, ours = theirs.to(dtype).double(), ours.to(dtype)
     for x in (grid(ndim, last=last, dtype=dtype), grid(ndim, batch=1, last=last, dtype=dtype)):
         for _ in range(3):  # packed for one call, for keeps, and kept
@@ -61,20 +62,21 @@ def test_layers_are_rounded_once(ndim, arguments, last, dtype):
 
 
 @pytest.mark.parametrize("dtype", HALVES)
-@pytest.mark.parametrize(("ndim", "arguments"), LAYERS)
-def test_gradients_are_rounded_once(ndim, arguments, dtype, by_onednn):
-    theirs, ours = pair(ndim, arguments)
+@pytest.mark.parametrize(("name", "arguments"), LAYERS)
+def test_gradients_are_rounded_once(name, arguments, dtype, by_onednn):
+    theirs, ours = pair(name, arguments)
     theirs, ours = theirs.to(dtype).double(), ours.to(dtype)
-    x = grid(ndim, dtype=dtype).requires_grad_()
+    x = grid(axes(name), dtype=dtype).requires_grad_()
     exact = x.detach().double().requires_grad_()
     y = ours(x)
     dy = torch.randn_like(y)
     found = torch.autograd.grad(y, [x, *ours.parameters()], dy)
     expected = torch.autograd.grad(theirs(exact), [exact, *theirs.parameters()], dy.double())
     for number, (mine, wanted) in enumerate(zip(found, expected, strict=True)):
-        if number < 2:
+        by_torch = number == 2 or (number == 0 and "padding_mode" in arguments)
+        if not by_torch:
             rounded_once(mine, wanted, dtype)
-        else:  # PyTorch's sum
+        else:  # the sum of the bias, and that of a border
             torch.testing.assert_close(mine.double(), wanted, rtol=0.05, atol=0.05)
 
 

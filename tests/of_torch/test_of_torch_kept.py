@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
-from torch_pairs import close, grid, pair
+from torch_pairs import both, close, function_of, grid, pair
 
 from tconv.torch import functional, kept
 from tconv.torch.kept import PackedWeights
@@ -52,32 +52,34 @@ EDITS = {
 }
 
 
+@both
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 @pytest.mark.parametrize("functionally", [False, True])
-def test_no_edit_is_missed(edit, functionally):
-    _, layer = pair(2, ARGUMENTS)
+def test_no_edit_is_missed(name, edit, functionally):
+    _, layer = pair(name, ARGUMENTS)
     x = grid(2)
 
     def ours():
         if not functionally:
             return layer(x)
-        return functional.conv_transpose2d(x, layer.weight, layer.bias, stride=2, padding=1)
+        return function_of(name, functional)(x, layer.weight, layer.bias, stride=2, padding=1)
 
     with torch.no_grad():
         for _ in range(2):
             for _ in range(3):
-                close(ours(), torch.nn.functional.conv_transpose2d(x, layer.weight, layer.bias, 2, 1))
+                close(ours(), function_of(name)(x, layer.weight, layer.bias, 2, 1))
             if layer.bias is not None:
                 edit(layer)
 
 
-def test_weights_are_packed_for_keeps_when_they_come_again(monkeypatch):
+@both
+def test_weights_are_packed_for_keeps_when_they_come_again(name, monkeypatch):
     from tconv.jit.engine import Engine
 
     packed = []
     pack = Engine.pack_at
     monkeypatch.setattr(Engine, "pack_at", lambda self, *given: packed.append(1) or pack(self, *given))
-    _, layer = pair(2, ARGUMENTS)
+    _, layer = pair(name, ARGUMENTS)
     x = grid(2)
     with torch.no_grad():
         for expected in (1, 2, 2, 2):  # once for the call, once for keeps
@@ -88,16 +90,18 @@ def test_weights_are_packed_for_keeps_when_they_come_again(monkeypatch):
         assert len(packed) == expected
 
 
-def test_shapes_share_packed_weights():
-    _, layer = pair(2, ARGUMENTS)
+@both
+def test_shapes_share_packed_weights(name):
+    _, layer = pair(name, ARGUMENTS)
     with torch.no_grad():
         for size in (16, 16, 32, 32, 48):
             layer(torch.randn(1, 4, size, size))
     assert len(layer._kept) <= 2
 
 
-def test_what_is_kept_is_freed_with_the_layer():
-    _, layer = pair(2, ARGUMENTS)
+@both
+def test_what_is_kept_is_freed_with_the_layer(name):
+    _, layer = pair(name, ARGUMENTS)
     with torch.no_grad():
         for _ in range(3):
             layer(grid(2))
@@ -128,17 +132,18 @@ def test_an_owner_keeps_so_many_orders():
         assert len(held) <= kept.MOST
 
 
-def test_threads_share_a_layer_whose_weights_change():
-    _, layer = pair(2, ARGUMENTS)
+@both
+def test_threads_share_a_layer_whose_weights_change(name):
+    _, layer = pair(name, ARGUMENTS)
     x = grid(2)
     values = [torch.full_like(layer.weight, float(n)) for n in range(4)]
     with torch.no_grad():
-        unit = torch.nn.functional.conv_transpose2d(x, torch.ones_like(layer.weight), None, 2, 1)
+        unit = function_of(name)(x, torch.ones_like(layer.weight), None, 2, 1)
         bias = layer.bias.reshape(-1, 1, 1)
 
         def work(n):
             with torch.no_grad():
-                own = functional.conv_transpose2d(x, values[n % 4], None, 2, 1)
+                own = function_of(name, functional)(x, values[n % 4], None, 2, 1)
                 shared = layer(x)
             return torch.allclose(own, unit * (n % 4), atol=1e-4) and shared.isfinite().all().item()
 
@@ -150,11 +155,12 @@ def test_threads_share_a_layer_whose_weights_change():
         close(layer(x), unit * 3 + bias)
 
 
+@both
 @pytest.mark.parametrize("what", ["weight", "bias"])
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
-def test_what_others_write_before_weights_are_packed_is_not_kept(monkeypatch, what, memory_format):
+def test_what_others_write_before_weights_are_packed_is_not_kept(name, monkeypatch, what, memory_format):
     """The weights that were seen come back later: what is kept for them must be theirs."""
-    theirs, layer = pair(2, ARGUMENTS)
+    theirs, layer = pair(name, ARGUMENTS)
     layer.to(memory_format=memory_format)
     x, look, written = grid(2), PackedWeights.found, getattr(layer, what).data
     old = written.clone()
@@ -178,11 +184,12 @@ def test_what_others_write_before_weights_are_packed_is_not_kept(monkeypatch, wh
             layer(x)
 
 
-def test_memory_lives_as_long_as_a_call_that_reads_it(monkeypatch):
+@both
+def test_memory_lives_as_long_as_a_call_that_reads_it(name, monkeypatch):
     """While kernels run, another thread may find the weights changed and forget what was packed."""
     from tconv.jit.engine import Engine
 
-    _, layer = pair(2, ARGUMENTS)
+    _, layer = pair(name, ARGUMENTS)
     x, alive = grid(2), []
     run = Engine.run
 

@@ -102,6 +102,88 @@ def test_wrong_tensors(tensors, kind, reason):
             torch.nn.functional.conv_transpose2d(*tensors)
 
 
+Y, V = torch.ones(2, 4, 5, 6), torch.ones(3, 4, 3, 3)
+OF_CONV = [
+    ({"input": Y[:, :2]}, "input must have 4 channels, the second size of weight; got 2"),
+    ({"weight": V[:, :2], "groups": 4}, "input must have 8 channels, the second size of weight times groups=4; got 4"),
+    ({"weight": torch.ones(4, 2, 3, 3), "groups": 2, "bias": torch.ones(2)},
+     "bias must have shape (4,), one entry an output channel; got (2,)"),
+    ({"weight": torch.ones(5, 2, 3, 3), "groups": 2}, "groups must divide the channels of the result, Cout = 5; got 2"),
+    ({"weight": V.swapaxes(0, 1)}, "input must have 3 channels, the second size of weight; got 4; is weight in a "
+     "transposed convolution's order (Cin, Cout, *kernel): weight.swapaxes(0, 1)?"),
+    ({"input": Y.movedim(1, -1)}, "input must have 4 channels, the second size of weight; got 5; input has 4 channels "
+     "last: input.movedim(-1, -3)?"),
+    ({"weight": V.permute(2, 3, 1, 0)}, "input must have 3 channels, the second size of weight; got 4; is weight in "
+     "Keras's order (*kernel, Cin, Cout): weight.permute(3, 2, 0, 1)?"),
+    ({"weight": torch.ones(3, 3, 7, 4)}, "input must have 3 channels, the second size of weight; got 4"),
+    ({"weight": V[0]}, "weight must have 4 axes, (Cout, Cin / groups, *kernel); got shape (4, 3, 3)"),
+    ({"input": Y[..., :2]}, "kernel must fit into the padded size: kernel 3 with dilation 1 spans 3 cells, size 2 with "
+     "padding (0, 0) has 2 (axis 1)"),
+    ({"input": Y[:, :, :0]}, "input must have no empty axis but the batch; got shape (2, 4, 0, 6)"),
+    ({"weight": V.double()}, "weight must have the dtype of input, float32; got float64; weight.to(torch.float32)?"),
+    ({"padding": "causal"}, "padding must be \"same\", \"valid\", an integer or (low, high) pairs; got 'causal'"),
+    ({"padding": "same", "stride": (1, 2)}, 'padding must not be "same" where a stride is not 1: it would depend on '
+     "the size of the input; got stride (1, 2) (say an integer or (low, high) pairs)"),
+    ({"stride": (1, 0)}, "stride[1] must be an integer of at least 1; got 0"),
+    ({"dilation": -1}, "dilation must be an integer of at least 1; got -1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "reason"), OF_CONV)
+def test_wrong_convolutions(given, reason):
+    call = {"input": Y, "weight": V, **given}
+    for _ in range(2):
+        with pytest.raises(RuntimeError) as caught:
+            functional.conv2d(**call)
+        assert str(caught.value).splitlines()[0] == f"conv2d: {reason}"
+        assert "output_" not in str(caught.value)
+    if "empty" not in reason:
+        with pytest.raises((RuntimeError, ValueError)):
+            torch.nn.functional.conv2d(**call)
+
+
+@pytest.mark.parametrize("value", [2.0, True, "2", None])
+@pytest.mark.parametrize("name", ["stride", "dilation", "groups"])
+def test_wrong_types_of_convolutions(name, value):
+    with pytest.raises((TypeError, RuntimeError)) as caught:
+        functional.conv2d(Y, V, **{name: value})
+    assert f"{name} must be" in str(caught.value)
+
+
+def test_a_plan_of_a_convolution_has_no_output_padding():
+    for given in ({"output_padding": 1}, {"output_size": 3}):
+        with pytest.raises(ValueError, match="plan: a convolution has no output_padding or output_size; got"):
+            tconv.torch.plan(Y, V, operation="conv", **given)
+    with pytest.raises(ValueError, match='plan: operation must be one of "conv_transpose", "conv"; got'):
+        tconv.torch.plan(Y, V, operation="deconv")
+
+
+def test_a_border_that_is_too_wide():
+    layer = nn.Conv2d(4, 3, 3, padding=(1, 6), padding_mode="reflect")
+    with pytest.raises(RuntimeError) as caught:
+        layer(Y)
+    said = 'conv2d: padding must be from 0 to 5 with padding_mode "reflect" for fine size 6; got (6, 6)'
+    assert str(caught.value).splitlines()[0] == said
+    with pytest.raises(RuntimeError, match=r"conv2d: input must have shape \(N, C, \*size\)"):
+        layer(Y[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"padding": "causal"}, 'padding must be "same", "valid", an integer or (low, high) pairs; got \'causal\''),
+        ({"padding_mode": "wrap"}, 'padding_mode must be one of "zeros", "circular", "reflect", "replicate"; got'),
+        ({"stride": 0}, "stride[0] must be an integer of at least 1; got 0"),
+        ({"dilation": (1, 0)}, "dilation[1] must be an integer of at least 1; got 0"),
+        ({"padding": ((1, 2, 3), 0)}, "padding[0] must be an integer or a (low, high) pair of them; got (1, 2, 3)"),
+    ],
+)
+def test_wrong_layers_of_convolutions(given, reason):
+    with pytest.raises(ValueError) as caught:
+        nn.Conv2d(4, 3, 3, **given)
+    assert str(caught.value).startswith(f"Conv2d: {reason}")
+
+
 def test_a_wrong_bias_after_a_right_one():
     functional.conv_transpose2d(X, W, torch.ones(3))
     with pytest.raises(RuntimeError, match=r"bias must have shape \(3,\)"):

@@ -29,7 +29,7 @@ class Upsampled(Dataset):
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # by JAX, if another test has loaded it
 def test_workers_of_a_data_loader():
-    theirs, ours = pair(2, ARGUMENTS)
+    theirs, ours = pair("ConvTranspose2d", ARGUMENTS)
     with torch.no_grad():
         for _ in range(3):
             ours(grid(2))  # threads and packed weights of the parent
@@ -43,7 +43,7 @@ def train(rank, port, queue):
     torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     try:
-        layer = torch.nn.parallel.DistributedDataParallel(pair(2, ARGUMENTS)[1])
+        layer = torch.nn.parallel.DistributedDataParallel(pair("ConvTranspose2d", ARGUMENTS)[1])
         optimizer = torch.optim.SGD(layer.parameters(), 0.01)
         data = torch.randn(4, 4, 5, 4)[rank::2]
         for _ in range(3):
@@ -69,7 +69,7 @@ def test_two_processes_train_together():
         process.join(60)
         assert process.exitcode == 0
     torch.manual_seed(0)
-    alone = pair(2, ARGUMENTS)[0]
+    alone = pair("ConvTranspose2d", ARGUMENTS)[0]
     optimizer, data = torch.optim.SGD(alone.parameters(), 0.01), torch.randn(4, 4, 5, 4)
     for _ in range(3):
         optimizer.zero_grad()

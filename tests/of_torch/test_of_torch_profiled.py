@@ -23,6 +23,9 @@ def test_operations_are_recorded_while_a_profiler_is_on():
     compiled = torch.compile(lambda x, w: F.conv_transpose2d(x, w, stride=2), backend="aot_eager")
     compiled(x.detach(), w.detach())
     assert events(lambda: compiled(x.detach(), w.detach()))["tconv::conv_transpose"] == 1  # and not twice
+    v = torch.randn(16, 8, 3, 3, requires_grad=True)
+    seen = events(lambda: F.conv2d(x, v, stride=2).sum().backward())
+    assert [seen[f"tconv::{name}"] for name in ("conv", "conv_transpose", "weight_gradient")] == [1, 1, 1]
 
 
 def test_nothing_is_recorded_otherwise(monkeypatch):

@@ -36,6 +36,7 @@ def layer():
 WAYS = {
     "layer": layer,
     "function": lambda: lambda: tconv.torch.functional.conv_transpose2d(X, W, **KEYWORDS),
+    "conv2d": lambda: lambda: tconv.torch.functional.conv2d(X, W.movedim(0, 1).contiguous(), **KEYWORDS),
     "conv": lambda: lambda: tconv.conv(X, W.movedim(0, 1).contiguous(), **KEYWORDS),
 }
 

@@ -97,6 +97,18 @@ def test_plan_says_who_computes_and_why():
         plan(X, W, stride=0)
 
 
+def test_plans_of_convolutions():
+    y, w = torch.randn(2, 4, 9, 8), torch.randn(6, 2, 3, 3)
+    given = {"stride": 2, "padding": ((0, 1), (1, 1)), "groups": 2, "operation": "conv"}
+    plan = tconv.torch.plan(y, w, **given)
+    assert (plan.by, plan.engine.problem.operation, plan.engine.result_shape) == ("tconv", "conv", (2, 6, 4, 4))
+    assert plan.engine.result_shape == tuple(functional.conv2d(y, w, None, 2, ((0, 1), (1, 1)), 1, 2).shape)
+    assert tconv.torch.plan(y.to(memory_format=torch.channels_last), w, **given).engine.layout == "channels_last"
+    assert tconv.torch.plan(y.to("meta"), w.to("meta"), **given).by == "torch"
+    with torch.autocast("cpu", torch.float16):
+        assert tconv.torch.plan(y, w, **given).why.startswith("float16 is cast to float32")
+
+
 def test_what_the_engine_refuses_goes_to_pytorch():
     x, w = torch.randn(1, 1, 3), torch.randn(1, 1, 1 << 15)
     plan = tconv.torch.plan(x, w)

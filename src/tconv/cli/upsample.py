@@ -32,19 +32,24 @@ def upsample(
     target: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="Where to write; the extension names the format.")
     ],
+    max_pixels: Annotated[
+        options.Text,
+        typer.Option("--max-pixels", metavar="N", help="Refuse larger pictures; what Pillow refuses if left out."),
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Enlarge a photograph: each channel by a transposed convolution of stride S with one kernel.
 
     This is the upsampling layer of a fully convolutional network, with replicated edges. Greyscale and alpha channels
-    stay, the orientation noted by the camera is applied, an existing OUT is overwritten.
+    stay, the orientation noted by the camera is applied, an existing OUT is overwritten. Zarr, and TIFF files that are
+    tiled or large, are read and written a band of rows at a time, whatever their size.
 
         tconv upsample photo.jpg --scale 2 --kernel bicubic -o large.png
     """
     times = options.integer("--scale", scale)
-    weights = _kernel(kernel)
+    weights, most = _kernel(kernel), options.count("--max-pixels", max_pixels)
     with output.progress(f"upsample {photo.name}") as progress, usage_errors():
-        done = enlarge(photo, target, times, weights, progress=progress)
+        done = enlarge(photo, target, times, weights, max_pixels=most, progress=progress)
     sums = interpolation.phase_sums(weights, times) if isinstance(weights, np.ndarray) else np.ones(1)
     if json:
         output.as_json(_as_dict(photo, target, times, kernel, done, sums))

@@ -1,4 +1,4 @@
-"""Transposed convolution for PyTorch: functions and layers that stand in for PyTorch's own, on tconv's engine.
+"""Convolution for PyTorch, transposed and not: functions and layers in place of PyTorch's own, on tconv's engine.
 
 It is imported when it is first asked for, and needs PyTorch.
 """

@@ -1,9 +1,9 @@
-"""What an accelerated module is: the same object, of a class that computes its transposed convolutions on the engine.
+"""What an accelerated module is: the same object, of a class that computes its convolutions on the engine.
 
-Layers of torch.nn become layers of `tconv.torch.nn`. Modules whose forward method calls `F.conv_transpose1d` to `3d`,
-and layers with a forward method of their own, become a subclass of what they were that runs that method under
-`CallsReplaced`. Nothing else about an object changes, so that its state, its hooks and who refers to it stay, and a
-copy or a pickle of it is accelerated too. What a module was before is a matter of its class alone.
+Layers of torch.nn become layers of `tconv.torch.nn`. Modules whose forward method calls `F.conv_transpose1d` to `3d` or
+`F.conv1d` to `3d`, and layers with a forward method of their own, become a subclass of what they were that runs that
+method under `CallsReplaced`. Nothing else about an object changes, so that its state, its hooks and who refers to it
+stay, and a copy or a pickle of it is accelerated too. What a module was before is a matter of its class alone.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import copyreg
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
 from tconv.torch import functional, nn
+from tconv.torch.engine import Operation
 
 #: The calls that are replaced, and by what. Those of torch.ops are what programs of `torch.export` call.
 CALLS: dict[Any, Callable[..., torch.Tensor]] = {
@@ -27,17 +28,39 @@ CALLS: dict[Any, Callable[..., torch.Tensor]] = {
     torch.ops.aten.conv_transpose1d.default: functional.conv_transpose1d,
     torch.ops.aten.conv_transpose2d.input: functional.conv_transpose2d,
     torch.ops.aten.conv_transpose3d.input: functional.conv_transpose3d,
+    torch.conv1d: functional.conv1d,
+    torch.conv2d: functional.conv2d,
+    torch.conv3d: functional.conv3d,
+    torch.ops.aten.conv1d.default: functional.conv1d,
+    torch.ops.aten.conv2d.default: functional.conv2d,
+    torch.ops.aten.conv3d.default: functional.conv3d,
+    torch.ops.aten.conv1d.padding: functional.conv1d,
+    torch.ops.aten.conv2d.padding: functional.conv2d,
+    torch.ops.aten.conv3d.padding: functional.conv3d,
 }
+#: Which operation each of them is.
+OPERATION: dict[Any, Operation] = {
+    theirs: "conv_transpose" if "transpose" in ours.__name__ else "conv" for theirs, ours in CALLS.items()
+}
+#: Operations in the order in which they are reported.
+Operations: TypeAlias = tuple[Operation, ...]
+EVERY: Operations = ("conv_transpose", "conv")
 
 
 class CallsReplaced(TorchFunctionMode):
-    """`torch.conv_transpose1d` to `3d`, which are those of torch.nn.functional, run as tconv's in this thread.
+    """The functions of `CALLS` that are one of these operations run as tconv's in this thread.
 
     Every other operation in it takes about a microsecond longer.
     """
 
+    def __init__(self, operations: Operations) -> None:
+        super().__init__()
+        self.operations = operations
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return CALLS.get(func, func)(*args, **(kwargs or {}))
+        if OPERATION.get(func) in self.operations:
+            func = CALLS[func]
+        return func(*args, **(kwargs or {}))
 
 
 _RESTORE = "{what} PyTorch's own layers, and this model is accelerated: call tconv.torch.restore(model) first"
@@ -69,11 +92,26 @@ class ConvTranspose3d(_Accelerated, nn.ConvTranspose3d):
     """Once a `torch.nn.ConvTranspose3d`."""
 
 
+class Conv1d(_Accelerated, nn.Conv1d):
+    """Once a `torch.nn.Conv1d`."""
+
+
+class Conv2d(_Accelerated, nn.Conv2d):
+    """Once a `torch.nn.Conv2d`."""
+
+
+class Conv3d(_Accelerated, nn.Conv3d):
+    """Once a `torch.nn.Conv3d`."""
+
+
 #: Layers of torch.nn, and what they become.
 LAYERS: dict[type, type] = {
     torch.nn.ConvTranspose1d: ConvTranspose1d,
     torch.nn.ConvTranspose2d: ConvTranspose2d,
     torch.nn.ConvTranspose3d: ConvTranspose3d,
+    torch.nn.Conv1d: Conv1d,
+    torch.nn.Conv2d: Conv2d,
+    torch.nn.Conv3d: Conv3d,
 }
 _BEFORE = {after: before for before, after in LAYERS.items()}
 #: What classes made here, at run time, are made from.
@@ -90,10 +128,10 @@ def is_accelerated(module: torch.nn.Module) -> bool:
     return _before(plain_class(module)) is not plain_class(module)
 
 
-def class_after(module: torch.nn.Module) -> type:
-    """The class that accelerates a module."""
+def class_after(module: torch.nn.Module, operations: Operations) -> type:
+    """The class that accelerates a module, of which its forward method calls these operations."""
     plain = plain_class(module)
-    return _with_plain(module, LAYERS.get(plain) or _with_calls_replaced(plain))
+    return _with_plain(module, LAYERS.get(plain) or _with_calls_replaced(plain, operations))
 
 
 def class_before(module: torch.nn.Module) -> type:
@@ -136,10 +174,10 @@ def _made(like: Any, base: type, names: dict[str, Any]) -> type:
 
 
 @functools.cache
-def _with_calls_replaced(plain: Any) -> Any:
+def _with_calls_replaced(plain: Any, operations: Operations) -> Any:
     @functools.wraps(plain.forward)
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        with CallsReplaced():
+        with CallsReplaced(operations):
             return plain.forward(self, *args, **kwargs)
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
@@ -148,20 +186,20 @@ def _with_calls_replaced(plain: Any) -> Any:
             return reduced
         make, args, *rest = reduced
         if make is copyreg.__newobj__:  # type: ignore[attr-defined]
-            return new, (plain, *args[1:]), *rest
-        return remade, (plain if make is made else make, *args), *rest
+            return new, (plain, operations, *args[1:]), *rest
+        return remade, (operations, plain if make is made else make, *args), *rest
 
     names = ("__module__", "__qualname__", "__doc__")
     same = {name: getattr(plain, name) for name in names}
     own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain}
     own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
     if issubclass(plain, torch.fx.GraphModule):
-        own |= {name: _as_before(plain, name) for name in ("recompile", "__copy__", "__deepcopy__")}
+        own |= {name: _as_before(plain, operations, name) for name in ("recompile", "__copy__", "__deepcopy__")}
     made: Any = _made(plain, plain, same | own)
     return made
 
 
-def _as_before(plain: Any, name: str) -> Any:
+def _as_before(plain: Any, operations: Operations, name: str) -> Any:
     """A method of a module of torch.fx, which has a class of its own and writes its forward method there."""
 
     @functools.wraps(getattr(plain, name))
@@ -172,22 +210,22 @@ def _as_before(plain: Any, name: str) -> Any:
             result = getattr(plain, name)(self, *args, **kwargs)
         finally:
             self.__class__ = now
-        return _accelerated(result) if isinstance(result, torch.nn.Module) else result
+        return _accelerated(result, operations) if isinstance(result, torch.nn.Module) else result
 
     return method
 
 
-def new(plain: Any, *args: Any) -> Any:
+def new(plain: Any, operations: Operations, *args: Any) -> Any:
     """An accelerated module of a class that had calls replaced, as pickles make it: they find classes by name."""
-    made = _with_calls_replaced(plain)
+    made = _with_calls_replaced(plain, operations)
     return made.__new__(made, *args)
 
 
-def remade(make: Any, *args: Any) -> Any:
+def remade(operations: Operations, make: Any, *args: Any) -> Any:
     """An accelerated module as its pickle makes it, where a function of its own does so."""
-    return _accelerated(make(*args))
+    return _accelerated(make(*args), operations)
 
 
-def _accelerated(module: Any) -> Any:
-    module.__class__ = class_after(module)
+def _accelerated(module: Any, operations: Operations) -> Any:
+    module.__class__ = class_after(module, operations)
     return module

@@ -1,12 +1,13 @@
-"""`accelerate`: a model whose transposed convolutions run on whichever is faster, PyTorch or tconv; and `restore`."""
+"""`accelerate`: a model whose convolutions run on whichever is faster, PyTorch or tconv; and `restore`."""
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch.nn import Module
@@ -14,9 +15,18 @@ from torch.nn import Module
 from tconv import checks
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways, nn, watching
-from tconv.torch.accelerated import LAYERS, class_after, class_before, is_accelerated, plain_class
+from tconv.torch.accelerated import (
+    EVERY,
+    LAYERS,
+    Operations,
+    class_after,
+    class_before,
+    is_accelerated,
+    plain_class,
+)
 from tconv.torch.acceleration_report import Measured, Report
 from tconv.torch.closing import closed
+from tconv.torch.engine import Operation
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
 from tconv.torch.watching import WatchedCall
@@ -24,11 +34,22 @@ from tconv.torch.whole_runs import Example
 
 M = TypeVar("M", bound=Module)
 
-_TRANSPOSED = torch.nn.modules.conv._ConvTransposeNd
+_TRANSPOSED, _ANY = torch.nn.modules.conv._ConvTransposeNd, torch.nn.modules.conv._ConvNd
+#: What `layers` may say, and the operations that are looked for.
+LOOKED_FOR: dict[str, Operations] = {"transposed": ("conv_transpose",), "all": EVERY}
 
 
-def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9, new_sizes: bool = False) -> tuple[M, Report]:
+def accelerate(
+    model: M,
+    example_inputs: Any = None,
+    *,
+    layers: Literal["transposed", "all"] = "transposed",
+    rounds: int = 9,
+    new_sizes: bool = False,
+) -> tuple[M, Report]:
     """Let every transposed convolution of a model run on whichever is faster, measured on example inputs.
+
+    With `layers="all"` every convolution is measured, transposed or not.
 
     Returns the same model, changed in place, and a report that prints as a table. Each transposed convolution that a
     run of the model comes to is computed by PyTorch and by tconv, the results are compared, and both are timed in
@@ -51,6 +72,8 @@ def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9, new_siz
         example_inputs: what the model is called with: a tuple or list of arguments, a dictionary of named ones, or one
             argument. Without it nothing is measured: layers of torch.nn that the engine serves are all taken, and tconv
             goes by its rules, which leave to PyTorch what that is expected to do faster.
+        layers: "transposed" for transposed convolutions alone, or "all" for `torch.nn.Conv1d` to `3d` and calls of
+            `F.conv1d` to `3d` as well, in all that is said here. The report has a table for each kind.
         rounds: turns that each way of computing has; at least 3. (The whole model has up to three times as many.)
         new_sizes: whether inputs mostly come in sizes that the model has not met, such as speech or scans of all
             lengths. Every run is measured with what the first one of a size takes longer, about 1.5 ms a layer.
@@ -64,8 +87,9 @@ def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9, new_siz
     >>> [(layer.name, layer.shape, layer.gain > 0) for layer in report.layers]
     [('0', '1x4x100 -> 1x2x404', True)]
     """
-    with checks.explained("accelerate", lambda: checks.echo(rounds=rounds, new_sizes=new_sizes)):
+    with checks.explained("accelerate", lambda: checks.echo(layers=layers, rounds=rounds, new_sizes=new_sizes)):
         inner = _inner(model)
+        checks.choice("layers", layers, tuple(LOOKED_FOR))
         effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=0.02)
         if type(new_sizes) is not bool:
             checks.wrong_type(f"new_sizes must be True or False; got {checks.shorten(new_sizes)}")
@@ -77,9 +101,13 @@ def accelerate(model: M, example_inputs: Any = None, *, rounds: int = 9, new_siz
             )
     with _whole(inner):
         restore(inner)
-        report = _by_rule(inner) if example_inputs is None else _measured(inner, example_inputs, effort, new_sizes)
-        kept = {layer.name for layer in report.layers if layer.kept}
-        after = {module: class_after(module) for name, module in inner.named_modules() if name in kept}
+        wanted = LOOKED_FOR[layers]
+        if example_inputs is None:
+            report = _by_rule(inner, wanted)
+        else:
+            report = _measured(inner, example_inputs, effort, new_sizes, wanted)
+        kept = {layer.name: layer.operations for layer in report.layers if layer.kept}
+        after = {module: class_after(module, kept[name]) for name, module in inner.named_modules() if name in kept}
         for module, kind in after.items():
             module.__class__ = kind
     return model, report
@@ -129,17 +157,20 @@ def _whole(model: Module) -> Iterator[None]:
         raise
 
 
-def _by_rule(model: Module) -> Report:
+def _by_rule(model: Module, wanted: Operations) -> Report:
     """The report without a run: every layer that the engine serves is taken."""
     layers = []
     for name, module in model.named_modules():
-        if _is_transposed(module):
+        operation = _operation_of(module)
+        if operation in wanted:
             reason = _unserved(module)
-            layers.append(Measured(name, type(module).__name__, (), None, None, not reason, reason))
-    return Report(tuple(layers), measured=False, trains=False, threads=torch.get_num_threads())
+            kept = not reason
+            layers.append(Measured(name, type(module).__name__, (), None, None, kept, reason, (operation,)))
+    threads = torch.get_num_threads()
+    return Report(tuple(layers), measured=False, trains=False, threads=threads, looked_for=wanted)
 
 
-def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: bool) -> Report:
+def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: bool, wanted: Operations) -> Report:
     """The report with a run of the model, in which each layer is measured both ways."""
     args, kwargs = _arguments(example_inputs)
     measuring = Measuring(model, effort, new_sizes=new_sizes)
@@ -147,7 +178,7 @@ def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: boo
     def found(module: Module, call: WatchedCall) -> None:
         measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
 
-    watch = watching.Watch(found, Counter())
+    watch = watching.Watch(found, Counter(), wanted)
     with undone(model, (args, kwargs)):
         watching.run(model, args, kwargs, watch)
     slowed = both_ways.seconds_an_operation() if measuring.calls else 0.0
@@ -156,11 +187,13 @@ def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: boo
         if module in measuring.calls:
             extra = 0.0 if plain_class(module) in LAYERS else slowed * watch.operations[module]
             layers.append(together(name, module, measuring.calls[module], extra))
-        elif _is_transposed(module):
-            reason = _untouchable(module) or "not called on the example inputs"
-            layers.append(Measured(name, type(module).__name__, (), None, None, False, reason))
+        elif (operation := _operation_of(module)) in wanted:
+            reason = _untouchable(module) or _foreign(module) or "not called on the example inputs"
+            layers.append(Measured(name, type(module).__name__, (), None, None, False, reason, (operation,)))
     trains, threads = measuring.trained, torch.get_num_threads()
-    report = Report(tuple(layers), measured=True, trains=trains, threads=threads, new_sizes=new_sizes)
+    report = Report(
+        tuple(layers), measured=True, trains=trains, threads=threads, new_sizes=new_sizes, looked_for=wanted
+    )
     return closed(model, Example(args, kwargs, trains, new_sizes), report, effort)
 
 
@@ -172,13 +205,17 @@ def _arguments(example_inputs: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
 
 def _unserved(module: Module) -> str:
     tensor = next((t for t in itertools.chain(module.parameters(), module.buffers())), torch.empty(0))
-    return _untouchable(module) or both_ways.unserved(tensor)
+    return _untouchable(module) or _foreign(module) or both_ways.unserved(tensor)
 
 
-def _is_transposed(module: Module) -> bool:
-    """Whether a module is a transposed convolution, or one by its name only, as quantized ones are."""
+def _operation_of(module: Module) -> Operation | None:
+    """The operation of a layer, also of one that is one by its name only, as quantized ones are."""
+    if isinstance(module, _ANY):
+        return "conv_transpose" if isinstance(module, _TRANSPOSED) else "conv"
     kind = module.original_name if isinstance(module, torch.jit.ScriptModule) else type(module).__name__
-    return isinstance(module, _TRANSPOSED) or ("ConvTranspose" in kind and next(module.children(), None) is None)
+    if next(module.children(), None) is not None:
+        return None
+    return "conv_transpose" if "ConvTranspose" in kind else "conv" if re.search(r"Conv(ReLU)?[123]d", kind) else None
 
 
 def _untouchable(module: Module) -> str:
@@ -191,6 +228,11 @@ def _untouchable(module: Module) -> str:
         return "torch.ao.quantization is to replace it; accelerate the model without a qconfig"
     if "forward" in vars(module):
         return "the object has a forward of its own, in place of its class's"
-    if _is_transposed(module) and not isinstance(module, _TRANSPOSED):
-        return f"{type(module).__module__}.{type(module).__name__} is no layer of torch.nn"
     return ""
+
+
+def _foreign(module: Module) -> str:
+    """Why a module that is a layer by its name cannot become one of tconv's. Calls of its forward method might."""
+    return (
+        "" if isinstance(module, _ANY) else f"{type(module).__module__}.{type(module).__name__} is no layer of torch.nn"
+    )

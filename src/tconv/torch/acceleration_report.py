@@ -9,13 +9,14 @@ from typing import Any
 
 from tconv import checks
 from tconv.tables import aligned
+from tconv.torch.engine import Operation
 
 COLUMNS = ("layer", "shape", "before ms", "after ms", "outcome")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The transposed convolutions of one module, and what came of them."""
+    """The convolutions of one module, and what came of them."""
 
     name: str  #: of the module in the model; "" for the model itself
     kind: str  #: the name of its class
@@ -24,6 +25,12 @@ class Measured:
     after: float | None  #: on tconv's engine; None where that was not measured
     kept: bool  #: whether it runs on the engine now
     reason: str  #: why it was left alone without measuring, or in spite of it; "" where times decided
+    operations: tuple[Operation, ...] = ("conv_transpose",)  #: that its forward method calls
+
+    @property
+    def operation(self) -> str:
+        """The operations in one word: "conv_transpose", "conv", or "conv_transpose, conv"."""
+        return ", ".join(self.operations)
 
     @property
     def gain(self) -> float | None:
@@ -90,6 +97,7 @@ class Report:
     threads: int
     new_sizes: bool = False  #: whether every run was measured as the first one of a size
     whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
+    looked_for: tuple[Operation, ...] = ("conv_transpose",)
 
     @property
     def changed(self) -> int:
@@ -113,7 +121,8 @@ class Report:
     def verdict(self) -> str:
         """What came of the whole model, in a sentence."""
         if not self.layers:
-            return "no transposed convolution was found in the model: it is left alone"
+            kind = "convolution" if "conv" in self.looked_for else "transposed convolution"
+            return f"no {kind} was found in the model: it is left alone"
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
         if not self.measured and self.changed:
             return f"{of} on tconv's engine, not measured: there were no example inputs"
@@ -133,6 +142,12 @@ class Report:
         sizes = ", every size as a new one" if self.new_sizes else ""
         return f"{what}, {checks.count(self.threads, 'thread')}{sizes}" if self.measured else "nothing was run"
 
+    def by_operation(self) -> dict[str, Report]:
+        """The report of each kind of layer, by the operations that they compute, but for what holds of the model."""
+        kinds = dict.fromkeys(layer.operation for layer in sorted(self.layers, key=lambda layer: -len(layer.operation)))
+        of = {kind: tuple(layer for layer in self.layers if layer.operation == kind) for kind in kinds}
+        return {kind: dataclasses.replace(self, layers=layers, whole=None) for kind, layers in of.items()}
+
     def rows(self) -> list[list[str]]:
         """The cells of the table, as `COLUMNS` names them: a row for each layer, or for those of which all is alike."""
         alike: dict[tuple[str, ...], list[str]] = {}
@@ -143,14 +158,27 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
         names = ("measured", "trains", "threads", "new_sizes", "changed", "before", "after", "verdict")
-        fields = ("name", "kind", "shapes", "before", "after", "kept", "reason", "gain", "outcome")
+        fields = ("name", "kind", "operations", "shapes", "before", "after", "kept", "reason", "gain", "outcome")
         layers = [{field: getattr(layer, field) for field in fields} for layer in self.layers]
         whole = None if self.whole is None else dataclasses.asdict(self.whole)
         return {name: getattr(self, name) for name in names} | {"whole": whole, "layers": layers}
 
     def __str__(self) -> str:
-        table = ["", *aligned(COLUMNS, self.rows(), right=COLUMNS[2:4])] if self.layers else []
-        return "\n".join([self.verdict, *self._of_the_whole(), self.conditions, *table])
+        kinds = self.by_operation()
+        tables = [
+            line
+            for kind, report in kinds.items()
+            for line in ["", *([f"{kind}: {report._taken()}"] if len(kinds) > 1 else []), *report._table()]
+        ]
+        return "\n".join([self.verdict, *self._of_the_whole(), self.conditions, *tables])
+
+    def _table(self) -> list[str]:
+        return aligned(COLUMNS, self.rows(), right=COLUMNS[2:4])
+
+    def _taken(self) -> str:
+        """How many layers of a kind were taken, and what they took."""
+        of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
+        return of + (f", {self.before * 1e3:.3g} ms before, {self.after * 1e3:.3g} ms after" if self._both() else "")
 
     def _of_the_whole(self) -> list[str]:
         """Lines on the whole model, and on what may seem not to fit in them."""

@@ -1,4 +1,4 @@
-"""The transpose of PyTorch's padded convolutions: what the border of the fine grid was copied from gets its sums.
+"""PyTorch's padded convolutions, and their transpose: what the border of the fine grid was copied from gets its sums.
 
 `torch.nn.Conv2d(..., padding_mode="circular")` computes conv(pad(y)): it pads the fine grid with copies of its own
 cells. The transpose is pad^T(conv_transpose(x)): the whole fine grid with its border, then each cell of the border
@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 from tconv import checks, sizes
-from tconv.sizes import Ends
+from tconv.sizes import Ends, Padding
 from tconv.torch import messages, windows
 from tconv.torch.calls import call
+from tconv.torch.engine import Operation
 from tconv.torch.kept import PackedWeights
 from tconv.torch.windows import RawArguments
 
@@ -23,19 +25,43 @@ from tconv.torch.windows import RawArguments
 MODES = ("circular", "reflect", "replicate")
 
 
-def conv_transpose(
-    mode: str, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], layer: PackedWeights | None
-) -> Tensor:
-    """The transpose of a convolution that pads in this mode, plus the bias; `given` are a layer's arguments."""
-    ndim, said = len(given[0]), RawArguments(*given)
-    with messages.explained("conv_transpose", ndim, x, w, bias, given):
+def computed(
+    operation: Operation, mode: str, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...],
+    layer: PackedWeights | None,
+) -> Tensor:  # fmt: skip
+    """A convolution that pads in this mode, or the transpose of one, plus the bias; `given` are a layer's arguments."""
+    function = _conv if operation == "conv" else _conv_transpose
+    ndim = len(given[0])
+    with messages.explained(operation, ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         if x.dim() not in (ndim + 1, ndim + 2):
             axes = checks.count(ndim, "axis", "axes")
-            checks.wrong(f"x must have shape (N, C, *size) or (C, *size) with {axes} of size; got {tuple(x.shape)}")
+            checks.wrong(f"input must have shape (N, C, *size) or (C, *size) with {axes} of size; got {tuple(x.shape)}")
+    return function(mode, x, w, bias, RawArguments(*given), layer)
+
+
+def _conv(
+    mode: str, y: Tensor, w: Tensor, bias: Tensor | None, said: RawArguments, layer: PackedWeights | None
+) -> Tensor:
+    """As PyTorch does it: the grid gets its border first, and the convolution then adds no zeros."""
+    ndim = len(said.stride)
+    with messages.explained("conv", ndim, y, w, bias, said):
+        pads = windows.paddings_of_conv(said.padding, tuple(w.shape[2:]), said.stride, said.dilation)
+        for pair, fine in zip(pads, y.shape[-ndim:], strict=True):
+            _check(mode, pair, fine)
+    y = pad(y, [cells for pair in reversed(pads) for cells in pair], mode=mode)
+    return call("conv", ndim, y, w, bias, tuple(said._replace(padding=(0,) * ndim)), layer)
+
+
+def _conv_transpose(
+    mode: str, x: Tensor, w: Tensor, bias: Tensor | None, said: RawArguments, layer: PackedWeights | None
+) -> Tensor:
+    """The transpose of that: the whole fine grid, and then without its border."""
+    ndim = len(said.stride)
+    with messages.explained("conv_transpose", ndim, x, w, bias, said):
         ends = _ends(x, w, said)
         for end, k, s, d in zip(ends, w.shape[2:], said.stride, said.dilation, strict=True):
-            _check(mode, end, sizes.fine_size(end[0], k, s, end[1], end[2], d))
+            _check(mode, end[1], sizes.fine_size(end[0], k, s, end[1], end[2], d))
         messages.check_bias(bias, w.shape[1] * said.groups)
     left = tuple(a for _, _, a in ends)
     uncropped = (said.stride, (0,) * ndim, left, said.groups, said.dilation, None)
@@ -61,9 +87,8 @@ def _ends(x: Tensor, w: Tensor, said: RawArguments) -> Sequence[Ends]:
     ]
 
 
-def _check(mode: str, end: Ends, fine: int) -> None:
+def _check(mode: str, padding: Padding, fine: int) -> None:
     """A border can be copied from the cells of one grid."""
-    padding = end[1]
     most = {"circular": fine, "reflect": fine - 1}.get(mode)
     if min(padding) < 0 or (most is not None and max(padding) > most):
         limit = "at least 0" if most is None else f"from 0 to {most}"

@@ -1,4 +1,4 @@
-"""One transposed convolution computed both ways, by PyTorch and by tconv: results compared, then timed in turns.
+"""A convolution, transposed or not, computed both ways, by PyTorch and by tconv: results compared, then timed in turns.
 
 It is measured as its module will have it: a layer as a layer, with the cost of calling one, and the call of a function
 as the mode that replaces it leaves it. When the model trains, so is this: forward and backward, with weights that
@@ -16,21 +16,27 @@ from torch.nn import Parameter
 
 from tconv import checks
 from tconv.jit import engine
+from tconv.jit.choice import expected
+from tconv.jit.machine import isa
 from tconv.measuring.contest import ORIGINAL, Contest, in_turns
 from tconv.measuring.rounds import Effort, Run, timed
-from tconv.torch.accelerated import LAYERS, CallsReplaced
+from tconv.torch import calls
+from tconv.torch.accelerated import EVERY, LAYERS, CallsReplaced
 from tconv.torch.comparing import disagreement
-from tconv.torch.engine import DTYPES
+from tconv.torch.engine import DTYPES, threads
 from tconv.torch.messages import name_of
 from tconv.torch.watching import WatchedCall
 
 T = TypeVar("T")
 
 OURS = "tconv"
+#: A convolution of which the model of costs expects that the engine takes so many times as long as PyTorch did is not
+#: measured: the model knows no processor by name, and is off by up to two.
+UNLIKELY = 2.0
 
 
 class Manner(NamedTuple):
-    """How a module computes its transposed convolution."""
+    """How a module computes its convolution."""
 
     layer: type | None  #: of torch.nn; None where it calls a function
     stored: bool  #: the same tensor has the weights in every call
@@ -68,10 +74,26 @@ def key(call: WatchedCall, manner: Manner) -> Hashable:
 def contest(call: WatchedCall, manner: Manner, effort: Effort) -> Contest:
     """Compare and time; what goes wrong with tconv's is its failure."""
     runs = _runs(call, manner)
+    if call.operation == "conv" and not manner.trains:
+        seconds, least = min(timed(runs[ORIGINAL]) for _ in range(3)), _expected(call)
+        if least > UNLIKELY * seconds:  # no kernels are made for it
+            return Contest({ORIGINAL: [seconds] * effort.rounds, OURS: [least]})
     wrong = _compared(runs)
     # Only now: kernels may have been compiled in the first calls.
     took = {name: timed(run) for name, run in runs.items() if not wrong or name == ORIGINAL}
     return Contest({ORIGINAL: [took[ORIGINAL]]}, {}, {OURS: wrong}) if wrong else Contest(in_turns(runs, took, effort))
+
+
+def _expected(call: WatchedCall) -> float:
+    """Seconds that the engine is expected to take for a convolution, by the model of costs."""
+    ndim, given = call.w.dim() - 2, call.window
+    x = call.x if call.x.dim() == ndim + 2 else call.x.unsqueeze(0)
+    frozen = calls.frozen("conv", given["stride"], given["padding"], None, given["groups"], given["dilation"], None)
+    try:
+        engines = calls.prepared("conv", ndim, x, call.w, call.bias, frozen).engines
+    except Exception:  # of any class: what is wrong is said where results are compared
+        return 0.0
+    return 0.0 if engines is None else expected.seconds(engines.problem, isa.current(), threads())
 
 
 def compared(call: WatchedCall, manner: Manner) -> str:
@@ -97,7 +119,7 @@ def seconds_an_operation() -> float:
             torch.neg(number)
 
     without = min(timed(several) for _ in range(5))
-    with CallsReplaced():
+    with CallsReplaced(EVERY):
         return max(0.0, min(timed(several) for _ in range(5)) - without) / 100
 
 
@@ -149,7 +171,7 @@ class _Form:
 
 class _Replaced(_Form):
     def compute(self) -> Tensor:
-        with CallsReplaced():
+        with CallsReplaced((self.call.operation,)):
             return super().compute()
 
 
@@ -157,7 +179,9 @@ class _LayerForm(_Form):
     def __init__(self, call: WatchedCall, manner: Manner, kind: type) -> None:
         super().__init__(call, manner)
         sizes = {"kernel_size": tuple(self.w.shape[2:]), "bias": call.bias is not None, "device": "meta"}
-        channels = self.w.shape[0], self.w.shape[1] * call.window["groups"]
+        channels = [self.w.shape[0], self.w.shape[1] * call.window["groups"]]
+        if call.operation == "conv":
+            channels.reverse()
         self.layer = kind(*channels, **sizes, **call.window)
         self.layer.weight, self.layer.bias = self.w, self.bias
 

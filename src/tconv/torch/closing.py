@@ -34,7 +34,7 @@ def closed(model: Module, example: Example, report: Report, effort: Effort) -> R
     kept = sorted((layer for layer in report.layers if layer.kept), key=_saved, reverse=True)
     whole, lost = None, False
     while kept:
-        with both_forms(model, example, [layer.name for layer in kept]) as forms:
+        with both_forms(model, example, {layer.name: layer.operations for layer in kept}) as forms:
             whole, lost = _contest(forms, len(kept), effort)
         if not lost:
             break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import prod
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -18,8 +17,7 @@ from tconv.jit import engine
 from tconv.jit.call import PreparedCall
 from tconv.jit.engine import Engine
 from tconv.jit.machine import fingerprint, launch
-from tconv.methods.jit import weight_gradient
-from tconv.problem import Array, Problem
+from tconv.problem import Problem
 from tconv.torch import choice, formats, native
 from tconv.torch.halves import HALVES, widened
 from tconv.torch.kept import Pack, PackedWeights
@@ -48,7 +46,7 @@ class Engines:
     """The engines of a problem, each made when a call first needs it: what PyTorch computes costs no tables."""
 
     def __init__(self, problem: Problem, channels_last: bool, most: int) -> None:
-        self._problem, self._channels_last, self._most = problem, channels_last, most
+        self.problem, self._channels_last, self._most = problem, channels_last, most
 
     @cached_property
     def kept(self) -> Engine:
@@ -62,7 +60,7 @@ class Engines:
 
     def _ready(self, *, once: bool) -> Engine:
         # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
-        return engine.ready(self._problem, self._channels_last, once=once, most=self._most, openmp=True)
+        return engine.ready(self.problem, self._channels_last, once=once, most=self._most, openmp=True)
 
 
 @dataclass(slots=True)
@@ -245,49 +243,6 @@ def _small(
     coarse, fine = grids(operation, x.shape[2:], window.size)
     said = native.said_by_torch(operation, w.shape[2:], window, native.extra(coarse, window.stride, fine))
     return (False, False, None) if said is None else (tiny, short, said)
-
-
-def serves_weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> bool:
-    """Whether the engine computes the weight gradient of plain tensors, sooner than PyTorch as far as is known."""
-    if 0 in x.shape or 0 in y.shape or 0 in like.shape:
-        return False
-    return _serves_weights(gradient_of(x, y, like, window), formats.of(x, y).last, Call.current())
-
-
-@lru_cache(maxsize=1024)
-def _serves_weights(problem: Problem, channels_last: bool, _: object) -> bool:
-    try:
-        return not engine.limit(problem) and not choice.is_slower(problem, channels_last)
-    except checks.Rejected:  # TCONV_ISA is wrong
-        return False
-
-
-def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
-    """The weight gradient by the engine, in the memory format of these weights."""
-    problem, dtype = gradient_of(x, y, like, window), x.dtype
-    x, y = widened(x.detach()), widened(y.detach())
-    result = torch.empty(like.shape, dtype=x.dtype)
-    formats.ask_for_huge_pages(result)
-    first, second = (_grouped(grid.numpy(), problem.groups) for grid in (x, y))
-    weight_gradient(problem, first, result.numpy().reshape(problem.w_shape), second, most=threads(), openmp=True)
-    return result.to(dtype) if like.is_contiguous() else torch.empty_like(like, dtype=dtype).copy_(result)
-
-
-def weights_by_torch(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
-    """The weight gradient by PyTorch's own operator."""
-    dw = native.weight_gradient(widened(x), widened(y), widened(like), *by_extra(window, x.shape[2:], y.shape[2:]))
-    return dw.to(x.dtype)
-
-
-def _grouped(grid: Array, groups: int) -> Array:
-    return grid.reshape(grid.shape[0], groups, grid.shape[1] // groups, *grid.shape[2:])
-
-
-def gradient_of(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Problem:
-    """What is to be computed from both grids."""
-    stride, low, _, dilation, groups = window
-    found = geometry(tuple(like.shape[2:]), stride, low, dilation, tuple(x.shape[2:]), tuple(y.shape[2:]))
-    return Problem("weight_gradient", found, x.shape[0], x.shape[1], y.shape[1], groups, DTYPES[x.dtype])
 
 
 def problem_of(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow) -> Problem:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.profiler import record_function
 
-from tconv.torch import choice, engine, native
+from tconv.torch import choice, engine, native, weight_gradients
 from tconv.torch.engine import Call, Operation, OperationWindow
 from tconv.torch.halves import HALVES
 from tconv.torch.kept import PackedWeights
@@ -104,10 +104,10 @@ def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow)
 
 def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:
     """The weight gradient itself, by whoever computes it faster."""
-    if engine.serves_weights(x, y, like, window):
+    if weight_gradients.served(x, y, like, window):
         with record_function("tconv::weight_gradient") if engine.profiled() else nullcontext():
-            return engine.weights(x, y, like, window)
-    return engine.weights_by_torch(x, y, like, window)
+            return weight_gradients.computed(x, y, like, window)
+    return weight_gradients.by_torch(x, y, like, window)
 
 
 def served(x: Tensor, w: Tensor, groups: int) -> bool:

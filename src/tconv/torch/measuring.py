@@ -1,10 +1,12 @@
-"""All transposed convolutions of a run of a model measured both ways, and what that says of each module."""
+"""All convolutions that are looked for in a run of a model measured both ways, and what that says of each module."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -15,15 +17,20 @@ from torch.nn import Module
 from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
-from tconv.torch.accelerated import LAYERS, plain_class
+from tconv.torch.accelerated import EVERY, LAYERS, plain_class
 from tconv.torch.acceleration_report import Measured
 from tconv.torch.both_ways import OURS, Manner
+from tconv.torch.engine import Operation
 from tconv.torch.watching import WatchedCall
+
+#: Contests that have all of their time. Of a model with more kinds of calls each has less, down to a quarter.
+UNHURRIED, SHORTEST = 8, 4
 
 
 class Called(NamedTuple):
     """A call that came by, and what was measured of it, or why nothing was."""
 
+    operation: Operation
     x: tuple[int, ...]
     y: tuple[int, ...]
     contest: Contest | None
@@ -43,7 +50,7 @@ class Measuring:
         """Measure a call that belongs to a module, unless there is a reason why the engine cannot have it."""
         with _saving_here():
             contest = None if refused else self._contest(module, call)
-        called = Called(tuple(call.x.shape), tuple(call.result.shape), contest, refused)
+        called = Called(call.operation, tuple(call.x.shape), tuple(call.result.shape), contest, refused)
         self.calls.setdefault(module, []).append(called)
 
     def _contest(self, module: Module, call: WatchedCall) -> Contest:
@@ -54,10 +61,14 @@ class Measuring:
         key = both_ways.key(call, manner)
         known = self._contests.get(key)
         if known is None:
-            known = self._contests[key] = both_ways.contest(call, manner, self.effort)
+            known = self._contests[key] = both_ways.contest(call, manner, self._effort())
         elif not known.failures and (wrong := both_ways.compared(call, manner)):
             return Contest(known.turns, failures={OURS: wrong})
         return known
+
+    def _effort(self) -> Effort:
+        shorter = min(max(1.0, len(self._contests) / UNHURRIED), SHORTEST)
+        return dataclasses.replace(self.effort, turn=self.effort.turn / shorter)
 
     def _is_stored(self, w: Tensor, module: Module) -> bool:
         """Whether the model has the weights themselves, and does not compute them in every run."""
@@ -74,14 +85,18 @@ def _saving_here() -> AbstractContextManager[Any]:
 def together(name: str, module: Module, calls: Sequence[Called], extra: float) -> Measured:
     """All calls of a module, which has one class for all; `extra` is what its other operations cost then."""
     shapes = tuple((called.x, called.y) for called in calls)
+    found = {called.operation for called in calls}
+    measured = partial(
+        Measured, name, type(module).__name__, shapes, operations=tuple(each for each in EVERY if each in found)
+    )
     contests = [called.contest for called in calls if called.contest is not None]
     reasons = [called.refused for called in calls] + [contest.failures.get(OURS, "") for contest in contests]
     reason = next(filter(None, reasons), "")
     if reason:
-        return Measured(name, type(module).__name__, shapes, None, None, False, reason)
+        return measured(None, None, False, reason)
     whole = Contest({ORIGINAL: _sum(contests, ORIGINAL, 0.0), OURS: _sum(contests, OURS, extra)})
     seconds = whole.seconds
-    return Measured(name, type(module).__name__, shapes, seconds[ORIGINAL], seconds[OURS], whole.winner == OURS, "")
+    return measured(seconds[ORIGINAL], seconds[OURS], whole.winner == OURS, "")
 
 
 def _sum(contests: Sequence[Contest], who: str, extra: float) -> list[float]:

@@ -45,6 +45,8 @@ def _renamed(reason: str, channels: int, reads: str) -> str:
     way round.
     """
     if reads == "y":
+        if "JAX's order" in reason or "TFLite's order" in reason:  # of transposed convolutions, another than of these
+            reason = reason[: reason.rindex("; ")]
         reason = reason.replace("the channels of x, Cin", "the channels of the result, Cin")
         reason = reason.replace("a convolution's order", "a transposed convolution's order")
         reason = re.sub(r"\bC(in|out)\b", lambda found: "Cin" if found[1] == "out" else "Cout", reason)

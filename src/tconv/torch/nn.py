@@ -65,12 +65,8 @@ class _Layer(torch.nn.modules.conv._ConvNd):
             except (AttributeError, RuntimeError, TypeError):
                 pass  # what is wrong is found, and said, below
         if self.padding_mode != "zeros":
-            return self._with_border(input, w, bias, given, kept)
+            return borders.computed(self._operation, self.padding_mode, input, w, bias, given, kept)
         return call(self._operation, len(self.kernel_size), input, w, bias, given, kept)
-
-    def _with_border(self, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], kept: Any) -> Tensor:
-        """The result where `padding_mode` is not "zeros"."""
-        raise NotImplementedError
 
 
 class _ConvTranspose(_Layer, torch.nn.modules.conv._ConvTransposeNd):
@@ -109,9 +105,6 @@ class _ConvTranspose(_Layer, torch.nn.modules.conv._ConvTransposeNd):
         given = self.stride, self.padding, self.output_padding, self.groups, self.dilation, size
         return self._computed(input, given)
 
-    def _with_border(self, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], kept: Any) -> Tensor:
-        return borders.conv_transpose(self.padding_mode, x, w, bias, given, kept)
-
     def _size(self, input: Tensor, size: Any) -> Any:
         """The size without the batch and channels that PyTorch allows before it."""
         if not checks.is_sequence(size):
@@ -147,19 +140,10 @@ class _Conv(_Layer):
         if pairs is not None:
             self.padding = pairs
         self._check()
-        if pairs is not None:
-            each = checks.padding_per_axis(pairs, len(self.kernel_size))
-            self._reversed_padding_repeated_twice = [int(cells) for pair in reversed(each) for cells in pair]
 
     def forward(self, input: Tensor) -> Tensor:
         """Compute."""
         return self._computed(input, (self.stride, self.padding, None, self.groups, self.dilation, None))
-
-    def _with_border(self, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], kept: Any) -> Tensor:
-        """As PyTorch does it: the border is copied from the cells of the grid, and then no zeros are added."""
-        x = torch.nn.functional.pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
-        ndim = len(self.kernel_size)
-        return call("conv", ndim, x, w, bias, (given[0], (0,) * ndim, *given[2:]), kept)
 
 
 def _settled(name: str, padding: Any, words: Sequence[str], mode: str) -> Any:

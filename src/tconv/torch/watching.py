@@ -1,4 +1,4 @@
-"""The transposed convolutions of a model, found while it runs, each with the module whose forward method calls it."""
+"""The convolutions of a model, found while it runs, each with the module whose forward method calls it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,26 @@ from torch import Tensor
 from torch.nn import Module
 from torch.overrides import TorchFunctionMode
 
-from tconv.torch.accelerated import CALLS
+from tconv.torch.accelerated import OPERATION, Operations
+from tconv.torch.engine import Operation
 from tconv.torch.undone import modules
 
-_FUNCTIONS = (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d)
-_NAMES = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
+_FUNCTIONS: dict[Operation, Sequence[Callable[..., Tensor]]] = {
+    "conv_transpose": (torch.conv_transpose1d, torch.conv_transpose2d, torch.conv_transpose3d),
+    "conv": (torch.conv1d, torch.conv2d, torch.conv3d),
+}
+_TENSORS = ("input", "weight", "bias")
+_NAMES: dict[Operation, Sequence[str]] = {
+    "conv_transpose": (*_TENSORS, "stride", "padding", "output_padding", "groups", "dilation"),
+    "conv": (*_TENSORS, "stride", "padding", "dilation", "groups"),
+}
 _DEFAULTS = {"bias": None, "stride": 1, "padding": 0, "output_padding": 0, "groups": 1, "dilation": 1}
 
 
 class WatchedCall(NamedTuple):
-    """One call of `torch.conv_transpose1d` to `3d`, and what came of it."""
+    """One call of `torch.conv_transpose1d` to `3d` or `conv1d` to `3d`, and what came of it."""
 
+    operation: Operation
     function: Callable[..., Tensor]
     x: Tensor
     w: Tensor
@@ -43,10 +52,11 @@ class Watch:
 
     found: Callable[[Module, WatchedCall], None]
     operations: Counter[Module]
+    wanted: Operations  #: what is looked for
 
 
 def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Watch) -> None:
-    """Run the model once, and report its transposed convolutions as they come."""
+    """Run the model once, and report its convolutions as they come."""
     running: list[Module] = []
 
     def begins(module: Module, args: Any) -> None:
@@ -81,8 +91,13 @@ class _Watching(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         self.watch.operations.update(set(self.running))
-        if func in CALLS and self.running:
-            given = _DEFAULTS | dict(zip(_NAMES, args, strict=False)) | (kwargs or {})
-            x, w, bias = (given.pop(name) for name in _NAMES[:3])
-            self.watch.found(self.running[-1], WatchedCall(_FUNCTIONS[w.dim() - 3], x, w, bias, given, result))
+        operation = OPERATION.get(func)
+        if operation in self.watch.wanted and self.running:
+            names = _NAMES[operation]
+            given = (
+                {name: _DEFAULTS[name] for name in names[2:]} | dict(zip(names, args, strict=False)) | (kwargs or {})
+            )
+            x, w, bias = (given.pop(name) for name in _TENSORS)
+            function = _FUNCTIONS[operation][w.dim() - 3]
+            self.watch.found(self.running[-1], WatchedCall(operation, function, x, w, bias, given, result))
         return result

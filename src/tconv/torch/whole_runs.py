@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from tconv.measuring.contest import ORIGINAL
 from tconv.measuring.rounds import timed
 from tconv.torch import watching
-from tconv.torch.accelerated import LAYERS, class_after, plain_class
+from tconv.torch.accelerated import LAYERS, Operations, class_after, plain_class
 from tconv.torch.both_ways import OURS, anew
 from tconv.torch.kept import PackedWeights
 from tconv.torch.undone import undone
@@ -103,15 +103,16 @@ class Form:
 
 
 @contextmanager
-def both_forms(model: Module, example: Example, names: Sequence[str]) -> Iterator[dict[str, Form]]:
-    """The model as it was, and with these layers on the engine; in the end it is as it was."""
+def both_forms(model: Module, example: Example, layers: Mapping[str, Operations]) -> Iterator[dict[str, Form]]:
+    """The model as it was, and with operations of these layers on the engine; in the end it is as it was."""
     found = dict(model.named_modules())
-    changed = [found[name] for name in names]
+    changed = {found[name]: operations for name, operations in layers.items()}
     with _packed(changed), watching.eagerly(), undone(model, (example.args, example.kwargs)) as put_back:
         run = ModelRun(model, example)
         original = Form(run, {module: type(module) for module in changed}, put_back, run.results)
         compute = anew(run.results) if example.new_sizes else run.results
-        ours = Form(run, {module: class_after(module) for module in changed}, put_back, compute)
+        kinds = {module: class_after(module, operations) for module, operations in changed.items()}
+        ours = Form(run, kinds, put_back, compute)
         try:
             yield {ORIGINAL: original, OURS: ours}
         finally:
@@ -119,7 +120,7 @@ def both_forms(model: Module, example: Example, names: Sequence[str]) -> Iterato
 
 
 @contextmanager
-def _packed(changed: Sequence[Module]) -> Iterator[None]:
+def _packed(changed: Iterable[Module]) -> Iterator[None]:
     """Layers have room for packed weights, which putting back would else take from them after every run."""
     layers = [module for module in changed if plain_class(module) in LAYERS]
     for layer in layers:

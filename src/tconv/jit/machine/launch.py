@@ -18,6 +18,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +67,34 @@ def get_num_threads() -> int:
 
 def setting() -> int:
     """What `get_num_threads` says, for callers that explain a wrong `TCONV_NUM_THREADS` themselves."""
-    return _here.threads or _here.default or _look_up()
+    threads = _here.threads or _here.default or _look_up()
+    return min(threads, _limit.threads) if _Limit.used else threads
+
+
+class at_most:
+    """Calls of this thread compute with at most so many threads meanwhile: others compute beside it."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def __enter__(self) -> None:
+        self.before, _limit.threads = _limit.threads, min(self.threads, _limit.threads)
+        _Limit.used = True
+
+    def __exit__(self, *error: object) -> None:
+        _limit.threads = self.before
+
+
+class _Limit(threading.local):
+    """The limit of each thread. It is looked at once there has been one: the setting is read in every call."""
+
+    used = False
+
+    def __init__(self) -> None:
+        self.threads = MOST_THREADS
+
+
+_limit = _Limit()
 
 
 def useful(seconds_expected: float, pieces: int) -> int:

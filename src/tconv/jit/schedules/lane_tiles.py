@@ -53,15 +53,15 @@ ROUNDING = 1e-9
 
 
 def best_tile(
-    pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED
+    pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED, *, beside: int = 0
 ) -> tuple[float, int, int, int]:
     """The vectors, at most so many, pixels and rows of tiles that take the fewest cycles, a pixel.
 
-    A vector of weights that is loaded costs so many of them.
+    A vector of weights that is loaded costs so many of them. So many registers are left free beside the usual ones.
     """
     best = (inf, 0, 0, 0)
     for most in range(widest if isa.registers >= 32 else min(widest, 2), 0, -1):
-        sums = most_sums(most, isa)
+        sums = most_sums(most, isa, beside)
         groups = sizes(pixels, min(pixels, sums))
         largest = groups[0][0]
         of_tile = min(rows, sums // largest)
@@ -75,9 +75,9 @@ def best_tile(
     return best
 
 
-def most_sums(vectors: int, isa: Isa) -> int:
-    """Pixels of a tile of so many vectors, at most: registers for their sums, beside those of weights."""
-    budget = isa.registers - 4 - (not isa.fma)
+def most_sums(vectors: int, isa: Isa, beside: int = 0) -> int:
+    """Pixels of a tile of so many vectors, at most: registers for their sums, beside those of weights, and others."""
+    budget = isa.registers - 4 - (not isa.fma) - beside
     return (budget + (1 if vectors == 3 and isa.broadcast else 0)) // vectors
 
 

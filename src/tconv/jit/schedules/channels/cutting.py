@@ -22,7 +22,8 @@ from tconv.jit.schedules.lane_tiles import cycles_of_tile, most_sums, rows_of_sh
 #: The share of the cycles of whole rows from which cutting them is worth more tiles, and more tables.
 WORTH = 0.95
 #: The same where x is then read in place by all rows for one tap of the outer axes after the other, because its weights
-#: are many: 512 to 256 channels over 8x9x9 cells take 1.12 times less so (AMD Zen 4).
+#: are many: 512 to 256 channels over 8x9x9 cells take 1.08 times less so (AMD Zen 4). With 16 registers, whose tiles
+#: are small in any case, it does not pay: 2048 to 256 channels over 8x6 cells take 1.09 times as long (AVX2).
 IN_PLACE = 1.1
 
 

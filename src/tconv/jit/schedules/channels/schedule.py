@@ -191,6 +191,12 @@ class ChannelSchedule(BroadcastSchedule):
         """Whether all rows take one tap of the outer axes before the next."""
         return self.rows > 1 or self.weights_exceed_cache
 
+    @cached_property
+    def masked(self) -> bool:
+        """Whether lanes are phases some of which have no tap at some shift."""
+        shifted = by_shift(self.last, self.origin).values() if self.in_lanes == "phases" else ()
+        return any(len(reached) < self.last.stride for reached in shifted)
+
     def ahead(self, pixels: int) -> int:
         """Bytes of x to ask for with each term of a tile, from where the next one begins; 0 for none.
 
@@ -239,6 +245,7 @@ class ChannelSchedule(BroadcastSchedule):
                 self.streaming,
                 rows,
                 self.ahead(width),
+                masked=self.masked,
             )
             for rows, width in self.shapes
             for vectors, _, last in variants

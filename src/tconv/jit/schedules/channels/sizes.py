@@ -44,6 +44,8 @@ SPANNED = 32 << 10
 FAR, FARTHER = 0.6, 1.0
 #: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
 WIDE = 4
+#: Registers for weights and x that depthwise layers need where no operand comes from memory.
+IN_REGISTERS = 4
 
 
 def make(
@@ -91,13 +93,14 @@ def _with_tile(
     of_tile = columns if depthwise or not in_place else columns - cut_off(last)
     widest, loaded = (WIDE, LOADED) if depthwise else (3, FAR if layout.channels_last else FARTHER)
     wide = -(-run * runs // lanes)
-    _, vectors, pixels, rows = best_tile(of_tile, wide, most_rows, isa, widest, loaded)
+    beside = IN_REGISTERS if depthwise and isa.by_lane else 0
+    _, vectors, pixels, rows = best_tile(of_tile, wide, most_rows, isa, widest, loaded, beside=beside)
     cut_rows = False
     if in_lanes == "channels" and not (depthwise or in_place) and share_inside(last) < ZEROS:
         cutting = Cutting(layout.axes, wide, loaded)
         best = cutting.best(most_rows, isa, widest)
         weights = problem.taps * channels_of(problem).read * best.vectors * lanes * problem.itemsize
-        worth = IN_PLACE if direct and weights > NEAR else WORTH
+        worth = IN_PLACE if direct and weights > NEAR and isa.registers >= 32 else WORTH
         if best.cycles < worth * cutting.whole(vectors, pixels, rows):
             _, vectors, pixels, rows = best
             cut_rows, in_place = True, direct

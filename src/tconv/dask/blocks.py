@@ -1,0 +1,182 @@
+"""What tasks do: cut off what neighbours need, gather what a block reads, compute it on one thread."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from tconv import numpy_ops
+from tconv.arguments import Layout
+from tconv.dask.along import Part, Range
+from tconv.dask.weights import Weights
+from tconv.jit.machine import launch
+from tconv.problem import Array
+
+#: A box of a chunk.
+Box: TypeAlias = tuple[Range, ...]
+#: What a chunk sends to the blocks around it: copies of boxes near its faces.
+Rim: TypeAlias = Mapping[Box, Array]
+
+
+class Gradient(NamedTuple):
+    """What a weight gradient is, but for its arrays."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    layout: Layout
+    method: str
+    dtype: str  #: of the sums; that of the result may be narrower
+
+
+def rim(chunk: Array, boxes: tuple[Box, ...], layout: Layout) -> Rim:
+    """Copies of boxes of a chunk, which can be forgotten then."""
+    return {box: chunk[_index((slice(*cells) for cells in box), layout)].copy() for box in boxes}
+
+
+def computed(weights: Weights, parts: tuple[Part, ...], *sources: Array | Rim) -> Array:
+    """A block of conv_transpose or conv."""
+    if not all(part.pieces for part in parts):
+        raise AssertionError("blocks that read nothing are made by blank")
+    grid = gathered(parts, weights.layout, sources)
+    padding = tuple(part.padding for part in parts)
+    if not weights.finite:
+        grid, padding = _cut_off(weights, parts, grid)
+    with launch.at_most(threads()):
+        return weights(grid, padding)
+
+
+def blank(weights: Weights, shape: tuple[int, ...]) -> Array:
+    """A block of conv_transpose or conv that reads nothing."""
+    return weights.blank(shape)
+
+
+def partial_gradient(task: Gradient, parts: tuple[Part, ...], x: Array, *sources: Array | Rim) -> Array:
+    """The weight gradient of a block of x, and of y as far as it reads; added up they are the whole."""
+    x, y = np.asarray(x, task.dtype), gathered(parts, task.layout, sources)
+    y = np.asarray(y, task.dtype)
+    found = _gradient(task, x, y, 0)
+    if not np.isfinite(found).all():  # a NaN or an Inf in x meets zeros beyond the ends, where no tap lands
+        inside = _index((slice(*part.inside) for part in parts), task.layout)
+        padding = tuple((part.inside[0], part.read - part.inside[1]) for part in parts)
+        found = _gradient(task, x, y[inside], padding)
+    return found
+
+
+def _gradient(task: Gradient, x: Array, y: Array, padding: Any) -> Array:
+    window = (task.stride, padding, None, None, task.groups, task.dilation)
+    with launch.at_most(threads()), np.errstate(all="ignore"):
+        return numpy_ops.compute(
+            "weight_gradient", {"x": x, "y": y}, task.kernel, None, window, task.layout, task.method, None
+        )
+
+
+def total(dtype: str, *parts: Array) -> Array:
+    """The sum of weight gradients, in their order."""
+    with np.errstate(all="ignore"):
+        return sum(parts[1:], start=parts[0]).astype(dtype, copy=False)
+
+
+def gathered(parts: tuple[Part, ...], layout: Layout, sources: Sequence[Array | Rim]) -> Array:
+    """All that a block reads as one array, zero beyond the ends; a source an element of the product of the pieces.
+
+    A chunk that is all there is to read is not copied. Else the array is memory of the thread: it serves one task.
+    """
+    pieces = list(product(*(part.pieces for part in parts)))
+    cut = [_cells(source, tuple(p.cells for p in piece), layout) for source, piece in zip(sources, pieces, strict=True)]
+    shape = tuple(part.read for part in parts)
+    if len(cut) == 1 and cut[0].shape[_index_of_sizes(layout, len(parts))] == shape:
+        return cut[0]
+    grid = _memory.of(_with_sizes(cut[0].shape, shape, layout), cut[0].dtype)
+    for i, part in enumerate(parts):
+        for beyond in (slice(0, part.inside[0]), slice(part.inside[1], part.read)):
+            if beyond.start < beyond.stop:
+                grid[_index((beyond if i == j else slice(None) for j in range(len(parts))), layout)] = 0
+    for piece, cells in zip(pieces, cut, strict=True):
+        into = (slice(p.at, p.at + p.cells[1] - p.cells[0]) for p in piece)
+        grid[_index(into, layout)] = cells
+    return grid
+
+
+def _cells(source: Array | Rim, box: Box, layout: Layout) -> Array:
+    if isinstance(source, Mapping):
+        return source[box]
+    return source[_index((slice(*cells) for cells in box), layout)]
+
+
+def _index(slices: Iterator[slice], layout: Layout) -> tuple[Any, ...]:
+    """What takes slices of the axes of size."""
+    return (..., *slices, slice(None)) if layout == "channels_last" else (..., *slices)
+
+
+def _index_of_sizes(layout: Layout, ndim: int) -> slice:
+    return slice(-1 - ndim, -1) if layout == "channels_last" else slice(-ndim, None)
+
+
+def _with_sizes(shape: tuple[int, ...], size: tuple[int, ...], layout: Layout) -> tuple[int, ...]:
+    if layout == "channels_last":
+        return (*shape[: -1 - len(size)], *size, shape[-1])
+    return (*shape[: -len(size)], *size)
+
+
+def _cut_off(weights: Weights, parts: tuple[Part, ...], grid: Array) -> tuple[Array, tuple[Range, ...]]:
+    """What is on the grid alone, and the padding of the layer that maps it to the block."""
+    padding = []
+    for part, stride in zip(parts, weights.stride, strict=True):
+        low, high = part.inside[0], part.read - part.inside[1]
+        if weights.operation == "conv_transpose":
+            padding.append((part.padding[0] - low * stride, part.padding[1] - high * stride))
+        else:
+            padding.append((low, high))
+    return grid[_index((slice(*part.inside) for part in parts), weights.layout)], tuple(padding)
+
+
+# ---- what a task may take of the machine
+
+
+class _Memory(threading.local):
+    """Memory for what blocks read, kept by each thread: new memory costs as much as copying into it twice."""
+
+    def __init__(self) -> None:
+        self.kept = np.empty(0, np.uint8)
+
+    def of(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        size = prod(shape) * dtype.itemsize
+        if len(self.kept) < size:
+            self.kept = np.empty(size, np.uint8)
+        return self.kept[:size].view(dtype).reshape(shape)
+
+
+_memory = _Memory()
+
+
+def threads() -> int:
+    """How many threads a task computes with: tasks run side by side already, a thread of Dask's each.
+
+    One; in a worker of a cluster as many as its nanny has set for libraries (OMP_NUM_THREADS, 1 unless configured);
+    the setting of tconv where tasks run one after the other in the main thread.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return launch.MOST_THREADS
+    text = os.environ.get("OMP_NUM_THREADS", "")
+    return int(text) if text.isdecimal() and int(text) and _in_a_cluster() else 1
+
+
+def _in_a_cluster() -> bool:
+    """Whether a worker of a cluster runs this task."""
+    distributed = sys.modules.get("distributed")
+    if distributed is None:
+        return False
+    try:
+        distributed.get_worker()
+    except ValueError:
+        return False
+    return True
