@@ -14,5 +14,20 @@ from tconv.torch.acceleration import accelerate, restore
 from tconv.torch.acceleration_report import Report
 from tconv.torch.plan import Plan, plan
 from tconv.torch.streams import Stream, stream
+from tconv.torch.tiling.calls import tile_plan, tiles
+from tconv.torch.tiling.report import TilePlan
 
-__all__ = ["functional", "nn", "accelerate", "restore", "stream", "Stream", "plan", "Plan", "Report"]
+__all__ = [
+    "functional",
+    "nn",
+    "accelerate",
+    "restore",
+    "stream",
+    "Stream",
+    "tiles",
+    "tile_plan",
+    "TilePlan",
+    "plan",
+    "Plan",
+    "Report",
+]
