@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny_kernel
+from needs import needs_modes
 
 import tconv
 from tconv.jit.kernels import linking
@@ -48,6 +49,11 @@ def test_compiled_once_and_then_loaded(folder, compiled):
     assert works(tiny_kernel.fresh())
     assert works(tiny_kernel.fresh())
     assert len(compiled) == len(list(folder.iterdir())) == PARTS
+
+
+@needs_modes
+def test_what_is_kept_is_private(folder):
+    tiny_kernel.fresh()
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
     assert folder.stat().st_mode & 0o777 == 0o700
 
@@ -150,6 +156,7 @@ def test_a_kernel_is_loaded_once_and_the_driver_with_each_table(folder, monkeypa
     assert len(tables) == len(set(code.kernels)) + 2 + 1
 
 
+@needs_modes
 def test_one_warning_a_process(folder):
     folder.mkdir(parents=True)
     folder.chmod(0o777)
