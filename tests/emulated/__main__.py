@@ -31,7 +31,8 @@ def run(name: str, started: Started) -> Ran:
     system, begun = SYSTEMS[name], time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         given = environment(started, Path(folder, "kernels"))
-        problems = _ended(started, given | outside.serving(), "tests.emulated.inside", *system.isa.split())
+        with outside.serving() as where:
+            problems = _ended(started, given | where, "tests.emulated.inside", *system.isa.split())
         files = [f"tests/jit/machine/test_{each}.py" for each in system.tests]
         tests = _ended(started, given, "pytest", "-q", "-p", "no:cacheprovider", "--durations=15", *files)
     parts = (problems, tests)

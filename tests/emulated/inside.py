@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from contextlib import closing
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from problems import family
 
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa, launch
+from tconv.jit.machine.thread_pool import NativeThreads
 from tconv.problem import OPERATIONS
 from tests.emulated import outside
 from tests.fuzz.calls import call
@@ -40,9 +42,15 @@ def main(given: list[str] | None = None) -> int:
     if asked.isa and isa.current().name != asked.isa:
         print(f"the engine takes {isa.current().name} here, not {asked.isa}")
         return 1
-    compiler._compiled = compiled = outside.Compiling()
-    shared = _shared()
-    failures = sum(not _right(operation, number) for operation in OPERATIONS for number in range(asked.problems))
+    pool = launch._here.pool or launch._pool()
+    if not isinstance(pool, NativeThreads):
+        print("threads of Python take the place of the pool")
+        return 1
+    pool.worth = 0.0  # all work that is in several pieces is shared
+    shared = _counted()
+    with closing(outside.Compiling()) as compiled:
+        compiler._compiled = compiled
+        failures = sum(not _right(operation, number) for operation in OPERATIONS for number in range(asked.problems))
     problems = len(OPERATIONS) * asked.problems
     print(
         f"{isa.current().name}: {problems - failures} of {problems} problems right, {shared[THREADS]} times on "
@@ -51,8 +59,8 @@ def main(given: list[str] | None = None) -> int:
     return 1 if failures or not shared[THREADS] else 0
 
 
-def _shared() -> Counter[int]:
-    """Let all work that is in several pieces be shared; how often so many threads are started, as it goes on."""
+def _counted() -> Counter[int]:
+    """How often work is given to so many threads, as it goes on."""
     counted, starting = Counter[int](), launch.starting
 
     def counting(*given: Any) -> tuple[int, int, int]:
@@ -60,7 +68,7 @@ def _shared() -> Counter[int]:
         counted[started[1]] += 1
         return started
 
-    launch.WORTH, launch.starting = 0.0, counting
+    launch.starting = counting
     return counted
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
-from multiprocessing.connection import Client, Connection, Listener
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Client, Listener
 
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine.isa import Isa
@@ -21,24 +23,26 @@ PORT, KEY = "TCONV_EMULATED_PORT", "TCONV_EMULATED_KEY"
 # ---- outside
 
 
-def serving() -> dict[str, str]:
-    """Begin to serve one client; what it has to find in its environment."""
+@contextmanager
+def serving() -> Iterator[dict[str, str]]:
+    """Serve one client; what it has to find in its environment."""
     key = os.urandom(16).hex()
     listener = Listener(("localhost", 0), authkey=key.encode())
-    threading.Thread(target=lambda: _serve(listener.accept()), daemon=True).start()
-    return {PORT: str(listener.address[1]), KEY: key}
+    compiled = compiler._compiled  # which the inside replaces, in tests in this process
+    thread = threading.Thread(target=lambda: _serve(listener, compiled), daemon=True)
+    thread.start()
+    yield {PORT: str(listener.address[1]), KEY: key}
+    thread.join(timeout=1)  # where nobody came it goes on
 
 
-def _serve(client: Connection) -> None:
-    while True:
-        try:
+def _serve(listener: Listener, compiled: Callable[..., bytes]) -> None:
+    with listener, listener.accept() as client, suppress(EOFError):
+        while True:
             asked = client.recv()
-        except EOFError:
-            return
-        try:
-            client.send(compiler._compiled(*asked))
-        except Exception as error:
-            client.send(error)
+            try:
+                client.send(compiled(*asked))
+            except Exception as error:
+                client.send(error)
 
 
 # ---- inside
@@ -51,6 +55,10 @@ class Compiling:
         self.server = Client(("localhost", int(os.environ[PORT])), authkey=os.environ[KEY].encode())
         self.inside, self.lock = compiler._compiled, threading.Lock()
         self.made = self.both = 0
+
+    def close(self) -> None:
+        """Let the outside go."""
+        self.server.close()
 
     def __call__(self, text: str, isa: Isa, quickly: bool = False) -> bytes:
         """The object of a module."""

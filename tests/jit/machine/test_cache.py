@@ -160,7 +160,8 @@ def test_systems_that_refuse_to_write(folder, compiled, monkeypatch, code):
 
 def test_a_user_without_a_home(monkeypatch, compiled):
     monkeypatch.delenv("TCONV_CACHE_DIR")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert cache.place() is None
     nothing_is_kept(compiled)
