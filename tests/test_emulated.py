@@ -1,17 +1,22 @@
 """What `.ci/emulated` runs inside of emulators, here without one: problems, and LLVM in another process."""
 
+import os
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from needs import needs_signals
 from registry import needs_kernels
 
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa, launch
 from tconv.problem import OPERATIONS
+from tests.emulated import __main__ as program
 from tests.emulated import inside, outside
-from tests.emulated.systems import REPOSITORY, SYSTEMS, as_windows
+from tests.emulated.systems import REPOSITORY, SYSTEMS, Started, as_windows
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, needs_signals]  # it runs on Linux
 
 IR = "define i64 @f(i64 %x) {\n  %y = mul i64 %x, 3\n  ret i64 %y\n}\n"
 
@@ -89,6 +94,27 @@ def test_systems_run_tests_that_are_there(system):
     assert len(set(system.tests)) == len(system.tests)
     assert all((REPOSITORY / "tests/jit/machine" / f"test_{name}.py").exists() for name in system.tests)
     assert system.isa in (*isa.ISAS, "")
+
+
+def ended(*module):
+    return program._ended(Started(Path(sys.executable), {}), dict(os.environ), *module)
+
+
+def test_what_fails_and_what_hangs_is_not_right(monkeypatch):
+    assert ended("json.tool", "--help").right
+    failed = ended("json.tool", "no such file")
+    assert not failed.right
+    assert "no such file" in failed.text
+    monkeypatch.setattr(program, "PATIENCE", 0.5)
+    hanging = ended("http.server", "0")
+    assert (hanging.right, hanging.text.splitlines()[-1]) == (False, "http.server hangs: it did not end in 0.5 s")
+
+
+def test_unknown_systems(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [".ci/emulated", "vax"])
+    with pytest.raises(SystemExit):
+        program.main()
+    assert capsys.readouterr().err.endswith(f"there is no system vax: choose from {', '.join(SYSTEMS)}\n")
 
 
 def test_paths_under_wine():

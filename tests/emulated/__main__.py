@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,14 +45,17 @@ def run(name: str, started: Started) -> Ran:
 
 def _ended(started: Started, given: dict[str, str], *module: str) -> Ran:
     command = [str(started.python), "-m", *module]
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, env=given, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+    )  # fmt: skip
     try:
-        done = subprocess.run(
-            command, cwd=REPOSITORY, env=given, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", timeout=PATIENCE, check=False,
-        )  # fmt: skip
+        said, _ = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
-        return Ran(False, f"{module[0]} hangs: it did not end in {PATIENCE} s\n")
-    return Ran(done.returncode == 0, done.stdout.strip() + "\n")
+        os.killpg(process.pid, signal.SIGKILL)  # with what it has started
+        said, _ = process.communicate()
+        return Ran(False, f"{said}{module[0]} hangs: it did not end in {PATIENCE} s\n")
+    return Ran(process.returncode == 0, said.strip() + "\n")
 
 
 def main() -> int:
