@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,9 +71,9 @@ def main() -> int:
     print(f"ready after {time.monotonic() - begun:.0f} s", flush=True)
     right = []
     with ProcessPoolExecutor(2) as pool:
-        for ran in pool.map(run, names, ready):
-            print(ran.text, flush=True)
-            right.append(ran.right)
+        for ended in as_completed([pool.submit(run, *each) for each in zip(names, ready, strict=True)]):
+            print(ended.result().text, flush=True)
+            right.append(ended.result().right)
     print(f"{sum(right)} of {len(right)} systems right, {time.monotonic() - begun:.0f} s")
     return 0 if all(right) else 1
 

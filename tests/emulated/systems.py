@@ -85,7 +85,8 @@ def _windows(cache: Path) -> Started:
     python = roots.windows(cache) / "python.exe"
     script = cache / "python-windows"
     # What is printed goes through a pipe: wine would take a file or a terminal for another kind of output.
-    script.write_text(f'#!/bin/bash\nset -o pipefail\n{quote(str(wine))} {quote(str(python))} "$@" < /dev/null 2>&1 | cat\n')
+    command = f'{quote(str(wine))} {quote(str(python))} "$@" < /dev/null 2>&1 | cat'
+    script.write_text(f"#!/bin/bash\nset -o pipefail\n{command}\n", "utf-8")
     script.chmod(0o755)
     path = ";".join(as_windows(folder) for folder in (site, REPOSITORY / "src"))
     return Started(script, {**given, "TCONV_EMULATED": "wine", "PYTHONPATH": path})
