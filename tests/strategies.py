@@ -13,7 +13,8 @@ import pytest
 from hypothesis import strategies as st
 from problems import BOUNDS, Bounds, Pick
 
-from tconv import Axis, Geometry
+from tconv import Axis, Geometry, chain
+from tconv.chaining import Chain
 from tconv.problem import Problem
 
 
@@ -32,6 +33,33 @@ def axes(draw: st.DrawFn, bounds: Bounds = BOUNDS[1]) -> Axis:
 def geometries(draw: st.DrawFn, min_ndim: int = 1, max_ndim: int = 3, small: bool = False) -> Geometry:
     """A geometry of up to 4 axes; `small` ones have at most 200 fine cells, so that a dense matrix is cheap."""
     return problems.geometry(picking(draw), range(min_ndim, max_ndim + 1), small=small)
+
+
+@st.composite
+def chains(draw: st.DrawFn, most: int = 3) -> Chain:
+    """A chain of one axis, with everything that windows may have."""
+    size, made, pads = draw(st.integers(1, 12)), [], st.integers(-1, 3)
+    for _ in range(draw(st.integers(1, most))):
+        operation = draw(st.sampled_from(["conv_transpose", "conv"]))
+        window = {
+            "stride": draw(st.integers(1, 3)),
+            "padding": ((draw(pads), draw(pads)),),
+            "dilation": draw(st.integers(1, 2)),
+        }
+        try:
+            kernel = draw(st.integers(1, 4))
+            if operation == "conv_transpose":
+                a = draw(st.integers(0, window["stride"] - 1))
+                made.append(("conv_transpose", Geometry.conv_transpose(size, kernel, output_padding=a, **window)))
+                size = made[-1][1].fine[0]
+            else:
+                made.append(("conv", Geometry.conv(size, kernel, **window)))
+                size = made[-1][1].coarse[0]
+        except ValueError:  # nothing left, or a kernel that does not fit
+            continue
+        if size > 60:
+            break
+    return chain(made or [("conv_transpose", Geometry.conv_transpose(size, 3, stride=2, padding=1))])
 
 
 @st.composite

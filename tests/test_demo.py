@@ -9,13 +9,14 @@ from importlib.resources import files
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from PIL import Image
 from registry import needs_kernels
 
 import tconv
 import tconv.demo
 from tconv.methods import METHODS
 from tconv.plan import planned
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
 
 DOWN = [name for name in METHODS if "conv" in METHODS[name].operations]
 LINE = np.array([1, 3, 3, 1]) / 8

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,15 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh.md", *sorted((ROOT / "docs").rglo
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MODULES = [info.name for info in pkgutil.walk_packages(tconv.__path__, "tconv.") if not info.name.endswith("__main__")]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+#: What examples may need beside NumPy, by the word that says so.
+OPTIONAL = {name: name for name in ("torch", "jax", "onnx", "onnxruntime")} | {"widget": "anywidget"}
+
+
+def skip_without(source):
+    """Not every system has all frameworks; where one is missing, its examples are left out, as its other tests are."""
+    for word, name in OPTIONAL.items():
+        if re.search(rf"\b{word}\b", source) and find_spec(name) is None:
+            pytest.skip(f"{name} is not installed")
 
 
 def blocks(page, language):
@@ -39,6 +49,7 @@ def run_doctest(source, name, names, line=0):
 def test_python_blocks(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
+    skip_without("".join(source for _, source in blocks(page, "python")))
     for line, source in blocks(page, "python"):
         if ">>>" in source:
             run_doctest(source, page.name, names, line)
@@ -69,6 +80,7 @@ def test_console_blocks(page, tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    skip_without(name)
     module = importlib.import_module(name)
     assert module.__doc__, f"{name} does not say what it is responsible for"
     for test in doctest.DocTestFinder().find(module, name):

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from scipy.sparse.linalg import lsqr
 
 import tconv
-from examples import inverse
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
+inverse = pytest.importorskip("examples.inverse", exc_type=ModuleNotFoundError)
 
 PICTURE = Path(__file__).parent.parent / "docs" / "images" / "inverse.png"
 

@@ -5,11 +5,12 @@ import sys
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from PIL import Image
 
 import tconv.pictures
 from tconv.pictures import enlarge
 from tconv.upsample import upsample
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
 
 RNG = np.random.default_rng(3)
 

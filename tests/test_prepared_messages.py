@@ -1,4 +1,4 @@
-"""What `tconv.ConvTranspose` says of wrong arguments, at construction and in a call: the whole text."""
+"""What `tconv.ConvTranspose` and `Conv` say of wrong arguments, at construction and in a call: the whole text."""
 
 import numpy as np
 import pytest
@@ -60,6 +60,12 @@ CONSTRUCTION = [
 @pytest.mark.parametrize(("w", "keywords", "kind", "reason"), CONSTRUCTION)
 def test_construction(w, keywords, kind, reason):
     assert text_of(kind, tconv.ConvTranspose, w, **keywords) == f"ConvTranspose: {reason}"
+    if "bias" not in keywords or "got (" not in reason:  # of a convolution it has other channels
+        assert text_of(kind, tconv.Conv, w, **keywords) == f"Conv: {reason}"
+
+
+def test_the_bias_of_a_convolution_has_the_channels_of_x():
+    assert text_of(ValueError, tconv.Conv, W, B) == "Conv: bias must have shape (4,); got (6,)"
 
 
 OP = tconv.ConvTranspose(W, B, stride=2)
@@ -84,6 +90,19 @@ CALLS = [
 def test_x(x, kind, reason, shown):
     OP(X)
     assert text_of(kind, OP, x) == f"ConvTranspose: {reason}\n  called with x={shown[2:]}, {SHOWN}"
+
+
+def test_y():
+    op, y = tconv.Conv(W, B[:4], stride=2), np.zeros((2, 6, 11, 15), np.float32)
+    shown = "Conv(w float32 (4, 6, 3, 3), bias, stride=2)"
+    assert text_of(ValueError, op, y[:, :5]) == (
+        f"Conv: y must have 6 channels, the second size of w; got 5\n  called with y=float32 (2, 5, 11, 15), {shown}"
+    )
+    assert text_of(ValueError, op, y[..., :1]).startswith("Conv: kernel must fit into the padded size: kernel 3")
+    assert text_of(ValueError, op, y, np.zeros((2, 4, 5, 6), np.float32)) == (
+        "Conv: out must have shape (2, 4, 5, 7); got (2, 4, 5, 6)\n"
+        "  called with y=float32 (2, 6, 11, 15), out=float32 (2, 4, 5, 6)"
+    )
 
 
 OUT = np.zeros((2, 6, 11, 15), np.float32)

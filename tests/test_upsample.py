@@ -8,9 +8,10 @@ import scipy.ndimage
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from PIL import Image
 
 from tconv.upsample import STRIP, planned, upsample
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
 
 #: The module by its name: `tconv.upsample` may be the function.
 MODULE = sys.modules["tconv.upsample"]

@@ -17,24 +17,29 @@ from tconv.phases import phases
 from tconv.plan import plan
 
 if TYPE_CHECKING:
+    from tconv.chaining import chain
     from tconv.conventions import Layer, convert, weight_from_tconv, weight_to_tconv
     from tconv.conventions.weight_conversion import convert_weights
     from tconv.exploring import explore
     from tconv.jit.machine.launch import get_num_threads, set_num_threads
     from tconv.mirroring import mirror
-    from tconv.prepared import ConvTranspose
+    from tconv.prepared import Conv, ConvTranspose
     from tconv.solving import solve
+    from tconv.streaming import Stream
     from tconv.tuning import tune
 
 __all__ = [
     "conv_transpose",
     "ConvTranspose",
     "conv",
+    "Conv",
+    "Stream",
     "weight_gradient",
     "plan",
     "tune",
     "Geometry",
     "Axis",
+    "chain",
     "solve",
     "mirror",
     "phases",
@@ -57,7 +62,9 @@ __all__ = [
 
 #: Names that are imported when they are first used: who only computes does not wait for them.
 _LATER = {
-    "ConvTranspose": "tconv.prepared",
+    "chain": "tconv.chaining",
+    **dict.fromkeys(("ConvTranspose", "Conv"), "tconv.prepared"),
+    "Stream": "tconv.streaming",
     "tune": "tconv.tuning",
     "solve": "tconv.solving",
     "mirror": "tconv.mirroring",

@@ -15,7 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from math import gcd
 
-from tconv import checks, sizes
+from tconv import block, checks, sizes
+from tconv.block import Block
 from tconv.counting import pairs_up_to
 
 
@@ -248,6 +249,50 @@ class Axis:
         # The position c * s + t * d - low lies from 0 to fine - 1.
         return pairs_up_to(low + self.fine - 1, n, s, k, d) - pairs_up_to(low - 1, n, s, k, d)
 
+    # -- blocks --------------------------------------------------------------------------------------------------------
+
+    def coarse_range(self, start: int, stop: int) -> Block:
+        """What the fine cells [start, stop) need in the transposed convolution, as a layer of its own.
+
+        They are the coarse cells from max(0, ceil((start + low - dilation * (kernel - 1)) / stride)) to before
+        min(coarse, floor((stop - 1 + low) / stride) + 1). 0 <= start < stop <= fine; ValueError or TypeError otherwise.
+
+        >>> from tconv import Axis
+        >>> axis = Axis.conv_transpose(100, 4, stride=2, padding=1)
+        >>> block = axis.coarse_range(80, 120)
+        >>> block.cells, block.padding
+        ((39, 61), (3, 3))
+        >>> axis.local(block).fine
+        40
+        """
+        with checks.explained("Axis.coarse_range"):
+            start, stop = checks.bounds("start", "stop", start, stop, self.fine)
+        k, s, d, low = self.kernel, self.stride, self.dilation, self.padding[0]
+        return block.coarse_range(start, stop, self.coarse, k, s, d, low)
+
+    def fine_range(self, start: int, stop: int) -> Block:
+        """What the coarse cells [start, stop) need in the convolution, as a layer of its own.
+
+        They are the fine cells from start * stride - low to (stop - 1) * stride - low + dilation * (kernel - 1), as far
+        as the grid goes: what lies beyond is padding of the block, which inside has none.
+        0 <= start < stop <= coarse; ValueError or TypeError otherwise.
+
+        >>> from tconv import Axis
+        >>> axis = Axis.conv(200, 4, stride=2, padding=1)
+        >>> axis.fine_range(0, 20).cells, axis.fine_range(0, 20).padding
+        ((0, 41), (1, 0))
+        """
+        with checks.explained("Axis.fine_range"):
+            start, stop = checks.bounds("start", "stop", start, stop, self.coarse)
+        k, s, d, low = self.kernel, self.stride, self.dilation, self.padding[0]
+        return block.fine_range(start, stop, self.fine, k, s, d, low)
+
+    def local(self, block: Block) -> Axis | None:
+        """The axis of a block of this one: what maps its cells to the block; None where it needs none."""
+        if block.is_empty:
+            return None
+        return settled(block.coarse, self.kernel, self.stride, block.padding, block.output_padding, self.dilation)
+
     def __str__(self) -> str:
         low, high = self.padding
         text = f"fine {self.fine} <-> coarse {self.coarse}: kernel {self.kernel}, stride {self.stride}, "
@@ -280,17 +325,10 @@ def _fine(axis: Axis) -> int:
 def _window(
     kernel: int, stride: int, padding: int | tuple[int, int] | str, dilation: int
 ) -> tuple[int, int, int, tuple[int, int] | str]:
-    k, s, d = (
-        checks.integer("kernel", kernel, 1),
-        checks.integer("stride", stride, 1),
-        checks.integer("dilation", dilation, 1),
-    )
-    return (
-        k,
-        s,
-        d,
-        checks.padding_word(padding) if isinstance(padding, str) else checks.padding_pair("padding", padding),
-    )
+    k, s = checks.integer("kernel", kernel, 1), checks.integer("stride", stride, 1)
+    d = checks.integer("dilation", dilation, 1)
+    pad = checks.padding_word(padding) if isinstance(padding, str) else checks.padding_pair("padding", padding)
+    return k, s, d, pad
 
 
 def _optional(name: str, value: int | None, least: int) -> int | None:

@@ -87,6 +87,31 @@ def integer(name: str, value: object, least: int | None = None) -> int:
     return number
 
 
+def bounds(first: str, last: str, start: object, stop: object, size: int) -> tuple[int, int]:
+    """The two ends of a range with something in it: 0 <= start < stop <= size."""
+    low, high = integer(first, start, 0), integer(last, stop)
+    if low >= size:
+        wrong(f"{first} must be less than {size}; got {shorten(low)}")
+    if not low < high <= size:
+        wrong(f"{last} must be more than {first} = {low} and at most {size}; got {shorten(high)}")
+    return low, high
+
+
+def box(name: str, value: object, size: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """A box of a grid: a pair (start, stop) for every axis, each with something in it."""
+    if not is_sequence(value):
+        wrong_type(f"{name} must be a sequence of (start, stop) pairs, one an axis; got {shorten(value)}")
+    if len(value) != len(size):
+        wrong(f"{name} must have {count(len(size), 'pair')} (start, stop), one an axis; got {shorten(value)}")
+    return tuple(_ends(f"{name}[{i}]", ends, n) for i, (ends, n) in enumerate(zip(value, size, strict=True)))
+
+
+def _ends(name: str, value: object, size: int) -> tuple[int, int]:
+    if not is_sequence(value) or len(value) != 2:
+        wrong(f"{name} must be a pair (start, stop); got {shorten(value)}")
+    return bounds(f"{name}[0]", f"{name}[1]", value[0], value[1], size)
+
+
 def seconds(name: str, value: object) -> float:
     """A time: a number of more than 0, and finite."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):

@@ -5,16 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from tconv import checks, resolve
 from tconv.axis import Axis, ZeroInserted
+from tconv.block import Block
 from tconv.cached import cached_property
 from tconv.resolve import Ints, PaddingLike
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+#: A box of a grid: (start, stop) of each axis.
+Cells: TypeAlias = tuple[tuple[int, int], ...]
+
+
+class Box(NamedTuple):
+    """The box of cells that a box of results needs, and the geometry that maps one to the other."""
+
+    cells: Cells  #: (start, stop) of each axis; empty along an axis where no cell is needed
+    geometry: Geometry | None  #: of a layer of its own; None where no cell is needed, and results are the bias alone
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """What cuts the cells out of an array: x[..., *box.slices] where channels are first."""
+        return tuple(slice(start, stop) for start, stop in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +218,39 @@ class Geometry:
     def is_even(self) -> bool:
         """Whether all fine positions far from the border are reached by equally many taps: no checkerboard."""
         return all(axis.is_even for axis in self.axes)
+
+    # -- blocks --------------------------------------------------------------------------------------------------------
+
+    def coarse_box(self, box: Sequence[Sequence[int]]) -> Box:
+        """What a box of the fine grid needs in the transposed convolution (`Axis.coarse_range` along each axis).
+
+        `box` has a pair (start, stop) an axis, 0 <= start < stop <= fine; anything else raises ValueError or TypeError.
+        `conv_transpose(x[..., *slices], w, bias, **geometry.keywords)` is the box of the whole result.
+
+        >>> import tconv
+        >>> up = tconv.Geometry.conv_transpose((100, 100), 4, stride=2, padding=1)
+        >>> cells, local = up.coarse_box([(0, 40), (80, 120)])
+        >>> cells, local.fine, local.padding
+        (((0, 21), (39, 61)), (40, 40), ((1, 3), (3, 3)))
+        """
+        with checks.explained("Geometry.coarse_box"):
+            ranges = checks.box("box", box, self.fine)
+        return self._local([axis.coarse_range(*ends) for axis, ends in zip(self.axes, ranges, strict=True)])
+
+    def fine_box(self, box: Sequence[Sequence[int]]) -> Box:
+        """What a box of the coarse grid needs in the convolution (`Axis.fine_range` along each axis).
+
+        As `coarse_box`, with 0 <= start < stop <= coarse: `conv(y[..., *slices], w, bias, **geometry.keywords)` is the
+        box of the whole result.
+        """
+        with checks.explained("Geometry.fine_box"):
+            ranges = checks.box("box", box, self.coarse)
+        return self._local([axis.fine_range(*ends) for axis, ends in zip(self.axes, ranges, strict=True)])
+
+    def _local(self, blocks: Sequence[Block]) -> Box:
+        axes = [axis.local(block) for axis, block in zip(self.axes, blocks, strict=True)]
+        inner = tuple(axis for axis in axes if axis is not None)
+        return Box(tuple(block.cells for block in blocks), Geometry(inner) if len(inner) == self.ndim else None)
 
     # -- cost ----------------------------------------------------------------------------------------------------------
 

@@ -1,9 +1,9 @@
-"""`ConvTranspose`: a transposed convolution with its weights packed once, for calls that repeat."""
+"""`ConvTranspose` and `Conv`: an operation with its weights packed once, for calls that repeat."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -12,35 +12,21 @@ from tconv.arguments import Layout
 from tconv.forks import uninterrupted
 from tconv.jit.machine.address import address
 from tconv.plan import Plan, check_words, make_plan
-from tconv.problem import Array
+from tconv.problem import OPERANDS, Array, Operation
 from tconv.resolve import Ints, PaddingLike
 
 if TYPE_CHECKING:
     from tconv.jit.call import Packed
     from tconv.jit.engine import Engine
 
-#: Shapes of x that an operator remembers how to compute.
+#: Shapes of what is read that an operator remembers how to compute.
 REMEMBERED = 64
 
 
-class ConvTranspose:
-    """A transposed convolution prepared for many calls: weights are packed once, plans and code are kept by shape.
+class _Prepared:
+    """What both have in common: one operation, and what it reads; shapes and names follow from these."""
 
-        op(x)[n, o, c * stride - low + t * dilation] = bias[o] + sum of x[n, i, c] * w[i, o, t]
-
-    Args:
-        w: (Cin, Cout / groups, *kernel); copied, so that later changes of the array do not matter.
-        bias: (Cout,), or None; copied likewise.
-        stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv_transpose`.
-
-    An operator may be called from many threads at once. Results are those of `tconv.conv_transpose` by the method that
-    `plan` names, bit for bit: "auto" prefers the engine here, because its weights are packed already.
-
-    >>> import numpy as np, tconv
-    >>> op = tconv.ConvTranspose(np.ones((8, 4, 2, 2), np.float32), stride=2)
-    >>> op(np.ones((1, 8, 16, 16), np.float32)).shape
-    (1, 4, 32, 32)
-    """
+    _operation: ClassVar[Operation]
 
     def __init__(
         self,
@@ -49,14 +35,14 @@ class ConvTranspose:
         *,
         stride: Ints = 1,
         padding: PaddingLike = 0,
-        output_padding: Ints = 0,
+        output_padding: Ints | None = None,
         output_size: Ints | None = None,
         groups: int = 1,
         dilation: Ints = 1,
         layout: Layout = "channels_first",
         method: str = "auto",
     ) -> None:
-        with checks.explained("ConvTranspose"):
+        with checks.explained(type(self).__name__):
             check_words(layout, method)
             arrays.array("w", w)
             self.dtype = np.dtype(arrays.dtype_name("the dtype of w", w.dtype))
@@ -66,73 +52,80 @@ class ConvTranspose:
             resolve.window((1,) * len(kernel), kernel, stride, padding, dilation, "w")
             if bias is not None:
                 arrays.same_dtype("bias", bias, "w", self.dtype.name)
-                arrays.exact_shape("bias", bias, (cout,))
+                arrays.exact_shape("bias", bias, (cout if self._operation == "conv_transpose" else cin,))
         self.layout, self.method = layout, method
         self._w = np.array(w, self.dtype, order="C")
         self._bias = None if bias is None else np.array(bias, self.dtype)
-        #: By the shape of x; None where it is not the engine that computes, or a weight is not finite.
+        #: By the shape of what is read; None where it is not the engine that computes, or a weight is not finite.
         self._ready: dict[tuple[int, ...], Packed | None] = {}
         self._packed: dict[Any, tuple[Array, bool]] = {}
 
-    def __call__(self, x: Array, out: Array | None = None) -> Array:
-        """Compute y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels are last; batch optional.
+    def __call__(self, grid: Array, /, out: Array | None = None) -> Array:
+        """Compute from a grid of shape (N, C, *size), or (N, *size, C) where channels are last; the batch is optional.
 
-        `out` is an array for the result, with any strides, that shares no memory with x.
+        `out` is an array for the result, with any strides, that shares no memory with the grid.
         """
-        ready = self._ready.get(x.shape) if type(x) is np.ndarray else None
-        if ready is None or not ready.serves(x) or not (out is None or ready.writes(out, x)):
-            return self._call(x, out)
-        y = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(address(x), ready.weights, address(y))
-        return y
+        ready = self._ready.get(grid.shape) if type(grid) is np.ndarray else None
+        if ready is None or not ready.serves(grid) or not (out is None or ready.writes(out, grid)):
+            return self._call(grid, out)
+        result = ready.empty(ready.shape, ready.dtype) if out is None else out
+        ready.run(address(grid), ready.weights, address(result))
+        return result
 
-    def plan(self, x_shape: Any) -> Plan:
-        """How a call with x of this shape would run; see `tconv.plan`."""
-        with checks.explained("ConvTranspose.plan"):
-            shape = checks.shape("x_shape", getattr(x_shape, "shape", x_shape))
+    def plan(self, shape: Any, /) -> Plan:
+        """How a call with a grid of this shape would run; see `tconv.plan`."""
+        with checks.explained(f"{type(self).__name__}.plan"):
+            shape = checks.shape(f"{self._read}_shape", getattr(shape, "shape", shape))
             return replace(self._plan(shape), candidates=self._plan(shape, packed=False).candidates)
 
     def __repr__(self) -> str:
-        given = {name: value for name, value in self._window._asdict().items() if value not in (None, 0, 1)}
+        default = arguments.Window()._asdict()
+        given = {name: value for name, value in self._window._asdict().items() if value != default[name]}
         shown = "".join(f", {name}={value!r}" for name, value in given.items())
         bias = "" if self._bias is None else ", bias"
         method = "" if self.method == "auto" else f', method="{self.method}"'
         layout = "" if self.layout == "channels_first" else f', layout="{self.layout}"'
-        return f"ConvTranspose(w {self.dtype} {self._w.shape}{bias}{shown}{layout}{method})"
+        return f"{type(self).__name__}(w {self.dtype} {self._w.shape}{bias}{shown}{layout}{method})"
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
         return {**state, "_ready": {}, "_packed": {}}
 
+    @property
+    def _read(self) -> str:
+        """The name of the grid that is read."""
+        return OPERANDS[self._operation][0]
+
     def _plan(self, shape: tuple[int, ...], *, packed: bool = True) -> Plan:
         dtype, w = self.dtype.name, self._w.shape
-        return make_plan("conv_transpose", shape, w, None, dtype, self._window, self.layout, self.method, packed)
+        return make_plan(self._operation, shape, w, None, dtype, self._window, self.layout, self.method, packed)
 
-    def _check_out(self, plan: Plan, x: Array, out: Any) -> None:
-        with checks.explained("ConvTranspose", lambda: f"x={arrays.summary(x)}, out={arrays.summary(out)}"):
-            arrays.output(out, plan.result_shape, self.dtype.name, {"x": x, "w": self._w, "bias": self._bias})
+    def _check_out(self, plan: Plan, grid: Array, out: Any) -> None:
+        shown = f"{self._read}={arrays.summary(grid)}, out={arrays.summary(out)}"
+        with checks.explained(type(self).__name__, lambda: shown):
+            shared = {self._read: grid, "w": self._w, "bias": self._bias}
+            arrays.output(out, plan.result_shape, self.dtype.name, shared)
 
-    def _call(self, x: Any, out: Any) -> Array:
+    def _call(self, grid: Any, out: Any) -> Array:
         """The way for what is new or unusual: everything is checked, and remembered for the next call."""
-        with checks.explained("ConvTranspose", lambda: f"x={arrays.summary(x)}, {self!r}"):
-            arrays.array("x", x)
-            arrays.same_dtype("x", x, "w", self.dtype.name)
-            plan = self._plan(x.shape)
+        with checks.explained(type(self).__name__, lambda: f"{self._read}={arrays.summary(grid)}, {self!r}"):
+            arrays.array(self._read, grid)
+            arrays.same_dtype(self._read, grid, "w", self.dtype.name)
+            plan = self._plan(grid.shape)
         if out is not None:
-            self._check_out(plan, x, out)
-        ready = self._prepare(plan)
+            self._check_out(plan, grid, out)
+        ready = self._prepare(plan, grid.shape)
         if ready is None or not (out is None or out.flags.c_contiguous):
             result = np.empty(plan.result_shape, self.dtype) if out is None else out
-            numpy_ops.run(plan, x, self._w, self._bias, result)
+            numpy_ops.run(plan, grid, self._w, self._bias, result)
             return result
-        x = np.ascontiguousarray(x, self.dtype)
-        y = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(address(x), ready.weights, address(y))
-        return y
+        grid = np.ascontiguousarray(grid, self.dtype)
+        result = ready.empty(ready.shape, ready.dtype) if out is None else out
+        ready.run(address(grid), ready.weights, address(result))
+        return result
 
-    def _prepare(self, plan: Plan) -> Packed | None:
+    def _prepare(self, plan: Plan, shape: tuple[int, ...]) -> Packed | None:
         """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
-        shape = plan.x_shape
         if shape in self._ready and ((known := self._ready[shape]) is None or known.is_current()):
             return known
         ready = None
@@ -141,7 +134,7 @@ class ConvTranspose:
                 from tconv.jit.call import Packed
 
             made = Packed(plan.problem, plan.layout == "channels_last", plan.result_shape, plan.dtype, self._pack)
-            # Kernels would multiply the zeros around x by a NaN or an Inf: numpy_ops.run knows what to do.
+            # Kernels would multiply the zeros around a grid by a NaN or an Inf: numpy_ops.run knows what to do.
             ready = made if made.finite else None
         with uninterrupted:
             if shape not in self._ready and len(self._ready) >= REMEMBERED:
@@ -165,3 +158,50 @@ class ConvTranspose:
                 packed = engine.aligned(made.program.packed)
                 self._packed[key] = packed, made.pack(self._w, self._bias, packed)
             return self._packed[key]
+
+
+class ConvTranspose(_Prepared):
+    """A transposed convolution prepared for many calls: weights are packed once, plans and code are kept by shape.
+
+        op(x)[n, o, c * stride - low + t * dilation] = bias[o] + sum of x[n, i, c] * w[i, o, t]
+
+    Args:
+        w: (Cin, Cout / groups, *kernel); copied, so that later changes of the array do not matter.
+        bias: (Cout,), or None; copied likewise.
+        stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv_transpose`.
+
+    `op(x, out)` computes y from x of shape (N, Cin, *coarse), or (N, *coarse, Cin) where channels are last. A batch is
+    optional, and so is `out`, an array for the result that shares no memory with x. Many threads may call an operator
+    at once. Results are those of `tconv.conv_transpose` by the method that `plan` names, bit for bit: "auto" prefers
+    the engine here, because its weights are packed already.
+
+    >>> import numpy as np, tconv
+    >>> op = tconv.ConvTranspose(np.ones((8, 4, 2, 2), np.float32), stride=2)
+    >>> op(np.ones((1, 8, 16, 16), np.float32)).shape
+    (1, 4, 32, 32)
+    """
+
+    _operation = "conv_transpose"
+
+
+class Conv(_Prepared):
+    """A convolution prepared for many calls, the transpose of a `ConvTranspose` with the same arguments but the bias.
+
+        op(y)[n, i, c] = bias[i] + sum of y[n, o, c * stride - low + t * dilation] * w[i, o, t]
+
+    Args:
+        w: (Cin, Cout / groups, *kernel), of which y has Cout channels and the result Cin, as in `tconv.conv`: a Conv
+            layer of PyTorch from Cout to Cin channels holds its weights in this order. Copied.
+        bias: (Cin,), or None; copied likewise.
+        stride, padding, output_padding, output_size, groups, dilation, layout, method: as in `tconv.conv`.
+
+    `op(y, out)` computes x from y of shape (N, Cout, *fine), or (N, *fine, Cout) where channels are last. The rest
+    is as in `ConvTranspose`: the batch and `out` are optional, results are those of `tconv.conv`, bit for bit.
+
+    >>> import numpy as np, tconv
+    >>> op = tconv.Conv(np.ones((8, 4, 3, 3), np.float32), stride=2, padding=1)
+    >>> op(np.ones((1, 4, 32, 32), np.float32)).shape
+    (1, 8, 16, 16)
+    """
+
+    _operation = "conv"

@@ -47,7 +47,7 @@ def of_conv(fine: int, k: int, s: int, pad: Padding | str, a: int | None, size: 
     _check_one_of_two(a, size, pad)
     fitting = coarse_sizes(fine, k, s, pad, d)
     if not fitting:
-        _kernel_does_not_fit(fine, k, _pair(pad), d)
+        kernel_does_not_fit(fine, k, _pair(pad), d)
     if size is not None:
         if size not in fitting:
             checks.wrong(f"output_size must be {checks.one_of(fitting)} for fine size {fine}; got {size}")
@@ -124,7 +124,8 @@ def _check_one_of_two(a: int | None, size: int | None, pad: Padding | str) -> No
         )
 
 
-def _kernel_does_not_fit(fine: int, k: int, pair: Padding, d: int) -> NoReturn:
+def kernel_does_not_fit(fine: int, k: int, pair: Padding, d: int) -> NoReturn:
+    """Refuse a convolution that would have no coarse cell."""
     span = checks.count(effective_kernel(k, d), "cell")
     checks.wrong(
         f"kernel must fit into the padded size: kernel {k} with dilation {d} spans {span}, "

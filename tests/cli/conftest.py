@@ -6,6 +6,9 @@ import pytest
 
 from tconv.cli import main
 
+for needed in ("typer", "rich", "PIL", "matplotlib"):  # the extra "cli"
+    pytest.importorskip(needed, exc_type=ModuleNotFoundError)
+
 
 @pytest.fixture(autouse=True)
 def plain_terminal(monkeypatch):

@@ -9,13 +9,13 @@ import zipfile
 
 import numpy as np
 import pytest
-import torch
 
 import tconv
 from tconv.checks import Rejected
 from tconv.conventions import weight_files
 
-ml_dtypes = pytest.importorskip("ml_dtypes")
+torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
+ml_dtypes = pytest.importorskip("ml_dtypes", exc_type=ModuleNotFoundError)
 
 
 def read(path):

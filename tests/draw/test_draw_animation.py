@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from needs import needs_scripts
-from PIL import Image
 
 from tconv import Geometry
-from tconv.draw import VIEWS, animate, animation, figure
-from tconv.draw.raster import pixels
+from tconv.draw import VIEWS, animate, figure
 from tconv.draw.themes import THEMES
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
+animation = pytest.importorskip("tconv.draw.animation", exc_type=ModuleNotFoundError)
+pixels = pytest.importorskip("tconv.draw.raster", exc_type=ModuleNotFoundError).pixels
 
 UP = Geometry.conv_transpose((3, 3), 3, stride=2, padding=1)
 FOUR = Geometry.conv_transpose((2, 2), 3, stride=2, padding=1)

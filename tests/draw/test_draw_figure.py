@@ -9,14 +9,16 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import tconv
 from tconv import Geometry
-from tconv.draw import VIEWS, figure, raster
+from tconv.draw import VIEWS, figure
 from tconv.draw.sheet import Photo, Rect, Sheet
 from tconv.draw.svg import svg
 from tconv.draw.themes import THEMES, look
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
+raster = pytest.importorskip("tconv.draw.raster", exc_type=ModuleNotFoundError)
 
 pytestmark = pytest.mark.quick
 

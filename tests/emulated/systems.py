@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 #: What loads code, runs it and shares it among threads; `CHILDREN` and `KEPT` start processes, and use the folder of
 #: kernels and LLVM in ways that differ between systems, not between processors.
 GROUND = ("isa", "launch", "launch_pool", "loader", "pages", "python_threads", "system_calls", "systems")
-CHILDREN = ("compile", "launch_processes", "loader_refused")
+CHILDREN = ("compile", "launch_processes")
 KEPT = ("address", "cache", "cache_trust", "environment", "fingerprint", "transposing")
 
 #: Features that these processors have and QEMU lacks: it would say so each time.
@@ -110,7 +110,7 @@ SYSTEMS = {
         System("aarch64-linux", "neon", _aarch64, (*GROUND, *CHILDREN, *KEPT)),
         System("x86_64-haswell", "avx2", _x86_64(_HASWELL), GROUND),
         System("x86_64-nehalem", "baseline", _x86_64(_NEHALEM), GROUND),
-        System("x86_64-windows", "", _windows, (*GROUND, *CHILDREN, *KEPT)),
+        System("x86_64-windows", "", _windows, (*GROUND, *CHILDREN, *KEPT, "loader_refused")),
     )
 }
 

@@ -5,7 +5,9 @@ import io
 import re
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
+pytest.importorskip("sklearn", exc_type=ModuleNotFoundError)
 
 
 @pytest.fixture(scope="module", autouse=True)

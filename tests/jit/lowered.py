@@ -27,7 +27,10 @@ def target(name: str) -> Isa:
     """A set of instructions that runs here: as it is, or with the triple and the features of the machine's best."""
     best = isa.ISAS[isa.available()[0]]
     meant = isa.ISAS[name]
-    return meant if runs_natively(name) else replace(meant, architecture=best.architecture, features=best.features)
+    if runs_natively(name):
+        return meant
+    of_best = {what: getattr(best, what) for what in ("architecture", "features", "arranged_for")}
+    return replace(meant, **of_best)
 
 
 @contextmanager

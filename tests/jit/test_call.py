@@ -30,8 +30,15 @@ def operator():
     return lambda: op(X)
 
 
+def conv_operator():
+    """That of the convolution."""
+    op = tconv.Conv(W, **KEYWORDS)
+    return lambda: op(Y)
+
+
 WAYS = {
     "ConvTranspose": operator,
+    "Conv": conv_operator,
     "conv_transpose": lambda: lambda: tconv.conv_transpose(X, W, BIAS, **KEYWORDS),
     "conv": lambda: lambda: tconv.conv(Y, W, **KEYWORDS),
 }
@@ -56,7 +63,7 @@ def engines(monkeypatch):
 def long_way(monkeypatch):
     """How often everything was checked."""
     taken = []
-    for holder, name in ((ops, "_compute"), (prepared.ConvTranspose, "_call")):
+    for holder, name in ((ops, "_compute"), (prepared._Prepared, "_call")):
         checked = getattr(holder, name)
         monkeypatch.setattr(holder, name, lambda *given, way=checked: (taken.append(1), way(*given))[1])
     return taken

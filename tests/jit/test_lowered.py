@@ -44,7 +44,7 @@ def test_every_kind_of_schedule(name):
 def test_what_runs_here_has_the_lanes_of_what_is_meant(name):
     meant, runs = isa.ISAS[name], target(name)
     assert runs.triple == isa.ISAS[isa.available()[0]].triple
-    for what in ("name", "vector_bytes", "registers", "fma", "masks", "broadcast", "mask_registers"):
+    for what in ("name", "vector_bytes", "registers", "fma", "masks", "broadcast", "mask_registers", "by_lane"):
         assert getattr(runs, what) == getattr(meant, what)
     assert (runs == meant) == runs_natively(name)
 

@@ -17,16 +17,16 @@ STRIDE, LOW, COARSE, KERNEL, FINE = (2, 1), (1, -1), (2, 3), (3, 2), (5, 7)
 
 
 def tensors(dtype=torch.float64, grad=True):
-    """x, w, bias and y."""
-    shapes = (2, 4, *COARSE), (4, 1, *KERNEL), (2,), (2, 2, *FINE)
+    """x, w, the bias of the transposed convolution, y, and the bias of the convolution."""
+    shapes = (2, 4, *COARSE), (4, 1, *KERNEL), (2,), (2, 2, *FINE), (4,)
     return [torch.randn(shape, dtype=dtype, requires_grad=grad) for shape in shapes]
 
 
-def calls(x, w, bias, y):
+def calls(x, w, bias, y, shift):
     """Each operator with its tensors and the rest."""
     return {
         "conv_transpose": ((x, w, bias), (STRIDE, LOW, FINE, *SHARED)),
-        "conv": ((y, w), (STRIDE, LOW, COARSE, *SHARED)),
+        "conv": ((y, w, shift), (STRIDE, LOW, COARSE, *SHARED)),
         "weight_gradient": ((x, y), (STRIDE, LOW, KERNEL, *SHARED)),
     }
 
@@ -35,10 +35,10 @@ def calls(x, w, bias, y):
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_opcheck(name, last, dtype):
-    x, w, bias, y = tensors(dtype)
+    x, w, bias, y, shift = tensors(dtype)
     if last:
         x, w, y = (t.detach().to(memory_format=ORDERS[4]).requires_grad_() for t in (x, w, y))
-    given, window = calls(x, w, bias, y)[name]
+    given, window = calls(x, w, bias, y, shift)[name]
     library.opcheck(getattr(ops, name).default, (*given, *window))
 
 
@@ -51,16 +51,21 @@ def test_derivatives_of_operators(name):
 
 @pytest.mark.parametrize("padding", [1, ((0, 1), (2, -1)), "same"])
 def test_derivatives_in_eager_mode(padding):
-    x, w, bias, _ = tensors()
+    x, w, bias, y, shift = tensors()
 
-    def call(x, w, bias):
+    def up(x, w, bias):
         return functional.conv_transpose2d(x, w, bias, 2, padding, groups=2)
 
-    assert gradcheck(call, (x, w, bias))
-    assert gradgradcheck(call, (x, w, bias))
+    def down(y, w, bias):
+        return functional.conv2d(y, w, bias, 1 if padding == "same" else 2, padding, groups=2)
+
+    for call, given in ((up, (x, w, bias)), (down, (y, w, shift))):
+        assert gradcheck(call, given)
+        assert gradgradcheck(call, given)
 
 
-def test_derivatives_of_the_third_order():
+@pytest.mark.parametrize("name", ["conv_transpose1d", "conv1d"])
+def test_derivatives_of_the_third_order(name):
     x, w = torch.randn(1, 1, 3, dtype=torch.float64, requires_grad=True), torch.randn(1, 1, 2, dtype=torch.float64)
     w.requires_grad_()
 
@@ -69,9 +74,8 @@ def test_derivatives_of_the_third_order():
         second = torch.autograd.grad(sum((g**2).sum() for g in first), (x, w), create_graph=True)
         return torch.autograd.grad(sum((g**2).sum() for g in second), (x, w))
 
-    for found, expected in zip(
-        third(functional.conv_transpose1d), third(torch.nn.functional.conv_transpose1d), strict=True
-    ):
+    ours, theirs = getattr(functional, name), getattr(torch.nn.functional, name)
+    for found, expected in zip(third(ours), third(theirs), strict=True):
         torch.testing.assert_close(found, expected)
 
 
@@ -97,7 +101,7 @@ def test_vmap(name, dims):
 
 
 def test_other_devices_and_dtypes_are_pytorchs():
-    x, w, bias, _ = tensors(torch.bfloat16, grad=False)
+    x, w, bias, *_ = tensors(torch.bfloat16, grad=False)
     found = ops.conv_transpose(x, w, bias, STRIDE, LOW, FINE, *SHARED)
     assert found.dtype is torch.bfloat16
     meta = ops.conv_transpose(*(t.to("meta") for t in (x, w, bias)), STRIDE, LOW, FINE, *SHARED)

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS = {
     "size": ("tconv.cli.size", "The size of the other grid, and every size that shares it."),
     "explain": ("tconv.cli.explain", "All there is to say about a layer, and its dialects."),
+    "chain": ("tconv.cli.chain", "Layers one after the other, and what a box needs."),
     "draw": ("tconv.cli.pictures", "A picture of a geometry."),
     "animate": ("tconv.cli.pictures", "The steps of such a picture, one after the other."),
     "explore": ("tconv.cli.explore", "The interactive page, in a browser or in a file."),

@@ -1,8 +1,8 @@
 """Calls of the engine prepared for arrays of one shape, and when they are to be prepared anew.
 
-`tconv.ConvTranspose` keeps such calls with its weights packed (`Packed`), the functions keep those that may be made
-again (`Once`, found by `repeated.py`), and `tconv.torch` has its own for tensors (`torch/engine.py`). One rule says of
-all of them whether they are to be used: `PreparedCall.is_current`.
+`tconv.ConvTranspose` and `Conv` keep such calls with their weights packed (`Packed`), the functions those that may be
+made again (`Once`, found by `repeated.py`), and `tconv.torch` has its own for tensors (`torch/engine.py`). One rule
+says of all of them whether they are to be used: `PreparedCall.is_current`.
 """
 
 from __future__ import annotations

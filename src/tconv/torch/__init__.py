@@ -13,5 +13,6 @@ from tconv.torch import functional, nn
 from tconv.torch.acceleration import accelerate, restore
 from tconv.torch.acceleration_report import Report
 from tconv.torch.plan import Plan, plan
+from tconv.torch.streams import Stream, stream
 
-__all__ = ["functional", "nn", "accelerate", "restore", "plan", "Plan", "Report"]
+__all__ = ["functional", "nn", "accelerate", "restore", "stream", "Stream", "plan", "Plan", "Report"]

@@ -11,7 +11,7 @@ from tconv import arguments, checks
 from tconv.arguments import Layout
 from tconv.geometry import Geometry
 from tconv.methods import Operation
-from tconv.torch import autocasting, dispatched, engine, gradients, messages, native
+from tconv.torch import autocasting, dispatched, engine, gradients, kept, messages, native
 from tconv.torch.engine import OperationWindow
 
 
@@ -65,12 +65,12 @@ def _window(g: Geometry, size: tuple[int, ...], groups: int) -> OperationWindow:
 
 
 def _conv(y: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow) -> Tensor:
-    if dispatched.by_operator(y, w, None):
-        x = torch.ops.tconv.conv(y, w, *window)
-    elif torch.compiler.is_compiling():
-        x = native.conv(y, w, None, *engine.by_extra(window, window.size, y.shape[2:]))
+    if dispatched.by_operator(y, w, bias):
+        return torch.ops.tconv.conv(y, w, bias, *window)  # type: ignore[no-any-return]
+    if torch.compiler.is_compiling():
+        x = engine.natively("conv", y, w, None, window)
     else:
-        x = gradients.conv(y, w, window)
+        x = gradients.applied("conv", y, w, window, kept.of(w))
     return x if bias is None else torch.add(x, bias.to(x.dtype).reshape(-1, *[1] * len(window.stride)))
 
 

@@ -20,33 +20,34 @@ def _in_channels(t: Tensor, dim: int | None, count: int) -> Tensor:
     return t.flatten(1, 2)
 
 
-def _conv_transpose(info: Any, dims: Any, x: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> Any:
-    if dims[2] is None and dims[1] is None:
-        y = _ops.conv_transpose(_in_batch(x, dims[0]), w, bias, *window)
-        return y.unflatten(0, (info.batch_size, -1)), 0
-    y, dim = _mapped(_ops.conv_transpose, info, dims, x, w, None, window)
-    if bias is None:
-        return y, dim
-    bias = bias.unsqueeze(0) if dims[2] is None else bias.movedim(dims[2], 0)
-    shape = [1] * y.dim()
-    shape[dim], shape[dim + 1 if dim else 2] = bias.shape
-    return y + bias.reshape(shape), dim
+def _with_weights(operator: Any) -> Any:
+    """The rule of an operator that takes a grid, weights and a bias."""
+
+    def rule(info: Any, dims: Any, x: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> Any:
+        if dims[2] is None and dims[1] is None:
+            y = operator(_in_batch(x, dims[0]), w, bias, *window)
+            return y.unflatten(0, (info.batch_size, -1)), 0
+        y, dim = _mapped(operator, info, dims, x, w, window)
+        if bias is None:
+            return y, dim
+        bias = bias.unsqueeze(0) if dims[2] is None else bias.movedim(dims[2], 0)
+        shape = [1] * y.dim()
+        shape[dim], shape[dim + 1 if dim else 2] = bias.shape
+        return y + bias.reshape(shape), dim
+
+    return rule
 
 
-def _conv(info: Any, dims: Any, y: Tensor, w: Tensor, *window: Any) -> Any:
-    return _mapped(_ops.conv, info, dims, y, w, (), window)
-
-
-def _mapped(operator: Any, info: Any, dims: Any, x: Tensor, w: Tensor, none: Any, window: tuple[Any, ...]) -> Any:
-    """(N, B, C, ...) and 1 where weights are mapped over, (B, N, C, ...) and 0 where they are not."""
-    bias, count = (none,) if none is None else none, info.batch_size
+def _mapped(operator: Any, info: Any, dims: Any, x: Tensor, w: Tensor, window: tuple[Any, ...]) -> Any:
+    """Without a bias, (N, B, C, ...) and 1 where weights are mapped over, (B, N, C, ...) and 0 where they are not."""
+    count = info.batch_size
     if dims[1] is None:
         if dims[0] is None:  # only the bias is mapped over
-            return operator(x, w, *bias, *window).unsqueeze(0).expand(count, *[-1] * x.dim()), 0
-        return operator(_in_batch(x, dims[0]), w, *bias, *window).unflatten(0, (count, -1)), 0
+            return operator(x, w, None, *window).unsqueeze(0).expand(count, *[-1] * x.dim()), 0
+        return operator(_in_batch(x, dims[0]), w, None, *window).unflatten(0, (count, -1)), 0
     *shared, groups = window
     w = w.movedim(dims[1], 0).flatten(0, 1)
-    result = operator(_in_channels(x, dims[0], count), w, *bias, *shared, groups * count)
+    result = operator(_in_channels(x, dims[0], count), w, None, *shared, groups * count)
     return result.unflatten(1, (count, -1)), 1
 
 
@@ -58,6 +59,7 @@ def _weight_gradient(info: Any, dims: Any, x: Tensor, y: Tensor, *window: Any) -
 
 
 for _name, _rule in (
-    ("conv_transpose", _conv_transpose), ("conv", _conv), ("weight_gradient", _weight_gradient),
+    ("conv_transpose", _with_weights(_ops.conv_transpose)), ("conv", _with_weights(_ops.conv)),
+    ("weight_gradient", _weight_gradient),
 ):  # fmt: skip
     library.register_vmap(f"tconv::{_name}", _rule)

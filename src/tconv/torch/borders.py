@@ -28,7 +28,7 @@ def conv_transpose(
 ) -> Tensor:
     """The transpose of a convolution that pads in this mode, plus the bias; `given` are a layer's arguments."""
     ndim, said = len(given[0]), RawArguments(*given)
-    with messages.explained(ndim, x, w, bias, given):
+    with messages.explained("conv_transpose", ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         if x.dim() not in (ndim + 1, ndim + 2):
             axes = checks.count(ndim, "axis", "axes")
@@ -38,7 +38,8 @@ def conv_transpose(
             _check(mode, end, sizes.fine_size(end[0], k, s, end[1], end[2], d))
         messages.check_bias(bias, w.shape[1] * said.groups)
     left = tuple(a for _, _, a in ends)
-    y = call(ndim, x, w, None, (said.stride, (0,) * ndim, left, said.groups, said.dilation, None), layer)
+    uncropped = (said.stride, (0,) * ndim, left, said.groups, said.dilation, None)
+    y = call("conv_transpose", ndim, x, w, None, uncropped, layer)
     for axis, (_, (low, high), _) in enumerate(ends, -ndim):
         if low or high:
             y = without_border(mode, y, axis, low, high)

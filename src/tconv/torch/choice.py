@@ -24,7 +24,7 @@ TINY = 10_000
 SHORT, MULTIPLICATIONS_A_MICROSECOND, A_GROUP = 250, 7_500, 30
 #: The rate for float16, which is not handed to oneDNN, forward and backward.
 HALVES_A_MICROSECOND = 700
-#: Elements of x up to which PyTorch's native operator may compute.
+#: Elements of what is read up to which PyTorch's native operator may compute.
 MOST_ELEMENTS = 20_480
 
 
@@ -45,7 +45,7 @@ def is_tiny(problem: Problem, dtype: torch.dtype) -> bool:
 
 def _terms(problem: Problem) -> float:
     """Products that are added up to one result, on average."""
-    return problem.multiplications / (problem.batch * problem.out_channels * problem.fine_cells)
+    return problem.multiplications / prod(problem.written_shape)
 
 
 def goes_to_onednn(problem: Problem) -> bool:
@@ -53,7 +53,8 @@ def goes_to_onednn(problem: Problem) -> bool:
     g = problem.geometry
     last = (1, *g.kernel)[-2:]
     plain = {*g.stride, *g.dilation, *last} == {1} and problem.batch < 16 and torch.get_num_threads() == 1
-    much = problem.batch > 1 or min(last) > 3 or problem.batch * problem.cin * prod(g.coarse) > MOST_ELEMENTS
+    read = problem.x_shape if problem.operation == "conv_transpose" else problem.y_shape
+    much = problem.batch > 1 or min(last) > 3 or prod(read) > MOST_ELEMENTS
     return problem.dtype == "float32" and torch._C._has_mkldnn and much and not plain
 
 

@@ -15,32 +15,53 @@ from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
 from tconv.torch import halves, messages, native, windows
-from tconv.torch.engine import DTYPES
+from tconv.torch.engine import DTYPES, Operation
 
-#: By the number of axes, what users call: whoever overrides functions is told of that. `functional.py` enters them.
-PUBLIC: dict[int, Callable[..., Tensor]] = {}
+#: By operation and number of axes, what users call: whoever overrides functions is told of that. `functional.py`
+#: enters them.
+PUBLIC: dict[tuple[Operation, int], Callable[..., Tensor]] = {}
 
 
-def conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
-    """The transposed convolution of ndim axes, in operations that the dispatcher sees."""
+def computed(operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
+    """The operation on ndim axes, in operations that the dispatcher sees."""
     if has_torch_function((x, w, bias)):
-        return _overridden(ndim, x, w, bias, given)
+        return _overridden(operation, ndim, x, w, bias, given)
     if torch.compiler.is_compiling():
-        return _conv_transpose(ndim, x, w, bias, given)
-    with messages.explained(ndim, x, w, bias, given):
+        return _computed(operation, ndim, x, w, bias, given)
+    with messages.explained(operation, ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
-        return _conv_transpose(ndim, x, w, bias, given)
+        return _computed(operation, ndim, x, w, bias, given)
 
 
-def _overridden(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Tensor:
-    *listed, size = given
-    overridden: Tensor = handle_torch_function(PUBLIC[ndim], (x, w, bias), x, w, bias, *listed, output_size=size)
-    return overridden
+def _overridden(operation: Operation, ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Tensor:
+    stride, padding, left, groups, dilation, size = given
+    public, tensors = PUBLIC[operation, ndim], (x, w, bias)
+    if operation == "conv":
+        return handle_torch_function(public, tensors, *tensors, stride, padding, dilation, groups)
+    listed = (stride, padding, left, groups, dilation)
+    return handle_torch_function(public, tensors, *tensors, *listed, output_size=size)
 
 
-def _conv_transpose(ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
+def _computed(operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
+    function = _conv if operation == "conv" else _conv_transpose
     if x.dim() == ndim + 1:
-        return _conv_transpose(ndim, x.unsqueeze(0), w, bias, given).squeeze(0)
+        return function(x.unsqueeze(0), w, bias, given).squeeze(0)
+    return function(x, w, bias, given)
+
+
+def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
+    stride, padding, _, groups, dilation, _ = given
+    kernel, ndim = _kernel(w), w.dim() - 2
+    stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
+    pads = windows.paddings_of_conv(padding, kernel, stride, dilation)
+    if by_operator(y, w, bias):
+        coarse = windows.coarse_size(y.shape[2:], kernel, stride, pads, dilation)
+        low = [pair[0] for pair in pads]
+        return torch.ops.tconv.conv(y, w, bias, stride, low, coarse, dilation, groups)  # type: ignore[no-any-return]
+    return native.padded_conv(y, w, bias, stride, pads, dilation, groups)
+
+
+def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
     stride, padding, output_padding, groups, dilation, size = given
     left = output_padding if size is None else 0
     window = windows.window(_kernel(w), stride, padding, left, groups, dilation)

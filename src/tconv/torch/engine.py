@@ -84,8 +84,7 @@ class Call(PreparedCall):
     weights: formats.Weights
     tiny: bool  #: PyTorch is faster where no derivative is recorded
     short: bool  #: and where one is
-    function: Any  #: PyTorch's, and the arguments that it takes behind the tensors
-    arguments: tuple[Any, ...]
+    said: native.SaidByTorch | None  #: how PyTorch says it, where it is one of both
     large: bool
     half: bool  #: tensors are cast to float32 and the result is rounded
     state: tuple[int, object]
@@ -153,23 +152,29 @@ class Call(PreparedCall):
     def _by_torch(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         if self.half:
             x, w, bias = widened(x), widened(w), None if bias is None else widened(bias)
-            return self._natively(x, w, bias).to(self.dtype)
-        return self._natively(x, w, bias)
-
-    def _natively(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
-        if self.operation == "conv_transpose":
-            return native.conv_transpose(x, w, bias, *by_extra(self.window, x.shape[2:], self.window.size))
-        return native.conv(x, w, bias, *by_extra(self.window, self.window.size, x.shape[2:]))
+            return natively(self.operation, x, w, bias, self.window).to(self.dtype)
+        return natively(self.operation, x, w, bias, self.window)
 
     def bias_fits(self, bias: Tensor) -> bool:
         """Whether a bias is what this call was prepared for."""
         return bias.dtype is self.dtype and bias.shape == self.bias_shape and bias.is_cpu
 
 
+def grids(operation: Operation, read: Integers, written: Integers) -> tuple[Integers, Integers]:
+    """The sizes of the coarse and the fine grid."""
+    return (read, written) if operation == "conv_transpose" else (written, read)
+
+
 def by_extra(window: OperationWindow, coarse: Integers, fine: Integers) -> tuple[Any, ...]:
     """The window as `native.py` wants it: `extra` in place of a size."""
     stride, low, _, dilation, groups = window
     return stride, low, native.extra(coarse, stride, fine), dilation, groups
+
+
+def natively(operation: Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow) -> Tensor:
+    """The operation by PyTorch's own operators; x is what is read, whichever grid it lies on."""
+    function = native.conv_transpose if operation == "conv_transpose" else native.conv
+    return function(x, w, bias, *by_extra(window, *grids(operation, x.shape[2:], window.size)))
 
 
 _fingerprint = fingerprint.function
@@ -220,24 +225,26 @@ def made(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, la
     engines, why = _engines(problem, order)
     strides = formats.strides(shape, order)
     size = problem.itemsize
-    small, said = _small(operation, x, w, window, problem)
+    tiny, short, said = _small(operation, x, w, window, problem)
     weights = formats.Weights.of(w, problem.dtype, by_engine=engines is not None)
     return Call(
         operation, window, shape, strides, x.dtype, (written,), written * size, w.numel() * w.element_size(),
         hash((w.shape, w.stride(), w.dtype)), engines, why, None if formats.lies(x, order) else order,
-        weights, small[0], small[1], said[0], said[1], prod(shape) * size >= formats.LARGE,
+        weights, tiny, short, said, prod(shape) * size >= formats.LARGE,
         x.dtype in HALVES, now,
     )  # fmt: skip
 
 
-def _small(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, problem: Problem) -> Any:
+def _small(
+    operation: Operation, x: Tensor, w: Tensor, window: OperationWindow, problem: Problem
+) -> tuple[bool, bool, native.SaidByTorch | None]:
     """Whether the call is tiny, and short; and how PyTorch says it, if it is one of both and PyTorch does."""
-    nothing = (False, False), (None, ())
-    if operation != "conv_transpose":
-        return nothing
-    small = choice.is_tiny(problem, x.dtype), choice.is_short(problem, x.dtype)
-    said = native.said_by_torch(w.shape[2:], window, native.extra(x.shape[2:], window.stride, window.size))
-    return nothing if said is None or True not in small else (small, (native.function(len(window.stride)), said))
+    tiny, short = choice.is_tiny(problem, x.dtype), choice.is_short(problem, x.dtype)
+    if not (tiny or short):
+        return False, False, None
+    coarse, fine = grids(operation, x.shape[2:], window.size)
+    said = native.said_by_torch(operation, w.shape[2:], window, native.extra(coarse, window.stride, fine))
+    return (False, False, None) if said is None else (tiny, short, said)
 
 
 def serves_weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> bool:
@@ -286,8 +293,7 @@ def gradient_of(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> 
 def problem_of(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow) -> Problem:
     """What is to be computed."""
     stride, low, size, dilation, groups = window
-    grids = (x.shape[2:], size) if operation == "conv_transpose" else (size, x.shape[2:])
-    found = geometry(tuple(w.shape[2:]), stride, low, dilation, *grids)
+    found = geometry(tuple(w.shape[2:]), stride, low, dilation, *grids(operation, x.shape[2:], size))
     return Problem(operation, found, x.shape[0], w.shape[0], w.shape[1] * groups, groups, DTYPES[x.dtype])
 
 

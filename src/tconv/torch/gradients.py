@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,48 +17,41 @@ from torch.autograd import Function
 from torch.autograd.profiler import record_function
 
 from tconv.torch import choice, engine, native
-from tconv.torch.engine import Call, OperationWindow
+from tconv.torch.engine import Call, Operation, OperationWindow
 from tconv.torch.halves import HALVES
 from tconv.torch.kept import PackedWeights
 from tconv.torch.plain import needs_graph, plain
 
 
-class ConvTranspose(Function):
-    """The transposed convolution, which is differentiated by the coarse grid, the weights and the bias."""
+class _Operation(Function):
+    """An operation with weights, which is differentiated by the grid that it reads, the weights and the bias."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, w: Tensor, bias: Tensor | None, call: Call, kept: PackedWeights | None) -> Tensor:
-        """Compute, and remember x and w."""
-        ctx.save_for_backward(x, w)
-        ctx.window = call.window
-        return call.run(x, w, bias, kept)
+    def forward(
+        ctx: Any, grid: Tensor, w: Tensor, bias: Tensor | None, call: Call, kept: PackedWeights | None
+    ) -> Tensor:
+        """Compute, and remember the grid and w."""
+        ctx.save_for_backward(grid, w)
+        ctx.operation, ctx.window = call.operation, call.window
+        return call.run(grid, w, bias, kept)
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> Any:
-        """The gradients by x, w and the bias, as far as they are asked for."""
-        (x, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
-        dx = conv(dy, w, with_size(window, x)) if wanted[0] else None
-        dw = weight_gradient(x, dy, w, window) if wanted[1] else None
-        return dx, dw, summed(dy) if wanted[2] else None, None, None
+    def backward(ctx: Any, d: Tensor) -> Any:
+        """The gradients by the grid, w and the bias, as far as they are asked for."""
+        (grid, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
+        back = TRANSPOSE[ctx.operation]
+        coarse, fine = (grid, d) if ctx.operation == "conv_transpose" else (d, grid)
+        dgrid = applied(back, d, w, with_size(window, grid)) if wanted[0] else None
+        dw = weight_gradient(coarse, fine, w, window) if wanted[1] else None
+        return dgrid, dw, summed(d) if wanted[2] else None, None, None
 
 
-class Conv(Function):
-    """The convolution, which is differentiated by the fine grid and the weights."""
+class ConvTranspose(_Operation):
+    """The transposed convolution."""
 
-    @staticmethod
-    def forward(ctx: Any, y: Tensor, w: Tensor, call: Call) -> Tensor:
-        """Compute, and remember y and w."""
-        ctx.save_for_backward(y, w)
-        ctx.window = call.window
-        return call.run(y, w, None, None)
 
-    @staticmethod
-    def backward(ctx: Any, dx: Tensor) -> Any:
-        """The gradients by y and w, as far as they are asked for."""
-        (y, w), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
-        dy = conv_transpose(dx, w, with_size(window, y)) if wanted[0] else None
-        dw = weight_gradient(dx, y, w, window) if wanted[1] else None
-        return dy, dw, None
+class Conv(_Operation):
+    """The convolution."""
 
 
 class WeightGradient(Function):
@@ -75,37 +68,29 @@ class WeightGradient(Function):
     def backward(ctx: Any, dw: Tensor) -> Any:
         """The gradients by x and y, as far as they are asked for."""
         (x, y), window, wanted = ctx.saved_tensors, ctx.window, ctx.needs_input_grad
-        dx = conv(y, dw, with_size(window, x)) if wanted[0] else None
-        dy = conv_transpose(x, dw, with_size(window, y)) if wanted[1] else None
+        dx = applied("conv", y, dw, with_size(window, x)) if wanted[0] else None
+        dy = applied("conv_transpose", x, dw, with_size(window, y)) if wanted[1] else None
         return dx, dy, None, None
 
 
+#: Each is the derivative of the other by the grid that it reads.
+TRANSPOSE: dict[Operation, Operation] = {"conv_transpose": "conv", "conv": "conv_transpose"}
+_Record: TypeAlias = Callable[[Tensor, Tensor, Tensor | None, Call, PackedWeights | None], Tensor]
 #: Compute and record: what PyTorch calls `apply`, of which it does not say the types.
-record_conv_transpose: Callable[[Tensor, Tensor, Tensor | None, Call, PackedWeights | None], Tensor] = (
-    ConvTranspose.apply
-)
-_record_conv: Callable[[Tensor, Tensor, Call], Tensor] = Conv.apply
+RECORD: dict[Operation, _Record] = {"conv_transpose": ConvTranspose.apply, "conv": Conv.apply}
 _record_weight_gradient: Callable[[Tensor, Tensor, Tensor, OperationWindow], Tensor] = WeightGradient.apply
 
 
-def conv_transpose(x: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
-    """Differentiable, from the coarse grid to the fine grid."""
-    if not served(x, w, window.groups):
-        return native.conv_transpose(x, w, None, *engine.by_extra(window, x.shape[2:], window.size))
-    call = engine.call("conv_transpose", x, w, window)
-    if needs_graph(x, w):
-        return record_conv_transpose(x, w, None, call, None)
-    return call.run(x, w, None, None)
-
-
-def conv(y: Tensor, w: Tensor, window: OperationWindow) -> Tensor:
-    """Differentiable, from the fine grid to the coarse grid."""
-    if not served(y, w, window.groups):
-        return native.conv(y, w, None, *engine.by_extra(window, window.size, y.shape[2:]))
-    call = engine.call("conv", y, w, window)
-    if needs_graph(y, w):
-        return _record_conv(y, w, call)
-    return call.run(y, w, None, None)
+def applied(
+    operation: Operation, grid: Tensor, w: Tensor, window: OperationWindow, kept: PackedWeights | None = None
+) -> Tensor:
+    """Differentiable, from the grid that the operation reads to the other one."""
+    if not served(grid, w, window.groups):
+        return engine.natively(operation, grid, w, None, window)
+    call = engine.call(operation, grid, w, window)
+    if needs_graph(grid, w):
+        return RECORD[operation](grid, w, None, call, None)
+    return call.run(grid, w, None, kept)
 
 
 def weight_gradient(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tensor:

@@ -13,16 +13,18 @@ from torch import Tensor
 from tconv import arrays, checks
 from tconv.checks import Rejected
 from tconv.hints import words
+from tconv.problem import Operation
 from tconv.torch.windows import RawArguments
 
 
 @contextmanager
-def explained(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Iterator[None]:
+def explained(operation: Operation, ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Iterator[None]:
     """Turn a `Rejected` from inside into the error that the user sees."""
     try:
         yield
     except Rejected as rejected:
-        problem = error(f"conv_transpose{ndim}d", rejected, _called_with(x, w, bias, given), -1 - ndim)
+        shown = _called_with(operation, x, w, bias, given)
+        problem = error(f"{operation}{ndim}d", rejected, shown, -1 - ndim)
     else:
         return
     raise problem from None
@@ -30,21 +32,30 @@ def explained(ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Iterator[None
 
 def error(name: str, rejected: Rejected, context: str = "", channels: int = 1) -> Exception:
     """PyTorch raises RuntimeError for values; ValueError is what its layers raise for a wrong output_size."""
-    reason = _renamed(str(rejected), channels)
+    reason = _renamed(str(rejected), channels, reads="x" if name.startswith("conv_transpose") else "y")
     of_size = reason.startswith("output_size")
     kind = RuntimeError if rejected.kind is ValueError and not of_size else rejected.kind
     return kind(f"{name}: {reason}" + (f"\n  called with {context}" if context else ""))
 
 
-def _renamed(reason: str, channels: int) -> str:
-    """x and w are input and weight to PyTorch, whose functions have no layout, and whose tensors no astype."""
-    reason = reason.replace('layout="channels_last"', f"x.movedim(-1, {channels})").replace("w.transpose", "w.permute")
-    return re.sub(r"\bw\b", "weight", re.sub(r"\bx\b", "input", reason))
+def _renamed(reason: str, channels: int, reads: str) -> str:
+    """x and w are input and weight to PyTorch, whose functions have no layout, and whose tensors no astype.
+
+    To `tconv.conv` y is the input, with Cout channels: names of a transposed convolution, which PyTorch has the other
+    way round.
+    """
+    if reads == "y":
+        reason = reason.replace("the channels of x, Cin", "the channels of the result, Cin")
+        reason = reason.replace("a convolution's order", "a transposed convolution's order")
+        reason = re.sub(r"\bC(in|out)\b", lambda found: "Cin" if found[1] == "out" else "Cout", reason)
+    reason = reason.replace('layout="channels_last"', f"{reads}.movedim(-1, {channels})")
+    reason = reason.replace("w.transpose", "w.permute")
+    return re.sub(r"\bw\b", "weight", re.sub(rf"\b{reads}\b", "input", reason))
 
 
-def _called_with(x: Any, w: Any, bias: Any, given: Any) -> str:
+def _called_with(operation: Operation, x: Any, w: Any, bias: Any, given: Any) -> str:
     shown = [f"input={summary(x)}", f"weight={summary(w)}"] + ([] if bias is None else [f"bias={summary(bias)}"])
-    defaults = (1, 0, 0, 1, 1, None)
+    defaults = (1, 0, None if operation == "conv" else 0, 1, 1, None)
     for (name, value), default in zip(RawArguments(*given)._asdict().items(), defaults, strict=True):
         if not (type(value) is type(default) and value == default):
             shown.append(f"{name}={checks.shorten(value)}")

@@ -8,7 +8,7 @@ depend on them, so that traces hold for other sizes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -37,16 +37,28 @@ def conv_transpose(
     return y if bias is None else y + bias.reshape(-1, *[1] * ndim)
 
 
-def said_by_torch(kernel: Sizes, window: Any, extra: Sizes) -> tuple[Any, ...] | None:
-    """The arguments of PyTorch's function behind the tensors; None where it takes more than one call."""
+class SaidByTorch(NamedTuple):
+    """A call as PyTorch says it in one."""
+
+    function: Any
+    arguments: tuple[Any, ...]  #: behind the tensors
+    given: tuple[Any, ...]  #: those arguments in the order of `windows.RawArguments`
+
+
+def said_by_torch(operation: str, kernel: Sizes, window: Any, extra: Sizes) -> SaidByTorch | None:
+    """The call of PyTorch's function, whose result has the size of the window; None where it takes more than one."""
     stride, low, _, dilation, groups = window
     left = _left_over(kernel, stride, low, extra, dilation)
-    return None if left is None else (stride, low, tuple(left), groups, dilation)
-
-
-def function(ndim: int) -> Any:
-    """PyTorch's transposed convolution of so many axes."""
-    return _TRANSPOSED[ndim]
+    if left is None:
+        return None
+    if operation == "conv_transpose":
+        arguments = (stride, low, tuple(left), groups, dilation)
+        return SaidByTorch(_TRANSPOSED[len(stride)], arguments, (*arguments, None))
+    if any(a >= s for a, s in zip(left, stride, strict=True)):
+        return None
+    return SaidByTorch(
+        _PLAIN[len(stride)], (stride, low, dilation, groups), (stride, low, None, groups, dilation, None)
+    )
 
 
 def conv(
@@ -58,6 +70,17 @@ def conv(
         y = _padded(y, _ends(w.shape[2:], stride, low, extra, dilation))
         low = [0] * len(stride)
     return _PLAIN[len(stride)](y, w, bias, stride, low, dilation, groups)  # type: ignore[no-any-return]
+
+
+def padded_conv(
+    y: Tensor, w: Tensor, bias: Tensor | None, stride: Sizes, pads: Sequence[tuple[int, int]], dilation: Sizes,
+    groups: int,
+) -> Tensor:  # fmt: skip
+    """The convolution with (low, high) padding, in which no size of the grid is asked for."""
+    function = _PLAIN[len(stride)]
+    if all(low == high >= 0 for low, high in pads):
+        return function(y, w, bias, stride, [low for low, _ in pads], dilation, groups)  # type: ignore[no-any-return]
+    return function(_padded(y, pads), w, bias, stride, 0, dilation, groups)  # type: ignore[no-any-return]
 
 
 def weight_gradient(

@@ -1,8 +1,9 @@
-"""`ConvTranspose1d` to `3d`, also lazy ones, in place of those of torch.nn, with their constructor, state and repr."""
+"""`ConvTranspose1d` to `3d` and `Conv1d` to `3d`, also lazy ones: those of torch.nn, their constructor, state, repr."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -11,58 +12,43 @@ from tconv import checks
 from tconv.resolve import Ints, PaddingLike
 from tconv.torch import borders
 from tconv.torch.calls import call
+from tconv.torch.engine import Operation
 from tconv.torch.kept import PackedWeights
 from tconv.torch.plain import needs_graph
-from tconv.torch.windows import WORDS
+from tconv.torch.windows import WORDS, WORDS_OF_CONV
 
 _is_compiling = torch.compiler.is_compiling
 _autocast: Any = torch._C._is_any_autocast_enabled
 
 
-class _Layer(torch.nn.modules.conv._ConvTransposeNd):
-    """What the three have in common."""
+class _Layer(torch.nn.modules.conv._ConvNd):
+    """What all of them have in common: weights that are kept packed, a short way to PyTorch where that is sooner."""
 
-    def __init__(
-        self,
-        in_channels: int,
-        out_channels: int,
-        kernel_size: Ints,
-        stride: Ints = 1,
-        padding: PaddingLike = 0,
-        output_padding: Ints = 0,
-        groups: int = 1,
-        bias: bool = True,
-        dilation: Ints = 1,
-        padding_mode: str = "zeros",
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        said = _pairs(padding, type(self).__name__)
-        with checks.explained(type(self).__name__):
-            checks.choice("padding_mode", padding_mode, ("zeros", *borders.MODES))
-        super().__init__(
-            in_channels, out_channels, kernel_size, stride, padding if said is None else 0, output_padding, groups,
-            bias, dilation, "zeros", device, dtype,
-        )  # fmt: skip
-        self.padding_mode: Any = padding_mode  # PyTorch's layers refuse all others
-        if said is not None:
-            self.padding = said
+    _operation: ClassVar[Operation]
+
+    def __prepare_scriptable__(self) -> Any:
+        """What torch.jit.script asks for."""
+        raise RuntimeError(
+            "torch.jit.script compiles PyTorch's own layers, and not tconv's: use torch.compile or torch.export, or "
+            f"torch.nn.{type(self).__name__}, which has the same state_dict"
+        )
+
+    def _check(self) -> None:
+        """What PyTorch's constructors let pass is said here, and not in the first call."""
         with checks.explained(type(self).__name__):
             ndim = len(self.kernel_size)
             for name in ("kernel_size", "stride", "dilation"):
                 checks.per_axis(name, getattr(self, name), ndim, 1)
-            if not isinstance(said, str):
+            if not isinstance(self.padding, str):
                 checks.padding_per_axis(self.padding, ndim)
 
-    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        """Compute; `output_size` is the size of the result, with or without its batch and channels."""
+    def _computed(self, input: Tensor, given: tuple[Any, ...]) -> Tensor:
+        """The result; `given` are the arguments that are no tensors, in the order of `windows.RawArguments`."""
         state = self.__dict__
         # Parametrized weights are attributes; those that are parameters are found sooner where they lie.
         parameters = state["_parameters"]
         w = parameters["weight"] if "weight" in parameters else self.weight  # noqa: SIM401 - not both
         bias = parameters["bias"] if "bias" in parameters else self.bias  # noqa: SIM401
-        size = None if output_size is None else self._size(input, output_size)
-        given = self.stride, self.padding, self.output_padding, self.groups, self.dilation, size
         kept = state.get("_kept")
         if not _is_compiling():
             if kept is None:  # also in a layer whose class was changed
@@ -79,15 +65,52 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
             except (AttributeError, RuntimeError, TypeError):
                 pass  # what is wrong is found, and said, below
         if self.padding_mode != "zeros":
-            return borders.conv_transpose(self.padding_mode, input, w, bias, given, kept)
-        return call(len(self.kernel_size), input, w, bias, given, kept)
+            return self._with_border(input, w, bias, given, kept)
+        return call(self._operation, len(self.kernel_size), input, w, bias, given, kept)
 
-    def __prepare_scriptable__(self) -> Any:
-        """What torch.jit.script asks for."""
-        raise RuntimeError(
-            "torch.jit.script compiles PyTorch's own layers, and not tconv's: use torch.compile or torch.export, or "
-            f"torch.nn.{type(self).__name__}, which has the same state_dict"
-        )
+    def _with_border(self, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], kept: Any) -> Tensor:
+        """The result where `padding_mode` is not "zeros"."""
+        raise NotImplementedError
+
+
+class _ConvTranspose(_Layer, torch.nn.modules.conv._ConvTransposeNd):
+    """What the transposed ones have in common."""
+
+    _operation = "conv_transpose"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: PaddingLike = 0,
+        output_padding: Ints = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Ints = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        said = _settled(type(self).__name__, padding, WORDS, padding_mode)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding if said is None else 0, output_padding, groups,
+            bias, dilation, "zeros", device, dtype,
+        )  # fmt: skip
+        self.padding_mode: Any = padding_mode  # PyTorch's layers refuse all others
+        if said is not None:
+            self.padding = said
+        self._check()
+
+    def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
+        """Compute; `output_size` is the size of the result, with or without its batch and channels."""
+        size = None if output_size is None else self._size(input, output_size)
+        given = self.stride, self.padding, self.output_padding, self.groups, self.dilation, size
+        return self._computed(input, given)
+
+    def _with_border(self, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], kept: Any) -> Tensor:
+        return borders.conv_transpose(self.padding_mode, x, w, bias, given, kept)
 
     def _size(self, input: Tensor, size: Any) -> Any:
         """The size without the batch and channels that PyTorch allows before it."""
@@ -97,21 +120,64 @@ class _Layer(torch.nn.modules.conv._ConvTransposeNd):
         return tuple(size[-ndim:]) if len(size) == input.dim() > ndim else tuple(size)
 
 
-def _pairs(padding: Any, name: str) -> Any:
+class _Conv(_Layer):
+    """What the convolutions have in common."""
+
+    _operation = "conv"
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: PaddingLike = 0,
+        dilation: Ints = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        said = _settled(type(self).__name__, padding, WORDS_OF_CONV, padding_mode)
+        pairs = None if isinstance(said, str) else said
+        channels, make = (in_channels, out_channels), cast(Any, super().__init__)
+        rest = (dilation, groups, bias, padding_mode, device, dtype)
+        make(*channels, kernel_size, stride, padding if pairs is None else 0, *rest)
+        if pairs is not None:
+            self.padding = pairs
+        self._check()
+        if pairs is not None:
+            each = checks.padding_per_axis(pairs, len(self.kernel_size))
+            self._reversed_padding_repeated_twice = [int(cells) for pair in reversed(each) for cells in pair]
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Compute."""
+        return self._computed(input, (self.stride, self.padding, None, self.groups, self.dilation, None))
+
+    def _with_border(self, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...], kept: Any) -> Tensor:
+        """As PyTorch does it: the border is copied from the cells of the grid, and then no zeros are added."""
+        x = torch.nn.functional.pad(x, self._reversed_padding_repeated_twice, mode=self.padding_mode)
+        ndim = len(self.kernel_size)
+        return call("conv", ndim, x, w, bias, (given[0], (0,) * ndim, *given[2:]), kept)
+
+
+def _settled(name: str, padding: Any, words: Sequence[str], mode: str) -> Any:
     """Padding that PyTorch's layers cannot say, as a word or pairs; None where they can."""
-    if isinstance(padding, str):
-        with checks.explained(name):
-            return checks.padding_word(padding, WORDS)
+    with checks.explained(name):
+        checks.choice("padding_mode", mode, ("zeros", *borders.MODES))
+        if isinstance(padding, str):
+            return checks.padding_word(padding, words)
     if checks.is_sequence(padding) and any(checks.is_sequence(entry) for entry in padding):
         return tuple(tuple(entry) if checks.is_sequence(entry) else entry for entry in padding)
     return None
 
 
-class ConvTranspose1d(_Layer, torch.nn.ConvTranspose1d):
+class ConvTranspose1d(_ConvTranspose, torch.nn.ConvTranspose1d):
     """`torch.nn.ConvTranspose1d` on tconv's engine; see `ConvTranspose2d`."""
 
 
-class ConvTranspose2d(_Layer, torch.nn.ConvTranspose2d):
+class ConvTranspose2d(_ConvTranspose, torch.nn.ConvTranspose2d):
     """`torch.nn.ConvTranspose2d` on tconv's engine: a subclass, with the same constructor, parameters and repr.
 
     Its state_dict is that of PyTorch's layer, so checkpoints load into either. Beyond PyTorch, `padding` may be "same"
@@ -131,7 +197,7 @@ class ConvTranspose2d(_Layer, torch.nn.ConvTranspose2d):
     """
 
 
-class ConvTranspose3d(_Layer, torch.nn.ConvTranspose3d):
+class ConvTranspose3d(_ConvTranspose, torch.nn.ConvTranspose3d):
     """`torch.nn.ConvTranspose3d` on tconv's engine; see `ConvTranspose2d`."""
 
 
@@ -159,3 +225,46 @@ class LazyConvTranspose3d(torch.nn.LazyConvTranspose3d, ConvTranspose3d):  # typ
     """A `ConvTranspose3d` that takes `in_channels` from its first input; see `LazyConvTranspose2d`."""
 
     cls_to_become = ConvTranspose3d
+
+
+class Conv1d(_Conv, torch.nn.Conv1d):
+    """`torch.nn.Conv1d` on tconv's engine; see `Conv2d`."""
+
+
+class Conv2d(_Conv, torch.nn.Conv2d):
+    """`torch.nn.Conv2d` on tconv's engine: a subclass, with the same constructor, parameters and repr.
+
+    Its state_dict is that of PyTorch's layer, so checkpoints load into either. Beyond PyTorch, `padding` may have an
+    integer or a (low, high) pair for each axis. With another `padding_mode` than "zeros" the input is padded first, by
+    `torch.nn.functional.pad`, as PyTorch's layer does. Wrong arguments, copies and packed weights are as in
+    `ConvTranspose2d`.
+
+    >>> import torch, tconv.torch
+    >>> layer = tconv.torch.nn.Conv2d(8, 4, 3, stride=2, padding=((0, 1), (0, 1)))
+    >>> layer
+    Conv2d(8, 4, kernel_size=(3, 3), stride=(2, 2), padding=((0, 1), (0, 1)))
+    >>> layer(torch.ones(1, 8, 10, 12)).shape
+    torch.Size([1, 4, 5, 6])
+    """
+
+
+class Conv3d(_Conv, torch.nn.Conv3d):
+    """`torch.nn.Conv3d` on tconv's engine; see `Conv2d`."""
+
+
+class LazyConv1d(torch.nn.LazyConv1d, Conv1d):  # type: ignore[misc]
+    """A `Conv1d` that takes `in_channels` from its first input; see `LazyConvTranspose2d`."""
+
+    cls_to_become = Conv1d
+
+
+class LazyConv2d(torch.nn.LazyConv2d, Conv2d):  # type: ignore[misc]
+    """A `Conv2d` that takes `in_channels` from its first input; see `LazyConvTranspose2d`."""
+
+    cls_to_become = Conv2d
+
+
+class LazyConv3d(torch.nn.LazyConv3d, Conv3d):  # type: ignore[misc]
+    """A `Conv3d` that takes `in_channels` from its first input; see `LazyConvTranspose2d`."""
+
+    cls_to_become = Conv3d

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 from torch import Tensor
 
+from tconv import checks
 from tconv.plan import Plan as EnginePlan
 from tconv.plan import plan as plan_of_arrays
 from tconv.resolve import Ints, PaddingLike
 from tconv.torch import autocasting, calls, engine, formats, messages
-from tconv.torch.engine import OperationWindow
+from tconv.torch.engine import Operation, OperationWindow
 from tconv.torch.plain import needs_graph, overheard, plain
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Who computes a transposed convolution of tensors; `print(plan)` shows what is known of it."""
+    """Who computes an operation on tensors; `print(plan)` shows what is known of it."""
 
     by: str  #: "tconv" or "torch"
     why: str
@@ -38,8 +40,11 @@ def plan(
     dilation: Ints = 1,
     *,
     output_size: Ints | None = None,
+    operation: Operation = "conv_transpose",
 ) -> Plan:
     """Say who would compute `conv_transpose1d` to `3d` with these arguments, here and now, without computing.
+
+    `operation="conv"` asks the same of `conv1d` to `3d`, which have no `output_padding` and no `output_size`.
 
     >>> import torch, tconv.torch
     >>> x, w = torch.ones(1, 64, 32, 32), torch.ones(64, 32, 4, 4)
@@ -48,20 +53,30 @@ def plan(
     >>> print(tconv.torch.plan(x.to(torch.complex64), w.to(torch.complex64), stride=2, padding=1))
     by PyTorch's own operator: the engine computes float32, float64, float16, bfloat16; got complex64
     """
-    given = calls.frozen(stride, padding, output_padding, groups, dilation, output_size)
+    left: Ints | None = output_padding
+    with checks.explained("plan"):
+        checks.choice("operation", operation, get_args(Operation))
+        if operation == "conv":
+            left = None
+            if output_padding != 0 or output_size is not None:
+                checks.wrong(f"a convolution has no output_padding or output_size; got {output_padding}, {output_size}")
+    given = calls.frozen(operation, stride, padding, left, groups, dilation, output_size)
     ndim = weight.dim() - 2
-    with messages.explained(ndim, input, weight, bias, given):
+    with messages.explained(operation, ndim, input, weight, bias, given):
         messages.check_tensors(ndim, input, weight, bias)
     if autocasting.is_all(input, weight, bias):
         input, weight = autocasting.cast(input), autocasting.cast(weight)
         bias = None if bias is None else autocasting.cast(bias)
         with autocasting.without():
-            return plan(input, weight, bias, *given[:5], output_size=given[5])
+            return plan(
+                input, weight, bias, stride, padding, output_padding, groups, dilation,
+                output_size=output_size, operation=operation,
+            )  # fmt: skip
     why = reason(input, weight, bias)
     if why:
         return Plan("torch", why, None)
     x = input.unsqueeze(0) if input.dim() == ndim + 1 else input
-    call = calls.prepared(ndim, x, weight, bias, given)
+    call = calls.prepared(operation, ndim, x, weight, bias, given)
     if call.engines is None:
         return Plan("torch", call.why, None)
     if call.short if needs_graph(x, weight, bias) else call.tiny:
@@ -69,15 +84,15 @@ def plan(
     why = "plain tensors of a dtype and a shape that it computes"
     if call.half:
         why = f"{messages.name_of(x.dtype)} is cast to float32 for it, which is quicker, and the result is rounded once"
-    return Plan("tconv", why, _by_engine(x, weight, call.window))
+    return Plan("tconv", why, _by_engine(operation, x, weight, call.window))
 
 
-def _by_engine(x: Tensor, w: Tensor, window: OperationWindow) -> EnginePlan:
+def _by_engine(operation: Operation, x: Tensor, w: Tensor, window: OperationWindow) -> EnginePlan:
     """The engine's plan, of arrays that lie as the tensors do."""
-    g, last = engine.problem_of("conv_transpose", x, w, window).geometry, formats.of(x, w).last
+    g, last = engine.problem_of(operation, x, w, window).geometry, formats.of(x, w).last
     shape = (x.shape[0], *x.shape[2:], x.shape[1]) if last else tuple(x.shape)
     return plan_of_arrays(
-        shape, tuple(w.shape), dtype=engine.DTYPES[x.dtype], stride=g.stride, padding=g.padding,
+        shape, tuple(w.shape), operation=operation, dtype=engine.DTYPES[x.dtype], stride=g.stride, padding=g.padding,
         output_padding=g.output_padding, groups=window.groups, dilation=g.dilation,
         layout="channels_last" if last else "channels_first", method="jit",
     )  # fmt: skip

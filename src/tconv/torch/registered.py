@@ -18,7 +18,7 @@ from tconv.torch.plain import plain
 _ARGUMENTS = "int[] stride, int[] low, SymInt[] size, int[] dilation, int groups"
 _SCHEMAS = {
     "conv_transpose": f"(Tensor x, Tensor w, Tensor? bias, {_ARGUMENTS}) -> Tensor",
-    "conv": f"(Tensor y, Tensor w, {_ARGUMENTS}) -> Tensor",
+    "conv": f"(Tensor y, Tensor w, Tensor? bias, {_ARGUMENTS}) -> Tensor",
     "weight_gradient": f"(Tensor x, Tensor y, {_ARGUMENTS}) -> Tensor",
 }
 for _name, _schema in _SCHEMAS.items():
@@ -37,8 +37,8 @@ def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> 
 
 
 @library.impl("tconv::conv", "CompositeExplicitAutograd")
-def _conv(y: Tensor, w: Tensor, *window: Any) -> Tensor:
-    return _computed("conv", y, w, None, _window(window))
+def _conv(y: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> Tensor:
+    return _computed("conv", y, w, bias, _window(window))
 
 
 @library.impl("tconv::weight_gradient", "CompositeExplicitAutograd")
@@ -62,10 +62,7 @@ def _computed(
         call = engine.call(operation, x, w, window)
         if bias is None or call.bias_fits(bias):
             return call.compute(x, w, bias, kept.of(w))  # a profiler was told of the operator
-    grids = (x.shape[2:], window.size) if operation == "conv_transpose" else (window.size, x.shape[2:])
-    extra = engine.by_extra(window, *grids)
-    y = native.conv_transpose(x, w, bias, *extra) if operation == "conv_transpose" else native.conv(x, w, bias, *extra)
-    return formats.copied(y, formats.of(x, w))
+    return formats.copied(engine.natively(operation, x, w, bias, window), formats.of(x, w))
 
 
 # ---- the shapes and strides of their results
@@ -76,7 +73,8 @@ def _like_conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints
     return _empty(x, w, w.shape[1] * groups, size)
 
 
-def _like_conv(y: Tensor, w: Tensor, stride: Ints, low: Ints, size: Ints, dilation: Ints, groups: int) -> Tensor:
+def _like_conv(y: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
+               dilation: Ints, groups: int) -> Tensor:  # fmt: skip
     return _empty(y, w, w.shape[0], size)
 
 
@@ -107,10 +105,9 @@ def _remember(ctx: Any, inputs: Sequence[Any], output: Tensor) -> None:
 def _back_conv_transpose(ctx: Any, dy: Tensor) -> Any:
     (x, w), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
     wanted, same = ctx.needs_input_grad, (dilation, groups)
-    dx = ops.conv(dy, w, stride, low, x.shape[2:], *same) if wanted[0] else None
+    dx = ops.conv(dy, w, None, stride, low, x.shape[2:], *same) if wanted[0] else None
     dw = ops.weight_gradient(x, dy, stride, low, w.shape[2:], *same) if wanted[1] else None
-    db = torch.sum(dy, (0, *range(2, dy.dim()))) if wanted[2] else None
-    return dx, dw, db, *[None] * 5
+    return dx, dw, gradients.summed(dy) if wanted[2] else None, *[None] * 5
 
 
 def _back_conv(ctx: Any, dx: Tensor) -> Any:
@@ -118,13 +115,13 @@ def _back_conv(ctx: Any, dx: Tensor) -> Any:
     wanted, same = ctx.needs_input_grad, (dilation, groups)
     dy = ops.conv_transpose(dx, w, None, stride, low, y.shape[2:], *same) if wanted[0] else None
     dw = ops.weight_gradient(dx, y, stride, low, w.shape[2:], *same) if wanted[1] else None
-    return dy, dw, *[None] * 5
+    return dy, dw, gradients.summed(dx) if wanted[2] else None, *[None] * 5
 
 
 def _back_weights(ctx: Any, dw: Tensor) -> Any:
     (x, y), (stride, low, _, dilation, groups) = ctx.saved_tensors, ctx.window
     wanted, same = ctx.needs_input_grad, (dilation, groups)
-    dx = ops.conv(y, dw, stride, low, x.shape[2:], *same) if wanted[0] else None
+    dx = ops.conv(y, dw, None, stride, low, x.shape[2:], *same) if wanted[0] else None
     dy = ops.conv_transpose(x, dw, None, stride, low, y.shape[2:], *same) if wanted[1] else None
     return dx, dy, *[None] * 5
 

@@ -61,12 +61,12 @@ def _for_torch(axes: int, first: Tensor) -> bool:
 
 def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, window: tuple[Any, ...], layout: Layout) -> Tensor:
     stride, padding, output_padding, output_size, groups, dilation = window
-    given = calls.frozen(stride, padding, output_padding, groups, dilation, output_size)
+    given = calls.frozen("conv_transpose", stride, padding, output_padding, groups, dilation, output_size)
     ndim = w.dim() - 2
     if layout == "channels_first":
-        return calls.call(ndim, x, w, bias, given)
+        return calls.call("conv_transpose", ndim, x, w, bias, given)
     # Views: nothing is moved. Channels are last in the result whatever PyTorch's rule would say.
-    y = calls.call(ndim, x.movedim(-1, -1 - ndim), w, bias, given, last=True)
+    y = calls.call("conv_transpose", ndim, x.movedim(-1, -1 - ndim), w, bias, given, last=True)
     return y.movedim(-1 - ndim, -1).contiguous()
 
 

@@ -13,8 +13,10 @@ from tconv.resolve import PaddingLike
 Integers: TypeAlias = tuple[int, ...]
 
 
-#: The words that stand for a padding here.
+#: The words that stand for a padding of transposed convolutions here.
 WORDS = ("same", "valid", "causal")
+#: And of convolutions, of which "causal" would be ambiguous where strides are not 1.
+WORDS_OF_CONV = ("same", "valid")
 
 
 class RawArguments(NamedTuple):
@@ -74,6 +76,35 @@ def paddings(padding: PaddingLike, kernel: Integers, stride: Any, dilation: Any)
         steps = zip(kernel, each("stride", stride, ndim, 1), each("dilation", dilation, ndim, 1), strict=True)
         return tuple((0, sizes.effective_kernel(k, d) - s) for k, s, d in steps)
     return checks.padding_per_axis(unpacked(padding, ndim), ndim)
+
+
+def paddings_of_conv(
+    padding: PaddingLike, kernel: Integers, stride: Integers, dilation: Integers
+) -> tuple[sizes.Padding, ...]:
+    """The padding of each axis of a convolution, in numbers, whatever the size of the grid."""
+    if isinstance(padding, str):
+        if checks.padding_word(padding, WORDS_OF_CONV) == "valid":
+            return ((0, 0),) * len(kernel)
+        if set(stride) != {1}:  # PyTorch's rule
+            of = 'padding must not be "same" where a stride is not 1: it would depend on the size of the input'
+            checks.wrong(f"{of}; got stride {stride} (say an integer or (low, high) pairs)")
+        totals = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        return tuple((total // 2, total - total // 2) for total in totals)
+    pairs = checks.padding_per_axis(unpacked(padding, len(kernel)), len(kernel))
+    return tuple(pair for pair in pairs if not isinstance(pair, str))
+
+
+def coarse_size(
+    fine: Sequence[int], kernel: Integers, stride: Integers, pads: Sequence[sizes.Padding], dilation: Integers
+) -> Integers:
+    """The size of a convolution's result, of symbols of `torch.compile` too."""
+    found = []
+    for n, k, s, pair, d in zip(fine, kernel, stride, pads, dilation, strict=True):
+        room = n + sum(pair) - sizes.effective_kernel(k, d)
+        if room < 0:
+            sizes.kernel_does_not_fit(n, k, pair, d)
+        found.append(room // s + 1)
+    return tuple(found)
 
 
 def each(name: str, value: Any, ndim: int, least: int) -> Integers:

@@ -81,6 +81,7 @@ def test_who_asks_for_the_engine_is_told():
 @needs_scipy
 @linux
 def test_the_command_line_says_it():
+    pytest.importorskip("typer", exc_type=ModuleNotFoundError)
     found = printed(
         GIVE_UP + "from tconv.cli import main\n"
         'sys.argv = "tconv explain --plan --measure --coarse 12 --kernel 4 --stride 2".split()\n'

@@ -16,6 +16,7 @@ offset of each row of the target, then for each tap (tap, its mask, offset of x 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
@@ -24,7 +25,8 @@ from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
 #: How many input channels ahead weights are asked for: they come from the outer caches, or from memory, once a chunk.
 #: Measured, on AMD Zen 5: 16 to 128 are alike, 8 is too late; without, layers with 1 MB of weights or more lose 10 %.
-AHEAD = 64
+#: A line is asked for once: more often takes the place of loads.
+AHEAD, LINE = 64, 64
 #: Words before the targets of the rows, and the words of a tap before the rows of x.
 HEAD, TAP = 7, 2
 
@@ -44,6 +46,7 @@ class Channels:
     rows: int = 1
     ahead: int = 0  #: bytes of x to ask for with each term, from where the next tile begins; 0 for none
     cells: bool = False  #: weights are cells of a coarse grid, read where they are; there is no bias
+    masked: bool = False  #: some ops have taps under a mask
 
     @property
     def weights(self) -> int:
@@ -66,6 +69,11 @@ class Channels:
         return tuple(first * BYTES[self.element] for first in firsts)
 
     @property
+    def lines(self) -> tuple[int, ...]:
+        """Bytes of the weights of a term before what is asked for ahead: a line once, where terms follow each other."""
+        return self.places if self.cells else tuple(range(0, self.weights * BYTES[self.element], LINE))
+
+    @property
     def partial(self) -> bool:
         """Whether the only vector is written under a mask."""
         return self.vectors == 1 and self.tail < self.lanes
@@ -80,10 +88,11 @@ def emit(module: Module, name: str, kernel: Channels) -> Function:
     """Write the kernel."""
     f, v = module.function(name, PARAMETERS), Vector(kernel.element, kernel.lanes)
     last = f.lanes_between(v, None, kernel.tail) if kernel.partial else ""
-    adds, plain, masked = f.compare("ne", f.word("%op", 4), 0), f.word("%op", 2), f.word("%op", 3)
+    adds, plain = f.compare("ne", f.word("%op", 4), 0), f.word("%op", 2)
     sums = _begin(f, v, kernel, adds)
     sums, row = _taps(f, v, kernel, f.at("%op", 8 * (HEAD + kernel.rows)), plain, sums, masked=False)
-    sums, _ = _taps(f, v, kernel, row, masked, sums, masked=True)
+    if kernel.masked:  # where it is never run, a second loop only takes registers from the first, and time to compile
+        sums, _ = _taps(f, v, kernel, row, f.word("%op", 3), sums, masked=True)
     targets = _targets(f, kernel)
     with f.when(adds):
         _store(f, v, kernel, _added(f, v, kernel, sums, targets, last), targets, last, streaming=False)
@@ -188,17 +197,35 @@ def _multiply(
     """One input channel: each vector of weights is loaded once and meets every cell."""
     lanes = [f.vload(v, w, place) for place in kernel.places]
     later = f.at(w, ahead)
-    for place in kernel.places:
+    for place in kernel.lines:
         f.prefetch(later, place)
+    cells = _cells(f, v, kernel, x)
     for p in range(kernel.rows * kernel.pixels):
         row, pixel = divmod(p, kernel.pixels)
-        cell = "" if kernel.depthwise else f.broadcast(v, x[row], pixel * kernel.pixel)
+        cell = "" if kernel.depthwise else next(cells)
         for vector, weight in enumerate(lanes):
             if kernel.depthwise:
                 cell = _channels_of_pixel(f, v, kernel, x[row], pixel, vector)
             which = p * kernel.vectors + vector
             total = f.fma(v, cell, weight, sums[which])
             sums[which] = f.select(v, masks[vector], total, sums[which]) if masks else total
+
+
+def _cells(f: Function, v: Vector, kernel: Channels, x: list[str]) -> Iterator[str]:
+    """A channel of every pixel of x, row after row, each in every lane."""
+    size, last = BYTES[v.element], kernel.pixels - 1
+    pairs = f.module.isa.by_lane and last and kernel.pixel >= 2 * size
+    for row in x:
+        if kernel.pixel == size:
+            yield from f.broadcasts(v, row, kernel.pixels)
+        elif pairs:
+            # Lanes of pairs, none of which reaches beyond the pixels: of a single element LLVM makes a load into all
+            # lanes that moves its address along, which takes the place of a multiply-add.
+            for pixel in range(last):
+                yield next(f.broadcasts(v, f.at(row, pixel * kernel.pixel), 2))
+            yield list(f.broadcasts(v, f.at(row, last * kernel.pixel - size), 2))[1]
+        else:
+            yield from (f.broadcast(v, row, pixel * kernel.pixel) for pixel in range(kernel.pixels))
 
 
 def _channels_of_pixel(f: Function, v: Vector, kernel: Channels, x: str, pixel: int, vector: int) -> str:

@@ -78,7 +78,7 @@ def emit(module: Module, name: str, kernel: FoldedRows) -> Function:
     weights = f.at(f.at(packed, f.word("%tile", Tile.W)), f.word("%op", 3))
     # More weights than registers are read where they are used: a scalar in memory costs nothing there.
     few = kernel.weights + kernel.rows * kernel.phases + 2 <= module.isa.registers
-    held = [f.broadcast(v, weights, i * BYTES[v.element]) for i in range(kernel.weights if few else 0)]
+    held = list(f.broadcasts(v, weights, kernel.weights if few else 0))
     y = f.at(f.at(f.pointer("%context", Context.TARGET), f.word("%tile", Tile.TARGET)), f.word("%op", 2))
     source = f.pointer("%context", Context.SOURCE)
     x = [f.at(source, f.word("%op", HEAD + number)) for number in range(len(kernel.sources))]

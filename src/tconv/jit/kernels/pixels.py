@@ -220,13 +220,12 @@ def _multiply(
     f: Function, v: Vector, kernel: Pixels, stage: Stage, read: Callable[[int], str], w: str, sums: dict[Sum, str]
 ) -> None:
     """One input channel: each vector of x is loaded once and meets every weight it feeds."""
-    size, weight = BYTES[v.element], 0
+    weights = f.broadcasts(v, w, sum(kernel.channels * len(pairs) for _, pairs in stage))
     for shift, pairs in stage:
         cells = [read(shift + vector * v.lanes) for vector in range(kernel.vectors)]
         for a, b in pairs:
             for m in range(kernel.channels):
-                scalar = f.broadcast(v, w, size * weight)
-                weight += 1
+                scalar = next(weights)
                 for vector, cell in enumerate(cells):
                     sums[a, m, b, vector] = f.fma(v, cell, scalar, sums[a, m, b, vector])
 

@@ -68,9 +68,8 @@ def emit(module: Module, name: str, kernel: Planes) -> Function:
 
 
 def _weights(f: Function, v: Vector, kernel: Planes, weights: str) -> list[str]:
-    """Every weight in a vector of its own."""
-    number = sum(len(fed) for source in kernel.sources for _, fed in source)
-    return [f.broadcast(v, weights, i * BYTES[v.element]) for i in range(number)]
+    """Every weight, in all lanes."""
+    return list(f.broadcasts(v, weights, sum(len(fed) for source in kernel.sources for _, fed in source)))
 
 
 def _sums(f: Function, v: Vector, kernel: Planes, x: list[str], w: list[str], bias: str) -> Sums:

@@ -1,9 +1,9 @@
 """Keeps machine code on disk from one process to the next: a folder of files, one an entry, private to its user.
 
 The folder is `$TCONV_CACHE_DIR`, else `tconv` in the system's folder for caches. An entry that is damaged counts as
-absent. What another user may have written is native code of a stranger: it is refused with one warning, and the folder
-is not used for the rest of the process. All else that can go wrong with a folder (no home, read-only, full) means that
-code is compiled and not kept, and is nobody's business but that of `tconv cache info`.
+absent. What another user may have written (`cache_trust.py`) is refused with one warning, and the folder is not used
+for the rest of the process. All else that can go wrong with a folder (no home, read-only, full) means that code is
+compiled and not kept, and is nobody's business but that of `tconv cache info`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from tconv.jit.machine.cache_trust import Distrusted, check
 
 #: The least recently used entries are dropped when all together have more bytes than this, down to three quarters.
 LIMIT = 256 << 20
@@ -40,10 +42,6 @@ _distrusted: dict[Path, str] = {}
 _room: dict[Path, int] = {}
 #: What part of the bytes that are left that is: other processes add some meanwhile.
 _SHARE = 8
-
-
-class Distrusted(Exception):
-    """A file or folder that another user may have written; the text says which, why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def write(key: str, compiler: str, content: bytes) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-        _check(folder, os.lstat(folder))
+        check(folder, os.lstat(folder))
         _put(folder, _name(key, compiler), content)
         _room[folder] = _room.get(folder, 0) - _HEAD - len(content)
         if _room[folder] < 0:
@@ -135,11 +133,11 @@ def info() -> Info:
     sizes: list[int] = []
     reason = _distrusted.get(folder, "")
     try:
-        _check(folder, os.lstat(folder))
+        check(folder, os.lstat(folder))
         found = list(_entries(folder))
         sizes += (state.st_size for _, state in found)
         for path, state in found:
-            _check(path, state)
+            check(path, state)
         if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
             reason = reason or f"{folder} cannot be written to: its entries are read, none is added"
     except Distrusted as distrusted:
@@ -179,24 +177,6 @@ def _distrust(folder: Path, reason: str) -> None:
         warnings.warn(f"tconv does not use its cache of compiled kernels: {reason}", RuntimeWarning, stacklevel=2)
 
 
-def _check(path: Path | str, state: os.stat_result) -> None:
-    """Raise where another user may have written this file or folder."""
-    if stat.S_ISLNK(state.st_mode):
-        raise Distrusted(f"{path} is a symbolic link; remove it, or set TCONV_CACHE_DIR to a folder")
-    if not hasattr(os, "geteuid"):
-        return  # Windows keeps the folders of a user from others by inheritance
-    if state.st_uid != os.geteuid():
-        raise Distrusted(
-            f"{path} belongs to user {state.st_uid} and this process to user {os.geteuid()}; set TCONV_CACHE_DIR to a "
-            "folder of your own"
-        )
-    if state.st_mode & 0o022:
-        raise Distrusted(
-            f"{path} can be written by others (mode {stat.S_IMODE(state.st_mode):04o}); if nobody has, run "
-            f"chmod go-w {path}"
-        )
-
-
 # ---- files
 
 
@@ -217,13 +197,13 @@ def _content(folder: Path, name: str) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError:
-        _check(folder, os.lstat(folder))
-        _check(path, os.lstat(path))  # a link is not opened
+        check(folder, os.lstat(folder))
+        check(path, os.lstat(path))  # a link is not opened
         raise
     try:
-        _check(folder, os.lstat(folder))
+        check(folder, os.lstat(folder))
         state = os.fstat(handle)
-        _check(path, state)
+        check(path, state)
         if not stat.S_ISREG(state.st_mode) or state.st_size > LIMIT:
             return None
         with open(handle, "rb", closefd=False) as file:

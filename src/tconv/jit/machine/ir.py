@@ -98,7 +98,9 @@ class Function:
     def __str__(self) -> str:
         linkage = "" if self.exported else "internal "
         inlined = "alwaysinline " if self.inlined else ""
-        attributes = f'{inlined}"min-legal-vector-width"="{8 * self.module.isa.vector_bytes}" nounwind'
+        isa = self.module.isa
+        arranged = f'"tune-cpu"="{isa.arranged_for}" ' if isa.arranged_for else ""
+        attributes = f'{inlined}{arranged}"min-legal-vector-width"="{8 * isa.vector_bytes}" nounwind'
         head = f"define {linkage}{self.returns} @{self.name}({self.parameters}) {attributes} {{"
         return "\n".join([head, *self.lines, "}", ""])
 
@@ -231,6 +233,25 @@ class Function:
     def broadcast(self, v: Vector, pointer: str, offset: Value = 0) -> str:
         """Load a scalar into every lane."""
         return self.splat(v, self.load(v.element, pointer, offset))
+
+    def broadcasts(self, v: Vector, pointer: str, count: int) -> Iterator[str]:
+        """Scalars that lie side by side, each in every lane, loaded as they are asked for.
+
+        Where a lane of a vector can be an operand, vectors of them are loaded: whole ones, then halves. One that is
+        left is the second of a pair, because to load it alone is to load it into all lanes, which takes more work.
+        """
+        first, size, by_lane = 0, BYTES[v.element], self.module.isa.by_lane
+        while first < count:
+            lanes = 1 << min(v.lanes, count - first).bit_length() - 1 if by_lane else 1
+            if lanes == 1 and not (by_lane and first):
+                yield self.broadcast(v, pointer, first * size)
+            else:
+                some = Vector(v.element, max(lanes, 2))
+                start = first + lanes - some.lanes
+                loaded = self.vload(some, pointer, start * size)
+                for lane in range(first - start, some.lanes):
+                    yield self.shuffle(some, loaded, "poison", [lane] * v.lanes)
+            first += lanes
 
     def shuffle(self, v: Vector, a: str, b: str, indices: Sequence[int | None]) -> str:
         """Lanes picked from the two vectors laid side by side; None: any value."""

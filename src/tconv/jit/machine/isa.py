@@ -31,6 +31,8 @@ class Isa:
     masks: bool  #: loads and stores under a mask cost about what others cost
     broadcast: bool  #: a scalar in memory can be an operand of every lane, without a register
     mask_registers: int  #: registers that masks have for themselves; elsewhere each takes one from the vectors
+    by_lane: bool = False  #: operands are in registers only, and a lane of a vector can be one for every lane
+    arranged_for: str = ""  #: the processor, by LLVM's name, for which it puts instructions in order; "" for any
     system: str = _SYSTEM  #: linux, windows or macos: how functions are called, and how threads wait
 
     @property
@@ -62,8 +64,9 @@ ISAS: dict[str, Isa] = {
         Isa("avx512", "x86_64", _listed(_AVX512) + ",-prefer-256-bit", _AVX512, 64, 32, True, True, True, 8),
         Isa("avx2", "x86_64", _listed(_AVX2), _AVX2, 32, 16, True, True, False, 0),
         Isa("baseline", "x86_64", "", (), 16, 16, False, False, False, 0),
-        # Register x18 belongs to the system on macOS and Windows.
-        Isa("neon", "aarch64", "+neon,+reserve-x18", ("neon",), 16, 32, True, False, False, 0),
+        # Register x18 belongs to the system on macOS and Windows. Arranged for any processor, which may be one without
+        # reordering, what is loaded comes so early that sums have to leave their registers for it.
+        Isa("neon", "aarch64", "+neon,+reserve-x18", ("neon",), 16, 32, True, False, False, 0, True, "neoverse-v2"),
     )
 }
 

@@ -29,16 +29,18 @@ class Counted(NamedTuple):
 def count(program: Program) -> Counted:
     """What a program amounts to."""
     flags = [bool(program.words[word]) for word in (Header.IN_PLACE, Header.DIRECT, Header.TILES_OUTSIDE)]
-    return Counted(_products(program), program.runs, program.packed, program.scratch, program.words.nbytes, *flags)
+    computed = sum(number * kernel.lanes for kernel, number in products(program).items())
+    return Counted(computed, program.runs, program.packed, program.scratch, program.words.nbytes, *flags)
 
 
-def _products(program: Program) -> int:
+def products(program: Program) -> Counter[Any]:
+    """How many vectors of products each kernel makes, for those that multiply."""
     words = program.words.tolist()
     alike = Counter(
         (piece[Piece.OPS], piece[Piece.OPS_END], piece[Piece.TILE], piece[Piece.TILE_END])
         for piece in _rows(words, words[Header.PIECES] // 8, len(Piece), program.runs * words[Header.RUN])
     )
-    total = 0
+    found: Counter[Any] = Counter()
     for (start, end, first, last), times in alike.items():
         tiles = _rows(words, words[Header.TILES] // 8 + first * TILE_BYTES // 8, len(Tile), last - first)
         variants = Counter(tile[Tile.VARIANT] for tile in tiles)
@@ -48,8 +50,8 @@ def _products(program: Program) -> int:
                 kernel = program.code.kernels[op[Op.KERNEL] + variant]
                 of_kernel = PRODUCTS.get(type(kernel))
                 if of_kernel:
-                    total += times * number * kernel.lanes * of_kernel(kernel, op)
-    return total
+                    found[kernel] += times * number * of_kernel(kernel, op)
+    return found
 
 
 def _rows(words: Words, start: int, width: int, count: int) -> Iterator[Words]:

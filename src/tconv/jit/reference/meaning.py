@@ -146,6 +146,7 @@ def _planes_tile(kernel: Planes, x: list[Pointer], scalars: Array, bias: Array) 
 def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     """sums[p, lane] = bias[lane], or what is in the target, + sum over taps and input channels of x * w."""
     _, _, plain, masked, adds, number, first, *targets = op[: CHANNELS_HEAD + kernel.rows]
+    assert kernel.masked or not masked
     lanes, size, lane = kernel.weights, BYTES[kernel.element], _lanes(kernel)
     begin = np.zeros(len(lane))
     if not kernel.cells:

@@ -17,6 +17,7 @@ class BroadcastSchedule(Schedule):
 
     in_place: bool
     depthwise: bool
+    cut_rows: bool = False  #: no tile has a tap that reads beside a row of x
 
     @property
     def posed(self) -> Problem:
@@ -33,13 +34,21 @@ class BroadcastSchedule(Schedule):
 
     @cached_property
     def before(self) -> int:
-        """Zeros before a row of the panel, in pixels."""
-        return max(0, -shifts(self.last, self.origin).start)
+        """Cells of a row of the panel before what its first q reads; zeros, where they lie beside x."""
+        reach = max(0, -shifts(self.last, self.origin).start)
+        return min(reach, max(0, self.spans[-1].start * self.last.read_stride)) if self._without_zeros else reach
 
     @cached_property
     def behind(self) -> int:
         """Cells that the last q of a row reads beyond it."""
-        return max(0, shifts(self.last, self.origin).stop - 1)
+        reach = max(0, shifts(self.last, self.origin).stop - 1)
+        end = (self.spans[-1].stop - 1) * self.last.read_stride + 1
+        return min(reach, max(0, self.last.read - end)) if self._without_zeros else reach
+
+    @property
+    def _without_zeros(self) -> bool:
+        """Whether a row of the panel is one of x, whole, and nothing beside it is read."""
+        return self.cut_rows and self.cache_block[-1] == len(self.spans[-1])
 
     @cached_property
     def pitch(self) -> int:

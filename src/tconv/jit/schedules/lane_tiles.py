@@ -53,23 +53,39 @@ ROUNDING = 1e-9
 
 
 def best_tile(
-    pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED
+    pixels: int, vectors: int, rows: int, isa: Isa, widest: int = 3, loaded: float = LOADED, *, beside: int = 0
 ) -> tuple[float, int, int, int]:
     """The vectors, at most so many, pixels and rows of tiles that take the fewest cycles, a pixel.
 
-    A vector of weights that is loaded costs so many of them.
+    A vector of weights that is loaded costs so many of them. So many registers are left free beside the usual ones.
     """
-    budget, best = isa.registers - 4 - (not isa.fma), (inf, 0, 0, 0)
+    best = (inf, 0, 0, 0)
     for most in range(widest if isa.registers >= 32 else min(widest, 2), 0, -1):
-        sums = (budget + (1 if most == 3 and isa.broadcast else 0)) // most
+        sums = most_sums(most, isa, beside)
         groups = sizes(pixels, min(pixels, sums))
         largest = groups[0][0]
         of_tile = min(rows, sums // largest)
         cycles = 0.0
         for (group, groups_alike), (v, alike) in product(groups, sizes(vectors, most)):
             cells = of_tile * group
-            cycles += groups_alike * alike * (max(cells * v, 8) / 2 + BROADCAST * cells + loaded * v)
+            cycles += groups_alike * alike * cycles_of_tile(cells, v, loaded)
         cycles /= of_tile
         if cycles / pixels < best[0] * (1 - ROUNDING):  # of those that take as long the widest
             best = (cycles / pixels, most, largest, of_tile)
     return best
+
+
+def most_sums(vectors: int, isa: Isa, beside: int = 0) -> int:
+    """Pixels of a tile of so many vectors, at most: registers for their sums, beside those of weights, and others."""
+    budget = isa.registers - 4 - (not isa.fma) - beside
+    return (budget + (1 if vectors == 3 and isa.broadcast else 0)) // vectors
+
+
+def cycles_of_tile(pixels: int, vectors: int, loaded: float) -> float:
+    """The cycles of one term of all sums of a tile: a multiply-add takes half a cycle, or its latency of four."""
+    return max(pixels * vectors, 8) / 2 + BROADCAST * pixels + loaded * vectors
+
+
+def rows_of_short(pixels: int, of_tile: int) -> int:
+    """Rows that share a tile where so few pixels of each are cut off."""
+    return max(1, min(MOST_ROWS, of_tile // (2 * pixels)))

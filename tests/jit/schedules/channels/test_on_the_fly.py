@@ -45,7 +45,7 @@ def test_heavy_weights_are_packed_on_the_way(name, layout, operation):
 def test_others_are_packed_before(cin, cout, groups, size, why, operation):
     geometry = tconv.Geometry.conv_transpose(size, 4, stride=2, padding=1)
     given = problem_of(geometry, batch=16, cin=cin, cout=cout, groups=groups, operation=operation)
-    for last in (False, True):
+    for last in (False,) if "panel" in why else (False, True):  # channels last such rows are read in place
         for kind in model.offered(given, last, isa.ISAS["avx512"]):
             schedule = kind.make()
             assert kind_of(schedule).once(schedule) is schedule, why

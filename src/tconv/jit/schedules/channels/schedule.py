@@ -29,7 +29,7 @@ from tconv.jit.programs.cuts import balanced, spans
 from tconv.jit.schedules.axes import LoopAxis, by_shift, meets, phase_taps
 from tconv.jit.schedules.base import STREAM_FROM, TERMS
 from tconv.jit.schedules.broadcast import BroadcastSchedule
-from tconv.jit.schedules.lane_tiles import MOST_ROWS, LaneTile, cut
+from tconv.jit.schedules.lane_tiles import LaneTile, cut, rows_of_short
 from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.problem import Problem
 
@@ -55,12 +55,18 @@ class ChannelSchedule(BroadcastSchedule):
     rows: int = 1  #: rows of a tile, along the axis before the last
     on_the_fly: bool = False  #: weights are packed on the fly: for one call, whose chunk is one
     depthwise: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
-    at_once: bool = False  #: likewise, and cells all of whose taps read x make all of their phases at a time
+    cut_rows: bool = False  #: rows of the panel are cut where a tap comes upon x or leaves it, as they must be in place
+    at_once: bool = False  #: depthwise, and cells all of whose taps read x make all of their phases at a time
 
     @property
     def kind(self) -> str:
         """The name of its kind."""
         return "depthwise" if self.depthwise else self.in_lanes
+
+    @property
+    def cuts(self) -> bool:
+        """Whether rows are cut where a tap comes upon x or leaves it: tiles then have no tap that reads zeros."""
+        return self.in_place or self.cut_rows
 
     @property
     def parts_of_read(self) -> int:
@@ -148,6 +154,8 @@ class ChannelSchedule(BroadcastSchedule):
         """Bytes of x that a chunk reads again and again, and of y that several tiles write between each other."""
         written = self.positions * self.written * self.problem.itemsize if self.direct else 0
         rows = prod(self.cache_block[:-1] if self.weights_exceed_cache else self.slots)
+        if self.cut_rows:  # beside a small grid most of them would be zeros
+            rows = min(rows, prod(line.read for line in self.outer))
         return rows * self.row + written
 
     # ---- code
@@ -168,9 +176,9 @@ class ChannelSchedule(BroadcastSchedule):
 
     def rows_of(self, pixels: int) -> int:
         """Rows of a tile in a segment of so many pixels: of what is cut off at an end of rows, several fill a tile."""
-        if self.rows > 1 or self.depthwise or not self.in_place:
+        if self.rows > 1 or self.depthwise or not self.cuts:
             return self.rows
-        return max(1, min(MOST_ROWS, self.pixels // (2 * pixels)))
+        return rows_of_short(pixels, self.pixels)
 
     @cached_property
     def weights_exceed_cache(self) -> bool:
@@ -183,6 +191,12 @@ class ChannelSchedule(BroadcastSchedule):
         """Whether all rows take one tap of the outer axes before the next."""
         return self.rows > 1 or self.weights_exceed_cache
 
+    @cached_property
+    def masked(self) -> bool:
+        """Whether lanes are phases some of which have no tap at some shift."""
+        shifted = by_shift(self.last, self.origin).values() if self.in_lanes == "phases" else ()
+        return any(len(reached) < self.last.stride for reached in shifted)
+
     def ahead(self, pixels: int) -> int:
         """Bytes of x to ask for with each term of a tile, from where the next one begins; 0 for none.
 
@@ -192,9 +206,9 @@ class ChannelSchedule(BroadcastSchedule):
         return 0 if alone or not (self.in_place and self.direct) else pixels * self.problem.itemsize
 
     def segments(self, columns: range, b: int) -> list[range]:
-        """The q of a phase of the last axis within a range; in place, cut where a tap comes upon x or leaves it."""
+        """The q of a phase of the last axis within a range, cut where a tap comes upon x or leaves it if rows are."""
         within, line = self.within(columns, b), self.last
-        if not self.in_place:
+        if not self.cuts:
             return [within] if within else []
         taps = phase_taps(line, self.origin)[b] if self.in_lanes == "channels" else ()
         ends = {end for _, shift in taps for end in (line.reads(shift).start, line.reads(shift).stop)}
@@ -231,6 +245,7 @@ class ChannelSchedule(BroadcastSchedule):
                 self.streaming,
                 rows,
                 self.ahead(width),
+                masked=self.masked,
             )
             for rows, width in self.shapes
             for vectors, _, last in variants

@@ -10,9 +10,11 @@ from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.cuts import balanced
 from tconv.jit.schedules.axes import LoopAxis, inside, phase_taps
 from tconv.jit.schedules.base import MOST_SCRATCH
-from tconv.jit.schedules.channels.schedule import ChannelSchedule
+from tconv.jit.schedules.channels.cutting import IN_PLACE, WORTH, Cutting
+from tconv.jit.schedules.channels.schedule import NEAR, ChannelSchedule
 from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
 from tconv.jit.schedules.layouts import MemoryLayout, as_one_group, channels_of
+from tconv.jit.schedules.shares import inside as share_inside
 from tconv.problem import Problem
 
 #: Bytes of panel and block that a chunk may have. Larger chunks stream the weights from memory fewer times; beyond this
@@ -21,12 +23,18 @@ PANEL, BLOCK = 1792 << 10, 640 << 10
 #: Bytes of the weights of a tile, for a part of the input channels; and for all of them, where neighbouring taps are
 #: then one: layers with 256 channels gain 3 to 7 %.
 PART, JOINED = 256 << 10, 1 << 20
+#: The same where cut rows are read in place for one tap of the outer axes after the other: what is packed on the fly
+#: for one call has to fit scratch.
+MOST_WEIGHTS = 3 << 20
 #: Depthwise layers are read in place where rows are so many times as long as the kernel: each tap that reads beside x
 #: for some q cuts the row.
 EDGES = 4
 #: Other layers where no more than one in so many q of a row has a tap that reads beside x: those are cut off, and
 #: computed in smaller tiles.
 CUT = 8
+#: The share of the products of rows that are not cut from which it is looked into whether to cut them: zeros of few
+#: pixels are not worth the time.
+ZEROS = 0.93
 #: Bytes of x that a tile reads for each tap, at most, where its pixels are apart: two thirds of a first-level cache. A
 #: layer of kernel 16 and stride 8 takes 1.3 times as long with 56 KB.
 SPANNED = 32 << 10
@@ -36,6 +44,8 @@ SPANNED = 32 << 10
 FAR, FARTHER = 0.6, 1.0
 #: Vectors of a tile of depthwise layers, at most: what it reads of a cell should lie in neighbouring lines.
 WIDE = 4
+#: Registers for weights and x that depthwise layers need where no operand comes from memory.
+IN_REGISTERS = 4
 
 
 def make(
@@ -51,7 +61,8 @@ def make(
     s = _with_tile(problem, layout, isa, in_lanes, depthwise=depthwise)
     s = _with_part(s)
     columns = len(s.spans[-1])
-    while (s.working_set > PANEL // 2 or s.block > BLOCK // 2) and s.cache_block[-1] > s.pixels:
+    # Parts of rows that are cut have cells in common with few others: shorter ones would not be nearer.
+    while ((s.working_set > PANEL // 2 and not s.cut_rows) or s.block > BLOCK // 2) and s.cache_block[-1] > s.pixels:
         size = max(balanced(columns, max(s.pixels, s.cache_block[-1] // 2 // s.pixels * s.pixels)))
         s = replace(s, cache_block=(*s.cache_block[:-1], size))
     # What one row of tiles reads may be too much to copy: far apart in x, or of many channels. Channels first, it is
@@ -81,18 +92,36 @@ def _with_tile(
     in_place = layout.joined or (direct and _straight(last, depthwise=depthwise))
     of_tile = columns if depthwise or not in_place else columns - cut_off(last)
     widest, loaded = (WIDE, LOADED) if depthwise else (3, FAR if layout.channels_last else FARTHER)
-    _, vectors, pixels, rows = best_tile(of_tile, -(-run * runs // lanes), most_rows, isa, widest, loaded)
+    wide = -(-run * runs // lanes)
+    beside = IN_REGISTERS if depthwise and isa.by_lane else 0
+    _, vectors, pixels, rows = best_tile(of_tile, wide, most_rows, isa, widest, loaded, beside=beside)
+    cut_rows = False
+    if in_lanes == "channels" and not (depthwise or in_place) and share_inside(last) < ZEROS:
+        cutting = Cutting(layout.axes, wide, loaded)
+        best = cutting.best(most_rows, isa, widest)
+        weights = problem.taps * channels_of(problem).read * best.vectors * lanes * problem.itemsize
+        worth = IN_PLACE if direct and weights > NEAR and isa.registers >= 32 else WORTH
+        if best.cycles < worth * cutting.whole(vectors, pixels, rows):
+            _, vectors, pixels, rows = best
+            cut_rows, in_place = True, direct
     at_once = depthwise and in_place and lanes <= written <= vectors * lanes and _few_weights(layout, isa)
     cache_block = (*[1] * (len(layout.axes) - 1), columns)
     sizes = (vectors, pixels, in_lanes, cache_block, channels_of(problem).read, in_place)
-    return ChannelSchedule(problem, layout, lanes, *sizes, isa.masks, rows=rows, depthwise=depthwise, at_once=at_once)
+    return ChannelSchedule(
+        problem, layout, lanes, *sizes, isa.masks,
+        rows=rows, depthwise=depthwise, cut_rows=cut_rows, at_once=at_once,
+    )  # fmt: skip
 
 
 def _with_part(s: ChannelSchedule) -> ChannelSchedule:
     """As many input channels at a time as have weights that stay near; all, where their taps are then one."""
-    taps = max(len(t) for t in phase_taps(s.last, s.origin)) * prod(
-        max(len(t) for t in phase_taps(line)) for line in s.outer
-    )
+    of_channel = s.problem.taps * s.widest * s.problem.itemsize
+    many = replace(s, part=max(balanced(s.read, max(32, MOST_WEIGHTS // of_channel))))
+    if s.cut_rows and many.weights_exceed_cache:
+        return many
+    taps = max(len(t) for t in phase_taps(s.last, s.origin))
+    if not (s.cut_rows and s.rows > 1):  # all rows meet one tap of the outer axes before the next
+        taps *= prod(max(len(t) for t in phase_taps(line)) for line in s.outer)
     weights = taps * s.widest * s.problem.itemsize
     joined = s.direct and s.problem.groups == 1 and s.last.dilation == -1 and s.last.kernel > 1
     if joined and weights * s.read <= JOINED:
@@ -117,6 +146,8 @@ def _grown(s: ChannelSchedule, axis: int) -> ChannelSchedule:
     while size < whole:
         grown = min(whole, size * 2)
         if s.working_set + (grown - 1) * near > PANEL or s.block + (grown - 1) * block > BLOCK:
+            break
+        if s.cut_rows and at(grown).panel + BLOCK > MOST_SCRATCH:
             break
         size = grown
     size = max(balanced(whole, size))

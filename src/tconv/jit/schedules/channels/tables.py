@@ -88,6 +88,7 @@ class ChannelTables(ChannelWeights):
             C.AXES: len(layout.axes),
             C.SIZE: self.size,
             C.IN_PLACE: s.in_place,
+            C.CUT: s.cuts,
             C.DIRECT: s.direct,
             C.PHASES: s.in_lanes == "phases",
             C.OUTER_FIRST: s.outer_first,

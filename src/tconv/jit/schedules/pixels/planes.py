@@ -117,7 +117,9 @@ def make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int = 1) -> 
     """Choose the sizes: all phases of the last two axes, chunks that fit half of the first cache."""
     lines, lanes = layout.axes, isa.lanes(problem.itemsize)
     columns, rows = len(lines[-1].span()), lines[-2].stride
-    vectors = max(1, min(2, (isa.registers // 2) // (rows * lines[-1].stride), columns // lanes))
+    # By lane several weights share a register: where there are few phases, more sums do not wait for each other then.
+    most = 4 if isa.by_lane and rows * lines[-1].stride <= 2 else 2
+    vectors = max(1, min(most, (isa.registers // 2) // (rows * lines[-1].stride), columns // lanes))
     cache_block = [1] * len(lines)
     limit = 32 << 10
     strands = len(residues(lines[-1]))

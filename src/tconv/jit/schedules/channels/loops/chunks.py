@@ -82,7 +82,7 @@ def compute(
                     of_phase(axes[last:])
                     low, high = axes[last + AxisWords.FROM], axes[last + AxisWords.TO]
                 while low < high:
-                    stop = segment_end(s, axes[last:], lists, low, high) if s[C.IN_PLACE] else high
+                    stop = segment_end(s, axes[last:], lists, low, high) if s[C.CUT] else high
                     phase(s, axes, lists, shapes, met, taps, chosen, begun, first, low, stop, out)
                     low = stop
         more = next_phase(axes, count)

@@ -17,7 +17,7 @@ def sooner(low: int, high: int, at: int) -> int:
 
 @native
 def segment_end(s: Ints, axis: Ints, lists: Ints, low: int, high: int) -> int:
-    """Where a segment of a row ends that is read in place: where a tap comes upon x, or leaves it."""
+    """Where a segment of a row ends that is cut: where a tap comes upon x, or leaves it."""
     found = high
     if not s[C.PHASES]:
         taps = lists[axis[AxisWords.TAPS_AT] + axis[AxisWords.PHASE]]

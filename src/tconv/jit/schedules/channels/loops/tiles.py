@@ -16,7 +16,7 @@ def tiles(
 ) -> None:  # fmt: skip
     """The tiles of a segment of some rows, for some taps that all of them have."""
     most = s[C.ROWS]
-    if not (s[C.ROWS] > 1 or s[C.DEPTHWISE] or not s[C.IN_PLACE]):
+    if not (s[C.ROWS] > 1 or s[C.DEPTHWISE] or not s[C.CUT]):
         most = max(1, min(s[C.MOST_ROWS], s[C.PIXELS] // (2 * (high - low))))
     if number == 0:
         most = 1

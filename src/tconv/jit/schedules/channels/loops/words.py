@@ -13,6 +13,7 @@ class C(Words):
     AXES = auto()
     SIZE = auto()  #: bytes of an element
     IN_PLACE = auto()
+    CUT = auto()  #: whether rows are cut where a tap comes upon x or leaves it
     DIRECT = auto()
     PHASES = auto()  #: phases of the last axis are in lanes
     OUTER_FIRST = auto()
