@@ -40,5 +40,7 @@ needs_scripts = _needs(os.name == "posix", "text files are no programs here")
 needs_posix_paths = _needs(os.name == "posix", "paths are written otherwise here")
 #: /proc tells of this process and of its processor; under QEMU it tells of QEMU and of the processor outside.
 needs_proc = _needs(sys.platform == "linux" and EMULATOR != "qemu", "/proc does not tell of this process")
+#: Under QEMU a process takes some seconds to begin, and a dozen of them minutes.
+needs_quick_starts = _needs(EMULATOR != "qemu", "a dozen processes take minutes to begin under QEMU")
 #: SciPy comes with tconv; under wine it does not load.
 needs_scipy = _needs(find_spec("scipy") is not None, "SciPy is not there")

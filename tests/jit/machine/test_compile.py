@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny_kernel
-from needs import needs_modes
+from needs import needs_modes, needs_quick_starts
 
 import tconv
 from tconv.jit.kernels import linking
@@ -84,6 +84,7 @@ except compile.Unavailable as error:
     assert not folder.exists()
 
 
+@needs_quick_starts
 def test_eight_processes_at_once(folder):
     with ThreadPoolExecutor(8) as pool:
         results = [future.result() for future in [pool.submit(process) for _ in range(8)]]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from needs import needs_forks, needs_proc
+from needs import needs_forks, needs_proc, needs_quick_starts
 from registry import needs_torch
 from small_program import has_openmp
 
@@ -111,6 +111,7 @@ print("right")
 
 
 @needs_forks
+@needs_quick_starts
 def test_workers_of_multiprocessing_compute():
     script = """
 import multiprocessing, tconv
@@ -195,6 +196,7 @@ IN_TORCH = {
 
 
 @needs_forks
+@needs_quick_starts
 @pytest.mark.parametrize(
     ("how", "times"),
     [
