@@ -236,6 +236,8 @@ def _pool() -> ThreadPool:
 
 def _forked() -> bool:
     """Whether this process was forked without a new program, before this module was imported. Only Linux says."""
+    if sys.platform != "linux":  # wine shows Linux's file, of a process that was
+        return False
     try:
         words = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:
