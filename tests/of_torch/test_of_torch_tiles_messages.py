@@ -107,6 +107,8 @@ def test_a_plan_refuses_the_same():
     with pytest.raises(TypeError) as error:
         tconv.torch.tile_plan(nn.ReLU(), (1, 4, 9.5), tile=4)
     assert str(error.value).startswith("tile_plan: x[2] must be an integer of at least 0; got 9.5")
+    with pytest.raises(ValueError, match=r"^tile_plan: x must have a shape that a tensor can have; got "):
+        tconv.torch.tile_plan(nn.ReLU(), (1, 4, 10**12, 10**12), tile=4)
 
 
 READ_ONLY = np.zeros((3, 2, 11, 15), "f4")
@@ -141,6 +143,8 @@ READ_ONLY.flags.writeable = False
         ),
         ({"out": np.zeros((3, 2, 11, 15))}, ValueError, "as the module gives; got float64 (3, 2, 11, 15)"),
         ({"out": READ_ONLY}, ValueError, "out must be writeable"),
+        ({"out": torch.empty(3, 2, 11, 15, device="meta")}, ValueError, "out must be writeable"),
+        ({"x": np.ma.zeros((1, 4, 9, 9))}, TypeError, "x must be an array without a mask; got a masked one"),
     ],
 )
 def test_wrong_arguments(arguments, kind, said):
