@@ -45,6 +45,14 @@ SAID = {
     ),
     "reduction": (Lambda(lambda x: x.mean((2, 3), keepdim=True)), "mean goes along axis 2; it may along channels"),
     "sum": (Lambda(lambda x: x / x.sum()), "sum goes along all axes; it may along channels"),
+    "samples": (Lambda(lambda x: x - x.mean((0, 1), keepdim=True)), "mean goes along axis 0; it may along channels"),
+    "samples joined": (Lambda(lambda x: torch.cat([x, x])), "cat goes along axis 0; it may along channels"),
+    "samples split": (Lambda(lambda x: x.chunk(1)[0]), "chunk goes along axis 0; it may along channels"),
+    "a sample": (Lambda(lambda x: x + x[:1]), "getitem takes some of the samples, which are computed by themselves"),
+    "more samples": (
+        Lambda(lambda x: x * torch.ones(3, 1, 1, 1)),
+        "module must give as many samples as it is given; it made 3 of 1",
+    ),
     "softmax": (Lambda(lambda x: x.softmax(-1)), "softmax goes along axis -1; it may along channels"),
     "circular": (
         nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"),
@@ -64,7 +72,7 @@ SAID = {
     "steps": (Lambda(lambda x: x[..., ::2]), "slices of step 1 are computed in tiles"),
     "axes": (Lambda(lambda x: x.permute(0, 1, 3, 2)), "permute is not known to be local; it may read the whole array"),
     "its own weights": (
-        Lambda(lambda x: F.conv2d(x, x[:1, :, :3, :3])),
+        Lambda(lambda x: F.conv2d(x, x[:, :, :3, :3])),
         "conv2d must have weights that do not depend on x",
     ),
     "views written": (

@@ -47,7 +47,8 @@ def tiles(
             has means all of it.
         out: where the result is written: a tensor or an array of its shape and dtype that does not overlap x. Without
             it the result is a tensor on the device of x where x is a tensor, else a NumPy array.
-        batch: samples that are computed at once.
+        batch: samples that are computed at once. Each is computed by itself: what goes along them is refused, and the
+            size of that axis, where a forward method asks for it, is this number.
         norms: "refuse", or "two passes": GroupNorm and InstanceNorm, which need mean and variance of the whole array,
             have them computed in tiles beforehand, each by a pass over the network up to it.
         progress: True to be told on stderr, or a function that is called with the tiles that are done, and all.
@@ -116,6 +117,9 @@ class Job:
         sizes = {stop - start for start, stop in self.batches} or {1}
         self.networks = {n: Network(inner, (n, *self.shape[1:]), dtype, two) for n in sorted(sizes, reverse=True)}
         self.first = next(iter(self.networks.values()))
+        samples, *_ = self.first.steps[self.first.output].tensors[0].shape
+        if samples != max(sizes):
+            checks.wrong(f"module must give as many samples as it is given; it made {samples} of {max(sizes)}")
         size = self.first.size(self.first.output)
         self.tile = tuple(min(t, n) for t, n in zip(wanted, size, strict=True))
 
