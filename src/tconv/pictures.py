@@ -54,7 +54,7 @@ def read(source: Path, max_pixels: int | None = None) -> Image:
         with naming(source, "is a broken picture"), _limit(max_pixels), Image.open(source) as image:
             size = image.size
             beyond = max_pixels is not None and size[0] * size[1] > max_pixels
-            unsigned = image.mode == "I" and image.format == "TIFF" and image.tag_v2.get(339, (1,)) == (1,)
+            unsigned = image.mode == "I" and image.format == "TIFF" and _unsigned(image)
             picture = image if beyond else ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise OSError(f"{source} is not a picture in a format that Pillow reads") from None
@@ -65,6 +65,11 @@ def read(source: Path, max_pixels: int | None = None) -> Image:
     if max_pixels is not None:
         _check_pixels(source, *size, max_pixels)
     return _interpolable(picture, unsigned)
+
+
+def _unsigned(image: Any) -> bool:
+    """Whether a TIFF file says so of its integers, or nothing (SampleFormat)."""
+    return image.tag_v2.get(339, (1,)) == (1,)  # type: ignore[no-any-return]
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def _same(x: Any, out: Any) -> bool:
     if isinstance(x, Tensor) and x.is_meta:
         return False
     try:
-        return np.shares_memory(_addresses(x), _addresses(out), max_work=100_000)
+        return np.shares_memory(_addresses(x), _addresses(out), max_work=100_000)  # type: ignore[arg-type]  # any number is allowed
     except np.exceptions.TooHardError:
         return False
 
