@@ -63,7 +63,8 @@ def _call(trial: Trial, method: str) -> None:
 def _prepared(trial: Trial, arrays: tuple[Any, ...], given: dict[str, Any], out: np.ndarray) -> None:
     """The operator whose weights are packed once, for a shape that is new to it and for one that it knows."""
     x, w, bias = arrays
+    residual = given.pop("residual", None)  # an operand, not a property of the operator
     operator = {"conv_transpose": tconv.ConvTranspose, "conv": tconv.Conv}[trial.problem.operation](w, bias, **given)
     for _ in range(2):
-        trial.check(operator(x))
-    trial.check(operator(x, out))
+        trial.check(operator(x, residual=residual))
+    trial.check(operator(x, out, residual=residual))
