@@ -14,8 +14,9 @@ import tconv
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial, Wrong
 
-#: How arrays lie in memory: as they should, as every other element of a larger one, or with their axes transposed.
-MEMORY = ("contiguous", "contiguous", "strided", "turned")
+#: How arrays lie in memory: as they should, as every other element of a larger one, with their axes transposed, or at an
+#: address that is no multiple of an element's size.
+MEMORY = ("contiguous", "contiguous", "strided", "turned", "misaligned")
 
 
 def laid(a: np.ndarray, how: str) -> np.ndarray:
@@ -24,6 +25,11 @@ def laid(a: np.ndarray, how: str) -> np.ndarray:
         larger = np.full((*a.shape, 2), np.nan, a.dtype)
         larger[..., 0] = a
         return larger[..., 0]
+    if how == "misaligned":
+        bytes_before = a.itemsize // 2
+        moved = np.empty(a.nbytes + bytes_before, np.uint8)[bytes_before:].view(a.dtype).reshape(a.shape)
+        moved[...] = a
+        return moved
     return np.asfortranarray(a) if how == "turned" else a
 
 
@@ -52,12 +58,12 @@ def _call(trial: Trial, method: str) -> None:
     for _ in range(2):
         found = function(*arguments, **given)
         trial.check(found)
-    out = np.full_like(found, np.nan)
+    out = laid(np.full_like(found, np.nan), pick(MEMORY))
     if function(*arguments, **given, out=out) is not out:
         raise Wrong("the result is another array than out")
     trial.check(out)
     if not is_gradient(p):
-        _prepared(trial, (x, w, bias), given, np.full_like(found, np.nan))
+        _prepared(trial, (x, w, bias), given, laid(np.full_like(found, np.nan), pick(MEMORY)))
 
 
 def _prepared(trial: Trial, arrays: tuple[Any, ...], given: dict[str, Any], out: np.ndarray) -> None:
