@@ -14,8 +14,8 @@ import tconv
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial, Wrong
 
-#: How arrays lie in memory: as they should, as every other element of a larger one, with their axes transposed, or at an
-#: address that is no multiple of an element's size.
+#: How arrays lie in memory: as they should, as every other element of a larger one, with their axes transposed, or at
+#: an address between two elements.
 MEMORY = ("contiguous", "contiguous", "strided", "turned", "misaligned")
 
 

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING
 
 from tconv import checks
 from tconv.forks import uninterrupted
-from tconv.jit.machine import isa, thread_pool
+from tconv.jit.machine import isa, system_calls
+from tconv.jit.machine.thread_pool import NativeThreads
 
 if TYPE_CHECKING:
     from tconv.jit.machine.entry_points import EntryPoints
-    from tconv.jit.machine.thread_pool import NativeThreads
 
 #: The most threads that can be asked for. GNU's runtime ends the process where it cannot start one.
 MOST_THREADS = 1024
@@ -230,8 +230,17 @@ class _Process:
 def _pool() -> NativeThreads:
     """What starts threads in this process."""
     with uninterrupted:
-        found = _here.pool = _here.pool or thread_pool.of_this_system()
+        found = _here.pool = _here.pool or _new_pool()
     return found
+
+
+def _new_pool() -> NativeThreads:
+    found = system_calls.here()
+    if found is not None:
+        return NativeThreads(*found)
+    from tconv.jit.machine.python_threads import PythonThreads
+
+    return PythonThreads()
 
 
 def _forked() -> bool:

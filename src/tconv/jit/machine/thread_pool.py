@@ -1,8 +1,8 @@
-"""What starts the threads of a call: the pool of `pool.py`, or where the system lacks what it needs, threads of Python.
+"""What starts the threads of a call: the pool of `pool.py`.
 
-Both have functions at an address, called as GOMP_parallel: `share(work, shared, threads, flags)` lets up to so many
+It has functions at an address, called as GOMP_parallel: `share(work, shared, threads, flags)` lets up to so many
 threads call `work(shared)`, and returns when all that began have ended. What is shared begins with the address of the
-words of the pool.
+words of the pool. Where the system lacks what threads need, they are those of Python (`python_threads.py`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,11 @@ from typing import TYPE_CHECKING
 
 from tconv.cached import cached_property
 from tconv.forks import uninterrupted
-from tconv.jit.machine import isa, system_calls
+from tconv.jit.machine import isa
 from tconv.jit.machine.system_calls import Call, SystemCalls
 
 if TYPE_CHECKING:
     from tconv.jit.machine.ir import Module
-
-
-def of_this_system() -> NativeThreads:
-    """The pool that this process can have; its threads start when they are first wanted."""
-    found = system_calls.here()
-    if found is not None:
-        return NativeThreads(*found)
-    from tconv.jit.machine.python_threads import PythonThreads
-
-    return PythonThreads()
 
 
 class NativeThreads:
