@@ -119,7 +119,7 @@ def number(name: str, value: object) -> float:
     try:
         return float(value)
     except OverflowError:
-        return float("inf") if value > 0 else float("-inf")
+        return float("-inf") if value < 0 else float("inf")
 
 
 def seconds(name: str, value: object) -> float:
