@@ -87,8 +87,8 @@ def _normalizes(module: Any) -> bool:
     return (
         type(module) in NORMALIZATIONS
         and not module.training
-        and module.running_mean is not None
-        and module.running_var is not None
+        and module._buffers.get("running_mean") is not None
+        and module._buffers.get("running_var") is not None
         and _is_bare(module)
     )
 
