@@ -203,7 +203,7 @@ def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: boo
         threads=threads,
         new_sizes=new_sizes,
         looked_for=wanted,
-        runs=tuple(of_runs.together()),
+        runs=tuple(of_runs.together(measuring.calls)),
     )
     return closed(model, Example(args, kwargs, trains, new_sizes), report, effort)
 

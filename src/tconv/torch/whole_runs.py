@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import Module, Sequential
+from torch.nn import Module
 from torch.utils._pytree import tree_leaves
 
 from tconv.measuring.contest import ORIGINAL
@@ -18,6 +18,7 @@ from tconv.measuring.rounds import timed
 from tconv.torch import watching
 from tconv.torch.accelerated import LAYERS, plain_class
 from tconv.torch.both_ways import OURS, anew
+from tconv.torch.fusing.chains import METHOD
 from tconv.torch.fusing.sequences import KeptRuns
 from tconv.torch.kept import PackedWeights
 from tconv.torch.undone import undone
@@ -118,11 +119,11 @@ def both_forms(model: Module, example: Example, after: Mapping[Module, type]) ->
 
 
 @contextmanager
-def _packed(changed: Iterable[Module]) -> Iterator[None]:
-    """Layers and sequences have room for packed weights, which putting back would take from them after every run."""
-    layers = [module for module in changed if plain_class(module) in LAYERS or isinstance(module, Sequential)]
+def _packed(after: Mapping[Module, type]) -> Iterator[None]:
+    """There is room for packed weights, which putting back would take from modules after every run."""
+    layers = [module for module, kind in after.items() if plain_class(module) in LAYERS or hasattr(kind, METHOD)]
     for layer in layers:
-        layer.__dict__["_kept"] = KeptRuns() if isinstance(layer, Sequential) else PackedWeights()
+        layer.__dict__["_kept"] = PackedWeights() if plain_class(layer) in LAYERS else KeptRuns()
     try:
         yield
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, OrderedDict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from tconv.torch.both_ways import OURS, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.call import computed
 from tconv.torch.fusing.runs import Run, starting
-from tconv.torch.fusing.sequences import is_sequence, with_runs
+from tconv.torch.fusing.sequences import chains_of, with_runs
 from tconv.torch.kept import PackedWeights
 from tconv.torch.measuring import saving_here, summed
 from tconv.torch.watching import WatchedCall
@@ -74,11 +74,11 @@ class MeasuringRuns:
             self._contests[key] = _contest(run, kind, call.x.detach(), effort, new_sizes=self.new_sizes)
         return self._contests[key]
 
-    def together(self) -> Iterator[MeasuredRun]:
-        """Those that could be computed in one call, and what came of each."""
+    def together(self, others: Container[Module]) -> Iterator[MeasuredRun]:
+        """Those that could be computed in one call, and what came of each; modules of others get another class."""
         for head, found in self.calls.items():
             contests = [contest for _, contest in found if contest is not None]
-            if len(contests) == len(found):
+            if len(contests) == len(found) and self.places[head].sequence not in others:
                 yield _measured(self.places[head], [called for called, _ in found], contests)
 
 
@@ -98,20 +98,29 @@ def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]
 
 
 def places(model: Module) -> dict[Module, Place]:
-    """The runs of a model by their convolutions, of which each is in one sequence only."""
-    found = [place for name, module in model.named_modules() for place in _of_sequence(name, module)]
+    """The runs of a model by their convolutions, of which each is in one place only."""
+    found = [place for name, module in model.named_modules() for place in _of_module(name, module)]
     times = Counter(place.run.conv for place in found)
     return {place.run.conv: place for place in found if times[place.run.conv] == 1}
 
 
-def _of_sequence(name: str, sequence: Module) -> Iterator[Place]:
-    if not is_sequence(sequence):
-        return
-    names, modules = list(sequence._modules), list(sequence._modules.values())
-    for at in range(len(modules)):
-        run = None if modules[at] is None else starting(modules, at)
-        if run is not None and type(run.conv) in LAYERS:
-            yield Place(sequence, name, tuple(names[at : at + len(run.members)]), run)
+def _of_module(name: str, module: Module) -> Iterator[Place]:
+    found = chains_of(module)
+    for chain in found.chains:
+        called = [_at(module, each) if isinstance(each, str) else each for each in chain]
+        names = [each if isinstance(each, str) else getattr(each, "__name__", "") for each in chain]
+        for at, head in enumerate(chain):
+            run = starting(called, at) if isinstance(head, str) and head in found.heads else None
+            if run is not None and type(run.conv) in LAYERS:
+                yield Place(module, name, tuple(names[at : at + len(run.members)]), run)
+
+
+def _at(module: Module, name: str) -> Any:
+    """The part of a module that has a name; None where there is none."""
+    try:
+        return module.get_submodule(name)
+    except AttributeError:
+        return None
 
 
 def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool) -> Contest | None:

@@ -8,7 +8,7 @@ modules in every call, as it may change between any two of them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -57,6 +57,18 @@ ACTIVATIONS: dict[type, Callable[[Any], Follower | None]] = {
 }
 
 
+#: Functions that do what a module does, when they are given nothing but a tensor.
+FUNCTIONS: dict[Any, Module] = {
+    torch.nn.functional.relu: nn.ReLU(),
+    torch.relu: nn.ReLU(),
+    torch.nn.functional.silu: nn.SiLU(),
+    torch.nn.functional.leaky_relu: nn.LeakyReLU(),
+    torch.nn.functional.elu: nn.ELU(),
+    torch.tanh: nn.Tanh(),
+    torch.sigmoid: nn.Sigmoid(),
+}
+
+
 class Run(NamedTuple):
     """The modules of a run; one of the last two at least."""
 
@@ -70,16 +82,22 @@ class Run(NamedTuple):
         return [module for module in self if module is not None]
 
 
-def starting(modules: Sequence[Module | None], at: int) -> Run | None:
-    """The longest run that begins with a module of a sequence, None where there is none."""
+def starting(modules: Sequence[Any], at: int) -> Run | None:
+    """The longest run that begins with a module of those that are called in order, None where there is none."""
     conv = modules[at]
     if type(conv) not in CONVOLUTIONS or not _is_bare(conv):
         return None
     following = modules[at + 1 : at + 3]
     norm = following[0] if following and _normalizes(following[0]) else None
     rest = following[1:] if norm is not None else following[:1]
-    activation = rest[0] if rest and type(rest[0]) in ACTIVATIONS and _is_bare(rest[0]) else None
+    last = None if not rest else rest[0] if isinstance(rest[0], Module) else _function(rest[0])
+    activation = last if type(last) in ACTIVATIONS and _is_bare(last) else None
     return None if norm is None and activation is None else Run(conv, norm, activation)
+
+
+def _function(called: Any) -> Module | None:
+    """The module that does what a function does."""
+    return FUNCTIONS.get(called) if callable(called) and isinstance(called, Hashable) else None
 
 
 def _normalizes(module: Any) -> bool:

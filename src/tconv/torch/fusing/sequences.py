@@ -1,23 +1,26 @@
-"""What an `nn.Sequential` becomes that has runs in it: the same object, of a class that computes them in one call.
+"""What an `nn.Sequential` becomes that has runs in it, or a module whose forward method calls them in order.
 
-The whole run is computed in the forward method of the sequence, which has it all before it: it calls either the engine
-once, or the modules one by one. So nothing can be half done, as it could be if each of the modules had to know whether
-the one before had done its work. What the modules are is asked in every call; they, their hooks and their tensors may
-be changed, replaced and removed as before. Only the names of the convolutions, which won when they were measured, are
-part of the class.
+It is the same object, of a class that computes runs in one call. That is done in the forward method of who calls the
+modules, which has the whole run before it: it calls either the engine once, or the modules one by one. So nothing can
+be half done, as it could be if each of the modules had to know whether the one before had done its work. What the
+modules are is asked in every call; they, their hooks and their tensors may be changed, replaced and removed as before.
+Only the names of the convolutions, which won when they were measured, are part of the class.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Sequence
+from types import FunctionType
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import Module
+from torch.nn.utils import parametrize
 
 from tconv.torch.accelerated import _FROM, _Accelerated, _made
-from tconv.torch.fusing import runs
+from tconv.torch.fusing import chains, runs
 from tconv.torch.fusing.call import computed
 from tconv.torch.kept import PackedWeights
 
@@ -32,36 +35,48 @@ class KeptRuns(dict[str, PackedWeights]):
         return KeptRuns, ()
 
 
-def is_sequence(module: Module) -> bool:
-    """Whether a module is a sequence, called, copied and pickled as torch.nn's are."""
+class Found(NamedTuple):
+    """What a module's forward method calls in order, and the names among it with which a run may begin."""
+
+    chains: tuple[tuple[Any, ...], ...]
+    heads: frozenset[str]
+
+
+def chains_of(module: Module) -> Found:
+    """What a module calls in order, names of its parts and functions; nothing where it has to keep its class."""
     kind: Any = type(module)
-    return (
-        isinstance(module, nn.Sequential)
-        and "forward" not in vars(module)
-        and kind.forward is nn.Sequential.forward
-        and kind.__call__ is Module.__call__
-        and kind.__reduce_ex__ is object.__reduce_ex__
-        and kind.__reduce__ is object.__reduce__
-    )
+    if (
+        "forward" in vars(module)
+        or hasattr(kind, chains.METHOD)
+        or kind.__call__ is not Module.__call__
+        or not isinstance(kind.forward, FunctionType)
+        or kind.__reduce_ex__ is not object.__reduce_ex__
+        or kind.__reduce__ is not object.__reduce__
+        or isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
+        or parametrize.is_parametrized(module)
+    ):
+        return Found((), frozenset())
+    if kind.forward is nn.Sequential.forward:
+        return Found((tuple(module._modules),), frozenset(module._modules))
+    found = chains.chained(kind.forward)
+    return Found((), frozenset()) if found is None else Found(found.chains, found.once)
 
 
-def in_order(sequence: nn.Sequential, x: Any, heads: Heads) -> Any:
-    """What comes out of a sequence, those runs in one call that begin with modules of these names."""
-    modules: list[Any] = list(sequence._modules.values())
-    names = list(sequence._modules)
+def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads) -> Any:
+    """What comes of x when all are called in order, those runs in one call that begin with these names."""
     quiet, at = not runs.hooked_everywhere(), 0
-    while at < len(modules):
-        run = runs.starting(modules, at) if quiet and names[at] in heads else None
-        result = None if run is None else computed(run, x, _kept(sequence, names[at]))
+    while at < len(called):
+        run = runs.starting(called, at) if quiet and names[at] in heads else None
+        result = None if run is None else computed(run, x, _kept(owner, names[at]))
         if run is None or result is None:
-            x, at = modules[at](x), at + 1
+            x, at = called[at](x), at + 1
         else:
             x, at = result, at + len(run.members)
     return x
 
 
-def _kept(sequence: nn.Sequential, name: str) -> PackedWeights:
-    kept: KeptRuns = sequence.__dict__.setdefault("_kept", KeptRuns())
+def _kept(owner: Module, name: str) -> PackedWeights:
+    kept: KeptRuns = owner.__dict__.setdefault("_kept", KeptRuns())
     return kept.setdefault(name, PackedWeights())
 
 
@@ -72,18 +87,29 @@ def with_runs(plain: Any, heads: Heads) -> Any:
 
 @functools.cache
 def _with_runs(plain: Any, heads: Heads) -> Any:
+    of_sequence = plain.forward is nn.Sequential.forward
+    rewritten = None if of_sequence else chains.chained(plain.forward, heads)
+
     @functools.wraps(plain.forward)
-    def forward(self: Any, input: Any) -> Any:
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling():
-            return plain.forward(self, input)
-        return in_order(self, input, heads)
+            return plain.forward(self, *args, **kwargs)
+        return body(self, *args, **kwargs)
+
+    def whole(self: Any, input: Any) -> Any:
+        return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads)
+
+    body = whole if of_sequence else plain.forward if rewritten is None else rewritten.function
+
+    def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
+        return in_order(self, names, called, x, heads)
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
         return new, (plain, heads, *args[1:]), *rest
 
     same = {name: getattr(plain, name) for name in ("__module__", "__qualname__", "__doc__")}
-    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain}
+    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, chains.METHOD: chain, _FROM: plain}
     own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
     made: Any = _made(plain, plain, same | own)
     return made
