@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import pickle
 
 import pytest
@@ -117,6 +118,8 @@ def test_the_block_of_a_resnet(fused):
     model.seen.clear()
     check(model, twin, times=2)
     assert model.seen == [2, 2]  # what a method does elsewhere, it does in every call
+    assert inspect.signature(model.forward) == inspect.signature(twin.forward)
+    assert (type(model).__name__, type(model).forward.__doc__) == ("Basic", Basic.forward.__doc__)
     restore(model)
     assert type(model) is Basic
     check(model, twin)
@@ -182,6 +185,18 @@ def test_compiled(fused):
     number = len(fused)
     check(torch.compile(model, backend="eager", fullgraph=True), twin, times=2)
     assert len(fused) == number
+
+
+def test_traced(fused):
+    model, twin, _ = accelerated(nn.Sequential(Direct(), nn.Sequential(nn.Conv2d(4, 2, 1), nn.ELU())))
+    check(model, twin)
+    fused.clear()
+    whole, part = torch.fx.symbolic_trace(model), torch.fx.symbolic_trace(model[0])
+    check(whole, twin)
+    check(part, twin[0])
+    with torch.no_grad():
+        check(torch.jit.trace(model, X, check_trace=False), twin)
+    assert not any(fused)
 
 
 def test_layers_that_are_parametrized_or_replaced(fused):

@@ -70,6 +70,8 @@ def _chained(function: Any, heads: tuple[str, ...] | None) -> Chained | None:
     ast.fix_missing_locations(method)
     made = FunctionType(_code(method, function), function.__globals__, function.__name__, function.__defaults__)
     made.__kwdefaults__ = function.__kwdefaults__
+    for name in ("__module__", "__qualname__", "__doc__", "__annotations__"):
+        setattr(made, name, getattr(function, name))
     chains = tuple(tuple(_meant(node, name, function) for node, name in chain) for chain in writer.chains)
     return Chained(made, chains, frozenset(name for name, times in writer.names.items() if times == 1))
 

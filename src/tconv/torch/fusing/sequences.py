@@ -64,7 +64,7 @@ def chains_of(module: Module) -> Found:
 
 def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads) -> Any:
     """What comes of x when all are called in order, those runs in one call that begin with these names."""
-    quiet, at = not runs.hooked_everywhere(), 0
+    quiet, at = not (torch.compiler.is_compiling() or runs.hooked_everywhere()), 0
     while at < len(called):
         run = runs.starting(called, at) if quiet and names[at] in heads else None
         result = None if run is None else computed(run, x, _kept(owner, names[at]))
@@ -87,22 +87,14 @@ def with_runs(plain: Any, heads: Heads) -> Any:
 
 @functools.cache
 def _with_runs(plain: Any, heads: Heads) -> Any:
-    of_sequence = plain.forward is nn.Sequential.forward
-    rewritten = None if of_sequence else chains.chained(plain.forward, heads)
-
-    @functools.wraps(plain.forward)
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling():
-            return plain.forward(self, *args, **kwargs)
-        return body(self, *args, **kwargs)
-
     def whole(self: Any, input: Any) -> Any:
         return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads)
 
-    body = whole if of_sequence else plain.forward if rewritten is None else rewritten.function
-
     def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
         return in_order(self, names, called, x, heads)
+
+    rewritten = None if plain.forward is nn.Sequential.forward else chains.chained(plain.forward, heads)
+    forward = functools.wraps(plain.forward)(whole) if rewritten is None else rewritten.function
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
