@@ -79,7 +79,7 @@ class Operands(NamedTuple):
 
     def fit(self, channels: tuple[int, ...]) -> bool:
         """Whether there is one number for each channel, or one slope."""
-        if any(t is not None and t.shape != channels for t in self[3:]):
+        if any(t is not None and t.shape != channels for t in (self.bias, *self[3:])):
             return False
         return self.slope is None or self.slope.shape in ((1,), channels)
 

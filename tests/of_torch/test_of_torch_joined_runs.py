@@ -361,6 +361,18 @@ def test_followers_that_do_not_fit_fail_as_before(other):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [("bias", torch.ones(2)), ("bias", torch.ones(5).double()), ("weight", torch.ones(5, 3, 1)), ("weight", None)],
+)
+def test_a_convolution_that_no_longer_fits_fails_as_before(name, value):
+    model, twin = accelerated(nn.Sequential(nn.Conv2d(3, 5, 1), nn.ReLU()).eval())
+    check(model, twin)
+    setattr(model[0], name, None if value is None else nn.Parameter(value))
+    with torch.no_grad(), pytest.raises((RuntimeError, TypeError, ValueError)):
+        model(X)
+
+
+@pytest.mark.parametrize(
     "x", [X[:0], X[0], X[:1].expand(3, 3, 6, 5), torch.full_like(X, torch.nan), torch.full_like(X, torch.inf)]
 )
 def test_edges(x):
