@@ -454,6 +454,16 @@ def test_scripts_want_it_restored():
         torch.jit.script(model)
 
 
+def test_streamed():
+    model = nn.Sequential(nn.Conv1d(3, 4, 3), nn.ReLU(), nn.ConvTranspose1d(4, 2, 2, 2), nn.Tanh()).eval()
+    x = torch.randn(1, 3, 12)
+    model, twin = accelerated(model, x)
+    with torch.no_grad():
+        stream = tconv.torch.stream(model)
+        pieces = [stream.push(x[..., :5]), stream.flush(x[..., 5:])]
+        torch.testing.assert_close(torch.cat(pieces, -1), twin(x))
+
+
 class Block(nn.Sequential):
     """As torchvision's: a class of its own, and the forward method of a sequence."""
 

@@ -14,6 +14,7 @@ from tconv.streaming.pace import Down, Up
 from tconv.streaming.stage import Layer, Stage
 from tconv.streaming.stream import Stages
 from tconv.torch import functional, nn, windows
+from tconv.torch.accelerated import class_before
 
 #: Modules that change each value by itself, once they are not trained.
 POINTWISE = tuple(
@@ -94,7 +95,7 @@ def stream(module: torch.nn.Module, *, pointwise: Sequence[type[torch.nn.Module]
 
 def _parts(name: str, module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
     """The modules of nested Sequentials, in order, with their names."""
-    if type(module).forward is not torch.nn.Sequential.forward:
+    if class_before(module).forward is not torch.nn.Sequential.forward:  # type: ignore[attr-defined]
         yield name, module
         return
     _check_hooks(name, module)
