@@ -179,6 +179,35 @@ def test_copies(copied, fused):
     assert type(restore(again)) is Basic
 
 
+def test_a_method_whose_source_is_not_there_is_as_it_was(fused, monkeypatch):
+    model, twin, _ = accelerated(Basic())
+    pickled = pickle.dumps(model)
+    monkeypatch.setattr(chains, "chained", lambda *given: None)
+    sequences._with_runs.cache_clear()
+    again = pickle.loads(pickled)
+    assert type(again).forward is Basic.forward
+    check(again, twin)
+    assert type(restore(again)) is Basic
+    sequences._with_runs.cache_clear()
+
+
+class Keeping(Direct):
+    """A module with an attribute of a name that layers of tconv use."""
+
+    def __init__(self):
+        super().__init__()
+        self._kept = "mine"
+
+
+def test_attributes_of_others(fused):
+    model, twin, _ = accelerated(Keeping())
+    check(model, twin)
+    assert fused[-1] == 3
+    assert model._kept == "mine"
+    assert vars(restore(model)).keys() == vars(twin).keys()
+    assert model._kept == "mine"
+
+
 def test_compiled(fused):
     model, twin, _ = accelerated(Direct())
     check(model, twin)

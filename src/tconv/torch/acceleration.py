@@ -28,6 +28,7 @@ from tconv.torch.becoming import classes_after
 from tconv.torch.closing import closed
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.measuring import MeasuringRuns
+from tconv.torch.fusing.sequences import KEPT
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
 from tconv.torch.watching import WatchedCall
@@ -131,8 +132,9 @@ def restore(model: M) -> M:
         inner = _inner(model)
     before = {module: class_before(module) for module in modules(inner) if is_accelerated(module)}
     for module, kind in before.items():
+        packed = "_kept" if plain_class(module) in LAYERS.values() else KEPT
         module.__class__ = kind
-        module.__dict__.pop("_kept", None)  # packed weights
+        module.__dict__.pop(packed, None)
     return model
 
 

@@ -19,7 +19,7 @@ from tconv.torch import watching
 from tconv.torch.accelerated import LAYERS, plain_class
 from tconv.torch.both_ways import OURS, anew
 from tconv.torch.fusing.chains import METHOD
-from tconv.torch.fusing.sequences import KeptRuns
+from tconv.torch.fusing.sequences import KEPT, KeptRuns
 from tconv.torch.kept import PackedWeights
 from tconv.torch.undone import undone
 
@@ -121,14 +121,19 @@ def both_forms(model: Module, example: Example, after: Mapping[Module, type]) ->
 @contextmanager
 def _packed(after: Mapping[Module, type]) -> Iterator[None]:
     """There is room for packed weights, which putting back would take from modules after every run."""
-    layers = [module for module, kind in after.items() if plain_class(module) in LAYERS or hasattr(kind, METHOD)]
-    for layer in layers:
-        layer.__dict__["_kept"] = PackedWeights() if plain_class(layer) in LAYERS else KeptRuns()
+    rooms: list[tuple[dict[str, Any], str]] = []
+    for module, kind in after.items():
+        if plain_class(module) in LAYERS:
+            module.__dict__["_kept"] = PackedWeights()
+            rooms.append((module.__dict__, "_kept"))
+        elif hasattr(kind, METHOD):
+            module.__dict__[KEPT] = KeptRuns()
+            rooms.append((module.__dict__, KEPT))
     try:
         yield
     finally:
-        for layer in layers:
-            layer.__dict__.pop("_kept", None)
+        for attributes, name in rooms:
+            attributes.pop(name, None)
 
 
 def _floating(result: Any) -> Iterator[Tensor]:

@@ -24,6 +24,8 @@ from tconv.torch.fusing import chains, runs
 from tconv.torch.fusing.call import computed
 from tconv.torch.kept import PackedWeights
 
+#: The attribute of who calls runs in which their packed weights are.
+KEPT = "_tconv_kept"
 #: Names of modules in a sequence.
 Heads = tuple[str, ...]
 
@@ -76,7 +78,7 @@ def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any,
 
 
 def _kept(owner: Module, name: str) -> PackedWeights:
-    kept: KeptRuns = owner.__dict__.setdefault("_kept", KeptRuns())
+    kept: KeptRuns = owner.__dict__.setdefault(KEPT, KeptRuns())
     return kept.setdefault(name, PackedWeights())
 
 
@@ -93,8 +95,11 @@ def _with_runs(plain: Any, heads: Heads) -> Any:
     def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
         return in_order(self, names, called, x, heads)
 
-    rewritten = None if plain.forward is nn.Sequential.forward else chains.chained(plain.forward, heads)
-    forward = functools.wraps(plain.forward)(whole) if rewritten is None else rewritten.function
+    if plain.forward is nn.Sequential.forward:
+        forward: Any = functools.wraps(plain.forward)(whole)
+    else:  # as it was where its source is not to be found, as in another process that was given a pickle
+        rewritten = chains.chained(plain.forward, heads)
+        forward = plain.forward if rewritten is None else rewritten.function
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
