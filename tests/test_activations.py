@@ -125,6 +125,16 @@ CHOICES = ", ".join(f'"{name}"' for name in ACTIVATIONS)
             "Activation: alpha must be a number, or an array (C,) of floats; got int64 (2,)",
         ),
         (
+            lambda: tconv.Activation("elu", alpha=np.array("1")),
+            TypeError,
+            "Activation: alpha must be a number, or an array (C,) of floats; got np.str_('1')",
+        ),
+        (
+            lambda: tconv.Activation("elu", alpha=10**400),
+            ValueError,
+            "Activation: alpha must be finite; got inf",
+        ),
+        (
             lambda: tconv.Activation("elu", alpha=np.inf),
             ValueError,
             "Activation: alpha must be finite; got inf",

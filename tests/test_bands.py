@@ -189,9 +189,37 @@ def test_what_is_no_picture(tmp_path):
     (tmp_path / "cut.tif").write_bytes(whole[:9000] + bytes(len(whole) - 9000))
     with pytest.raises(OSError, match=r"cut\.tif"):
         enlarge(tmp_path / "cut.tif", tmp_path / "out.tif", 2)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_only_arrays_of_zarr_are_replaced(tmp_path, version):
+    stored(tmp_path / "in.zarr", PIXELS["grey"])
     (tmp_path / "folder.zarr").mkdir()
-    with pytest.raises(FileExistsError, match=r"Is no array of Zarr, which could be replaced: .*folder\.zarr"):
-        enlarge(tmp_path / "whole.tif", tmp_path / "folder.zarr", 2)
+    stored(tmp_path / "group.zarr" / "inside", PIXELS["grey"], zarr_format=version)
+    zarr.open_group(tmp_path / "group.zarr", mode="a", zarr_format=version)
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("folder", "group"):
+        with pytest.raises(FileExistsError, match=rf"Is no array of Zarr, which could be replaced: .*{name}\.zarr"):
+            enlarge(tmp_path / "in.zarr", tmp_path / f"{name}.zarr", 2)
+    assert sorted(tmp_path.rglob("*")) == before
+    enlarge(tmp_path / "in.zarr", stored(tmp_path / "out.zarr", PIXELS["grey"], zarr_format=version), 2)
+    np.testing.assert_array_equal(content(tmp_path / "out.zarr"), upsample(PIXELS["grey"], 2))
+
+
+def test_integers_of_32_bits_have_the_sign_that_the_file_says(tmp_path):
+    for pixels in (np.array([[7, 2**32 - 2**9]], np.uint32), np.array([[7, -(2**31)]], np.int32)):
+        tifffile.imwrite(tmp_path / "in.tif", pixels)
+        enlarge(tmp_path / "in.tif", tmp_path / "out.zarr", 1)
+        np.testing.assert_array_equal(content(tmp_path / "out.zarr"), pixels.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["16 bits", "two channels"])
+def test_small_tiff_files_keep_what_pillow_would_not(tmp_path, name):
+    """In strips, as most programs write them: Pillow reads the high 8 bits of colours, and no float64."""
+    colours = {"photometric": "rgb"} if name == "16 bits" else {"photometric": "minisblack", "planarconfig": "contig"}
+    tifffile.imwrite(tmp_path / "in.tif", PIXELS[name], rowsperstrip=7, **colours)
+    enlarge(tmp_path / "in.tif", tmp_path / "out.tif", 2)
+    np.testing.assert_array_equal(content(tmp_path / "out.tif"), upsample(PIXELS[name], 2))
 
 
 CHILD = """

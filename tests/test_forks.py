@@ -1,12 +1,12 @@
 """A fork waits for who is in the middle of something, but not for ever."""
 
-import os
 import subprocess
 import sys
 
 import pytest
+from needs import needs_forks
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+pytestmark = needs_forks
 
 PROGRAM = """
 import os, signal, threading, time

@@ -5,6 +5,7 @@ import re
 import signal
 
 import pytest
+from needs import needs_signals
 from registry import needs_kernels
 
 from tconv.jit.machine.isa import ISAS
@@ -92,6 +93,7 @@ def test_the_program_says_how_to_meet_a_failure_again(capsys):
     assert program.main(["--only", str(number)]) == 0
 
 
+@needs_signals
 def test_a_process_that_dies_is_a_failure_of_its_case(capsys, monkeypatch):
     """As it does where a kernel steps onto an inaccessible page."""
     monkeypatch.setattr(Trial, "interpreted", lambda self, schedule: os.kill(os.getpid(), signal.SIGSEGV))

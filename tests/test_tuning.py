@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 from kind_cases import CASES, every_case, problem
+from needs import needs_modes
 
 import tconv
 from tconv import tuning
@@ -208,6 +209,7 @@ def test_a_new_process_reads_what_was_chosen(few, monkeypatch):
 
 
 @needs_kernels
+@needs_modes
 def test_where_nothing_can_be_kept_the_choice_holds_in_this_process(few, folder):
     folder.mkdir(parents=True)
     folder.chmod(0o777)

@@ -195,9 +195,10 @@ def _parameter(name: str, value: Any) -> float | Array:
         kept = value.astype(np.float64)
         kept.flags.writeable = False
         return kept
-    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating | np.ndarray):
+    value = value[()] if isinstance(value, np.ndarray) else value
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
         checks.wrong_type(f"{name} must be a number, or an array (C,) of floats; got {checks.shorten(value)}")
-    number = float(value)
+    number = checks.number(name, value)
     if not math.isfinite(number):
         checks.wrong(f"{name} must be finite; got {number}")
     return number

@@ -6,6 +6,7 @@ bottom; `written` puts strips into tiles. Files appear whole or not at all.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from math import prod
@@ -79,7 +80,9 @@ def _of_zarr(source: Path) -> Bands:
 
 
 def _of_tiff(source: Path) -> Bands | None:
-    """A tiled or large TIFF file whose pixels are numbers of a whole dtype side by side; Pillow knows the others."""
+    """A TIFF file whose pixels are numbers of a whole dtype side by side, if it is tiled or large, or has numbers that
+    Pillow would cut to 8 bits or not read; None for the others, which it knows.
+    """
     import tifffile
 
     file = None
@@ -100,7 +103,10 @@ def _of_pages(source: Path, file: Any) -> Bands | None:
     orientation = page.tags.get("Orientation")
     if not plain or (orientation is not None and orientation.value != 1):
         return None
-    if not page.is_tiled and page.imagelength * page.imagewidth <= LARGE:
+    kept_by_pillow = page.dtype.name == "uint8" or (
+        page.samplesperpixel == 1 and page.dtype.name in ("uint16", "float32")
+    )
+    if kept_by_pillow and not page.is_tiled and page.imagelength * page.imagewidth <= LARGE:
         return None
     height = page.tilelength if page.is_tiled else page.rowsperstrip
     shape = (page.imagelength, page.imagewidth, *([page.samplesperpixel] if page.samplesperpixel > 1 else []))
@@ -151,8 +157,16 @@ def check_target(target: Path) -> None:
     _needed("zarr", target)
     if not target.parent.is_dir():
         raise FileNotFoundError(2, "No such folder", str(target.parent))
-    if target.exists() and not any((target / name).is_file() for name in ("zarr.json", ".zarray")):
+    if target.exists() and not _is_array(target):
         raise FileExistsError(17, "Is no array of Zarr, which could be replaced", str(target))
+
+
+def _is_array(folder: Path) -> bool:
+    """Whether a folder is one array of Zarr, and not a group of many, whose file has the same name in version 3."""
+    try:
+        return (folder / ".zarray").is_file() or json.loads((folder / "zarr.json").read_text())["node_type"] == "array"
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _to_zarr(strips: Strips, target: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:

@@ -113,10 +113,13 @@ def _ends(name: str, value: object, size: int) -> tuple[int, int]:
 
 
 def number(name: str, value: object) -> float:
-    """A real number (Python's or NumPy's; not a bool)."""
+    """A real number (Python's or NumPy's; not a bool); infinite where it is an integer that no float comes near to."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         wrong_type(f"{name} must be a number; got {shorten(value)} of type {type(value).__name__}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return float("-inf") if value < 0 else float("inf")
 
 
 def seconds(name: str, value: object) -> float:

@@ -62,7 +62,8 @@ class Finishing(NamedTuple):
     def parameters(self, dtype: Any) -> Array:
         """What the activation is given, as kernels read it: one number, or one for each channel."""
         value = None if self.activation is None else self.activation.value
-        return np.atleast_1d(np.asarray(0.0 if value is None else value, dtype))
+        with np.errstate(over="ignore"):  # a float64 that rounds to an infinite float32
+            return np.atleast_1d(np.asarray(0.0 if value is None else value, dtype))
 
     def apply(self, into: Array) -> None:
         """Do it with an array (N, groups, channels in a group, *size), by NumPy."""

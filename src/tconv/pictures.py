@@ -54,6 +54,7 @@ def read(source: Path, max_pixels: int | None = None) -> Image:
         with naming(source, "is a broken picture"), _limit(max_pixels), Image.open(source) as image:
             size = image.size
             beyond = max_pixels is not None and size[0] * size[1] > max_pixels
+            unsigned = image.mode == "I" and image.format == "TIFF" and _unsigned(image)
             picture = image if beyond else ImageOps.exif_transpose(image)
     except UnidentifiedImageError:
         raise OSError(f"{source} is not a picture in a format that Pillow reads") from None
@@ -63,7 +64,12 @@ def read(source: Path, max_pixels: int | None = None) -> Image:
         raise OSError(f"{source} is a broken picture: {error}") from None
     if max_pixels is not None:
         _check_pixels(source, *size, max_pixels)
-    return _interpolable(picture)
+    return _interpolable(picture, unsigned)
+
+
+def _unsigned(image: Any) -> bool:
+    """Whether a TIFF file says so of its integers, or nothing (SampleFormat)."""
+    return image.tag_v2.get(339, (1,)) == (1,)  # type: ignore[no-any-return]
 
 
 @contextmanager
@@ -102,27 +108,28 @@ def naming(path: Path, trouble: str) -> Iterator[None]:
         raise OSError(f"{path} {trouble}: {error}") from None
 
 
-def _interpolable(picture: Image) -> Image:
+def _interpolable(picture: Image, unsigned: bool = False) -> Image:
     """The picture in a mode whose channels can be interpolated, as near to its own as there is one."""
     if "transparency" in picture.info:
         return picture.convert("LA" if picture.mode in ("1", "L") else "RGBA")
     if picture.mode in ("L", "LA", "RGB", "RGBA", "F", "I;16"):
         return picture
     if picture.mode.startswith("I"):
-        return _sixteen_bits(picture)
+        return _sixteen_bits(picture, unsigned)
     converted = picture.convert({"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}.get(picture.mode, "RGB"))
     if picture.mode in ("CMYK", "LAB"):
         converted.info.pop("icc_profile", None)  # it describes other channels than those there are now
     return converted
 
 
-def _sixteen_bits(picture: Image) -> Image:
-    """Integers of more than 8 bits, where 16 hold them; else floating point."""
+def _sixteen_bits(picture: Image, unsigned: bool) -> Image:
+    """Integers of more than 8 bits, where 16 hold them; else floating point. Pillow has no unsigned ones of 32."""
     from PIL import Image
 
     values = np.asarray(picture)
+    values = values.view(np.uint32) if unsigned else values
     if values.min() < 0 or values.max() > 65535:
-        return picture.convert("F")
+        return Image.fromarray(values.astype(np.float32))
     return Image.fromarray(values.astype(np.uint16))
 
 
@@ -184,7 +191,7 @@ def _enlarge(
         plan, weights = planned_by_strips(pixels, scale, kernel, alpha=alpha)
     done = _counted(strips(pixels, plan, weights), plan.strips, progress)
     if by_bands:
-        with naming(target, "cannot be written"):
+        with naming(target, "is not written"):
             bands.written(done, target, (size[1], size[0], *pixels.shape[2:]), pixels.dtype, alpha, profile)
     else:
         _whole(done, mode, size, target, form, profile)

@@ -141,7 +141,7 @@ class _Prepared:
         if out is not None:
             self._check_out(plan, grid, out, residual)
         ready = self._prepare(plan, _key(grid.shape, residual), finishing)
-        if ready is None or not (out is None or out.flags.c_contiguous):
+        if ready is None or not (out is None or out.flags.carray):
             result = np.empty(plan.result_shape, self.dtype) if out is None else out
             numpy_ops.run(plan, grid, self._w, self._bias, result, finishing)
             return result

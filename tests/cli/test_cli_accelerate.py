@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from needs import needs_links
 
 onnx = pytest.importorskip("onnx", exc_type=ModuleNotFoundError)
 pytest.importorskip("onnxruntime", exc_type=ModuleNotFoundError)
@@ -51,6 +52,10 @@ def test_the_model_is_never_written_over(run, path):
         f"tconv accelerate: --output must be another file than the model; got {str(path)!r} for both\n"
         "Try 'tconv accelerate --help'.\n",
     )
+
+
+@needs_links
+def test_nor_through_a_link(run, path):
     link = path.parent / "link.onnx"
     link.symlink_to(path)
     assert run("accelerate", path, "-o", link)[0] == 2

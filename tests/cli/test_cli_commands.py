@@ -3,13 +3,13 @@
 import inspect
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
 from importlib import import_module
 
 import pytest
+from needs import needs_scripts
 
 from tconv.cli.commands import COMMANDS, as_help, loaded
 
@@ -36,6 +36,7 @@ def test_help_loads_no_command():
 
 
 def seconds_of_cpu():
+    resource = pytest.importorskip("resource", reason="the system does not count seconds that way")
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -118,6 +119,7 @@ def test_tab_offers_commands_options_and_words(completed):
     assert completed("explain", "--layout", "channels_l") == ["channels_last"]
 
 
+@needs_scripts
 @pytest.mark.skipif(BASH is None, reason="no bash")
 def test_bash_completes_what_was_installed(tmp_path):
     (tmp_path / "tconv").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tconv "$@"\n')
@@ -137,6 +139,7 @@ def test_bash_completes_what_was_installed(tmp_path):
 # -- head --------------------------------------------------------------------------------------------------------------
 
 
+@needs_scripts
 @pytest.mark.skipif(BASH is None, reason="no bash")
 @pytest.mark.parametrize(
     "command",

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from needs import needs_scripts
 
 from tconv import Geometry
 from tconv.draw import VIEWS, animate, figure
@@ -59,6 +60,7 @@ def ffmpeg(tmp_path, monkeypatch):
     return does
 
 
+@needs_scripts
 def test_mp4_goes_through_ffmpeg(tmp_path, ffmpeg):
     ffmpeg("target.write_text(f'{sys.argv[1:-1]}\\n{len(sent.read())}')")
     animate(LINE, "scatter", tmp_path / "a.mp4", width=321, seconds=0.5)
@@ -90,6 +92,7 @@ def test_without_ffmpeg_nothing_is_painted(tmp_path, monkeypatch):
         ("sent.read()", "it ended with 0"),
     ],
 )
+@needs_scripts
 def test_what_ffmpeg_says_is_told(tmp_path, ffmpeg, does, said):
     ffmpeg(does)
     with pytest.raises(OSError) as error:

@@ -14,8 +14,9 @@ import tconv
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial, Wrong
 
-#: How arrays lie in memory: as they should, as every other element of a larger one, or with their axes transposed.
-MEMORY = ("contiguous", "contiguous", "strided", "turned")
+#: How arrays lie in memory: as they should, as every other element of a larger one, with their axes transposed, or at
+#: an address between two elements.
+MEMORY = ("contiguous", "contiguous", "strided", "turned", "misaligned")
 
 
 def laid(a: np.ndarray, how: str) -> np.ndarray:
@@ -24,6 +25,11 @@ def laid(a: np.ndarray, how: str) -> np.ndarray:
         larger = np.full((*a.shape, 2), np.nan, a.dtype)
         larger[..., 0] = a
         return larger[..., 0]
+    if how == "misaligned":
+        bytes_before = a.itemsize // 2
+        moved = np.empty(a.nbytes + bytes_before, np.uint8)[bytes_before:].view(a.dtype).reshape(a.shape)
+        moved[...] = a
+        return moved
     return np.asfortranarray(a) if how == "turned" else a
 
 
@@ -52,18 +58,19 @@ def _call(trial: Trial, method: str) -> None:
     for _ in range(2):
         found = function(*arguments, **given)
         trial.check(found)
-    out = np.full_like(found, np.nan)
+    out = laid(np.full_like(found, np.nan), pick(MEMORY))
     if function(*arguments, **given, out=out) is not out:
         raise Wrong("the result is another array than out")
     trial.check(out)
     if not is_gradient(p):
-        _prepared(trial, (x, w, bias), given, np.full_like(found, np.nan))
+        _prepared(trial, (x, w, bias), given, laid(np.full_like(found, np.nan), pick(MEMORY)))
 
 
 def _prepared(trial: Trial, arrays: tuple[Any, ...], given: dict[str, Any], out: np.ndarray) -> None:
     """The operator whose weights are packed once, for a shape that is new to it and for one that it knows."""
     x, w, bias = arrays
+    residual = given.pop("residual", None)  # an operand, not a property of the operator
     operator = {"conv_transpose": tconv.ConvTranspose, "conv": tconv.Conv}[trial.problem.operation](w, bias, **given)
     for _ in range(2):
-        trial.check(operator(x))
-    trial.check(operator(x, out))
+        trial.check(operator(x, residual=residual))
+    trial.check(operator(x, out, residual=residual))

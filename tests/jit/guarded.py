@@ -18,6 +18,7 @@ import sys
 from collections import Counter
 from math import prod
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -33,28 +34,25 @@ from tconv.finishing import Epilogue
 from tconv.jit import engine
 from tconv.jit.choice import model
 from tconv.jit.kernels import linking
-from tconv.jit.machine import isa, launch
+from tconv.jit.machine import isa, launch, pages
 from tconv.jit.schedules import layouts
 from tconv.jit.schedules.registry import program_of
 from tconv.problem import Problem
 
 #: Random problems of a part.
 RANDOM = 6
-PAGE = mmap.PAGESIZE
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.mprotect.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-_NOTHING = 0  # PROT_NONE
+PAGE = pages.PAGE
+_NOTHING = SimpleNamespace(value=(0x0, 0x01))  # PROT_NONE; PAGE_NOACCESS
 
 
 def guarded(size: int, end: str) -> np.ndarray:
     """So many bytes that begin behind an inaccessible page, or end before one; all of them 0xFF, in floats a NaN."""
-    pages = max(1, -(-size // PAGE))
-    memory = mmap.mmap(-1, (pages + 2) * PAGE)
+    between = max(1, -(-size // PAGE))
+    memory = mmap.mmap(-1, (between + 2) * PAGE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    for page in (0, pages + 1):
-        if _libc.mprotect(address + page * PAGE, PAGE, _NOTHING):
-            raise OSError(ctypes.get_errno(), "mprotect")
-    start = PAGE if end == "low" else (pages + 1) * PAGE - size
+    for page in (0, between + 1):
+        pages.protect(address + page * PAGE, PAGE, _NOTHING)
+    start = PAGE if end == "low" else (between + 1) * PAGE - size
     whole = np.frombuffer(memory, np.uint8, size, start)
     whole[...] = 0xFF
     return whole

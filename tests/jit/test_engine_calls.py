@@ -13,6 +13,7 @@ from strategies import GEOMETRIES
 import tconv
 from tconv.jit import engine
 from tconv.jit.machine import isa
+from tconv.jit.schedules.pixels import planes
 from tconv.problem import OPERATIONS
 
 pytestmark = pytest.mark.quick
@@ -51,6 +52,13 @@ def shifted(a):
     return copy
 
 
+def misaligned(a):
+    """The same values at an address between two elements."""
+    copy = np.empty(a.nbytes + 2, np.uint8)[2:].view(a.dtype).reshape(a.shape)
+    copy[...] = a
+    return copy
+
+
 ARRANGED = {
     "contiguous": np.ascontiguousarray,
     "Fortran": np.asfortranarray,
@@ -58,6 +66,7 @@ ARRANGED = {
     "channels innermost": channels_innermost,
     "backwards": lambda a: a[::-1, ::-1].copy()[::-1, ::-1],
     "shifted": shifted,
+    "misaligned": misaligned,
 }
 
 
@@ -85,6 +94,26 @@ def test_arrays_of_any_arrangement(kind, dtype, layout, operation, forced):
         given = laid_out(given[0]), laid_out(given[1], not of_grid), given_bias
         assert compute(problem, *given, out=out, **keywords) is out
         truth.check(out_of_layout(problem, out, layout == "channels_last"))
+
+
+@every_isa
+@pytest.mark.parametrize("operation", ["conv", "conv_transpose"])
+@pytest.mark.parametrize("prepared", [False, True])
+def test_out_between_two_elements_where_results_go_past_the_caches(prepared, operation, forced, monkeypatch):
+    """What goes there is written in whole lines, up to which no number of elements leads."""
+    monkeypatch.setattr(planes, "STREAM_FROM", 4096)
+    engine.forget()
+    keywords = {"stride": (1, 5), "groups": 36, "padding": ((1, 1), (0, 0))}
+    rng = np.random.default_rng(3)
+    grid, w = rng.integers(-4, 5, (5, 36, 10, 46)).astype(float), rng.integers(-4, 5, (36, 1, 3, 1)).astype(float)
+    right = getattr(tconv, operation)(grid, w, method="matrix", **keywords)
+    out = np.full(right.nbytes + 4, 255, np.uint8)[4:].view(float).reshape(right.shape)
+    if prepared:
+        {"conv": tconv.Conv, "conv_transpose": tconv.ConvTranspose}[operation](w, method="jit", **keywords)(grid, out)
+    else:
+        getattr(tconv, operation)(grid, w, out=out, method="jit", **keywords)
+    np.testing.assert_array_equal(out, right)
+    engine.forget()
 
 
 @every_isa

@@ -8,13 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from needs import needs_signals
 from running import BEST, ISAS
 
 HERE = Path(__file__).parent
 #: Processes for each set of instructions, that can be tested side by side.
 PARTS = 3
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pages are protected by Linux's calls here")
 
 
 def child(*arguments):
@@ -42,6 +41,7 @@ def test_nothing_outside_the_arrays_is_touched(target, part):
     assert min(kinds.values()) >= 2
 
 
+@needs_signals
 @pytest.mark.parametrize("name", ["x", "w", "bias", "out"])
 @pytest.mark.parametrize("target", BEST)
 def test_the_pages_are_guarded(target, name):

@@ -43,6 +43,13 @@ def test_keys_are_by_content():
     assert tokenize(y) == tokenize(volume()[1])
 
 
+def test_graphs_are_of_the_values_that_weights_had():
+    w, bias = np.ones((1, 1, 3)), np.ones(1)
+    y = tconv.conv_transpose(da.ones((1, 4), chunks=2), w, bias)
+    w[:] = bias[:] = 0
+    np.testing.assert_array_equal(y.compute(), [[2, 3, 4, 4, 3, 2]])
+
+
 def test_a_block_a_task_and_a_rim():
     _, y = volume()
     assert tasks(y) == {"conv-": 16, "tconv-rims": 16, "tconv-weights": 1, "ones": 16}

@@ -252,3 +252,11 @@ def test_tensors_in_the_function_of_arrays(given, kind, reason):
     with pytest.raises(kind) as caught:
         tconv.conv_transpose(given.pop("x"), given.pop("w"), **given)
     assert str(caught.value).startswith(f"conv_transpose: {reason}")
+
+
+def test_weights_beside_arrays_of_dask():
+    da = pytest.importorskip("dask.array")
+    dask = pytest.importorskip("tconv.dask")
+    with pytest.raises(TypeError) as caught:
+        dask.conv(da.ones((1, 5)), torch.ones(1, 1, 1))
+    assert str(caught.value) == "conv: w must be an array of NumPy or Dask; got tensor([[[1.]]]) of type Tensor"

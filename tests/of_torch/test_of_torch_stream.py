@@ -198,6 +198,14 @@ def test_other_pointwise_modules():
         torch.testing.assert_close(pushed(stream(module, pointwise=[Snake]), x, [2, 2]), module(x))
 
 
+def test_modules_that_are_there_twice():
+    conv, twice = torch.nn.Conv1d(2, 2, 3, padding=1), torch.nn.PReLU(init=0.5)
+    module = torch.nn.Sequential(conv, twice, conv, twice)
+    x = torch.randn(1, 2, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(pushed(stream(module), x, [2, 2]), module(x))
+
+
 def sequential(*modules):
     return torch.nn.Sequential(torch.nn.Conv1d(2, 2, 3), *modules)
 
@@ -205,7 +213,35 @@ def sequential(*modules):
 with_hook = torch.nn.Conv1d(2, 2, 3)
 with_hook.register_forward_hook(lambda *_: None)
 
+
+class Standardized(torch.nn.Conv1d):
+    def _conv_forward(self, x, weight, bias):
+        return super()._conv_forward(x - x.mean(), weight, bias)
+
+
+class Centred(torch.nn.Identity):
+    def forward(self, x):
+        return x - x.mean()
+
+
+with_forward = torch.nn.Conv1d(2, 2, 3)
+with_forward.forward = lambda x: x - x.mean()
+
 REFUSED = [
+    (lambda: stream(Standardized(2, 2, 3)), TypeError,
+     "stream: module, Standardized(2, 2, kernel_size=(3,), stride=(1,)), must compute as its class in PyTorch does: it "
+     "has a method of its own, one of forward, _conv_forward, _output_padding"),
+    (lambda: stream(with_forward), TypeError,
+     "stream: module, Conv1d(2, 2, kernel_size=(3,), stride=(1,)), must compute as its class in PyTorch does: it "
+     "has a method of its own, one of forward, _conv_forward, _output_padding"),
+    (lambda: stream(sequential(Centred())), TypeError,
+     "stream: module.1, Centred(), is not known to be local: a stream takes Conv1d, ConvTranspose1d and modules that "
+     "are pointwise (pointwise=(Centred,) if it is)"),
+    (lambda: stream(sequential(torch.nn.BatchNorm1d(2, track_running_stats=False))), ValueError,
+     "stream: module.1, BatchNorm1d(2, eps=1e-05, momentum=0. ... bias=True, track_running_stats=False), must have "
+     "running statistics: others are of the whole; got track_running_stats=False"),
+    (lambda: stream(sequential(), pointwise=Centred), TypeError,
+     "stream: pointwise must be a sequence of classes; got <class 'test_of_torch_stream.Centred'>"),
     (lambda: stream(3), TypeError, "stream: module must be a torch.nn.Module; got 3"),
     (lambda: stream(torch.nn.ReLU()), ValueError,
      "stream: module must have at least one Conv1d or ConvTranspose1d; got ReLU()"),

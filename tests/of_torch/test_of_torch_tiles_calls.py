@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -122,6 +123,40 @@ def test_hooks_run():
     check(nn.Sequential(layer), X, 4)
 
 
+def test_forward_methods_of_single_modules():
+    """Such a method is looked into like any other: torch.fx would call what the class has."""
+    activation, layer = nn.ReLU(), nn.Conv2d(4, 2, 3)
+    activation.forward = lambda x: 3 * x
+    layer.forward = lambda x: nn.Conv2d.forward(layer, x).exp()
+    check(nn.Sequential(activation, layer), X, 4)
+    activation.forward = lambda x: x - x.mean()
+    with pytest.raises(ValueError, match=r"^tiles: 0: mean goes along all axes"):
+        tconv.torch.tiles(nn.Sequential(activation), X, tile=4)
+
+
+def test_threads():
+    """torch.fx stands between all modules and their calls as it traces: neither tiles nor other calls may notice."""
+    module = nn.Sequential(*[nn.Conv2d(4, 4, 3, padding=1) for _ in range(4)], nn.ReLU()).eval()
+    with torch.no_grad():
+        whole = module(X)
+    apart, before = [], (nn.Module.__call__, nn.Module.__getattr__)
+
+    def call(tiled):
+        with torch.no_grad():
+            for _ in range(3):
+                y = tconv.torch.tiles(module, X, tile=9) if tiled else module(X)
+                apart.append(float((y - whole).abs().max()))
+
+    threads = [threading.Thread(target=call, args=(i != 0,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(apart) == 12
+    assert max(apart) < 1e-5
+    assert (nn.Module.__call__, nn.Module.__getattr__) == before
+
+
 def test_the_module_stays_as_it_is():
     module = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4).eval(), Lambda(lambda x: x * torch.ones(4, 1, 1)))
     before = [dict(vars(part)) for part in module.modules()]
@@ -166,6 +201,27 @@ def test_arrays_of_zarr(tmp_path):
         np.testing.assert_allclose(out[:], module(X).numpy(), atol=1e-5)
 
 
+def test_results_lie_elsewhere_than_x(tmp_path):
+    """A tile that is written would be read again around the next ones."""
+    zarr = pytest.importorskip("zarr")
+    module, both = nn.Conv2d(4, 4, 3, padding=1), torch.zeros(3, 8, 13, 17)
+    both[:, :4] = X
+    stored = zarr.create_array(tmp_path / "x", shape=tuple(X.shape), chunks=(1, 4, 5, 5), dtype="f4")
+    mapped = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", "f4", tuple(X.shape))
+    for x, out in [
+        (both[:, :4], both[:, 1:5]),
+        (both[:, :4], both.numpy()[:, :4]),
+        (stored, zarr.open_array(tmp_path / "x")),
+        (mapped, mapped[:]),
+        (mapped, np.lib.format.open_memmap(tmp_path / "x.npy", "r+")),
+    ]:
+        with pytest.raises(ValueError, match=r"^tiles: out must lie elsewhere than x, which is read"):
+            tconv.torch.tiles(module, x, tile=5, out=out)
+    with torch.no_grad():
+        tconv.torch.tiles(module, both[:, :4], tile=5, out=both[:, 4:])
+        assert torch.allclose(both[:, 4:], module(X), atol=1e-5)
+
+
 def test_progress(capsys):
     told = []
     module = nn.Conv2d(4, 2, 3)
@@ -199,6 +255,13 @@ def test_a_plan_is_what_happens():
     assert plan.memory < plan.whole_memory
     least = tconv.torch.tile_plan(module, x, tile=plan.least)
     assert least.work < 1.5 < tconv.torch.tile_plan(module, x, tile=plan.least[0] - 2).work
+
+
+def test_plans_take_no_longer_for_more_tiles():
+    module = nn.Sequential(nn.Conv1d(1, 4, 5, padding=2), nn.ConvTranspose1d(4, 1, 4, 2, 1)).eval()
+    few, many = (tconv.torch.tile_plan(module, (1, 1, n), tile=4) for n in (1000, 10**15))
+    assert (many.count, many.shapes) == ((5 * 10**14,), few.shapes)
+    assert few.work < many.work < 1.01 * few.work
 
 
 CHILD = """

@@ -45,6 +45,14 @@ SAID = {
     ),
     "reduction": (Lambda(lambda x: x.mean((2, 3), keepdim=True)), "mean goes along axis 2; it may along channels"),
     "sum": (Lambda(lambda x: x / x.sum()), "sum goes along all axes; it may along channels"),
+    "samples": (Lambda(lambda x: x - x.mean((0, 1), keepdim=True)), "mean goes along axis 0; it may along channels"),
+    "samples joined": (Lambda(lambda x: torch.cat([x, x])), "cat goes along axis 0; it may along channels"),
+    "samples split": (Lambda(lambda x: x.chunk(1)[0]), "chunk goes along axis 0; it may along channels"),
+    "a sample": (Lambda(lambda x: x + x[:1]), "getitem takes some of the samples, which are computed by themselves"),
+    "more samples": (
+        Lambda(lambda x: x * torch.ones(3, 1, 1, 1)),
+        "module must give as many samples as it is given; it made 3 of 1",
+    ),
     "softmax": (Lambda(lambda x: x.softmax(-1)), "softmax goes along axis -1; it may along channels"),
     "circular": (
         nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"),
@@ -64,7 +72,7 @@ SAID = {
     "steps": (Lambda(lambda x: x[..., ::2]), "slices of step 1 are computed in tiles"),
     "axes": (Lambda(lambda x: x.permute(0, 1, 3, 2)), "permute is not known to be local; it may read the whole array"),
     "its own weights": (
-        Lambda(lambda x: F.conv2d(x, x[:1, :, :3, :3])),
+        Lambda(lambda x: F.conv2d(x, x[:, :, :3, :3])),
         "conv2d must have weights that do not depend on x",
     ),
     "views written": (
@@ -107,6 +115,8 @@ def test_a_plan_refuses_the_same():
     with pytest.raises(TypeError) as error:
         tconv.torch.tile_plan(nn.ReLU(), (1, 4, 9.5), tile=4)
     assert str(error.value).startswith("tile_plan: x[2] must be an integer of at least 0; got 9.5")
+    with pytest.raises(ValueError, match=r"^tile_plan: x must have a shape that a tensor can have; got "):
+        tconv.torch.tile_plan(nn.ReLU(), (1, 4, 10**12, 10**12), tile=4)
 
 
 READ_ONLY = np.zeros((3, 2, 11, 15), "f4")
@@ -141,6 +151,8 @@ READ_ONLY.flags.writeable = False
         ),
         ({"out": np.zeros((3, 2, 11, 15))}, ValueError, "as the module gives; got float64 (3, 2, 11, 15)"),
         ({"out": READ_ONLY}, ValueError, "out must be writeable"),
+        ({"out": torch.empty(3, 2, 11, 15, device="meta")}, ValueError, "out must be writeable"),
+        ({"x": np.ma.zeros((1, 4, 9, 9))}, TypeError, "x must be an array without a mask; got a masked one"),
     ],
 )
 def test_wrong_arguments(arguments, kind, said):

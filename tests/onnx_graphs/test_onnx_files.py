@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import needs_links, needs_modes
 
 pytestmark = pytest.mark.quick
 
@@ -72,6 +73,7 @@ def test_weights_in_the_models_own_folder_are_read(tmp_path):
 LOCATIONS = ("../secret", "/etc/hostname", "link", "folder/../../secret", "", "nowhere", "a\0b", "folder")
 
 
+@needs_links
 @pytest.mark.parametrize("location", LOCATIONS)
 def test_external_data_that_is_no_file_in_the_folder(tmp_path, location):
     (tmp_path / "secret").write_bytes(bytes(8))
@@ -158,6 +160,7 @@ def test_where_nothing_can_be_saved(tmp_path):
         tconv.onnx.save(external("w.bin"), tmp_path / "model.onnx")
 
 
+@needs_modes
 def test_a_saved_file_is_as_open_as_any_other(tmp_path):
     path, other = tmp_path / "model.onnx", tmp_path / "other"
     other.write_bytes(b"")

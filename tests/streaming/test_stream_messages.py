@@ -25,8 +25,8 @@ MADE = [
     (lambda: Stream([UP, tconv.Conv]), TypeError,
      "Stream: op[1] must be a tconv.ConvTranspose, a tconv.Conv, or a function of one array; got "
      "<class 'tconv.prepared.Conv'> of type type"),
-    (lambda: Stream(UP, axis=1), ValueError, "Stream: axis must be one of the 1 axis of size of op; got 1"),
-    (lambda: Stream(PLANE, axis=-3), ValueError, "Stream: axis must be one of the 2 axes of size of op; got -3"),
+    (lambda: Stream(UP, axis=1), ValueError, "Stream: axis must be from -1 to 0, as op has 1 axis of size; got 1"),
+    (lambda: Stream(PLANE, axis=-3), ValueError, "Stream: axis must be from -2 to 1, as op has 2 axes of size; got -3"),
     (lambda: Stream(UP, axis="last"), TypeError, "Stream: axis must be an integer; got 'last' of type str"),
     (lambda: Stream(tconv.ConvTranspose(W, stride=2, output_size=9)), ValueError,
      "Stream: op must have no output_size, which is that of the whole: a stream does not know it; got 9"),
@@ -88,6 +88,14 @@ def test_ends_of_nothing():
     text = "Stream.flush: padding must leave at least 1 cell; (4, 4) crops coarse size 1 to fine size -4"
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         cropped.flush()
+
+
+def test_what_was_refused_is_no_first_push():
+    cropped = Stream(tconv.ConvTranspose(W, stride=2, padding=4))
+    for x in (np.ones((1, 2, 0)), np.ones((1, 2, 1)), np.ones(5)):
+        with pytest.raises(ValueError, match=r"^Stream\.flush: "):
+            cropped.flush(x)
+    assert cropped.push(np.ones((4, 2, 5))).shape == (4, 3, 4)
 
 
 def test_functions_that_change_the_shape():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from tconv import checks
 from tconv.arguments import Layout
 from tconv.dask import calls, labelled
-from tconv.libraries import library_of
+from tconv.libraries import Library, library_of
 from tconv.resolve import Ints, PaddingLike
 from tconv.widening import widened
 
@@ -158,11 +158,19 @@ def _computed(
     library = library_of(*operands.values(), bias)
     if library.name not in ("Dask", "xarray"):
         with checks.explained(operation):
-            name, first = next(iter(operands.items()))
-            made = f"; dask.array.from_array({name}, chunks=...) is one" if hasattr(first, "__array__") else ""
-            must = f"{name} must be a Dask array, or an xarray.DataArray"
-            checks.wrong_type(f"{must}; got {checks.shorten(first)} of type {type(first).__name__}{made}")
+            _refuse({**operands, "bias": bias}, library)
     if dtype is not None:
         operands, bias = widened(operation, operands, bias, None, dtype)
     compute = calls.compute if library.name == "Dask" else labelled.compute
     return compute(operation, operands, kernel_size, bias, window, layout, method, None, chunks)
+
+
+def _refuse(operands: dict[str, Any], library: Library) -> NoReturn:
+    """Say which array is of a library whose arrays are computed elsewhere, or that none is of Dask."""
+    first, *_ = operands
+    name, value = next((n, v) for n, v in operands.items() if library_of(v) is library)
+    must, made = f"{name} must be an array of NumPy or Dask", ""
+    if name == first:
+        must = f"{name} must be a Dask array, or an xarray.DataArray"
+        made = f"; dask.array.from_array({name}, chunks=...) is one" if hasattr(value, "__array__") else ""
+    checks.wrong_type(f"{must}; got {checks.shorten(value)} of type {type(value).__name__}{made}")

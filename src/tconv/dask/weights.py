@@ -27,7 +27,9 @@ class Weights:
         self, operation: Operation, w: Array, bias: Array | None, stride: tuple[int, ...], dilation: tuple[int, ...],
         groups: int, layout: Layout, method: str,
     ) -> None:  # fmt: skip
-        self.operation, self.w, self.bias = operation, np.ascontiguousarray(w), bias
+        # Copies: the graph is of the values that its keys are made of, whatever becomes of the arrays.
+        self.operation, self.w = operation, np.array(w, order="C")
+        self.bias = None if bias is None else np.array(bias)
         self.stride, self.dilation, self.groups, self.layout, self.method = stride, dilation, groups, layout, method
         #: Zeros beyond the ends meet weights: where one of these is not finite, blocks are cut off at the ends instead.
         self.finite = bool(np.isfinite(self.w).all())

@@ -85,7 +85,7 @@ def _conv(
     last = _channels_last(written, read)
     ready = engine.ready(problem, last, once=True, epilogue=finishing and finishing.epilogue)
     result = _ordered(written, last)
-    target = result if result.flags.c_contiguous else np.empty(result.shape, result.dtype)
+    target = result if result.flags.carray else np.empty(result.shape, result.dtype)
     # Names for the copies, which must live until the kernels are done.
     read, weights = np.ascontiguousarray(_ordered(read, last)), np.ascontiguousarray(w)
     given, _kept = engine.NO_ADDRESSES, None
@@ -123,7 +123,7 @@ def weight_gradient(
     if ready.spreads and by_x and not is_finite(x_there):
         run_tap_by_tap(problem, x, w, y)
         return
-    target = w if w.flags.c_contiguous else np.empty(w.shape, w.dtype)
+    target = w if w.flags.carray else np.empty(w.shape, w.dtype)
     ready.run(address(y_there), address(x_there), address(target))
     if ready.spreads and not by_x and not is_finite(target) and not is_finite(x_there):
         run_tap_by_tap(problem, x, w, y)

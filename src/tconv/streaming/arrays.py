@@ -29,7 +29,7 @@ class ArrayLayer(Layer):
         self.pace = self._ends.pace(self.number)
         self.finite = bool(np.isfinite(op._w).all())
         self._units = self._padded(self.pace.padding)
-        self._known: tuple[int, ...] = ()  # the other sizes of cells that were right
+        self._known: tuple[int, ...] | None = None  # the other sizes of cells that were right
 
     @property
     def ndim(self) -> int:

@@ -36,7 +36,12 @@ class Stages:
         x has the shape that the first operator reads, with any number of cells along the axis, 0 among them; its other
         sizes are those of the first push. Returns a new array. ValueError or TypeError where x does not fit.
         """
-        return self._through(self._checked("push", x), last=False)
+        x = self._checked("push", x)
+        result = self._through(x, last=False)
+        if self._first is None:
+            layer = self._stages[0].layer
+            self._first = layer.kept(layer.cut(x, 0, 0))
+        return result
 
     def flush(self, x: Any = None) -> Any:
         """The results that the last cells x, if given, finish, and all that are left; then `reset`.
@@ -89,9 +94,7 @@ class Stages:
             for name, function in self._lead:
                 x = _applied(name, function, x)
             layer.check(x)
-            if self._first is None:
-                self._first = layer.kept(layer.cut(x, 0, 0))
-            elif layer.others(x) != layer.others(self._first):
+            if self._first is not None and layer.others(x) != layer.others(self._first):
                 shown = [str(size) for size in self._first.shape]
                 shown[layer.axis] = "any"
                 must = f"x must have shape ({', '.join(shown)}), as the first push had"
@@ -183,7 +186,8 @@ def _step(name: str, value: Any, axis: Any) -> Stage | Function:
         return value  # type: ignore[no-any-return]
     ndim, number = value._w.ndim - 2, checks.integer("axis", axis)
     if not -ndim <= number < ndim:
-        checks.wrong(f"axis must be one of the {checks.count(ndim, 'axis', 'axes')} of size of {name}; got {number}")
+        axes = checks.count(ndim, "axis", "axes")
+        checks.wrong(f"axis must be from {-ndim} to {ndim - 1}, as {name} has {axes} of size; got {number}")
     return Stage(ArrayLayer(name, value, number))
 
 

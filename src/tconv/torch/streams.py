@@ -30,7 +30,9 @@ _WHILE_TRAINED = (
     torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.AlphaDropout, torch.nn.RReLU, torch.nn.BatchNorm1d
 )  # fmt: skip
 #: By the way a layer computes, whatever its class is: parametrizations change that.
-_FORWARD = (torch.nn.Conv1d, torch.nn.ConvTranspose1d, nn.Conv1d, nn.ConvTranspose1d)
+_LAYERS = (torch.nn.Conv1d, torch.nn.ConvTranspose1d, nn.Conv1d, nn.ConvTranspose1d)
+#: What makes the result of such a layer.
+_METHODS = ("forward", "_conv_forward", "_output_padding")
 
 
 class Stream(Stages):
@@ -80,9 +82,14 @@ def stream(module: torch.nn.Module, *, pointwise: Sequence[type[torch.nn.Module]
     with checks.explained("stream"):
         if not isinstance(module, torch.nn.Module):
             checks.wrong_type(f"module must be a torch.nn.Module; got {checks.shorten(module)}")
+        if not checks.is_sequence(pointwise) or not all(isinstance(kind, type) for kind in pointwise):
+            checks.wrong_type(f"pointwise must be a sequence of classes; got {checks.shorten(pointwise)}")
         steps: list[tuple[str, Any]] = []
         for name, part in _parts("module", module):
-            if isinstance(part, (*POINTWISE, *pointwise)):
+            if isinstance(part, tuple(pointwise)) or _computes_as(part, POINTWISE):
+                if isinstance(part, torch.nn.BatchNorm1d) and part.running_mean is None:
+                    must = "must have running statistics: others are of the whole"
+                    checks.wrong(f"{name}, {_said(part)}, {must}; got track_running_stats=False")
                 if part.training and isinstance(part, _WHILE_TRAINED):
                     checks.wrong(f"{name}, {_said(part)}, must not be in training: call eval() first")
                 steps.append((name, part))
@@ -95,12 +102,22 @@ def stream(module: torch.nn.Module, *, pointwise: Sequence[type[torch.nn.Module]
 
 def _parts(name: str, module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.Module]]:
     """The modules of nested Sequentials, in order, with their names."""
-    if class_before(module).forward is not torch.nn.Sequential.forward:  # type: ignore[attr-defined]
+    if not _computes_as(module, (torch.nn.Sequential,)):
         yield name, module
         return
     _check_hooks(name, module)
-    for key, part in module.named_children():
-        yield from _parts(f"{name}.{key}", part)
+    for key, part in module._modules.items():  # named_children would give a module that is there twice once
+        if part is not None:
+            yield from _parts(f"{name}.{key}", part)
+
+
+def _computes_as(module: torch.nn.Module, kinds: Sequence[type[torch.nn.Module]]) -> bool:
+    """Whether a module computes what one of these classes does: it is of the class, and none of these is its own."""
+    own, before = [name for name in _METHODS if name in vars(module)], class_before(module)
+    return not own and any(
+        isinstance(module, kind) and all(getattr(before, name, None) is getattr(kind, name, None) for name in _METHODS)
+        for kind in kinds
+    )
 
 
 def _check_hooks(name: str, module: torch.nn.Module) -> None:
@@ -123,7 +140,10 @@ class TensorLayer(Layer):
 
     def __init__(self, name: str, module: Any) -> None:
         self.module = module
-        if type(module).forward not in [layer.forward for layer in _FORWARD]:
+        if isinstance(module, _LAYERS) and not _computes_as(module, _LAYERS):
+            must = "must compute as its class in PyTorch does: it has a method of its own, one of"
+            checks.wrong_type(f"{name}, {_said(module)}, {must} {', '.join(_METHODS)}")
+        if not isinstance(module, _LAYERS):
             must = "is not known to be local: a stream takes Conv1d, ConvTranspose1d and modules that are pointwise"
             checks.wrong_type(f"{name}, {_said(module)}, {must} (pointwise=({type(module).__name__},) if it is)")
         if isinstance(module.weight, UninitializedParameter):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import problems
 import pytest
 from kind_cases import CASES, every_case, every_target, scheduled
+from needs import needs_modes
 
 import tconv
 from tconv.jit import engine
@@ -79,6 +80,7 @@ def test_the_same_content_is_used_where_it_is_right():
     assert choose.choose(given, last, target).cache_block == (1, 2, 40)
 
 
+@needs_modes
 def test_what_others_may_have_written_is_not_used(folder):
     given, last = CASES["pixels"]
     target = isa.ISAS["avx512"]

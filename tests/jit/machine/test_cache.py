@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import tiny_kernel
+from needs import needs_posix_paths, needs_proc
 
 from tconv.jit.machine import cache
 
@@ -28,6 +29,7 @@ def works(machine):
 
 def test_readers_see_whole_entries_while_writers_replace_them(folder):
     contents = [bytes([number]) * 100_000 for number in range(4)]
+    none = (None,) if os.name == "nt" else ()  # Windows opens no file in the moment in which it is replaced
 
     def write(content):
         for _ in range(25):
@@ -37,7 +39,7 @@ def test_readers_see_whole_entries_while_writers_replace_them(folder):
     with ThreadPoolExecutor(4) as pool:
         writers = [pool.submit(write, content) for content in contents]
         while not all(writer.done() for writer in writers):
-            assert cache.read(KEY, COMPILER) in contents
+            assert cache.read(KEY, COMPILER) in (*contents, *none)
     entry(folder)
 
 
@@ -73,7 +75,7 @@ IN_PLACE = {
 }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="counts open files as Linux lists them")
+@needs_proc
 @pytest.mark.parametrize("kind", IN_PLACE)
 def test_what_is_no_file_is_no_entry(folder, kind):
     """It is not waited for, not kept open, not counted and not removed."""
@@ -125,7 +127,7 @@ def test_a_file_in_place_of_the_folder(folder, compiled):
     folder.write_text("not a folder")
     nothing_is_kept(compiled)
     assert folder.read_text() == "not a folder"
-    assert cache.info().reason == f"{folder}: Not a directory"
+    assert cache.info().reason.startswith(f"{folder}: ")
 
 
 def test_a_file_above_the_folder(folder, compiled):
@@ -158,7 +160,8 @@ def test_systems_that_refuse_to_write(folder, compiled, monkeypatch, code):
 
 def test_a_user_without_a_home(monkeypatch, compiled):
     monkeypatch.delenv("TCONV_CACHE_DIR")
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
     assert cache.place() is None
     nothing_is_kept(compiled)
@@ -169,6 +172,7 @@ def test_a_user_without_a_home(monkeypatch, compiled):
 # ---- where, and how much
 
 
+@needs_posix_paths
 @pytest.mark.parametrize(
     ("platform", "environment", "expected"),
     [

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import tiny_kernel
+from needs import needs_links, needs_modes
 
 from tconv.jit.machine import cache
 
@@ -36,6 +37,7 @@ def refused(folder, *, at=None):
     return text.removeprefix(f"{prefix}{at or folder} ")
 
 
+@needs_modes
 @pytest.mark.parametrize("mode", [0o770, 0o702, 0o777])
 def test_a_folder_that_others_can_write_to(folder, mode):
     cache.write(KEY, COMPILER, b"content")
@@ -43,6 +45,7 @@ def test_a_folder_that_others_can_write_to(folder, mode):
     assert refused(folder) == f"can be written by others (mode {mode:04o}); if nobody has, run chmod go-w {folder}"
 
 
+@needs_modes
 def test_a_folder_that_others_can_write_to_without_the_entry(folder):
     """Nothing is read from it, and who writes finds out."""
     cache.write(KEY, COMPILER, b"content")
@@ -53,6 +56,7 @@ def test_a_folder_that_others_can_write_to_without_the_entry(folder):
     assert cache.read(KEY, COMPILER) is None
 
 
+@needs_modes
 def test_an_entry_that_others_can_write_to(folder):
     cache.write(KEY, COMPILER, b"content")
     path = entry(folder)
@@ -61,6 +65,7 @@ def test_an_entry_that_others_can_write_to(folder):
     assert told == f"can be written by others (mode 0620); if nobody has, run chmod go-w {path}"
 
 
+@needs_links
 def test_a_folder_that_is_a_link(folder):
     cache.write(KEY, COMPILER, b"content")
     folder.rename(folder.with_name("elsewhere"))
@@ -68,6 +73,7 @@ def test_a_folder_that_is_a_link(folder):
     assert refused(folder) == "is a symbolic link; remove it, or set TCONV_CACHE_DIR to a folder"
 
 
+@needs_links
 def test_an_entry_that_is_a_link(folder):
     cache.write(KEY, COMPILER, b"content")
     path = entry(folder)
@@ -76,6 +82,7 @@ def test_an_entry_that_is_a_link(folder):
     assert refused(folder, at=path) == "is a symbolic link; remove it, or set TCONV_CACHE_DIR to a folder"
 
 
+@needs_modes
 def test_a_folder_of_someone_else(folder, monkeypatch):
     cache.write(KEY, COMPILER, b"content")
     owner = os.geteuid()
@@ -85,6 +92,7 @@ def test_a_folder_of_someone_else(folder, monkeypatch):
     )
 
 
+@needs_modes
 def test_an_entry_of_someone_else(folder, monkeypatch):
     cache.write(KEY, COMPILER, b"content")
     path, owner, real = entry(folder), os.geteuid(), os.fstat

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from needs import EMULATOR, needs_scipy
 from numpy._core import _multiarray_umath
 from registry import ARRAY_METHODS, needs_kernels
 
@@ -91,6 +92,7 @@ def test_this_machine(monkeypatch):
 
 
 @needs_kernels
+@pytest.mark.skipif(EMULATOR == "qemu", reason="LLVM may read /proc/cpuinfo, which is that of the outside")
 def test_features_are_those_that_llvm_finds():
     binding = pytest.importorskip("llvmlite.binding")
     has = {name for name, yes in binding.get_host_cpu_features().items() if yes}
@@ -235,6 +237,7 @@ def check_without_kernels(reason):
     assert str(error.value).splitlines()[0] == f'ConvTranspose: method "jit" {reason}'
 
 
+@needs_scipy
 def test_a_processor_without_support(machine):
     machine("Linux", "riscv64")
     assert compiler.available() == "no kernels are generated for this processor (riscv64)"
@@ -243,11 +246,13 @@ def test_a_processor_without_support(machine):
     check_without_kernels("has no kernels for this processor")
 
 
+@needs_scipy
 def test_a_system_without_support(machine):
     machine("FreeBSD", "amd64", AVX512)
     check_without_kernels("has no kernels for this processor")
 
 
+@needs_scipy
 def test_without_llvmlite(machine, monkeypatch):
     machine("Linux", "x86_64", AVX512)
     monkeypatch.setattr(compiler, "_found", False)

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from needs import needs_proc
 from small_program import SmallProgram, has_openmp
 
 import tconv
@@ -232,7 +233,7 @@ def test_without_any_runtime_the_pool_computes(process, monkeypatch, small):
 
 
 @openmp
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists what is loaded")
+@needs_proc
 def test_a_loaded_runtime_is_found_among_the_libraries_of_the_process():
     ctypes.CDLL("libgomp.so.1")
     assert any(Path(path).name.startswith("libgomp") for path in launch._loaded_libraries())

@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from needs import needs_forks, needs_proc, needs_quick_starts
 from registry import needs_torch
 from small_program import has_openmp
 
 from tconv.jit.machine import isa
 
 openmp = pytest.mark.skipif(not has_openmp(), reason="the system has no libgomp.so.1")
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
-linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what is loaded and who was forked")
 
 
 def run(script: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -83,15 +82,15 @@ print("right")
 """
 
 
-@forks
+@needs_forks
 @pytest.mark.parametrize("how", [pytest.param({"openmp": True}, marks=openmp), {}], ids=["openmp", "pool"])
 def test_a_forked_process_computes_after_its_parent_has(how):
     assert printed(FORK.format(how=how)) == "right"
 
 
-@forks
+@needs_forks
 @openmp
-@linux
+@needs_proc
 def test_a_forked_process_that_imports_tconv_itself_leaves_the_runtime_alone():
     script = """
 import ctypes, os
@@ -111,7 +110,8 @@ print("right")
     assert printed(script) == "right"
 
 
-@forks
+@needs_forks
+@needs_quick_starts
 def test_workers_of_multiprocessing_compute():
     script = """
 import multiprocessing, tconv
@@ -127,7 +127,7 @@ for method in ("fork", "spawn"):
 
 
 @openmp
-@linux
+@needs_proc
 @needs_torch
 def test_pytorch_brings_the_runtime_that_its_calls_use():
     script = """
@@ -195,7 +195,8 @@ IN_TORCH = {
 }
 
 
-@forks
+@needs_forks
+@needs_quick_starts
 @pytest.mark.parametrize(
     ("how", "times"),
     [

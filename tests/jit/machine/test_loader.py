@@ -4,13 +4,13 @@ import ctypes
 import mmap
 import random
 import struct
-import sys
 from pathlib import Path
 
 import pytest
 import tiny_kernel
 from hypothesis import given
 from hypothesis import strategies as st
+from needs import needs_proc
 
 import tconv
 from tconv.jit.kernels import linking
@@ -158,7 +158,7 @@ def test_the_table_lies_among_the_constants(name):
     assert image[elf.code :].startswith(struct.pack("<2Q", 1, 2**64 - 1))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux about memory")
+@needs_proc
 @here
 def test_no_memory_is_writable_and_executable(varied):
     address = loader.load(varied)["look"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import tiny_kernel
+from needs import needs_scipy
 from registry import needs_torch
 
 from tconv.jit.machine import compile as compiler
@@ -27,6 +28,8 @@ x, w, given = np.ones((1, 16, 12, 12), "f"), np.ones((16, 8, 4, 4), "f"), {"stri
 REASON = "cannot generate kernels: the system refuses executable memory (Permission denied)"
 
 pytestmark = pytest.mark.skipif(not loader.machine(), reason="objects are loaded by LLVM here")
+#: Where a process can give up executable memory.
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a call for that")
 
 
 def printed(script):
@@ -41,6 +44,8 @@ def printed(script):
     return done.stdout.splitlines()
 
 
+@needs_scipy
+@linux
 def test_textbook_methods_compute():
     found = printed(
         ARRAYS + GIVE_UP + "y = tconv.conv_transpose(x, w, **given)\n"
@@ -52,6 +57,8 @@ def test_textbook_methods_compute():
     assert [line.split(maxsplit=5)[-1] for line in found if line.startswith("  jit")] == [REASON]
 
 
+@needs_scipy
+@linux
 def test_who_asks_for_the_engine_is_told():
     found = printed(
         ARRAYS + GIVE_UP + "def said(call):\n"
@@ -71,6 +78,8 @@ def test_who_asks_for_the_engine_is_told():
     ]
 
 
+@needs_scipy
+@linux
 def test_the_command_line_says_it():
     pytest.importorskip("typer", exc_type=ModuleNotFoundError)
     found = printed(
@@ -82,6 +91,7 @@ def test_the_command_line_says_it():
 
 
 @needs_torch
+@linux
 def test_pytorch_computes():
     """Without oneDNN, which makes code too, and without which PyTorch's own layers raise an error there."""
     found = printed(
@@ -101,6 +111,7 @@ def test_pytorch_computes():
     assert found == ["270848.0 (16, 8, 4, 4)"] * 2 + ["270848.0", by_torch]
 
 
+@linux
 def test_a_process_that_gives_it_up_later():
     """What is loaded already runs on, what is new is computed by textbook methods."""
     found = printed(
@@ -113,6 +124,7 @@ def test_a_process_that_gives_it_up_later():
     assert found == ["jit 270848.0 270848.0"] * 2 + ["True (1, 8, 24, 20)"]
 
 
+@linux
 def test_threads_that_are_wanted_only_later():
     """Their code is loaded when they are first wanted, and kernels compute without."""
     found = printed(

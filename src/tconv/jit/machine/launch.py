@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING
 
 from tconv import checks
 from tconv.forks import uninterrupted
-from tconv.jit.machine import isa, thread_pool
+from tconv.jit.machine import isa, system_calls
+from tconv.jit.machine.thread_pool import NativeThreads
 
 if TYPE_CHECKING:
     from tconv.jit.machine.entry_points import EntryPoints
-    from tconv.jit.machine.thread_pool import ThreadPool
 
 #: The most threads that can be asked for. GNU's runtime ends the process where it cannot start one.
 MOST_THREADS = 1024
@@ -220,22 +220,33 @@ class _Process:
     forked: bool
     threads: int = 0  #: what `set_num_threads` was told; 0: the default
     default: int = 0  #: 0: not looked up yet
-    pool: ThreadPool | None = None  #: None: not looked up yet
+    pool: NativeThreads | None = None  #: None: not looked up yet
     openmp: int | None = field(init=False)  #: None: not looked up yet
 
     def __post_init__(self) -> None:
         self.openmp = 0 if self.forked else None
 
 
-def _pool() -> ThreadPool:
+def _pool() -> NativeThreads:
     """What starts threads in this process."""
     with uninterrupted:
-        found = _here.pool = _here.pool or thread_pool.of_this_system()
+        found = _here.pool = _here.pool or _new_pool()
     return found
+
+
+def _new_pool() -> NativeThreads:
+    found = system_calls.here()
+    if found is not None:
+        return NativeThreads(*found)
+    from tconv.jit.machine.python_threads import PythonThreads
+
+    return PythonThreads()
 
 
 def _forked() -> bool:
     """Whether this process was forked without a new program, before this module was imported. Only Linux says."""
+    if sys.platform != "linux":  # wine shows Linux's file, of a process that was
+        return False
     try:
         words = Path("/proc/self/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except OSError:

@@ -66,6 +66,29 @@ def emit(module: Module, system: SystemCalls) -> None:
     _serve(module, system)
     _again(module)
     _entry(module)
+    _emit_share(module, system)
+
+
+def emit_once(module: Module, system: SystemCalls) -> None:
+    """The same for threads that are asked anew for each call: `serve_once(pool)` works if a seat is free."""
+    f = module.function("serve_once", [("ptr", "pool")])
+    f.exported = True
+    look, take, work, done = (f.label(word) for word in ("look", "take", "work", "done"))
+    f.jump(look)
+    f.start(look)
+    seats = _atomic_load(f, "i64", Pool.SEATS)
+    f.branch(f.compare("sge", seats, FREE), take, done)
+    f.start(take)
+    f.branch(_swapped(f, Pool.SEATS, seats, f.add(seats, 1 - FREE)), work, look)
+    f.start(work)
+    _work(f)
+    f.jump(done)
+    f.start(done)
+    f.ret()
+    _emit_share(module, system)
+
+
+def _emit_share(module: Module, system: SystemCalls) -> None:
     _share(module, "share", system, brief=False)
     _share(module, "share_briefly", system, brief=True)
 
@@ -86,9 +109,7 @@ def _serve(module: Module, system: SystemCalls) -> None:
     _find_a_core(f, system, thread, seen)
     f.jump(work)
     f.start(work)
-    function, shared = f.pointer("%pool", Pool.WORK), f.pointer("%pool", Pool.SHARED)
-    f.do(f"call void {function}(ptr {shared})")
-    _change(f, Pool.SEATS, "sub", 1)
+    _work(f)
     f.jump(look)
     f.start(wait)
     with f.loop(PATIENCE, once=True):
@@ -100,6 +121,13 @@ def _serve(module: Module, system: SystemCalls) -> None:
     system.wait(f, _at(f, Pool.TICKET), seen)
     _change(f, Pool.SLEEPERS, "sub", 1)
     f.jump(look)
+
+
+def _work(f: Function) -> None:
+    """Do what the call wants, and leave the seat."""
+    function, shared = f.pointer("%pool", Pool.WORK), f.pointer("%pool", Pool.SHARED)
+    f.do(f"call void {function}(ptr {shared})")
+    _change(f, Pool.SEATS, "sub", 1)
 
 
 def _find_a_core(f: Function, system: SystemCalls, thread: str, seen: str) -> None:

@@ -1,60 +1,86 @@
-"""Threads of Python in the place of the pool, for systems without the functions that one is made of."""
+"""Threads of Python in the pool, for systems without the functions by which its own wait and are woken.
+
+A call is shared, and waited for, by the same code (`pool.py`); what Python does is to ask threads to take a seat. So a
+signal whose handler raises, at whatever place, leaves no thread at work on memory that is given back, and no piece
+undone: at worst fewer threads compute. A handler that computes finds the pool busy, and does so alone.
+"""
 
 from __future__ import annotations
 
-import _thread
 import ctypes
-from collections.abc import Sequence
+import sys
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, ClassVar
 
 from tconv.forks import uninterrupted
+from tconv.jit.machine.system_calls import Call, SystemCalls
+from tconv.jit.machine.thread_pool import NativeThreads
 
-_Work = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-_Share = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)
+if TYPE_CHECKING:
+    from tconv.jit.machine.ir import Function, Module, Value
+
+_Invite = ctypes.CFUNCTYPE(None, ctypes.c_int64)
+_Serve = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-class PythonThreads:
-    """A `ThreadPool` (`thread_pool.py`) whose function at an address is one of Python."""
+class ThroughPython(SystemCalls):
+    """Whoever is wanted is asked by a function of Python."""
+
+    names: ClassVar = {Call.YIELD: "SwitchToThread" if sys.platform == "win32" else "sched_yield"}
+
+    def wake(self, f: Function, word: str, most: Value, sleepers: str) -> None:
+        """Ask so many."""
+        f.do(f"call void {f.pointer('%pool', Call.WAKE)}(i64 {most})")
+
+
+class PythonThreads(NativeThreads):
+    """A pool whose threads are those of an executor."""
 
     #: Starting threads takes 70 to 110 µs, on two cores of an AMD EPYC of family 26 in a virtual machine.
     worth = 150e-6
-    address = 0
 
     def __init__(self) -> None:
-        self.size = 0
-        self._kept = _Share(self._call)
-        self.share = self.share_briefly = ctypes.cast(self._kept, ctypes.c_void_p).value or 0
+        system = ThroughPython()
+        self._kept = _Invite(self._invite)
+        invite = ctypes.cast(self._kept, ctypes.c_void_p).value or 0
+        found = system.look_up()
+        super().__init__(system, {} if found is None else {**found, Call.WAKE: invite})
+        self._asked: list[Future[None]] = []
+
+    def emit(self, module: Module) -> str:
+        """Write the code of the pool; the name of what its threads do."""
+        from tconv.jit.machine import pool
+
+        pool.emit_once(module, self.system)
+        return "serve_once"
 
     def grow(self, size: int) -> bool:
         """Threads up to so many, which start as they are needed."""
         with uninterrupted:
-            if size > self.size:
-                self._executor = ThreadPoolExecutor(size, thread_name_prefix="tconv")
-                self.size = size
-        return True
+            if size > self.size and self.functions and self.entries:
+                from tconv.jit.machine.pool import Pool
 
-    def _call(self, work: int, shared: int, threads: int, flags: int) -> None:
-        """Work is taken piece by piece: whoever does not begin in time is not missed."""
-        function, others = _Work(work), list[Future[None]]()
+                self._serve = _Serve(self.entries["serve_once"])
+                self._executor = ThreadPoolExecutor(size, thread_name_prefix="tconv")
+                ctypes.c_int64.from_address(self.address + 8 * Pool.SLEEPERS).value = size
+                self.size = size
+        return self.size > 0
+
+    def _invite(self, most: int) -> None:
+        """Ask threads to take a seat, and no longer those that were asked before and have not begun."""
         try:
-            for _ in range(threads - 1):
-                others.append(self._executor.submit(function, shared))
+            for asked in self._asked:
+                asked.cancel()
+            self._asked = []
+            for _ in range(most):
+                self._asked.append(self._executor.submit(self._serve, self.address))
         except RuntimeError:  # the interpreter is going down, or the system has no thread left
             pass
-        function(shared)
-        _wait_for(others)
+        except BaseException as error:  # of the handler of a signal
+            self._executor.submit(_raise_in, threading.get_ident(), type(error))
 
 
-def _wait_for(others: Sequence[Future[None]]) -> None:
-    """Take back what nobody has begun, and wait for the rest, even if the user interrupts: it writes to memory."""
-    interrupted = False
-    while True:
-        try:
-            for other in others:
-                if not other.cancel():
-                    other.result()
-            break
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
-        _thread.interrupt_main()  # out of a function that code of C calls, no exception gets
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    """Raise in another thread: out of a function that code of C calls, no exception gets."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

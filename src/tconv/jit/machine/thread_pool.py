@@ -1,50 +1,22 @@
-"""What starts the threads of a call: the pool of `pool.py`, or where the system lacks what it needs, threads of Python.
+"""What starts the threads of a call: the pool of `pool.py`.
 
-Both are functions at an address, called as GOMP_parallel: `share(work, shared, threads, flags)` lets up to so many
-threads call `work(shared)`, and returns when all that began have ended.
+It has functions at an address, called as GOMP_parallel: `share(work, shared, threads, flags)` lets up to so many
+threads call `work(shared)`, and returns when all that began have ended. What is shared begins with the address of the
+words of the pool. Where the system lacks what threads need, they are those of Python (`python_threads.py`).
 """
 
 from __future__ import annotations
 
 import ctypes
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from tconv.cached import cached_property
 from tconv.forks import uninterrupted
-from tconv.jit.machine import isa, system_calls
+from tconv.jit.machine import isa
 from tconv.jit.machine.system_calls import Call, SystemCalls
 
-
-class ThreadPool(Protocol):
-    """What `launch.py` needs of both."""
-
-    worth: float  #: seconds of work on one thread from which several are worth starting
-    size: int  #: threads that wait for work
-
-    @property
-    def share(self) -> int:
-        """The address of what lets several threads work."""
-
-    @property
-    def share_briefly(self) -> int:
-        """The same for little work."""
-
-    @property
-    def address(self) -> int:
-        """What `share` finds at the start of what is shared; 0: it needs nothing."""
-
-    def grow(self, size: int) -> bool:
-        """Have threads up to so many; whether there is any."""
-
-
-def of_this_system() -> ThreadPool:
-    """The pool that this process can have; its threads start when they are first wanted."""
-    found = system_calls.here()
-    if found is not None:
-        return NativeThreads(*found)
-    from tconv.jit.machine.python_threads import PythonThreads
-
-    return PythonThreads()
+if TYPE_CHECKING:
+    from tconv.jit.machine.ir import Module
 
 
 class NativeThreads:
@@ -62,15 +34,21 @@ class NativeThreads:
     def entries(self) -> dict[str, int]:
         """Where the code of the pool lies; empty where it cannot be had: the caller computes alone."""
         from tconv.jit.machine import compile as compiler
-        from tconv.jit.machine import pool
         from tconv.jit.machine.ir import Module
 
         module = Module(isa.current())
-        pool.emit(module, self.system)
+        serve = self.emit(module)
         try:
-            return compiler.addresses(module, ["serve", "share", "share_briefly"])
+            return compiler.addresses(module, [serve, "share", "share_briefly"])
         except compiler.Unavailable:  # kernels were loaded before the process gave up executable memory
             return {}
+
+    def emit(self, module: Module) -> str:
+        """Write the code of the pool; the name of what its threads do."""
+        from tconv.jit.machine import pool
+
+        pool.emit(module, self.system)
+        return "serve"
 
     @cached_property
     def share(self) -> int:

@@ -59,10 +59,10 @@ class Asked:
         return self.per_axis(self.get(name, place, default))
 
     def check_dims(self, dims: Any) -> None:
-        """None of the dimensions that the operation goes along is one of size."""
+        """The operation goes along channels alone: tiles are of some cells, and of some samples."""
         rank = self.ndim + 2
         for dim in (None,) if dims is None else dims if isinstance(dims, tuple | list) else (dims,):
-            if dim is None or dim % rank > 1:
+            if dim is None or dim % rank != 1:
                 checks.wrong(f"{self} goes along {'all axes' if dim is None else f'axis {dim}'}; it may along channels")
 
     @property

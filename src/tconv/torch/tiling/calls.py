@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -35,7 +36,8 @@ def tiles(
     interpolation ("nearest", "nearest-exact", "linear" to "trilinear"), padding but for circular, pixel shuffle,
     BatchNorm in eval mode, whatever computes each cell from that at its place, concatenation and slices of step 1.
     Layers are called as they are: with parametrizations and hooks, and by tconv's engine where they are accelerated.
-    Nothing is recorded for derivatives.
+    Hooks of layers see a tile, so that they have to be local too. Nothing is recorded for derivatives. Threads may call
+    it at once.
 
     Args:
         module: a torch.nn.Module that takes one tensor and returns one, with the same number of axes.
@@ -43,9 +45,10 @@ def tiles(
             as a NumPy memmap or a Zarr array.
         tile: cells of the result that are computed at once: an integer, or one an axis. What is more than the result
             has means all of it.
-        out: where the result is written: a tensor or an array of its shape and dtype. Without it the result is a tensor
-            on the device of x where x is a tensor, else a NumPy array.
-        batch: samples that are computed at once.
+        out: where the result is written: a tensor or an array of its shape and dtype that does not overlap x. Without
+            it the result is a tensor on the device of x where x is a tensor, else a NumPy array.
+        batch: samples that are computed at once. Each is computed by itself: what goes along them is refused, and the
+            size of that axis, where a forward method asks for it, is this number.
         norms: "refuse", or "two passes": GroupNorm and InstanceNorm, which need mean and variance of the whole array,
             have them computed in tiles beforehand, each by a pass over the network up to it.
         progress: True to be told on stderr, or a function that is called with the tiles that are done, and all.
@@ -94,7 +97,7 @@ def tile_plan(module: Module, x: Any, *, tile: int | Sequence[int], batch: int =
     with checks.explained("tile_plan", lambda: _called_with(x, tile=tile, batch=batch, norms=norms)):
         if not checks.is_sequence(x):
             return Job(module, x, arrays.dtype_of("x", x), tile, batch, norms).plan
-        shape = torch.empty(checks.shape("x", x), device="meta")
+        shape = arrays.without_memory(checks.shape("x", x))
         kinds = [p.dtype for p in module.parameters()] if isinstance(module, Module) else []
         return Job(module, shape, kinds[0] if kinds else torch.float32, tile, batch, norms).plan
 
@@ -114,6 +117,9 @@ class Job:
         sizes = {stop - start for start, stop in self.batches} or {1}
         self.networks = {n: Network(inner, (n, *self.shape[1:]), dtype, two) for n in sorted(sizes, reverse=True)}
         self.first = next(iter(self.networks.values()))
+        samples, *_ = self.first.steps[self.first.output].tensors[0].shape
+        if samples != max(sizes):
+            checks.wrong(f"module must give as many samples as it is given; it made {samples} of {max(sizes)}")
         size = self.first.size(self.first.output)
         self.tile = tuple(min(t, n) for t, n in zip(wanted, size, strict=True))
 
@@ -125,9 +131,10 @@ class Job:
     @property
     def boxes(self) -> int:
         """How many boxes are computed, in all passes."""
-        return sum(len(list(_boxes(self.first, *run))) for run in costing.passes(self.first, self.tile)) * len(
-            self.batches
-        )
+        counts = [
+            costing.count(self.first.size(target), tile) for target, tile in costing.passes(self.first, self.tile)
+        ]
+        return sum(map(math.prod, counts)) * len(self.batches)
 
     def computed(self, x: Any, result: Any) -> Iterator[None]:
         """Compute, and come back after each box."""

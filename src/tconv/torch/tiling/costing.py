@@ -23,10 +23,15 @@ def ranges(size: int, tile: int) -> list[tuple[int, int]]:
     return [(start, min(start + tile, size)) for start in range(0, size, tile)]
 
 
+def count(size: Ints, tile: Ints) -> Ints:
+    """How many tiles there are along each axis."""
+    return tuple(-(-n // t) for n, t in zip(size, tile, strict=True))
+
+
 def for_step(network: Network, target: int, tile: Ints) -> Ints:
     """Tiles for the results of another step than the last: as many along each axis."""
-    count = [-(-n // t) for n, t in zip(network.size(network.output), tile, strict=True)]
-    return tuple(-(-n // parts) for n, parts in zip(network.size(target), count, strict=True))
+    parts = count(network.size(network.output), tile)
+    return tuple(-(-n // m) for n, m in zip(network.size(target), parts, strict=True))
 
 
 def passes(network: Network, tile: Ints) -> list[tuple[int, Ints]]:
@@ -48,7 +53,7 @@ class AxisCost:
 def along(network: Network, axis: int, target: int, tile: int) -> AxisCost:
     """The cells along one axis."""
     sums, most, shapes, reads = dict[int, int](), dict[int, int](), set[tuple[int, ...]](), 0
-    for ends, times in _counted(ranges(network.size(target)[axis], tile)):
+    for ends, times in _counted(network.size(target)[axis], tile):
         line = network.line(axis, target, *ends)
         lengths = {i: _computed(network, i, axis, line) for i in line}
         for i, length in lengths.items():
@@ -59,13 +64,15 @@ def along(network: Network, axis: int, target: int, tile: int) -> AxisCost:
     return AxisCost(sums, most, len(shapes), reads)
 
 
-def _counted(parts: list[tuple[int, int]]) -> list[tuple[tuple[int, int], int]]:
+def _counted(size: int, tile: int) -> list[tuple[tuple[int, int], int]]:
     """Tiles along an axis with how many are like it: of many, those far from both borders count as the middle one."""
-    inner = len(parts) - 2 * _AT_BORDER
+    (number,) = count((size,), (tile,))
+    inner = number - 2 * _AT_BORDER
     if inner < 2:
-        return [(ends, 1) for ends in parts]
-    near = [(ends, 1) for ends in (*parts[:_AT_BORDER], *parts[-_AT_BORDER:])]
-    return [*near, (parts[len(parts) // 2], inner)]
+        return [(ends, 1) for ends in ranges(size, tile)]
+    near = [*range(_AT_BORDER), *range(number - _AT_BORDER, number)]
+    times = [*((i, 1) for i in near), (number // 2, inner)]
+    return [((i * tile, min(i * tile + tile, size)), n) for i, n in times]
 
 
 def _computed(network: Network, i: int, axis: int, line: Line) -> int:

@@ -213,6 +213,8 @@ def _getitem(asked: Asked) -> Rule:
     kept = all(isinstance(entry, slice) for entry in entries) and len(entries) == asked.ndim + 2
     if not kept or any(entry.step not in (None, 1) for entry in entries[2:]):
         checks.wrong(f"{asked} takes {checks.shorten(index)}; slices of step 1 are computed in tiles")
+    if entries[0] not in (slice(None), slice(0, None)):
+        checks.wrong(f"{asked} takes some of the samples, which are computed by themselves")
     starts = [entry.indices(n)[0] for entry, n in zip(entries[2:], asked.size, strict=True)]
     stays = zip(starts, asked.size, asked.result, strict=True)
     maps = [Same() if n == m else Shifted(n, -start) for start, n, m in stays]

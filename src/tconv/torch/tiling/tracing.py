@@ -7,6 +7,7 @@ them. The module is not changed, and holds nothing afterwards.
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import Module
 
 from tconv import checks
+from tconv.forks import uninterrupted
 from tconv.torch.accelerated import plain_class
 from tconv.torch.tiling.asked import Asked, writes
 from tconv.torch.tiling.operations import MAKERS
@@ -88,14 +90,19 @@ class Tracer(fx.Tracer):
         self.shape, self.dtype, self.two_passes = shape, dtype, two_passes
         self.holder = Holder(module)
         self._looking = False
+        self._thread = threading.get_ident()
 
     def traced(self) -> fx.Graph:
-        """The graph; raises `checks.Rejected` where there is none."""
+        """The graph; raises `checks.Rejected` where there is none.
+
+        As long as torch.fx traces, it stands between the modules of all threads and their calls: of two that trace at
+        once the one would put back what the other has put there, for good.
+        """
         for name, module in self.holder.whole.named_modules():
             if module.training and _refines(module):
                 checks.wrong(f"{name}: spectral norm in training mode refines itself at every call; call module.eval()")
         try:
-            with torch.no_grad(), undone(self.holder):
+            with uninterrupted, torch.no_grad(), undone(self.holder):
                 return self.trace(self.holder)
         except checks.Rejected:
             raise
@@ -104,17 +111,24 @@ class Tracer(fx.Tracer):
             checks.wrong(f"module must take x of shape {self.shape}, and be one that torch.fx traces; it raised {said}")
 
     def is_leaf_module(self, m: Module, module_qualified_name: str) -> bool:
-        """Whether a module is an operation; those that users derive from torch.nn's are looked into."""
+        """Whether a module is an operation; those that users derive from torch.nn's, or change, are looked into."""
         containers = torch.nn.Sequential | torch.nn.ModuleList | torch.nn.ModuleDict
-        return plain_class(m).__module__.startswith(_OPERATIONS) and not isinstance(m, containers)
+        if isinstance(m, containers) or "forward" in vars(m):
+            return False
+        return plain_class(m).__module__.startswith(_OPERATIONS)
 
     def call_module(self, m: Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        """As torch.fx does it, but for calls that only find out shapes: they are no part of the graph."""
-        return forward(*args, **kwargs) if self._looking else super().call_module(m, forward, args, kwargs)
+        """As torch.fx does it, but for calls that are no part of the graph."""
+        return forward(*args, **kwargs) if self._beside else super().call_module(m, forward, args, kwargs)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
         """The same for parameters."""
-        return attr_val if self._looking else super().getattr(attr, attr_val, parameter_proxy_cache)
+        return attr_val if self._beside else super().getattr(attr, attr_val, parameter_proxy_cache)
+
+    @property
+    def _beside(self) -> bool:
+        """Whether what is called only finds out shapes, or is that of another thread, which may compute tiles."""
+        return self._looking or threading.get_ident() != self._thread
 
     def create_arg(self, a: Any) -> Any:
         """Constants are kept here: torch.fx would make them attributes of the module."""
