@@ -30,8 +30,9 @@ GROUPS = {
         "jit/test_engine_accuracy.py",
         "onnx_graphs/test_onnx_exported.py",
     ),
+    "torch, runs": ("of_torch/test_of_torch_joined_*.py",),
     "torch": (
-        "of_torch/test_of_torch_[!abchrt]*.py",
+        "of_torch/test_of_torch_[!abchjrt]*.py",
         "of_torch/test_of_torch_t[!i]*.py",
         "of_torch/test_of_torch_a[dt]*.py",
         "of_torch/test_of_torch_c[!l]*.py",

@@ -18,6 +18,12 @@ def classes(model):
     return [type(module) for module in model.modules()]
 
 
+def becoming(model, names):
+    """The classes that modules of these names have once their transposed convolutions are accelerated."""
+    modules = dict(model.named_modules())
+    return {modules[name]: accelerated.class_after(modules[name], ("conv_transpose",)) for name in names}
+
+
 class Functional(nn.Module):
     """A forward method that calls a function, beside modules that have nothing to do with it."""
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from accelerated_models import decoder
+from accelerated_models import becoming, decoder
 from registry import needs_kernels
 
 from tconv.jit import engine
@@ -12,8 +12,6 @@ from tconv.torch.both_ways import OURS
 from tconv.torch.whole_runs import Example, both_forms
 
 pytestmark = needs_kernels
-
-UPS = {"0": ("conv_transpose",), "2": ("conv_transpose",)}
 
 X = torch.randn(1, 6, 32, 32)
 
@@ -31,7 +29,7 @@ def test_layers_are_measured_with_their_tables(written):
         _, again = accelerate(decoder(), X, rounds=3)
         first = len(written)
         _, anew = accelerate(decoder(), X, rounds=3, new_sizes=True)
-    assert first <= 2  # one a layer
+    assert first <= 3  # one a layer, and one a run
     assert len(written) - first >= 2 * 3  # one a layer and round
     assert (again.new_sizes, anew.new_sizes) == (False, True)
     assert anew.conditions == f"{again.conditions}, every size as a new one"
@@ -41,7 +39,8 @@ def test_layers_are_measured_with_their_tables(written):
 @pytest.mark.parametrize("new_sizes", [False, True])
 def test_so_is_the_whole_model(written, new_sizes):
     model = decoder()
-    with torch.no_grad(), both_forms(model, Example((X,), {}, False, new_sizes), UPS) as forms:
+    ups = becoming(model, ["0", "2"])
+    with torch.no_grad(), both_forms(model, Example((X,), {}, False, new_sizes), ups) as forms:
         forms[OURS].seconds()  # whatever was known before
         counts = []
         for who in (ORIGINAL, OURS, OURS):

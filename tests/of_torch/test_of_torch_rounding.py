@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from accelerated_models import becoming
 from torch import nn
 
 from tconv.measuring.contest import ORIGINAL
@@ -12,7 +13,6 @@ from tconv.torch.acceleration_report import Measured, Report, Whole
 from tconv.torch.whole_runs import Example, both_forms
 
 X = torch.linspace(-1, 1, 96).reshape(2, 3, 16)
-UP = {"up": ("conv_transpose",)}
 
 
 class Kinked(nn.Module):
@@ -72,7 +72,7 @@ def test_inputs_and_parameters_are_put_back(words):
     x = torch.randint(0, 5, (2, 6)) if words else torch.randn(2, 6, 4, requires_grad=True)
     before = [(t, t.data_ptr(), t.detach().clone()) for t in (x, *model.parameters())]
     seen = []
-    with both_forms(model, Example((x,), {}, True, False), UP) as forms:
+    with both_forms(model, Example((x,), {}, True, False), becoming(model, ["up"])) as forms:
         original = forms["original"]
         rounding.of_itself(original, original.results(), lambda found: seen.append(list(found)) or False)
     assert len(seen) == rounding.DRAWS
@@ -90,7 +90,8 @@ def test_a_forward_method_that_wants_one_layout_is_tried_in_others_without_harm(
             return self.up(x.view(1, 2, 6, 5))
 
     x = torch.randn(1, 2, 5, 6)
-    with torch.no_grad(), both_forms(Flat().eval(), Example((x,), {}, False, False), UP) as forms:
+    model = Flat().eval()
+    with torch.no_grad(), both_forms(model, Example((x,), {}, False, False), becoming(model, ["up"])) as forms:
         found = rounding.of_itself(forms["original"], forms["original"].results(), lambda found: False)
     assert 0 < max(found) < 1e-5
     assert x.is_contiguous()

@@ -19,14 +19,16 @@ from tconv.torch.accelerated import (
     EVERY,
     LAYERS,
     Operations,
-    class_after,
     class_before,
     is_accelerated,
     plain_class,
 )
 from tconv.torch.acceleration_report import Measured, Report
+from tconv.torch.becoming import classes_after
 from tconv.torch.closing import closed
 from tconv.torch.engine import Operation
+from tconv.torch.fusing.measuring import MeasuringRuns
+from tconv.torch.fusing.sequences import KEPT
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
 from tconv.torch.watching import WatchedCall
@@ -62,6 +64,10 @@ def accelerate(
     `F.conv_transpose1d` to `3d` in forward methods, in the module whose method it is. Results that differ by more than
     1e-4 of the largest value (1e-10 in float64) lose, whatever they take. Of the whole model that holds unless its own
     rounding, measured on inputs that differ in their last place or layout, moves its results by more.
+
+    Where no derivative is recorded, a convolution, the batch normalization behind it and the activation behind both, in
+    a `torch.nn.Sequential` or a forward method that calls one behind the other, are measured in one call of the engine,
+    too, and computed so where that is faster.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the
@@ -106,9 +112,8 @@ def accelerate(
             report = _by_rule(inner, wanted)
         else:
             report = _measured(inner, example_inputs, effort, new_sizes, wanted)
-        kept = {layer.name: layer.operations for layer in report.layers if layer.kept}
-        after = {module: class_after(module, kept[name]) for name, module in inner.named_modules() if name in kept}
-        for module, kind in after.items():
+        kept = [found for found in (*report.layers, *report.runs) if found.kept]
+        for module, kind in classes_after(inner, kept).items():
             module.__class__ = kind
     return model, report
 
@@ -127,8 +132,9 @@ def restore(model: M) -> M:
         inner = _inner(model)
     before = {module: class_before(module) for module in modules(inner) if is_accelerated(module)}
     for module, kind in before.items():
+        packed = "_kept" if plain_class(module) in LAYERS.values() else KEPT
         module.__class__ = kind
-        module.__dict__.pop("_kept", None)  # packed weights
+        module.__dict__.pop(packed, None)
     return model
 
 
@@ -174,9 +180,11 @@ def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: boo
     """The report with a run of the model, in which each layer is measured both ways."""
     args, kwargs = _arguments(example_inputs)
     measuring = Measuring(model, effort, new_sizes=new_sizes)
+    of_runs = MeasuringRuns(model, new_sizes=new_sizes)
 
     def found(module: Module, call: WatchedCall) -> None:
-        measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
+        contest = measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
+        of_runs.found(module, call, contest, measuring.effort_now())
 
     watch = watching.Watch(found, Counter(), wanted)
     with undone(model, (args, kwargs)):
@@ -192,7 +200,13 @@ def _measured(model: Module, example_inputs: Any, effort: Effort, new_sizes: boo
             layers.append(Measured(name, type(module).__name__, (), None, None, False, reason, (operation,)))
     trains, threads = measuring.trained, torch.get_num_threads()
     report = Report(
-        tuple(layers), measured=True, trains=trains, threads=threads, new_sizes=new_sizes, looked_for=wanted
+        tuple(layers),
+        measured=True,
+        trains=trains,
+        threads=threads,
+        new_sizes=new_sizes,
+        looked_for=wanted,
+        runs=tuple(of_runs.together(measuring.calls)),
     )
     return closed(model, Example(args, kwargs, trains, new_sizes), report, effort)
 

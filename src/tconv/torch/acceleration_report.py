@@ -12,6 +12,7 @@ from tconv.tables import aligned
 from tconv.torch.engine import Operation
 
 COLUMNS = ("layer", "shape", "before ms", "after ms", "outcome")
+COLUMNS_OF_RUNS = ("run", "modules", *COLUMNS[2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,22 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredRun(Measured):
+    """A convolution with what stands behind it in a sequence, and what came of computing all of it in one call.
+
+    `name` is that of the convolution; `before` is with the convolution on whichever is faster.
+    """
+
+    sequence: str = ""  #: the name of the `nn.Sequential` in the model
+    members: tuple[str, ...] = ()  #: the names of the modules in it
+    kinds: tuple[str, ...] = ()  #: of their classes
+
+    def facts(self) -> list[str]:
+        """The cells of the table but for the name."""
+        return [", ".join(self.kinds), *Measured.facts(self)[1:]]
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """A contest of the whole model, as it was and with the layers that won on their own."""
 
@@ -98,11 +115,17 @@ class Report:
     new_sizes: bool = False  #: whether every run was measured as the first one of a size
     whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
     looked_for: tuple[Operation, ...] = ("conv_transpose",)
+    runs: tuple[MeasuredRun, ...] = ()  #: convolutions with what stands behind them, measured together
 
     @property
     def changed(self) -> int:
-        """How many modules run on the engine now."""
-        return sum(layer.kept for layer in self.layers)
+        """How many layers run on the engine now, alone or in a run."""
+        return len({found.name for found in (*self.layers, *self.runs) if found.kept})
+
+    @property
+    def fused(self) -> int:
+        """How many runs are computed in one call now."""
+        return sum(run.kept for run in self.runs)
 
     @property
     def before(self) -> float:
@@ -136,6 +159,17 @@ class Report:
         return f"{of} on tconv's engine: {self.before * 1e3:.3g} ms before, {self.after * 1e3:.3g} ms after"
 
     @property
+    def of_runs(self) -> str:
+        """What came of the runs, in a sentence; "" where there were none."""
+        if not self.runs:
+            return ""
+        measured = [run for run in self.runs if run.gain is not None]
+        before = sum(run.before or 0.0 for run in measured)
+        after = sum((run.after if run.kept else run.before) or 0.0 for run in measured)
+        took = f"{before * 1e3:.3g} ms before, {after * 1e3:.3g} ms after"
+        return f"{self.fused} of {checks.count(len(self.runs), 'run')} in one call each: {took}"
+
+    @property
     def conditions(self) -> str:
         """How it was measured."""
         what = "forward and backward" if self.trains else "forward"
@@ -146,22 +180,21 @@ class Report:
         """The report of each kind of layer, by the operations that they compute, but for what holds of the model."""
         kinds = dict.fromkeys(layer.operation for layer in sorted(self.layers, key=lambda layer: -len(layer.operation)))
         of = {kind: tuple(layer for layer in self.layers if layer.operation == kind) for kind in kinds}
-        return {kind: dataclasses.replace(self, layers=layers, whole=None) for kind, layers in of.items()}
+        return {kind: dataclasses.replace(self, layers=layers, whole=None, runs=()) for kind, layers in of.items()}
 
     def rows(self) -> list[list[str]]:
         """The cells of the table, as `COLUMNS` names them: a row for each layer, or for those of which all is alike."""
-        alike: dict[tuple[str, ...], list[str]] = {}
-        for layer in self.layers:
-            alike.setdefault(tuple(layer.facts()), []).append(layer.name or "the model")
-        return [[_names(names), *facts] for facts, names in alike.items()]
+        return _rows(self.layers)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
         names = ("measured", "trains", "threads", "new_sizes", "changed", "before", "after", "verdict")
-        fields = ("name", "kind", "operations", "shapes", "before", "after", "kept", "reason", "gain", "outcome")
+        fields = ["name", "kind", "operations", "shapes", "before", "after", "kept", "reason", "gain", "outcome"]
         layers = [{field: getattr(layer, field) for field in fields} for layer in self.layers]
         whole = None if self.whole is None else dataclasses.asdict(self.whole)
-        return {name: getattr(self, name) for name in names} | {"whole": whole, "layers": layers}
+        of_runs = ["sequence", "members", "kinds", *fields]
+        runs = [{field: getattr(run, field) for field in of_runs} for run in self.runs]
+        return {name: getattr(self, name) for name in names} | {"whole": whole, "layers": layers, "runs": runs}
 
     def __str__(self) -> str:
         kinds = self.by_operation()
@@ -170,7 +203,10 @@ class Report:
             for kind, report in kinds.items()
             for line in ["", *([f"{kind}: {report._taken()}"] if len(kinds) > 1 else []), *report._table()]
         ]
-        return "\n".join([self.verdict, *self._of_the_whole(), self.conditions, *tables])
+        if self.runs:
+            tables += ["", *aligned(COLUMNS_OF_RUNS, _rows(self.runs), right=COLUMNS_OF_RUNS[2:4])]
+        first = [self.verdict, *filter(None, [self.of_runs]), *self._of_the_whole(), self.conditions]
+        return "\n".join([*first, *tables])
 
     def _table(self) -> list[str]:
         return aligned(COLUMNS, self.rows(), right=COLUMNS[2:4])
@@ -190,6 +226,13 @@ class Report:
         if whole.before is not None and whole.before < self.before:
             lines.append("(the machine was busier while layers were measured: their seconds are not to be compared)")
         return [line for line in lines if line]
+
+
+def _rows(found: Sequence[Measured]) -> list[list[str]]:
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for each in found:
+        alike.setdefault(tuple(each.facts()), []).append(each.name or "the model")
+    return [[_names(names), *facts] for facts, names in alike.items()]
 
 
 def _names(names: Sequence[str]) -> str:

@@ -78,6 +78,11 @@ def contest(call: WatchedCall, manner: Manner, effort: Effort) -> Contest:
         seconds, least = min(timed(runs[ORIGINAL]) for _ in range(3)), _expected(call)
         if least > UNLIKELY * seconds:  # no kernels are made for it
             return Contest({ORIGINAL: [seconds] * effort.rounds, OURS: [least]})
+    return decided(runs, effort)
+
+
+def decided(runs: Mapping[str, Run], effort: Effort) -> Contest:
+    """Compare two runs and time them."""
     wrong = _compared(runs)
     # Only now: kernels may have been compiled in the first calls.
     took = {name: timed(run) for name, run in runs.items() if not wrong or name == ORIGINAL}

@@ -9,8 +9,8 @@ Then those go first that have the least to win, half of them, until the model do
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from torch.nn import Module
 
@@ -18,10 +18,13 @@ from tconv import checks
 from tconv.measuring.contest import ORIGINAL, Contest, in_turns
 from tconv.measuring.rounds import Effort
 from tconv.torch.acceleration_report import Measured, Report, Whole
+from tconv.torch.becoming import classes_after
 from tconv.torch.both_ways import OURS
 from tconv.torch.comparing import difference, disagreement
 from tconv.torch.rounding import judged
 from tconv.torch.whole_runs import Example, Form, both_forms
+
+M = TypeVar("M", bound=Measured)
 
 #: While it cannot be told whether a model lost, so many times as many rounds are measured at most.
 LONGER = 3
@@ -31,21 +34,22 @@ SLOWER = "it is faster alone, and not in the whole model"
 
 def closed(model: Module, example: Example, report: Report, effort: Effort) -> Report:
     """The report, in which those layers are kept by which the whole model does not lose."""
-    kept = sorted((layer for layer in report.layers if layer.kept), key=_saved, reverse=True)
+    kept = sorted((layer for layer in (*report.layers, *report.runs) if layer.kept), key=_saved, reverse=True)
     whole, lost = None, False
     while kept:
-        with both_forms(model, example, {layer.name: layer.operations for layer in kept}) as forms:
+        with both_forms(model, example, classes_after(model, kept)) as forms:
             whole, lost = _contest(forms, len(kept), effort)
         if not lost:
             break
         kept = [] if whole.failure else kept[: len(kept) // 2]
     reason = f"in the whole model {whole.failure}" if whole is not None and whole.failure else SLOWER
-    names = {layer.name for layer in kept}
-    layers = (
-        dataclasses.replace(layer, kept=False, reason=reason) if layer.kept and layer.name not in names else layer
-        for layer in report.layers
-    )
-    return dataclasses.replace(report, layers=tuple(layers), whole=whole)
+
+    def settled(found: Sequence[M]) -> tuple[M, ...]:
+        out = (each for each in found if each.kept and each not in kept)
+        left = {each: dataclasses.replace(each, kept=False, reason=reason) for each in out}
+        return tuple(left.get(each, each) for each in found)
+
+    return dataclasses.replace(report, layers=settled(report.layers), runs=settled(report.runs), whole=whole)
 
 
 def _saved(layer: Measured) -> float:
@@ -60,7 +64,8 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
         return Whole(layers, unmeasured=f"it fails when it is run again: {checks.first_line(error)}"), False
     outputs = forms[ORIGINAL].run.outputs
     try:
-        results = forms[OURS].results()
+        for _ in range(2):  # weights of runs are folded when they come a second time
+            results = forms[OURS].results()
     except Exception as error:
         return Whole(layers, failure=f"it fails: {checks.first_line(error)}"), True
     differs, rounding = None, None

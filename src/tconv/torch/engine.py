@@ -13,6 +13,7 @@ from torch.autograd.profiler import record_function
 
 from tconv import checks
 from tconv.cached import cached_property
+from tconv.finishing import Epilogue
 from tconv.jit import engine
 from tconv.jit.call import PreparedCall
 from tconv.jit.engine import Engine
@@ -58,9 +59,15 @@ class Engines:
         """For weights that serve one call."""
         return self._ready(once=True)
 
-    def _ready(self, *, once: bool) -> Engine:
+    def followed(self, epilogue: Epilogue | None) -> Engine:
+        """For weights that are kept, where something is done with the result."""
+        return self._ready(once=False, epilogue=epilogue)
+
+    def _ready(self, *, once: bool, epilogue: Epilogue | None = None) -> Engine:
         # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
-        return engine.ready(self.problem, self._channels_last, once=once, most=self._most, openmp=True)
+        return engine.ready(
+            self.problem, self._channels_last, once=once, most=self._most, openmp=True, epilogue=epilogue
+        )
 
 
 @dataclass(slots=True)

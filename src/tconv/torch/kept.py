@@ -82,17 +82,23 @@ class PackedWeights(dict[int, Pack]):
 
         New memory is taken each time: another thread may be reading the old.
         """
+        if not self.met(order, fingerprint):
+            return None
+        memory = engine.aligned(ready.program.packed)
+        if not ready.pack_at(w, bias, address(memory)) or not unchanged():
+            return None
+        pack = self[order] = Pack(fingerprint, memory, address(memory))
+        return pack
+
+    def met(self, order: int, fingerprint: int) -> bool:
+        """Whether these weights come again; where they do not, it is written down that they came."""
         known = self.get(order)
         if known is not None and known.fingerprint == fingerprint:
-            memory = engine.aligned(ready.program.packed)
-            if not ready.pack_at(w, bias, address(memory)) or not unchanged():
-                return None
-            pack = self[order] = Pack(fingerprint, memory, address(memory))
-            return pack
+            return True
         if known is None and len(self) >= MOST:
             self.clear()
         self[order] = Pack(fingerprint, None, 0)
-        return None
+        return False
 
 
 #: What is kept for weights that come without a layer, by their id, for as long as they live.

@@ -46,12 +46,13 @@ class Measuring:
         self.trained = False
         self._contests: dict[Hashable, Contest] = {}
 
-    def found(self, module: Module, call: WatchedCall, refused: str) -> None:
+    def found(self, module: Module, call: WatchedCall, refused: str) -> Contest | None:
         """Measure a call that belongs to a module, unless there is a reason why the engine cannot have it."""
-        with _saving_here():
+        with saving_here():
             contest = None if refused else self._contest(module, call)
         called = Called(call.operation, tuple(call.x.shape), tuple(call.result.shape), contest, refused)
         self.calls.setdefault(module, []).append(called)
+        return contest
 
     def _contest(self, module: Module, call: WatchedCall) -> Contest:
         kind = plain_class(module)
@@ -61,12 +62,13 @@ class Measuring:
         key = both_ways.key(call, manner)
         known = self._contests.get(key)
         if known is None:
-            known = self._contests[key] = both_ways.contest(call, manner, self._effort())
+            known = self._contests[key] = both_ways.contest(call, manner, self.effort_now())
         elif not known.failures and (wrong := both_ways.compared(call, manner)):
             return Contest(known.turns, failures={OURS: wrong})
         return known
 
-    def _effort(self) -> Effort:
+    def effort_now(self) -> Effort:
+        """What the next contest is to take."""
         shorter = min(max(1.0, len(self._contests) / UNHURRIED), SHORTEST)
         return dataclasses.replace(self.effort, turn=self.effort.turn / shorter)
 
@@ -76,7 +78,7 @@ class Measuring:
         return any(w is tensor for tensor in owned)
 
 
-def _saving_here() -> AbstractContextManager[Any]:
+def saving_here() -> AbstractContextManager[Any]:
     """What is measured saves its tensors itself, also within a checkpoint, which hooks into that to save less."""
     hooked = torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
     return saved_tensors_hooks(lambda t: t, lambda t: t) if hooked else nullcontext()
@@ -94,9 +96,14 @@ def together(name: str, module: Module, calls: Sequence[Called], extra: float) -
     reason = next(filter(None, reasons), "")
     if reason:
         return measured(None, None, False, reason)
-    whole = Contest({ORIGINAL: _sum(contests, ORIGINAL, 0.0), OURS: _sum(contests, OURS, extra)})
+    whole = summed(contests, extra)
     seconds = whole.seconds
     return measured(seconds[ORIGINAL], seconds[OURS], whole.winner == OURS, "")
+
+
+def summed(contests: Sequence[Contest], extra: float = 0.0) -> Contest:
+    """Several contests as one; `extra` is what ours takes besides."""
+    return Contest({ORIGINAL: _sum(contests, ORIGINAL, 0.0), OURS: _sum(contests, OURS, extra)})
 
 
 def _sum(contests: Sequence[Contest], who: str, extra: float) -> list[float]:

@@ -14,6 +14,7 @@ from tconv.streaming.pace import Down, Up
 from tconv.streaming.stage import Layer, Stage
 from tconv.streaming.stream import Stages
 from tconv.torch import functional, nn, windows
+from tconv.torch.accelerated import class_before
 
 #: Modules that change each value by itself, once they are not trained.
 POINTWISE = tuple(
@@ -112,10 +113,9 @@ def _parts(name: str, module: torch.nn.Module) -> Iterator[tuple[str, torch.nn.M
 
 def _computes_as(module: torch.nn.Module, kinds: Sequence[type[torch.nn.Module]]) -> bool:
     """Whether a module computes what one of these classes does: it is of the class, and none of these is its own."""
-    own = [name for name in _METHODS if name in vars(module)]
+    own, before = [name for name in _METHODS if name in vars(module)], class_before(module)
     return not own and any(
-        isinstance(module, kind)
-        and all(getattr(type(module), name, None) is getattr(kind, name, None) for name in _METHODS)
+        isinstance(module, kind) and all(getattr(before, name, None) is getattr(kind, name, None) for name in _METHODS)
         for kind in kinds
     )
 

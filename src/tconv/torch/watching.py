@@ -40,6 +40,7 @@ class WatchedCall(NamedTuple):
     bias: Tensor | None
     window: Mapping[str, Any]  #: the other arguments
     result: Tensor
+    caller: Module | None = None  #: whose forward method called the module that calls
 
     def by(self, function: Callable[..., Tensor], x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         """The same call of another function, on other tensors."""
@@ -99,5 +100,6 @@ class _Watching(TorchFunctionMode):
             )
             x, w, bias = (given.pop(name) for name in _TENSORS)
             function = _FUNCTIONS[operation][w.dim() - 3]
-            self.watch.found(self.running[-1], WatchedCall(operation, function, x, w, bias, given, result))
+            caller = self.running[-2] if len(self.running) > 1 else None
+            self.watch.found(self.running[-1], WatchedCall(operation, function, x, w, bias, given, result, caller))
         return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -16,8 +16,10 @@ from torch.utils._pytree import tree_leaves
 from tconv.measuring.contest import ORIGINAL
 from tconv.measuring.rounds import timed
 from tconv.torch import watching
-from tconv.torch.accelerated import LAYERS, Operations, class_after, plain_class
+from tconv.torch.accelerated import LAYERS, plain_class
 from tconv.torch.both_ways import OURS, anew
+from tconv.torch.fusing.chains import METHOD
+from tconv.torch.fusing.sequences import KEPT, KeptRuns
 from tconv.torch.kept import PackedWeights
 from tconv.torch.undone import undone
 
@@ -103,16 +105,13 @@ class Form:
 
 
 @contextmanager
-def both_forms(model: Module, example: Example, layers: Mapping[str, Operations]) -> Iterator[dict[str, Form]]:
-    """The model as it was, and with operations of these layers on the engine; in the end it is as it was."""
-    found = dict(model.named_modules())
-    changed = {found[name]: operations for name, operations in layers.items()}
-    with _packed(changed), watching.eagerly(), undone(model, (example.args, example.kwargs)) as put_back:
+def both_forms(model: Module, example: Example, after: Mapping[Module, type]) -> Iterator[dict[str, Form]]:
+    """The model as it was, and with modules of the classes that accelerate them; in the end it is as it was."""
+    with _packed(after), watching.eagerly(), undone(model, (example.args, example.kwargs)) as put_back:
         run = ModelRun(model, example)
-        original = Form(run, {module: type(module) for module in changed}, put_back, run.results)
+        original = Form(run, {module: type(module) for module in after}, put_back, run.results)
         compute = anew(run.results) if example.new_sizes else run.results
-        kinds = {module: class_after(module, operations) for module, operations in changed.items()}
-        ours = Form(run, kinds, put_back, compute)
+        ours = Form(run, after, put_back, compute)
         try:
             yield {ORIGINAL: original, OURS: ours}
         finally:
@@ -120,16 +119,21 @@ def both_forms(model: Module, example: Example, layers: Mapping[str, Operations]
 
 
 @contextmanager
-def _packed(changed: Iterable[Module]) -> Iterator[None]:
-    """Layers have room for packed weights, which putting back would else take from them after every run."""
-    layers = [module for module in changed if plain_class(module) in LAYERS]
-    for layer in layers:
-        layer.__dict__["_kept"] = PackedWeights()
+def _packed(after: Mapping[Module, type]) -> Iterator[None]:
+    """There is room for packed weights, which putting back would take from modules after every run."""
+    rooms: list[tuple[dict[str, Any], str]] = []
+    for module, kind in after.items():
+        if plain_class(module) in LAYERS:
+            module.__dict__["_kept"] = PackedWeights()
+            rooms.append((module.__dict__, "_kept"))
+        elif hasattr(kind, METHOD):
+            module.__dict__[KEPT] = KeptRuns()
+            rooms.append((module.__dict__, KEPT))
     try:
         yield
     finally:
-        for layer in layers:
-            layer.__dict__.pop("_kept", None)
+        for attributes, name in rooms:
+            attributes.pop(name, None)
 
 
 def _floating(result: Any) -> Iterator[Tensor]:

@@ -1,0 +1,23 @@
+"""What modules are to become, by what a report says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch.nn import Module
+
+from tconv.torch.accelerated import class_after
+from tconv.torch.acceleration_report import Measured, MeasuredRun
+from tconv.torch.fusing.sequences import with_runs
+
+
+def classes_after(model: Module, kept: Iterable[Measured]) -> dict[Module, type]:
+    """The classes that modules have once these layers and runs are accelerated."""
+    modules, after = dict(model.named_modules()), {}
+    heads: dict[Module, list[str]] = {}
+    for found in kept:
+        if isinstance(found, MeasuredRun):
+            heads.setdefault(modules[found.sequence], []).append(found.members[0])
+        else:
+            after[modules[found.name]] = class_after(modules[found.name], found.operations)
+    return after | {sequence: with_runs(type(sequence), tuple(sorted(names))) for sequence, names in heads.items()}

@@ -1,0 +1,152 @@
+"""Runs of a model, measured as its convolutions come by: in one call, and module by module as they are else.
+
+What a run has to beat is its convolution on whichever is faster, PyTorch or the engine, with PyTorch's own modules
+behind it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter, OrderedDict
+from collections.abc import Container, Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.nn import Module
+
+from tconv.measuring.contest import ORIGINAL, Contest
+from tconv.measuring.rounds import Effort
+from tconv.torch import both_ways
+from tconv.torch.accelerated import LAYERS
+from tconv.torch.acceleration_report import MeasuredRun
+from tconv.torch.both_ways import OURS, Manner
+from tconv.torch.engine import Operation
+from tconv.torch.fusing.call import computed
+from tconv.torch.fusing.runs import Run, starting
+from tconv.torch.fusing.sequences import chains_of, with_runs
+from tconv.torch.kept import PackedWeights
+from tconv.torch.measuring import saving_here, summed
+from tconv.torch.watching import WatchedCall
+
+
+class Place(NamedTuple):
+    """Where a run stands in a model."""
+
+    sequence: Module
+    inside: str  #: the name of the sequence
+    members: tuple[str, ...]  #: the names of the modules in it
+    run: Run
+
+
+class Called(NamedTuple):
+    """A call of the convolution of a run."""
+
+    operation: Operation
+    shapes: tuple[tuple[int, ...], tuple[int, ...]]  #: of x and of the result
+
+
+class MeasuringRuns:
+    """Measures runs, those that are alike once."""
+
+    def __init__(self, model: Module, *, new_sizes: bool) -> None:
+        self.places, self.new_sizes = places(model), new_sizes
+        #: None: some call of the run could not be computed in one.
+        self.calls: dict[Module, list[tuple[Called, Contest | None]]] = {}
+        self._contests: dict[Hashable, Contest | None] = {}
+
+    def found(self, module: Module, call: WatchedCall, alone: Contest | None, effort: Effort) -> None:
+        """Measure the run of a convolution that was measured alone."""
+        place = self.places.get(module)
+        if place is None:
+            return
+        contest = None
+        if alone is not None and call.caller is place.sequence:
+            with saving_here():
+                contest = self._contest(place.run, call, alone, effort)
+        called = Called(call.operation, (tuple(call.x.shape), tuple(call.result.shape)))
+        self.calls.setdefault(module, []).append((called, contest))
+
+    def _contest(self, run: Run, call: WatchedCall, alone: Contest, effort: Effort) -> Contest | None:
+        plain = type(run.conv)
+        kind = LAYERS[plain] if alone.winner == OURS else plain
+        key = both_ways.key(call, Manner(kind, True, False, self.new_sizes)), tuple(map(repr, run.members))
+        if key not in self._contests:
+            self._contests[key] = _contest(run, kind, call.x.detach(), effort, new_sizes=self.new_sizes)
+        return self._contests[key]
+
+    def together(self, others: Container[Module]) -> Iterator[MeasuredRun]:
+        """Those that could be computed in one call, and what came of each; modules of others get another class."""
+        for head, found in self.calls.items():
+            contests = [contest for _, contest in found if contest is not None]
+            if len(contests) == len(found) and self.places[head].sequence not in others:
+                yield _measured(self.places[head], [called for called, _ in found], contests)
+
+
+def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]) -> MeasuredRun:
+    reason = next((wrong for contest in contests if (wrong := contest.failures.get(OURS, ""))), "")
+    if reason:
+        before, after, won = None, None, False
+    else:
+        whole = summed(contests)
+        before, after, won = whole.seconds[ORIGINAL], whole.seconds[OURS], whole.winner == OURS
+    name = f"{place.inside}.{place.members[0]}" if place.inside else place.members[0]
+    kinds = tuple(type(module).__name__ for module in place.run.members)
+    return MeasuredRun(
+        name, kinds[0], tuple(called.shapes for called in calls), before, after, won, reason,
+        (calls[0].operation,), place.inside, place.members, kinds,
+    )  # fmt: skip
+
+
+def places(model: Module) -> dict[Module, Place]:
+    """The runs of a model by their convolutions, of which each is in one place only."""
+    found = [place for name, module in model.named_modules() for place in _of_module(name, module)]
+    times = Counter(place.run.conv for place in found)
+    return {place.run.conv: place for place in found if times[place.run.conv] == 1}
+
+
+def _of_module(name: str, module: Module) -> Iterator[Place]:
+    found = chains_of(module)
+    for chain in found.chains:
+        called = [_at(module, each) if isinstance(each, str) else each for each in chain]
+        names = [each if isinstance(each, str) else getattr(each, "__name__", "") for each in chain]
+        for at, head in enumerate(chain):
+            run = starting(called, at) if isinstance(head, str) and head in found.heads else None
+            if run is not None and type(run.conv) in LAYERS:
+                yield Place(module, name, tuple(names[at : at + len(run.members)]), run)
+
+
+def _at(module: Module, name: str) -> Any:
+    """The part of a module that has a name; None where there is none."""
+    try:
+        return module.get_submodule(name)
+    except AttributeError:
+        return None
+
+
+def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool) -> Contest | None:
+    """Compare and time; None where the run cannot be computed in one call."""
+    separate, fused = nn.Sequential(*map(_copied, run.members)), nn.Sequential(*map(_copied, run.members))
+    separate[0].__class__ = fused[0].__class__ = kind
+    fused.__class__ = with_runs(nn.Sequential, ("0",))
+    own, kept = Run(fused[0], run.norm, run.activation), PackedWeights()
+    try:
+        if [computed(own, x, kept) for _ in range(2)][1] is None:
+            return None
+        fused(x)  # it meets the weights
+    except Exception:  # of any class: the model does without
+        return None
+
+    def in_one() -> list[Tensor]:
+        return [fused(x).detach()]
+
+    runs = {ORIGINAL: lambda: [separate(x).detach()], OURS: both_ways.anew(in_one) if new_sizes else in_one}
+    return both_ways.decided(runs, effort)
+
+
+def _copied(module: Module) -> Any:
+    """The same module with the same tensors, but for the hooks of who watches, and what it keeps."""
+    made = copy.copy(module)
+    for name in ("_forward_hooks", "_forward_pre_hooks"):
+        made.__dict__[name] = OrderedDict()
+    made.__dict__.pop("_kept", None)
+    return made

@@ -1,0 +1,118 @@
+"""What an `nn.Sequential` becomes that has runs in it, or a module whose forward method calls them in order.
+
+It is the same object, of a class that computes runs in one call. That is done in the forward method of who calls the
+modules, which has the whole run before it: it calls either the engine once, or the modules one by one. So nothing can
+be half done, as it could be if each of the modules had to know whether the one before had done its work. What the
+modules are is asked in every call; they, their hooks and their tensors may be changed, replaced and removed as before.
+Only the names of the convolutions, which won when they were measured, are part of the class.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from types import FunctionType
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import Module
+from torch.nn.utils import parametrize
+
+from tconv.torch.accelerated import _FROM, _Accelerated, _made
+from tconv.torch.fusing import chains, runs
+from tconv.torch.fusing.call import computed
+from tconv.torch.kept import PackedWeights
+
+#: The attribute of who calls runs in which their packed weights are.
+KEPT = "_tconv_kept"
+#: Names of modules in a sequence.
+Heads = tuple[str, ...]
+
+
+class KeptRuns(dict[str, PackedWeights]):
+    """The packed weights of runs, by the names of their convolutions. Copies and pickles of it are empty."""
+
+    def __reduce__(self) -> Any:
+        return KeptRuns, ()
+
+
+class Found(NamedTuple):
+    """What a module's forward method calls in order, and the names among it with which a run may begin."""
+
+    chains: tuple[tuple[Any, ...], ...]
+    heads: frozenset[str]
+
+
+def chains_of(module: Module) -> Found:
+    """What a module calls in order, names of its parts and functions; nothing where it has to keep its class."""
+    kind: Any = type(module)
+    if (
+        "forward" in vars(module)
+        or hasattr(kind, chains.METHOD)
+        or kind.__call__ is not Module.__call__
+        or not isinstance(kind.forward, FunctionType)
+        or kind.__reduce_ex__ is not object.__reduce_ex__
+        or kind.__reduce__ is not object.__reduce__
+        or isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
+        or parametrize.is_parametrized(module)
+    ):
+        return Found((), frozenset())
+    if kind.forward is nn.Sequential.forward:
+        return Found((tuple(module._modules),), frozenset(module._modules))
+    found = chains.chained(kind.forward)
+    return Found((), frozenset()) if found is None else Found(found.chains, found.once)
+
+
+def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads) -> Any:
+    """What comes of x when all are called in order, those runs in one call that begin with these names."""
+    quiet, at = not (torch.compiler.is_compiling() or runs.hooked_everywhere()), 0
+    while at < len(called):
+        run = runs.starting(called, at) if quiet and names[at] in heads else None
+        result = None if run is None else computed(run, x, _kept(owner, names[at]))
+        if run is None or result is None:
+            x, at = called[at](x), at + 1
+        else:
+            x, at = result, at + len(run.members)
+    return x
+
+
+def _kept(owner: Module, name: str) -> PackedWeights:
+    kept: KeptRuns = owner.__dict__.setdefault(KEPT, KeptRuns())
+    return kept.setdefault(name, PackedWeights())
+
+
+def with_runs(plain: Any, heads: Heads) -> Any:
+    """The class of a sequence that computes runs in one call, made from the class that it had."""
+    return _with_runs(plain, heads)
+
+
+@functools.cache
+def _with_runs(plain: Any, heads: Heads) -> Any:
+    def whole(self: Any, input: Any) -> Any:
+        return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads)
+
+    def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
+        return in_order(self, names, called, x, heads)
+
+    if plain.forward is nn.Sequential.forward:
+        forward: Any = functools.wraps(plain.forward)(whole)
+    else:  # as it was where its source is not to be found, as in another process that was given a pickle
+        rewritten = chains.chained(plain.forward, heads)
+        forward = plain.forward if rewritten is None else rewritten.function
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
+        return new, (plain, heads, *args[1:]), *rest
+
+    same = {name: getattr(plain, name) for name in ("__module__", "__qualname__", "__doc__")}
+    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, chains.METHOD: chain, _FROM: plain}
+    own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
+    made: Any = _made(plain, plain, same | own)
+    return made
+
+
+def new(plain: Any, heads: Heads, *args: Any) -> Any:
+    """A sequence with runs, as pickles make it: they find classes by name."""
+    made = with_runs(plain, heads)
+    return made.__new__(made, *args)
