@@ -1,4 +1,4 @@
-"""All systems, two at a time: random problems, then tests, each in a process of the emulator. See CONTRIBUTING.md."""
+"""All systems: random problems and tests, each in a process of an emulator, two at a time. See CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -27,20 +27,30 @@ class Ran(NamedTuple):
     text: str
 
 
-def run(name: str, started: Started) -> Ran:
-    """Problems and tests of a system."""
-    system, begun = SYSTEMS[name], time.monotonic()
+def tests(name: str, started: Started) -> Ran:
+    """The tests of a system."""
+    files = [f"tests/jit/machine/test_{each}.py" for each in SYSTEMS[name].tests]
     with tempfile.TemporaryDirectory() as folder:
         given = environment(started, Path(folder, "kernels"))
-        with outside.serving() as where:
-            problems = _ended(started, given | where, "tests.emulated.inside", *system.isa.split())
-        files = [f"tests/jit/machine/test_{each}.py" for each in system.tests]
-        tests = _ended(started, given, "pytest", "-q", "-p", "no:cacheprovider", "--durations=15", *files)
-    parts = (problems, tests)
-    said = "; ".join(part.text.splitlines()[-1].strip("= ") if part.text else "nothing printed" for part in parts)
+        return _ended(started, given, "pytest", "-q", "-p", "no:cacheprovider", "--durations=15", *files)
+
+
+def problems(name: str, started: Started) -> Ran:
+    """The random problems of a system."""
+    with tempfile.TemporaryDirectory() as folder, outside.serving() as where:
+        given = environment(started, Path(folder, "kernels")) | where
+        return _ended(started, given, "tests.emulated.inside", *SYSTEMS[name].isa.split())
+
+
+#: What is run of each system: the longest first, so that both cores have work until the end.
+PARTS = (tests, problems)
+
+
+def said(name: str, parts: list[Ran]) -> Ran:
+    """What came of a system, from what came of its parts."""
+    ends = (part.text.splitlines()[-1].strip("= ") if part.text else "nothing printed" for part in parts)
     everything = "".join(part.text for part in parts if not part.right)
-    text = f"{everything}{name}: {said}; {time.monotonic() - begun:.0f} s"
-    return Ran(problems.right and tests.right, text)
+    return Ran(all(part.right for part in parts), f"{everything}{name}: {'; '.join(ends)}")
 
 
 def _ended(started: Started, given: dict[str, str], *module: str) -> Ran:
@@ -69,11 +79,16 @@ def main() -> int:
     begun = time.monotonic()
     ready = [SYSTEMS[name].made(cache) for name in names]
     print(f"ready after {time.monotonic() - begun:.0f} s", flush=True)
-    right = []
+    right, done = [], {name: list[Ran]() for name in names}
     with ProcessPoolExecutor(2) as pool:
-        for ended in as_completed([pool.submit(run, *each) for each in zip(names, ready, strict=True)]):
-            print(ended.result().text, flush=True)
-            right.append(ended.result().right)
+        jobs = {pool.submit(part, *each): each[0] for part in PARTS for each in zip(names, ready, strict=True)}
+        for ended in as_completed(jobs):
+            parts = done[jobs[ended]]
+            parts.append(ended.result())
+            if len(parts) == len(PARTS):
+                found = said(jobs[ended], parts)
+                print(found.text, flush=True)
+                right.append(found.right)
     print(f"{sum(right)} of {len(right)} systems right, {time.monotonic() - begun:.0f} s")
     return 0 if all(right) else 1
 
