@@ -1,6 +1,7 @@
 """What is kept on disk is known by all the sources that it comes from: a change of any of them makes it another."""
 
 import inspect
+import re
 import shutil
 from enum import IntEnum
 from pathlib import Path
@@ -26,12 +27,26 @@ KEPT = {
     "all machine code": (
         compiler,
         "_generator",
-        [f"machine/{name}.py" for name in ("compile", "ir", "isa", "shuffles", "systems")],
+        [f"machine/{name}.py" for name in ("compile", "elementary", "ir", "isa", "shuffles", "systems")],
     ),
     "kernels": (linking, "_sources", ["kernels/*.py"]),
     "choices": (tuned, "_sources", ["**/*.py"]),
 }
 LOOPS = (chunks_of_channels, chunks_of_gradient, chunks_of_pixels, chunks_of_taps)
+
+
+#: What kernels import of the engine's ground that is in no code: how it is compiled, found, loaded, called and printed.
+NOT_IN_CODE = {"compile", "debug", "entry_points", "loader", "sources"}
+
+
+def test_all_that_kernels_are_written_with_is_known():
+    """Else a kernel would be taken from disk that an edit has changed."""
+    imported = re.compile(r"^from tconv\.jit\.machine(?:\.(\w+))? import (.*)$", re.MULTILINE)
+    found = set()
+    for path in sources.HERE.glob("kernels/*.py"):
+        for module, names in imported.findall(path.read_text("utf-8")):
+            found |= {module} if module else {name.split()[0] for name in names.split(", ")}
+    assert {f"machine/{name}.py" for name in found - NOT_IN_CODE} <= set(KEPT["all machine code"][2])
 
 
 @pytest.fixture

@@ -113,9 +113,8 @@ def _key(what: str, isa: Isa) -> str:
 @lru_cache(maxsize=1)
 def _generator() -> str:
     """A digest of the sources that all machine code comes from, beside those of what is asked for."""
-    return digest(
-        "", (HERE / "machine" / name for name in ("compile.py", "ir.py", "isa.py", "shuffles.py", "systems.py"))
-    )
+    names = ("compile", "elementary", "ir", "isa", "shuffles", "systems")
+    return digest("", (HERE / "machine" / f"{name}.py" for name in names))
 
 
 @lru_cache(maxsize=1)

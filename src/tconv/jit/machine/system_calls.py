@@ -1,7 +1,8 @@
 """What threads need of the system: to wait for a word of memory to change, to wake who waits, to yield, to begin.
 
 Every system has functions of its own for that. Code of the pool (`pool.py`) calls them by their addresses, which lie in
-the words of the pool that `Call` numbers; `here` looks them up. Where a name is missing, there is no such pool.
+the words of the pool that `Call` numbers; `here` looks them up. Where a name is missing, threads
+of Python take seats in the pool (`python_threads.py`).
 
     system   waits and wakes                                              source
     linux    futex(2)                                                     its manual page
