@@ -1,0 +1,165 @@
+"""Whole models in every way that people run them on a CPU: those of `benchmarks.zoo`, in eval mode under no_grad.
+
+    python -m benchmarks.whole_models [--models "SAM mask decoder" VITS] [--ways eager accelerate openvino]
+                                      [--threads 1] [--rounds 7] [--json FILE] [--record FILE]
+
+Each model has a process of its own, in which all ways get ready, are compared with the model as it is, and then take
+turns. A way that fails has its reason below the table; one whose results differ by more than 1e-4 of the largest value
+is marked, a result that says nothing (alike everywhere, as behind a saturated sigmoid) is not compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import multiprocessing
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.record import Row, keep, milliseconds, record_option
+from tconv import checks
+from tconv.bench import cores
+from tconv.tables import aligned
+
+LIMIT = 1e-4
+ORIGINAL, OURS = "eager", "accelerate"
+
+
+def main() -> None:
+    from benchmarks.ways import WAYS
+    from benchmarks.zoo import ENTRIES
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.whole_models", description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", choices=ENTRIES, default=list(ENTRIES), metavar="NAME")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument(
+        "--json", metavar="FILE", type=Path, help="a file that has a line for each model when it is done"
+    )
+    record_option(parser)
+    options = parser.parse_args()
+    done = _done(options.json)
+    rows = []
+    for number, name in enumerate(options.models, 1):
+        if name not in done:
+            print(f"{number}/{len(options.models)} {name}".ljust(60), end="\r", file=sys.stderr)
+            done[name] = in_own_process(name, options)
+            if options.json:
+                with options.json.open("a") as file:
+                    file.write(json.dumps(done[name]) + "\n")
+        rows.append(done[name])
+    keep(options.record, map(kept, rows), packages=("transformers", "monai", "onnxruntime", "openvino"))
+    print("\n".join(table(rows, options.ways)))
+
+
+def _done(file: Path | None) -> dict[str, Row]:
+    """What a run before this one has left."""
+    lines = file.read_text().splitlines() if file and file.exists() else []
+    return {row["model"]: row for row in map(json.loads, lines)}
+
+
+def in_own_process(name: str, options: Any) -> Row:
+    """The row of a model, whatever becomes of the process."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_child, args=(theirs, name, options.ways, options.threads, options.rounds))
+    process.start()
+    theirs.close()
+    try:
+        row: Row = ours.recv()
+    except EOFError:
+        process.join()
+        row = {"model": name, "seconds": {}, "failures": {"process": f"ended with {process.exitcode}"}}
+    process.join()
+    return row
+
+
+def _child(pipe: Any, name: str, ways: list[str], threads: int, rounds: int) -> None:
+    with cores.held(threads):
+        pipe.send(measured(name, ways, threads, rounds))
+
+
+def measured(name: str, ways: list[str], threads: int, rounds: int) -> Row:
+    """One model in all ways: seconds, differences from the model as it is, and why some failed."""
+    import torch
+
+    from benchmarks.ways import WAYS, Tensors
+    from benchmarks.zoo import ENTRIES
+    from tconv.measuring.contest import difference
+    from tconv.measuring.rounds import Effort, in_turns, timed
+
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+    torch.manual_seed(0)
+    model, inputs = ENTRIES[name].build()
+    given = inputs if isinstance(inputs, dict) else (inputs,)
+    model = Tensors(model.eval())
+    row: Row = {"model": name, "inputs": ENTRIES[name].size, "seconds": {}, "differs": {}, "failures": {}}
+    runs, first = {}, {}
+    expected = None
+    for which in ways:
+        try:
+            torch._dynamo.reset()
+            ready = WAYS[which](copy.deepcopy(model), given, threads)
+            results = [each.copy() for each in ready.arrays(ready.run())]
+            expected = results if expected is None else expected
+            row["differs"][which] = difference(results, expected) if telling(expected) else None
+        except Exception as error:  # whatever a library raises on a model that it does not take
+            row["failures"][which] = checks.first_line(error)[:200]
+            continue
+        runs[which] = ready.run
+        first[which] = min(timed(ready.run) for _ in range(2))
+    turns = in_turns(runs, first, Effort(rounds=rounds, turn=0.15), lambda: None)
+    row["seconds"] = {which: statistics.median(seconds) for which, seconds in turns.items()}
+    return row
+
+
+def telling(expected: list[Any]) -> bool:
+    """Whether results would show a difference: with random weights a last sigmoid or tanh may be saturated."""
+    import numpy as np
+
+    return bool(expected) and all(
+        np.isfinite(each).all() and each.std() > 1e-3 * np.abs(each).max() for each in expected if each.size > 1
+    )
+
+
+def kept(row: Row) -> Row:
+    """What a record has of it."""
+    differs = {name: None if value is None else float(f"{value:.0e}") for name, value in row["differs"].items()}
+    return {"model": row["model"], "inputs": row["inputs"], "ms": milliseconds(row["seconds"]), "differs": differs}
+
+
+def table(rows: list[Row], ways: list[str]) -> list[str]:
+    """A line a model, what all of them say together, and who failed."""
+    others = [name for name in ways if name != ORIGINAL]
+    columns = ("model", "eager ms", *others)
+    lines = aligned(columns, [cells(row, others) for row in rows], right=columns[1:])
+    for name in others:
+        ratios = [row["seconds"][ORIGINAL] / row["seconds"][name] for row in rows if name in row["seconds"]]
+        if ratios:
+            mean = math.exp(statistics.fmean(map(math.log, ratios)))
+            lines.append(f"{name}: geometric mean {mean:.3f} of {len(ratios)}, least {min(ratios):.2f}")
+    for row in rows:
+        lines += [f"{row['model']}, {name}: {reason}" for name, reason in row["failures"].items()]
+    return lines
+
+
+def cells(row: Row, others: list[str]) -> list[str]:
+    """How many times as fast as the model as it is."""
+    seconds = row["seconds"]
+    if ORIGINAL not in seconds:
+        return [row["model"], "-", *("-" for _ in others)]
+    ratios = []
+    for name in others:
+        wrong = (row["differs"].get(name) or 0.0) > LIMIT
+        ratios.append(f"{seconds[ORIGINAL] / seconds[name]:.2f}{' !' if wrong else ''}" if name in seconds else "-")
+    return [row["model"], f"{seconds[ORIGINAL] * 1e3:.4g}", *ratios]
+
+
+if __name__ == "__main__":
+    main()
