@@ -60,6 +60,8 @@ def _fits(made: Schedule) -> bool:
 def offers(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int = 1) -> Iterator[Offer]:
     """What the kinds that can serve a problem offer, one after the other."""
     for kind in KINDS.values():
+        if not kind.exact:
+            continue
         share = kind.share(problem, layout, isa, threads)
         if share is not None:
             yield Offer(share, partial(kind.make, problem, layout, isa, threads))

@@ -26,6 +26,7 @@ from tconv.jit.kernels import (
     planes,
     scatter,
     unpack,
+    winograd,
 )
 from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.kernels.channels import Channels
@@ -42,6 +43,7 @@ from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.unpack import UnpackRuns, UnpackStreaming, UnpackTransposed
+from tconv.jit.kernels.winograd import WinogradInput, WinogradOutput
 from tconv.jit.machine.ir import Function, Module
 from tconv.jit.machine.isa import Isa
 
@@ -64,6 +66,8 @@ Kernel: TypeAlias = (
     | Fill
     | Scatter
     | Finish
+    | WinogradInput
+    | WinogradOutput
 )
 #: What is compiled by itself.
 Part: TypeAlias = Kernel | MacroKernel
@@ -86,6 +90,8 @@ _EMIT: dict[type, Callable[[Module, str, Any], Function]] = {
     Fill: scatter.emit_fill,
     Scatter: scatter.emit_scatter,
     Finish: finish.emit,
+    WinogradInput: winograd.emit_input,
+    WinogradOutput: winograd.emit_output,
 }
 #: What modules export where that is not `kernel` alone.
 _EXPORTS: dict[type, tuple[str, ...]] = {MacroKernel: ("run",), PackOnTheFly: ("kernel", "pack")}
@@ -112,7 +118,7 @@ class Code:
     @property
     def macro_kernel(self) -> MacroKernel:
         """What calls the kernels."""
-        return MacroKernel(any(isinstance(each, Finish) or _then(each) for each in self.kernels))
+        return MacroKernel(any(isinstance(each, Finish | WinogradOutput) or _then(each) for each in self.kernels))
 
     def activated(self, then: str) -> Code:
         """The same with an activation that kernels apply to complete sums."""

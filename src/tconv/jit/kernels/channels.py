@@ -48,6 +48,7 @@ class Channels:
     ahead: int = 0  #: bytes of x to ask for with each term, from where the next tile begins; 0 for none
     cells: bool = False  #: weights are cells of a coarse grid, read where they are; there is no bias
     masked: bool = False  #: some ops have taps under a mask
+    bare: bool = False  #: sums begin with zero: the bias is added later
     then: str = ""  #: an activation that is applied to sums (`in_registers.py`), none of which are added to others
 
     @property
@@ -147,7 +148,7 @@ def _added(f: Function, v: Vector, kernel: Channels, sums: list[str], targets: l
 
 def _begin(f: Function, v: Vector, kernel: Channels, adds: str) -> list[str]:
     """The sums start with the bias of their lanes, or with zero."""
-    if kernel.cells:
+    if kernel.cells or kernel.bare:
         return ["zeroinitializer"] * (kernel.vectors * kernel.pixels * kernel.rows)
     bias = f.at(f.pointer("%context", Context.WEIGHTS), f.word("%tile", Tile.BIAS))
     starts = [f.vload(v, bias, vector * v.bytes) for vector in range(kernel.vectors)]

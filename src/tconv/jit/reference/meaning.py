@@ -36,7 +36,9 @@ from tconv.jit.kernels.planes import HEAD as PLANES_HEAD
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.kernels.scatter import Fill, Scatter
 from tconv.jit.kernels.unpack import UnpackRuns, UnpackStreaming, UnpackTransposed
+from tconv.jit.kernels.winograd import WinogradInput, WinogradOutput
 from tconv.jit.machine.ir import BYTES
+from tconv.jit.reference.filtering import winograd_input, winograd_output
 from tconv.jit.reference.memory import OutOfBounds, Pointer
 from tconv.jit.reference.moving import (
     fill,
@@ -152,7 +154,7 @@ def channels(kernel: Channels, thread: Thread, op: Words, tile: Words) -> None:
     assert kernel.masked or not masked
     lanes, size, lane = kernel.weights, BYTES[kernel.element], _lanes(kernel)
     begin = np.zeros(len(lane))
-    if not kernel.cells:
+    if not (kernel.cells or kernel.bare):
         bias = thread.to(Context.WEIGHTS, tile[Tile.BIAS]).read((lanes, size))[lane]
         begin = np.zeros_like(bias) if adds else bias
     if adds and kernel.then:
@@ -237,4 +239,6 @@ MEANINGS: dict[type, Callable[[Any, Thread, Words, Words], None]] = {
     Fill: fill,
     Scatter: scatter,
     Finish: finish,
+    WinogradInput: winograd_input,
+    WinogradOutput: winograd_output,
 }

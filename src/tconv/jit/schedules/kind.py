@@ -70,5 +70,7 @@ class Kind(Generic[S]):
     #: The schedule for weights that serve one call only.
     once: Callable[[S], S] = as_it_is
 
+    #: Whether it computes the sums of the definition, in any order. Others are offered only to who asks for them.
+    exact: bool = True
     coarse_in_lanes: bool = False  #: of weight gradients: there are no weights to pack, but x, whose cells it may copy
     ranked: bool = False  #: its shares are no shares of the peak

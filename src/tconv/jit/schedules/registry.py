@@ -13,6 +13,7 @@ from tconv.jit.schedules.gradient import kinds as gradient
 from tconv.jit.schedules.kind import Kind
 from tconv.jit.schedules.pixels import kinds as pixels
 from tconv.jit.schedules.taps import kinds as taps
+from tconv.jit.schedules.winograd import kinds as winograd
 
 #: By name. Those that are ranked come first: the choice need not look at others where one of them serves.
 KINDS: dict[str, Kind[Any]] = {
@@ -23,6 +24,7 @@ KINDS: dict[str, Kind[Any]] = {
         taps.TAPS,
         pixels.PIXELS,
         gradient.GRADIENT,
+        winograd.WINOGRAD,
     )
 }
 

@@ -1,0 +1,1 @@
+"""Schedules by minimal filtering: tiles of results from fewer products than taps."""

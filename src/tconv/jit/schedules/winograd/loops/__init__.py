@@ -1,0 +1,1 @@
+"""The loops that write tables of minimal filtering."""
