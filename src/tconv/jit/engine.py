@@ -16,6 +16,7 @@ from tconv.finishing import Epilogue
 from tconv.forks import uninterrupted
 from tconv.jit.choice import expected
 from tconv.jit.choice.choose import choose
+from tconv.jit.choice.model import by_filter
 from tconv.jit.kernels.abi import UnpackedWeights
 from tconv.jit.kernels.linking import linked
 from tconv.jit.machine import compile as compiler
@@ -87,13 +88,19 @@ class Engine:
 
     def pack_at(self, w: int, bias: int, packed: int) -> bool:
         """As `pack`, given the addresses of the arrays; that of no bias is 0."""
+        transformed = self.schedule.transformed(w)
+        if transformed is not None:
+            w = address(transformed)
         first, count = self.program.blocks
         blocks = self.address + 8 * first
         threads = launch.useful(self.program.packed / expected.PACKING, count) if self.threads > 1 else 1
         return launch.pack(self.code, self.address, blocks, count, w, bias, packed, threads, openmp=self.openmp)
 
     def once(self, x: int, w: Array, bias: Array | None, y: int, finishing: Addresses = NO_ADDRESSES) -> bool:
-        """Compute y from x with contiguous weights that serve this call; returns whether all of them are finite."""
+        """Compute y from x with contiguous weights that serve this call; returns whether y is what it should be.
+
+        It is not where a weight is not finite, nor where `run` says so.
+        """
         return self.once_at(x, address(w), 0 if bias is None else address(bias), y, finishing)
 
     def once_at(self, x: int, w: int, bias: int, y: int, finishing: Addresses = NO_ADDRESSES) -> bool:
@@ -101,24 +108,25 @@ class Engine:
         if not self.program.on_the_fly:
             workspace = _local.packed  # a name, so that this frame keeps the memory: see `_Workspaces`
             packed = workspace.of(self.program.packed)
-            if finite := self.pack_at(w, bias, packed):
-                self.run(x, packed, y, finishing)
-            return finite
+            return self.pack_at(w, bias, packed) and self.run(x, packed, y, finishing)
         given = self._given(w, bias, y, finishing) if self.channels else np.zeros(len(UnpackedWeights), np.int64)
         given[UnpackedWeights.WEIGHTS], given[UnpackedWeights.BIAS] = w, bias
         self._run(x, address(given), y)
         return not given[UnpackedWeights.SPOILED]
 
-    def run(self, x: int, packed: int, y: int, finishing: Addresses = NO_ADDRESSES) -> None:
+    def run(self, x: int, packed: int, y: int, finishing: Addresses = NO_ADDRESSES) -> bool:
         """Compute y from x, as `axes.py` names them, given the addresses of contiguous arrays in its layout.
 
         Of a weight gradient these are the fine grid, the coarse one (`packed`), and the weights. `finishing`: what the
-        epilogue is given, where one follows.
+        epilogue is given, where one follows. Returns whether y is what the definition says: by minimal filtering it is
+        not where a result is not finite, and has to be computed by an exact engine.
         """
-        if self.channels:
-            given = self._given(packed, 0, y, finishing)  # a name: this frame keeps it
-            packed = address(given)
-        self._run(x, packed, y)
+        if not self.channels:
+            self._run(x, packed, y)
+            return True
+        given = self._given(packed, 0, y, finishing)  # a name: this frame keeps it
+        self._run(x, address(given), y)
+        return not given[UnpackedWeights.SPOILED]
 
     def _given(self, weights: int, bias: int, y: int, finishing: Addresses) -> NDArray[np.int64]:
         """What stands for packed weights where an epilogue follows."""
@@ -156,6 +164,12 @@ def limit(problem: Problem) -> str:
     return f"cannot generate kernels: {missing}" if missing else ""
 
 
+def can_filter(problem: Problem, channels_last: bool) -> bool:
+    """Whether minimal filtering takes fewer products for a problem that the engine computes (`tconv/winograd.py`)."""
+    last = innermost(problem, channels_last)
+    return by_filter(problem, last, isa.current()) is not None
+
+
 def window(problem: Problem) -> int:
     """Fine cells from the first that a coarse cell meets to the last, with the zeros beside a row."""
     axes = problem.geometry.axes
@@ -171,16 +185,17 @@ def ready(
     most: int = launch.MOST_THREADS,
     openmp: bool = False,
     epilogue: Epilogue | None = None,
+    filtered: bool = False,
 ) -> Engine:
     """The engine of a problem for the processor and the number of threads in use, or at most so many.
 
     `once`: for `Engine.once`, rather than for `run`. `openmp`: its threads are those of PyTorch. `epilogue`: what is
-    done with the result, of anything but a weight gradient.
+    done with the result, of anything but a weight gradient. `filtered`: by minimal filtering, where `can_filter`.
     """
     try:
         threads = min(launch.setting(), most)
         last, target = innermost(problem, channels_last), isa.current()
-        return _ready(problem, last, target, threads, once, openmp, epilogue, generation)
+        return _ready(problem, last, target, threads, once and not filtered, openmp, epilogue, filtered, generation)
     except checks.Rejected as rejected:  # a variable of the environment is wrong, which may change after the plan
         raise rejected.kind(f"{problem.operation}: {rejected}") from None
 
@@ -188,13 +203,13 @@ def ready(
 @lru_cache(maxsize=512)
 def _ready(
     problem: Problem, channels_last: bool, target: Isa, threads: int, once: bool, openmp: bool,
-    epilogue: Epilogue | None, generation: int,
+    epilogue: Epilogue | None, filtered: bool, generation: int,
 ) -> Engine:  # fmt: skip
     with uninterrupted:
-        chosen = choose(problem, channels_last, target, threads, generation)
+        chosen = choose(problem, channels_last, target, threads, generation, filtered)
         schedule = kind_of(chosen).once(chosen) if once else chosen
         if once and schedule is chosen:
-            return _ready(problem, channels_last, target, threads, False, openmp, epilogue, generation)
+            return _ready(problem, channels_last, target, threads, False, openmp, epilogue, filtered, generation)
         made = build(schedule, problem, target, threads, openmp, epilogue)
         if debug.wants("plan"):
             from tconv.jit.description.describe import announce
@@ -212,7 +227,7 @@ def build(
     threads = threads_for(problem, target, threads, program.runs)
     code = linked(program.code, target)
     brief = expected.seconds(problem, target, 1) < launch.BRIEF
-    channels = prod(problem.written_shape[1:3]) if epilogue else 0
+    channels = prod(problem.written_shape[1:3]) if program.finishes else 0
     scratch = program.scratch * threads
     return Engine(schedule, program, code, threads, program.address, scratch, brief, openmp, channels)
 

@@ -52,6 +52,16 @@ def _serving(problem: Problem, channels_last: bool, isa: Isa, threads: int) -> I
     return offers(problem, layout, isa, threads)
 
 
+def by_filter(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule | None:
+    """The schedule by minimal filtering, which is not exact; None where it has nothing to offer."""
+    layout = layout_of(problem, channels_last)
+    for kind in KINDS.values():
+        share = None if kind.exact else kind.share(problem, layout, isa, threads)
+        if share is not None and _fits(made := kind.make(problem, layout, isa, threads)):
+            return made
+    return None
+
+
 def _fits(made: Schedule) -> bool:
     """Whether what a schedule copies leaves room in scratch for rounding to lines."""
     return made.panel + made.block + made.cells <= MOST_SCRATCH - SPARE
@@ -60,8 +70,6 @@ def _fits(made: Schedule) -> bool:
 def offers(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int = 1) -> Iterator[Offer]:
     """What the kinds that can serve a problem offer, one after the other."""
     for kind in KINDS.values():
-        if not kind.exact:
-            continue
-        share = kind.share(problem, layout, isa, threads)
+        share = kind.share(problem, layout, isa, threads) if kind.exact else None
         if share is not None:
             yield Offer(share, partial(kind.make, problem, layout, isa, threads))

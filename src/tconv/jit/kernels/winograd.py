@@ -191,9 +191,7 @@ def _results(f: Function, v: Vector, kernel: WinogradOutput, here: str, point: s
     return [[f.let(f"fadd {v.text} {value}, {bias}") for value in of_row] for of_row in zip(*found, strict=True)]
 
 
-def _store(
-    f: Function, v: Vector, results: list[list[str]], to: str, steps: tuple[str, str], mask: str
-) -> None:
+def _store(f: Function, v: Vector, results: list[list[str]], to: str, steps: tuple[str, str], mask: str) -> None:
     for of_row in results:
         place = to
         for value in of_row:

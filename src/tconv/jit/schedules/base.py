@@ -6,6 +6,8 @@ from collections.abc import Hashable
 from dataclasses import fields, replace
 from typing import Any, Self
 
+from numpy.typing import NDArray
+
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code
 from tconv.jit.schedules.axes import LoopAxis, residues, strand_shifts
@@ -69,6 +71,10 @@ class Schedule:
     def completes(self) -> bool:
         """Whether kernels write sums that are complete, each once, so that they can apply an activation themselves."""
         return False
+
+    def transformed(self, w: int) -> NDArray[Any] | None:
+        """Weights, given their address, as they are packed; None where they are so as they are."""
+        return None
 
     @property
     def spreads(self) -> bool:

@@ -43,7 +43,11 @@ def _program(s: WinogradSchedule, threads: int, epilogue: Epilogue | None) -> Pr
 def _variations(s: WinogradSchedule, budget: int) -> Iterator[dict[str, Any]]:
     for vectors in range(1, min(4, -(-s.written // s.lanes)) + 1):
         for rows in (1, s.rows):
-            yield {"vectors": vectors, "rows": rows, "pixels": max(1, min(budget // (vectors * rows), len(s.spans[-1])))}
+            yield {
+                "vectors": vectors,
+                "rows": rows,
+                "pixels": max(1, min(budget // (vectors * rows), len(s.spans[-1]))),
+            }
 
 
 def _allowed(s: WinogradSchedule, isa: Isa) -> bool:

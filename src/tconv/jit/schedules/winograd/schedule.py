@@ -12,10 +12,14 @@ that is not filtered has tiles of one result and segments of one tap.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
@@ -129,6 +133,15 @@ class WinogradSchedule(Schedule):
         """The number of the variant of a tile."""
         return self.variants.index(self._of_tile(tile))
 
+    def transformed(self, w: int) -> NDArray[Any]:
+        """The points of the weights."""
+        from tconv.jit.schedules.winograd.weights import transformed
+
+        p = self.problem
+        element = np.dtype(p.dtype)
+        buffer = (ctypes.c_byte * (prod(p.w_shape) * element.itemsize)).from_address(w)
+        return transformed(self, np.frombuffer(buffer, element))
+
     # ---- the panel: rows of x, and points of tiles behind them
 
     @cached_property
@@ -232,7 +245,8 @@ class WinogradSchedule(Schedule):
             for vectors, _ in self.variants
         ]
         kernels += [
-            WinogradOutput(element, lanes, *pairs, vectors, tail, self.direct, widest) for vectors, tail in self.variants
+            WinogradOutput(element, lanes, *pairs, vectors, tail, self.direct, widest)
+            for vectors, tail in self.variants
         ]
         kernels += [] if self.direct else [UnpackTransposed(element, lanes, widest)] * len(self.variants)
         points = WinogradInput(element, lanes, *pairs, self.innermost)

@@ -53,8 +53,8 @@ class WinogradTables(Tables):
         """The packed weights of a group: the biases of all tiles, then for each tile those of points."""
         s, w = self.s, self.packer
         start, read, per_channel = w.packed, s.read, s.channels_of_group
-        more = self.blocks / s.problem.taps
-        w_read, w_written = int(per_channel.w_read * more), int(per_channel.w_written * more)
+        taps = s.problem.taps
+        w_read, w_written = (n // taps * self.blocks for n in (per_channel.w_read, per_channel.w_written))
         for number, tile in enumerate(s.tiles):
             lanes = tile.vectors * s.lanes
             bias = w.reserve(w.room(1, lanes))

@@ -18,7 +18,9 @@ class W(Words):
     ROWS = auto()  #: of tiles, whose products a kernel computes at a time, at most, and how many of each
     PIXELS = auto()
     WIDE = auto()  #: elements that are copied of a cell
-    CELL = auto()  #: bytes of the panel from a cell of x to the next, from a row to the next, and what a row is copied by
+    CELL = (
+        auto()
+    )  #: bytes of the panel from a cell of x to the next, from a row to the next, and what a row is copied by
     STEP = auto()  #: bytes from what the transform reads of a channel (innermost: cell) to the next
     FURTHER = auto()  #: bytes from what it writes of a channel (innermost: tile) to the next
     POINTS = auto()  #: how many a tile has, where they begin, and bytes from one to the next
