@@ -40,6 +40,7 @@ class WinogradInput:
     lanes: int
     outputs: Pair
     taps: Pair
+    apart: int  #: cells from a column that a tile reads to the next
     innermost: bool  #: channels are innermost in the panel
 
     @property
@@ -80,11 +81,12 @@ def emit_input(module: Module, name: str, kernel: WinogradInput) -> Function:
     source, target = f.at(panel, f.word("%op", 2)), f.at(panel, f.word("%op", 3))
     tiles, channels, row, step, point, further = (f.word("%op", word) for word in range(4, 10))
     if kernel.innermost:
-        along = f.mul(step, kernel.outputs[1])
+        column = f.mul(step, kernel.apart)
+        along = f.mul(column, kernel.outputs[1])
         with f.loop(tiles, carried=[("ptr", source), ("ptr", target)], once=True) as (_, [x, to]):
             with f.loop(channels, step=kernel.lanes, once=True) as (channel, _):
                 offset = f.mul(channel, size)
-                cells = _cells(f, v, kernel, f.at(x, offset), row, str(step))
+                cells = _cells(f, v, kernel, f.at(x, offset), row, str(column))
                 _put(f, v, kernel, cells, f.at(to, offset), point)
                 f.next()
             f.next(f.at(x, along), f.at(to, further))
@@ -92,7 +94,7 @@ def emit_input(module: Module, name: str, kernel: WinogradInput) -> Function:
         with f.loop(channels, carried=[("ptr", source), ("ptr", target)], once=True) as (_, [x, to]):
             with f.loop(tiles, step=kernel.lanes, once=True) as (tile, _):
                 offset = f.mul(tile, size)
-                cells = _strands(f, v, kernel, f.at(x, f.mul(offset, kernel.outputs[1])), row)
+                cells = _strands(f, v, kernel, f.at(x, f.mul(offset, kernel.outputs[1] * kernel.apart)), row)
                 _put(f, v, kernel, cells, f.at(to, offset), point)
                 f.next()
             f.next(f.at(x, step), f.at(to, further))
@@ -116,14 +118,14 @@ def _cells(f: Function, v: Vector, kernel: WinogradInput, x: str, row: str, cell
 
 def _strands(f: Function, v: Vector, kernel: WinogradInput, x: str, row: str) -> list[list[str]]:
     """The cells of as many tiles as a vector has lanes, one of each tile in a lane."""
-    (rows, columns), apart = kernel.points, kernel.outputs[1]
+    (rows, columns), together = kernel.points, kernel.outputs[1] * kernel.apart
     found = []
     for _ in range(rows):
         of_row: list[str] = []
-        for first in range(0, columns, apart):
+        for first in range(0, (columns - 1) * kernel.apart + 1, together):
             start = f.at(x, first * BYTES[v.element])
-            whole = [f.vload(v, start, part * v.bytes) for part in range(apart)]
-            of_row += deinterleave(f, v, whole)
+            whole = [f.vload(v, start, part * v.bytes) for part in range(together)]
+            of_row += deinterleave(f, v, whole)[:: kernel.apart]
         found.append(of_row[:columns])
         x = f.at(x, row)
     return found

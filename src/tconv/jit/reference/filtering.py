@@ -16,13 +16,13 @@ def winograd_input(kernel: WinogradInput, thread: Thread, op: Words, tile: Words
     """points[i, j] = sum over rows and columns of data[i, row] * x[row, column] * data[j, column]."""
     _, _, source, target, tiles, channels, row, step, point, further = op
     x, to, size = thread.to(Context.PANEL, source), thread.to(Context.PANEL, target), BYTES[kernel.element]
-    (rows, columns), apart = kernel.points, kernel.outputs[1]
+    (rows, columns), apart = kernel.points, kernel.outputs[1] * kernel.apart
     whole = len(iterations(channels if kernel.innermost else tiles, kernel.lanes)) * kernel.lanes
     if kernel.innermost:
-        grid = (rows, row), (len(iterations(tiles)), step * apart), (columns, step), (whole, size)
+        grid = (rows, row), (len(iterations(tiles)), step * apart), (columns, step * kernel.apart), (whole, size)
         cells = x.read(*grid).transpose(0, 2, 1, 3)
     else:
-        grid = (rows, row), (len(iterations(channels)), step), (whole, apart * size), (columns, size)
+        grid = (rows, row), (len(iterations(channels)), step), (whole, apart * size), (columns, kernel.apart * size)
         cells = x.read(*grid).transpose(0, 3, 1, 2)
     down, across = (_array(transforms(*pair).data) for pair in zip(kernel.outputs, kernel.taps, strict=True))
     with np.errstate(invalid="ignore"):  # lanes that are in vain hold anything

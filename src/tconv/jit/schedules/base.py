@@ -133,7 +133,7 @@ class Schedule:
         channels = p.operation, p.dtype, p.in_channels, p.out_channels, p.groups, p.geometry.kernel
         # Of the axes sizes do not matter, of arrays only whether channels are innermost.
         ways = layout.channels_last, layout.joined, layout.y_channel == p.itemsize
-        sizes = ("problem", "layout", "spread", "cache_block")
+        sizes = ("problem", "layout", "lines", "spread", "cache_block")
         free = tuple(getattr(self, f.name) for f in fields(self) if f.name not in sizes)  # type: ignore[arg-type]
         return (type(self), channels, windows, ways, *free)
 

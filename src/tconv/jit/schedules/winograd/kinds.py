@@ -23,7 +23,7 @@ def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> fl
         return None
     if layout.channels_last and problem.groups > 1:
         return None
-    if any(line.stride != 1 or line.read_stride != 1 for line in layout.axes):
+    if any(line.read_stride != 1 for line in layout.axes):
         return None
     pairs = [sizes.filters_of(line) for line in layout.axes[-2:]]
     return None if pairs == [(1, 1), (1, 1)] else 1.0

@@ -7,7 +7,8 @@ into the block; its points are transformed into results. Channels last these are
 part of the block, which is transposed into y as that of other schedules with channels in lanes.
 
 A kernel longer than the taps of the filter is a sum of filters, its segments: they read whole tiles further on. An axis
-that is not filtered has tiles of one result and segments of one tap.
+that is not filtered has tiles of one result and segments of one tap. Each phase of a stride, and each residue of a
+dilation, is filtered by itself (`axis.py`): they have the rows of x in common, and where they begin alike its points.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import ctypes
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,39 +35,10 @@ from tconv.jit.schedules.axes import LoopAxis
 from tconv.jit.schedules.base import Schedule
 from tconv.jit.schedules.lane_tiles import LaneTile, cut
 from tconv.jit.schedules.layouts import MemoryLayout
+from tconv.jit.schedules.winograd.axis import FilteredAxis, filtered
 from tconv.problem import Problem
 
 Pair = tuple[int, int]
-
-
-class FilteredAxis(NamedTuple):
-    """What is done along an axis: filters F(outputs, taps), one for each segment of the kernel."""
-
-    outputs: int
-    taps: int
-    segments: int
-    step: int  #: tiles from what one segment reads to what the next one does
-    first: int  #: the cell that the first tap of the first tile reads
-
-    @property
-    def points(self) -> int:
-        """Cells that a tile reads for a segment."""
-        return self.outputs + self.taps - 1
-
-    def slots(self, tiles: int) -> int:
-        """Tiles of x that so many tiles of results read."""
-        return tiles + (self.segments - 1) * self.step
-
-    def cells(self, tiles: int) -> int:
-        """Cells of x that so many tiles of results read."""
-        return (self.slots(tiles) - 1) * self.outputs + self.points
-
-
-def filtered(line: LoopAxis, outputs: int, taps: int) -> FilteredAxis:
-    """An axis of stride 1 in tiles of so many results; those that are not filtered have 1 and 1."""
-    first = line.low if line.dilation < 0 else line.low - (line.kernel - 1) * line.dilation
-    step = abs(line.dilation) if taps == 1 else taps // outputs
-    return FilteredAxis(outputs, taps, -(-line.kernel // taps), step, first)
 
 
 @dataclass(frozen=True)
@@ -74,7 +46,7 @@ class WinogradSchedule(Schedule):
     """Sizes of tiles and chunks."""
 
     problem: Problem
-    layout: MemoryLayout  #: with axes whose q are tiles
+    layout: MemoryLayout  #: with axes whose q are tiles (`axis.in_tiles`)
     lanes: int
     vectors: int  #: vectors of a tile of lanes, at most
     pixels: int  #: tiles of results whose products a kernel computes at a time
@@ -83,6 +55,12 @@ class WinogradSchedule(Schedule):
     taps: Pair
     cache_block: tuple[int, ...]  #: tiles of a chunk along each axis, the batch first
     masks: bool  #: loads under a mask are quick
+    lines: tuple[LoopAxis, ...]  #: the axes as they were posed
+
+    @property
+    def posed_layout(self) -> MemoryLayout:
+        """The layout with the axes as they were posed."""
+        return self.layout._replace(axes=self.lines)
 
     @property
     def kind(self) -> str:
@@ -92,9 +70,8 @@ class WinogradSchedule(Schedule):
     @cached_property
     def axes(self) -> tuple[FilteredAxis, ...]:
         """What is done along each axis."""
-        lines = self.layout.axes
-        pairs = [(1, 1)] * (len(lines) - 2) + list(zip(self.outputs, self.taps, strict=True))
-        return tuple(filtered(line, *pair) for line, pair in zip(lines, pairs, strict=True))
+        pairs = [(1, 1)] * (len(self.lines) - 2) + list(zip(self.outputs, self.taps, strict=True))
+        return tuple(filtered(line, *pair) for line, pair in zip(self.lines, pairs, strict=True))
 
     @property
     def points(self) -> int:
@@ -103,8 +80,18 @@ class WinogradSchedule(Schedule):
 
     @property
     def segments(self) -> int:
-        """Segments of the kernel."""
+        """Segments of the kernel of a phase."""
         return prod(axis.segments for axis in self.axes)
+
+    @property
+    def areas(self) -> int:
+        """Areas of points."""
+        return prod(len(axis.areas) for axis in self.axes)
+
+    @property
+    def sets(self) -> int:
+        """Sets of weights."""
+        return prod(len(axis.kernels) for axis in self.axes)
 
     @cached_property
     def direct(self) -> bool:
@@ -198,14 +185,24 @@ class WinogradSchedule(Schedule):
     @cached_property
     def points_at(self) -> int:
         """Where in the panel points begin; a transform of tiles in whole vectors reads beyond the last row."""
-        beyond = 0 if self.innermost else self.lanes * self.outputs[1] * self.problem.itemsize
+        beyond = 0 if self.innermost else self._beyond
         return -(-(prod(self.copied_rows) * self.row + beyond) // LINE) * LINE
 
     @cached_property
     def panel(self) -> int:
         """Bytes of the panel."""
-        beyond = self.lanes * (self.outputs[1] + 1) * self.problem.itemsize
-        return self.points_at + prod(self.slots) * self.points * self.point + beyond
+        return self.points_at + self.areas * self.area + LINE
+
+    @property
+    def _beyond(self) -> int:
+        """Bytes that the last vectors of tiles may read beyond a row."""
+        axis = self.axes[-1]
+        return (self.lanes + axis.points) * axis.outputs * axis.apart * self.problem.itemsize
+
+    @cached_property
+    def area(self) -> int:
+        """Bytes of the points of one area."""
+        return prod(self.slots) * self.points * self.point
 
     # ---- the block: points of products, and where y is not written at once results behind them
 
@@ -222,7 +219,8 @@ class WinogradSchedule(Schedule):
     @cached_property
     def block(self) -> int:
         """Bytes of the block; a transpose may read a square of positions behind the last."""
-        of_results = 0 if self.direct else prod(self.cache_block) * prod(self.outputs) + self.lanes
+        written = prod(n * axis.written for n, axis in zip(self.cache_block, self.axes, strict=True))
+        of_results = 0 if self.direct else written + self.lanes
         return self.results_at + of_results * self.widest * self.problem.itemsize
 
     # ---- code
@@ -249,5 +247,6 @@ class WinogradSchedule(Schedule):
             for vectors, tail in self.variants
         ]
         kernels += [] if self.direct else [UnpackTransposed(element, lanes, widest)] * len(self.variants)
-        points = WinogradInput(element, lanes, *pairs, self.innermost)
+        apart = self.axes[-1].apart
+        points = WinogradInput(element, lanes, *pairs, apart, self.innermost)
         return Code(element, lanes, (*kernels, points, PackRows(element, lanes)))

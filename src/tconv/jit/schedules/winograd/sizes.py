@@ -7,9 +7,10 @@ from math import prod
 
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.cuts import balanced
-from tconv.jit.schedules.axes import LoopAxis
+from tconv.jit.schedules.axes import LoopAxis, phase_taps
 from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
+from tconv.jit.schedules.winograd.axis import in_tiles
 from tconv.jit.schedules.winograd.schedule import Pair, WinogradSchedule
 from tconv.problem import Problem
 
@@ -19,16 +20,17 @@ POINTS, BLOCK = 640 << 10, 512 << 10
 
 def make(problem: Problem, layout: MemoryLayout, isa: Isa, outputs: Pair, taps: Pair) -> WinogradSchedule:
     """Choose the sizes."""
-    lines = list(layout.axes)
-    for number, m in zip((-2, -1), outputs, strict=True):
-        lines[number] = lines[number]._replace(stride=m, read_stride=m)
-    layout = layout._replace(axes=tuple(lines))
+    pairs = [(1, 1)] * (len(layout.axes) - 2) + list(zip(outputs, taps, strict=True))
+    posed = layout.axes
+    lines = tuple(in_tiles(line, *pair) for line, pair in zip(posed, pairs, strict=True))
+    layout = layout._replace(axes=lines)
     spans = [len(line.span()) for line in lines]
     lanes = isa.lanes(problem.itemsize)
     wide = -(-channels_of(problem).written // lanes)
     _, vectors, pixels, rows = best_tile(spans[-1], wide, min(MOST_ROWS, prod(spans[:-1])), isa, 3, LOADED)
     cache_block = (*[1] * (len(spans) - 1), spans[-1])
-    s = WinogradSchedule(problem, layout, lanes, vectors, pixels, rows, outputs, taps, cache_block, isa.masks)
+    tile = vectors, pixels, rows
+    s = WinogradSchedule(problem, layout, lanes, *tile, outputs, taps, cache_block, isa.masks, posed)
     while _too_large(s) and s.cache_block[-1] > s.pixels:
         size = max(balanced(spans[-1], max(s.pixels, s.cache_block[-1] // 2 // s.pixels * s.pixels)))
         if size == s.cache_block[-1]:
@@ -42,8 +44,7 @@ def make(problem: Problem, layout: MemoryLayout, isa: Isa, outputs: Pair, taps: 
 
 
 def _too_large(s: WinogradSchedule) -> bool:
-    points = prod(s.slots) * s.points * s.point
-    return points > POINTS or s.block > BLOCK
+    return s.areas * s.area > POINTS or s.block > BLOCK
 
 
 def _grown(s: WinogradSchedule, axis: int, whole: int) -> WinogradSchedule:
@@ -60,7 +61,7 @@ def _grown(s: WinogradSchedule, axis: int, whole: int) -> WinogradSchedule:
 
 def filters_of(line: LoopAxis) -> Pair:
     """F(outputs, taps) along an axis; (1, 1) where it is not filtered."""
-    kernel = line.kernel
-    if line.stride != 1 or line.read_stride != 1 or abs(line.dilation) != 1 or kernel < 3:
+    if line.read_stride != 1 or (line.stride > 1 and abs(line.dilation) > 1):
         return 1, 1
-    return (2, 3) if kernel == 3 else (1, 1)
+    taps = max(map(len, phase_taps(line)))
+    return {2: (2, 2), 3: (2, 3)}.get(taps, (1, 1))

@@ -27,7 +27,7 @@ class WinogradTables(Tables):
 
     def __init__(self, schedule: WinogradSchedule, threads: int) -> None:
         super().__init__(schedule, threads, len(schedule.tiles))
-        self.blocks = self.s.points * self.s.segments  # of weights, where others have one a tap
+        self.blocks = self.s.sets * self.s.segments * self.s.points  # of weights, where others have one a tap
         self.output = len(self.s.shapes) * len(self.s.variants)
         self.position = self.s.widest * self.size
 
@@ -102,12 +102,12 @@ class WinogradTables(Tables):
         """The pieces of each chunk, and all copies and ops, which `loops/chunks.py` writes."""
         s = self.s
         parts = [-(-len(span) // n) for span, n in zip(s.spans, s.cache_block, strict=True)]
-        given, filters = array(W, dict(self.words())), self.filters()
+        given, (filters, lists) = array(W, dict(self.words())), self.filters()
         shapes = np.array(s.shapes, np.int64)
         rows = np.empty(prod(s.copied_rows) * COPIED, np.int64)
         chosen, segments = np.empty(prod(s.cache_block[:-1]), np.int64), np.empty(s.segments, np.int64)
         found = np.empty((prod(parts), Piece.TILE), np.int64)
-        arrays = given, self.axes(parts), filters, shapes, np.empty(2 * sum(parts), np.int64), rows, chosen, segments
+        arrays = given, self.axes(parts), filters, lists, shapes, np.empty(2 * sum(parts), np.int64), rows, chosen, segments
         count, ops = written(lambda out: compiled.run(chunks_of_winograd, *arrays, found, out))
         return found[:count], ops
 
@@ -119,20 +119,39 @@ class WinogradTables(Tables):
             words = found[number]
             words[: AxisWords.PARTS] = words_of(line, 0, span)
             words[AxisWords.PARTS] = parts[number]
-            first = axis.first // axis.outputs
+            of_tile = axis.outputs * axis.apart
+            first = axis.first // of_tile
             words[AxisWords.FIRST_STRAND_SHIFT] = first
-            words[AxisWords.STRAND_SHIFTS] = -(-(axis.first + axis.cells(1)) // axis.outputs) - first
+            words[AxisWords.STRAND_SHIFTS] = -(-(axis.first + axis.cells(1)) // of_tile) - first
         return found
 
-    def filters(self) -> Ints:
-        """The words that only minimal filtering has of axes."""
-        s, outer = self.s, len(s_axes := self.s.axes) - 1
-        found = np.zeros((len(s_axes), len(A)), np.int64)
-        for number, axis in enumerate(s_axes):
-            row = s.row * prod(s.copied_rows[number + 1 :])
-            slot = s.points * s.point * prod(s.slots[number + 1 :]) if number < outer else s.source_pixel
-            found[number] = axis.outputs, axis.points, axis.segments, axis.step, axis.first, row, slot
-        return found
+    def filters(self) -> tuple[Ints, Ints]:
+        """The words that only minimal filtering has of axes, and the lists of their areas and phases."""
+        s, outer, lists = self.s, len(self.s.axes) - 1, list[int]()
+        found = []
+        for number, axis in enumerate(s.axes):
+            words = {
+                A.OUTPUTS: axis.outputs,
+                A.POINTS: axis.points,
+                A.SEGMENTS: axis.segments,
+                A.STEP: axis.step,
+                A.FIRST: axis.first,
+                A.SPAN: axis.areas[-1] - axis.first,
+                A.STRIDE: axis.stride,
+                A.APART: axis.apart,
+                A.AREAS: len(axis.areas),
+                A.AREAS_AT: len(lists),
+                A.PHASES: len(axis.phases),
+                A.PHASES_AT: len(lists) + len(axis.areas),
+                A.SETS: len(axis.kernels),
+                A.MOST: max(phase.slot for phase in axis.phases),
+                A.ROW: s.row * prod(s.copied_rows[number + 1 :]),
+                A.SLOT: s.points * s.point * prod(s.slots[number + 1 :]) if number < outer else s.source_pixel,
+            }
+            lists += [area - axis.first for area in axis.areas]
+            lists += [word for phase in axis.phases for word in phase]
+            found.append([words.get(word, 0) for word in A])
+        return np.array(found, np.int64), np.array(lists, np.int64)
 
     def words(self) -> dict[W, int]:
         """The schedule, for the loops."""
@@ -152,6 +171,7 @@ class WinogradTables(Tables):
             W.POINTS: s.points,
             W.POINTS_AT: s.points_at,
             W.POINT: s.point,
+            W.AREA: s.area,
             W.SOURCE_PIXEL: s.source_pixel,
             W.SOURCE_CHANNEL: s.source_channel,
             W.POSITION: self.position,

@@ -7,8 +7,8 @@ from math import prod
 
 import numpy as np
 
-from tconv.jit.schedules.axes import LoopAxis
-from tconv.jit.schedules.winograd.schedule import FilteredAxis, WinogradSchedule
+from tconv.jit.schedules.winograd.axis import FilteredAxis
+from tconv.jit.schedules.winograd.schedule import WinogradSchedule
 from tconv.problem import Array
 from tconv.winograd import transforms
 
@@ -17,8 +17,8 @@ PART = 1 << 20
 
 
 def transformed(schedule: WinogradSchedule, w: Array) -> Array:
-    """Weights (Cin, Cout / groups, *kernel) as (Cin, Cout / groups, segments x points), in the dtype that they have."""
-    matrix = _matrix(tuple(zip(schedule.layout.axes, schedule.axes, strict=True)))
+    """Weights (Cin, Cout / groups, *kernel) as (Cin, Cout / groups, sets x segments x points), in the dtype that they have."""
+    matrix = _matrix(tuple((line.kernel, axis) for line, axis in zip(schedule.lines, schedule.axes, strict=True)))
     flat = w.reshape(-1, prod(schedule.problem.geometry.kernel))
     found = np.empty((len(flat), len(matrix)), w.dtype)
     rows = max(1, PART // max(matrix.shape))
@@ -29,22 +29,22 @@ def transformed(schedule: WinogradSchedule, w: Array) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _matrix(axes: tuple[tuple[LoopAxis, FilteredAxis], ...]) -> Array:
-    """What takes the taps of a kernel to its points, those of the first segment first."""
-    of_axes = [_of_axis(line, axis) for line, axis in axes]
-    whole = reduce(np.kron, of_axes)
-    shape = [n for _, axis in axes for n in (axis.segments, axis.points)]
-    order = [*range(0, len(shape), 2), *range(1, len(shape), 2)]
+def _matrix(axes: tuple[tuple[int, FilteredAxis], ...]) -> Array:
+    """What takes the taps of a kernel to its points: by set of weights, then segment, then point."""
+    whole = reduce(np.kron, [_of_axis(kernel, axis) for kernel, axis in axes])
+    shape = [n for _, axis in axes for n in (len(axis.kernels), axis.segments, axis.points)]
+    order = [number for start in range(3) for number in range(start, len(shape), 3)]
     return whole.reshape(*shape, -1).transpose(*order, len(shape)).reshape(whole.shape)
 
 
-def _of_axis(line: LoopAxis, axis: FilteredAxis) -> Array:
-    """The same along one axis: a row for each point of each segment, a column for each tap."""
-    matrix = np.zeros((axis.segments * axis.points, line.kernel))
+def _of_axis(kernel: int, axis: FilteredAxis) -> Array:
+    """The same along one axis: a row for each point of each segment of each set, a column for each tap."""
     of_taps = transforms(axis.outputs, axis.taps).weights
-    for cell in range(line.kernel):
-        tap = cell if line.dilation < 0 else line.kernel - 1 - cell
-        segment, number = divmod(cell, axis.taps)
-        for point, row in enumerate(of_taps):
-            matrix[segment * axis.points + point, tap] = float(row[number])
-    return matrix
+    matrix = np.zeros((len(axis.kernels), axis.segments, axis.points, kernel))
+    for number, taps in enumerate(axis.kernels):
+        for place, tap in enumerate(taps):
+            segment, column = divmod(place, axis.taps)
+            for point, row in enumerate(of_taps):
+                if tap >= 0:
+                    matrix[number, segment, point, tap] = float(row[column])
+    return matrix.reshape(-1, kernel)

@@ -7,16 +7,16 @@ from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import advance, classify, select, spread
 from tconv.jit.programs.loops.finish import finish
 from tconv.jit.programs.loops.words import PIECE, Out
-from tconv.jit.schedules.winograd.loops.inputs import copies, points
+from tconv.jit.schedules.winograd.loops.inputs import copies, points, turn
 from tconv.jit.schedules.winograd.loops.products import products
 from tconv.jit.schedules.winograd.loops.results import moves, results
-from tconv.jit.schedules.winograd.loops.words import W
+from tconv.jit.schedules.winograd.loops.words import A, W
 
 
 @native
 def chunks_of_winograd(
-    s: Ints, axes: Ints, filters: Ints, shapes: Ints, classes: Ints, rows: Ints, chosen: Ints, segments: Ints,
-    chunks: Ints, out: Ints,
+    s: Ints, axes: Ints, filters: Ints, lists: Ints, shapes: Ints, classes: Ints, rows: Ints, chosen: Ints,
+    segments: Ints, chunks: Ints, out: Ints,
 ) -> int:  # fmt: skip
     """Write the copies and ops of chunks; returns how many chunks have something to compute."""
     count, more = s[W.AXES], 1
@@ -25,10 +25,13 @@ def chunks_of_winograd(
         chunk = select(axes, count, classes) * PIECE
         start = out[Out.USED]
         copies(s, axes, filters, rows, out)
-        points(s, axes, filters, out)
+        points(s, axes, filters, lists, out)
         middle = out[Out.USED]
-        products(s, axes, filters, shapes, chosen, segments, out)
-        results(s, axes, filters, out)
+        phases = 1
+        while phases:
+            products(s, axes, filters, lists, shapes, chosen, segments, out)
+            results(s, axes, filters, out)
+            phases = turn(filters, count, A.PHASES)
         if not s[W.DIRECT]:
             moves(s, axes, filters, out)
         if s[W.FINISH]:

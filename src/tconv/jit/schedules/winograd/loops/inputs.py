@@ -19,13 +19,20 @@ def tiles_of(axis: Ints) -> int:
 @native
 def slots_of(axis: Ints, filter: Ints) -> int:
     """Tiles of x that they read."""
-    return tiles_of(axis) + (filter[A.SEGMENTS] - 1) * filter[A.STEP]
+    return tiles_of(axis) + (filter[A.SEGMENTS] - 1) * filter[A.STEP] + filter[A.MOST]
 
 
 @native
 def cells_of(axis: Ints, filter: Ints) -> int:
     """Cells of x that they read."""
-    return (slots_of(axis, filter) - 1) * filter[A.OUTPUTS] + filter[A.POINTS]
+    reach = ((slots_of(axis, filter) - 1) * filter[A.OUTPUTS] + filter[A.POINTS] - 1) * filter[A.APART]
+    return reach + 1 + filter[A.SPAN]
+
+
+@native
+def first_cell(axis: Ints, filter: Ints) -> int:
+    """The first of them."""
+    return axis[AxisWords.Q] * axis[AxisWords.READ_STRIDE] + filter[A.FIRST]
 
 
 @native
@@ -33,7 +40,7 @@ def copies(s: Ints, axes: Ints, filters: Ints, rows: Ints, out: Ints) -> None:
     """All rows that the tiles of a chunk read: of those beside x every cell is a zero."""
     outer, total, base = s[W.AXES] - 1, 1, base_in_x(axes, s[W.AXES])
     last, of_last = outer * AXIS, outer * FILTERED
-    low = axes[last + AxisWords.Q] * filters[of_last + A.OUTPUTS] + filters[of_last + A.FIRST]
+    low = first_cell(axes[last:], filters[of_last:])
     high = low + cells_of(axes[last:], filters[of_last:])
     start, stop = max(0, low), min(axes[last + AxisWords.READ], high)
     for n in range(outer):
@@ -43,7 +50,7 @@ def copies(s: Ints, axes: Ints, filters: Ints, rows: Ints, out: Ints) -> None:
         for reverse in range(outer):
             axis, of_axis = (outer - 1 - reverse) * AXIS, (outer - 1 - reverse) * FILTERED
             n = cells_of(axes[axis:], filters[of_axis:])
-            at = axes[axis + AxisWords.Q] * filters[of_axis + A.OUTPUTS] + filters[of_axis + A.FIRST] + rest % n
+            at = first_cell(axes[axis:], filters[of_axis:]) + rest % n
             if at < 0 or at >= axes[axis + AxisWords.READ]:
                 exists = 0
             source += at * axes[axis + AxisWords.X_STEP]
@@ -62,18 +69,43 @@ def copies(s: Ints, axes: Ints, filters: Ints, rows: Ints, out: Ints) -> None:
 
 
 @native
-def points(s: Ints, axes: Ints, filters: Ints, out: Ints) -> None:
-    """The points of all tiles that are read, row by row."""
+def turn(filters: Ints, count: int, of: int) -> int:
+    """Go on to the next phases, or areas, of all axes, the last innermost; whether there are any."""
+    for reverse in range(count):
+        axis = (count - 1 - reverse) * FILTERED
+        filters[axis + A.PHASE] += 1
+        if filters[axis + A.PHASE] < filters[axis + of]:
+            return 1
+        filters[axis + A.PHASE] = 0
+    return 0
+
+
+@native
+def points(s: Ints, axes: Ints, filters: Ints, lists: Ints, out: Ints) -> None:
+    """The points of all tiles that are read, area after area."""
+    area, more = 0, 1
+    while more:
+        points_of_area(s, axes, filters, lists, area * s[W.AREA], out)
+        area += 1
+        more = turn(filters, s[W.AXES], A.AREAS)
+
+
+@native
+def points_of_area(s: Ints, axes: Ints, filters: Ints, lists: Ints, begun: int, out: Ints) -> None:
+    """The points of the area at hand, row by row."""
     outer, total = s[W.AXES] - 1, 1
     last, of_last = outer * AXIS, outer * FILTERED
     for n in range(outer):
         total *= slots_of(axes[n * AXIS :], filters[n * FILTERED :])
+    start = lists[filters[of_last + A.AREAS_AT] + filters[of_last + A.PHASE]] * s[W.CELL]
     for number in range(total):
-        source, target, rest = 0, s[W.POINTS_AT], number
+        source, target, rest = start, s[W.POINTS_AT] + begun, number
         for reverse in range(outer):
             axis, of_axis = (outer - 1 - reverse) * AXIS, (outer - 1 - reverse) * FILTERED
             n = slots_of(axes[axis:], filters[of_axis:])
-            source += (rest % n) * filters[of_axis + A.OUTPUTS] * filters[of_axis + A.ROW]
+            cell = (rest % n) * axes[axis + AxisWords.READ_STRIDE]
+            cell += lists[filters[of_axis + A.AREAS_AT] + filters[of_axis + A.PHASE]]
+            source += cell * filters[of_axis + A.ROW]
             target += (rest % n) * filters[of_axis + A.SLOT]
             rest = rest // n
         op = begin(out, s[W.INPUT])
@@ -81,7 +113,7 @@ def points(s: Ints, axes: Ints, filters: Ints, out: Ints) -> None:
         put(out, target)
         put(out, slots_of(axes[last:], filters[of_last:]))
         put(out, s[W.READ])
-        put(out, filters[of_last - FILTERED + A.ROW])
+        put(out, filters[of_last - FILTERED + A.APART] * filters[of_last - FILTERED + A.ROW])
         put(out, s[W.STEP])
         put(out, s[W.POINT])
         put(out, s[W.FURTHER])

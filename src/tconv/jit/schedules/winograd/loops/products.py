@@ -6,7 +6,7 @@ from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
 from tconv.jit.programs.loops.words import AXIS, Out
 from tconv.jit.schedules.winograd.loops.inputs import tiles_of
-from tconv.jit.schedules.winograd.loops.words import FILTERED, A, W
+from tconv.jit.schedules.winograd.loops.words import FILTERED, PHASE, A, W
 
 
 @native
@@ -20,19 +20,26 @@ def rows_of_tiles(s: Ints, axes: Ints) -> int:
 
 @native
 def products(
-    s: Ints, axes: Ints, filters: Ints, shapes: Ints, chosen: Ints, segments: Ints, out: Ints
+    s: Ints, axes: Ints, filters: Ints, lists: Ints, shapes: Ints, chosen: Ints, segments: Ints, out: Ints
 ) -> None:  # fmt: skip
-    """One point after the other, all rows of tiles for each, so that weights stay near."""
-    rows = rows_of_tiles(s, axes)
+    """Those of the phases at hand: one point after the other, all rows of tiles for each, so that weights stay near."""
+    rows, area, weights, start = rows_of_tiles(s, axes), 0, 0, s[W.POINTS_AT]
+    for n in range(s[W.AXES]):
+        of_axis = n * FILTERED
+        phase = filters[of_axis + A.PHASES_AT] + PHASE * filters[of_axis + A.PHASE]
+        area = area * filters[of_axis + A.AREAS] + lists[phase]
+        start += lists[phase + 1] * filters[of_axis + A.SLOT]
+        weights = weights * filters[of_axis + A.SETS] + lists[phase + 2]
     for number in range(rows):
-        chosen[number] = s[W.POINTS_AT] + slot_of_row(s, axes, filters, number)
+        chosen[number] = start + area * s[W.AREA] + slot_of_row(s, axes, filters, number)
     count = list_segments(s, filters, segments)
+    weights *= count * s[W.POINTS]
     whole = rows // s[W.ROWS] * s[W.ROWS]
     for point in range(s[W.POINTS]):
         for at in range(0, whole, s[W.ROWS]):
-            tiles(s, axes, shapes, chosen, segments, count, point, at, s[W.ROWS], rows, out)
+            tiles(s, axes, shapes, chosen, segments, count, weights, point, at, s[W.ROWS], rows, out)
         for at in range(whole, rows):
-            tiles(s, axes, shapes, chosen, segments, count, point, at, 1, rows, out)
+            tiles(s, axes, shapes, chosen, segments, count, weights, point, at, 1, rows, out)
 
 
 @native
@@ -66,8 +73,8 @@ def list_segments(s: Ints, filters: Ints, segments: Ints) -> int:
 
 @native
 def tiles(
-    s: Ints, axes: Ints, shapes: Ints, chosen: Ints, segments: Ints, count: int, point: int, row: int, some: int,
-    rows: int, out: Ints,
+    s: Ints, axes: Ints, shapes: Ints, chosen: Ints, segments: Ints, count: int, weights: int, point: int, row: int,
+    some: int, rows: int, out: Ints,
 ) -> None:  # fmt: skip
     """The products of one point for some rows of tiles, from `row` on."""
     columns = tiles_of(axes[(s[W.AXES] - 1) * AXIS :])
@@ -80,14 +87,14 @@ def tiles(
         if shape == s[W.SHAPES]:
             out[Out.WRONG] = 1
         target = ((point * rows + row) * columns + at) * s[W.POSITION]
-        sums(s, chosen[row:], segments, count, point, shape * s[W.VARIANTS], at, some, target, columns, out)
+        sums(s, chosen[row:], segments, count, weights, point, shape * s[W.VARIANTS], at, some, target, columns, out)
         at += pixels
 
 
 @native
 def sums(
-    s: Ints, chosen: Ints, segments: Ints, count: int, point: int, kernel: int, at: int, some: int, target: int,
-    columns: int, out: Ints,
+    s: Ints, chosen: Ints, segments: Ints, count: int, weights: int, point: int, kernel: int, at: int, some: int,
+    target: int, columns: int, out: Ints,
 ) -> None:  # fmt: skip
     """The ops of one tile of products: sums of so many terms each."""
     together = min(count, max(1, s[W.TERMS] // s[W.READ]))
@@ -106,7 +113,7 @@ def sums(
             for row in range(some):
                 put(out, target + row * columns * s[W.POSITION])
             for segment in range(first, first + number):
-                put(out, segment * s[W.POINTS] + point)
+                put(out, weights + segment * s[W.POINTS] + point)
                 put(out, 0)
                 reads = segments[segment] + point * s[W.POINT] + at * s[W.SOURCE_PIXEL] + channel * s[W.SOURCE_CHANNEL]
                 for row in range(some):

@@ -23,9 +23,10 @@ class W(Words):
     )  #: bytes of the panel from a cell of x to the next, from a row to the next, and what a row is copied by
     STEP = auto()  #: bytes from what the transform reads of a channel (innermost: cell) to the next
     FURTHER = auto()  #: bytes from what it writes of a channel (innermost: tile) to the next
-    POINTS = auto()  #: how many a tile has, where they begin, and bytes from one to the next
+    POINTS = auto()  #: how many a tile has, where they begin, and bytes from one to the next, and from area to area
     POINTS_AT = auto()
     POINT = auto()
+    AREA = auto()
     SOURCE_PIXEL = auto()  #: bytes from a tile to the next within a point, and from a channel to the next
     SOURCE_CHANNEL = auto()
     POSITION = auto()  #: bytes of a tile, or of a result, in the block
@@ -47,8 +48,19 @@ class A(Words):
     SEGMENTS = auto()
     STEP = auto()
     FIRST = auto()
+    SPAN = auto()  #: cells from the first that the first area reads to that of the last
+    STRIDE = auto()
+    APART = auto()
+    AREAS = auto()  #: how many there are, and where is listed how many cells they begin behind the first
+    AREAS_AT = auto()
+    PHASES = auto()  #: how many there are, and where their words are listed: area, slot, set of weights
+    PHASES_AT = auto()
+    SETS = auto()  #: of weights
+    MOST = auto()  #: the last slot that a phase begins with
+    PHASE = auto()  #: the phase, or area, at hand
     ROW = auto()  #: bytes of the panel from a cell of x to the next, of an outer axis
     SLOT = auto()  #: bytes of the panel from a tile of points to the next
 
 
-FILTERED = len(A)
+#: Words of an axis, and of a phase in a list.
+FILTERED, PHASE = len(A), 3
