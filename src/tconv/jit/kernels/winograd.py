@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Given, Tile
 from tconv.jit.machine.ir import BYTES, Function, Module, Vector
@@ -237,28 +238,52 @@ def _transposed(matrix: Matrix) -> Matrix:
 
 
 def combined(f: Function, v: Vector, matrix: Matrix, values: Sequence[str]) -> list[str]:
-    """For each row of a matrix the sum of the values that its numbers say: additions where these are 1 or -1."""
-    return [_sum(f, v, row, values) for row in matrix]
+    """For each row of a matrix the sum of the values that its numbers say.
+
+    Points come in pairs of a and -a. Where two columns differ in signs alone, the sum and the difference of their values
+    are taken first; where two rows do, each is the sum or the difference of what they have in common.
+    """
+    columns, values = [list(column) for column in zip(*matrix, strict=True)], list(values)
+    for p, q in combinations(range(len(columns)), 2):
+        if columns[p] != columns[q] and list(map(abs, columns[p])) == list(map(abs, columns[q])):
+            even = [(a + b) / 2 for a, b in zip(columns[p], columns[q], strict=True)]
+            odd = [(a - b) / 2 for a, b in zip(columns[p], columns[q], strict=True)]
+            a, b = values[p], values[q]
+            values[p], values[q] = (f.let(f"{how} {v.text} {a}, {b}") for how in ("fadd", "fsub"))
+            columns[p], columns[q] = even, odd
+    rows, found = [list(row) for row in zip(*columns, strict=True)], dict[int, str]()
+    for p, q in combinations(range(len(rows)), 2):
+        if p not in found and q not in found and _differ_in_signs(rows[p], rows[q]):
+            even = _sum(f, v, [(a + b) / 2 for a, b in zip(rows[p], rows[q], strict=True)], values)
+            odd = _sum(f, v, [(a - b) / 2 for a, b in zip(rows[p], rows[q], strict=True)], values)
+            found[p], found[q] = (f.let(f"{how} {v.text} {even}, {odd}") for how in ("fadd", "fsub"))
+    return [found[number] if number in found else _sum(f, v, row, values) for number, row in enumerate(rows)]
+
+
+def _differ_in_signs(a: list[Fraction], b: list[Fraction]) -> bool:
+    """Whether two rows are the sum and the difference of two others, each of more than one number."""
+    alike = [x == y for x, y in zip(a, b, strict=True) if x]
+    return list(map(abs, a)) == list(map(abs, b)) and any(alike) and not all(alike) and len(alike) > 2
 
 
 def _sum(f: Function, v: Vector, row: Sequence[Fraction], values: Sequence[str]) -> str:
-    terms = sorted(((factor, value) for factor, value in zip(row, values, strict=True) if factor), key=_last)
+    """The sum of values times numbers: it begins with one that has the number 1, where there is such."""
+    terms = sorted(((number, value) for number, value in zip(row, values, strict=True) if number), key=_last)
     total = ""
-    for factor, value in terms:
+    for number, value in terms:
         if not total:
-            total = value if factor == 1 else f.let(f"fmul {v.text} {value}, {_constant(v, factor)}")
-        elif abs(factor) == 1:
-            total = f.let(f"{'fadd' if factor > 0 else 'fsub'} {v.text} {total}, {value}")
+            total = value if number == 1 else f.let(f"fmul {v.text} {value}, {_constant(v, number)}")
+        elif abs(number) == 1:
+            total = f.let(f"{'fadd' if number > 0 else 'fsub'} {v.text} {total}, {value}")
         else:
-            total = f.fma(v, value, _constant(v, factor), total)
+            total = f.fma(v, value, _constant(v, number), total)
     return total
 
 
 def _last(term: tuple[Fraction, str]) -> bool:
-    """A sum begins with what has the factor 1, where there is such."""
     return term[0] != 1
 
 
-def _constant(v: Vector, factor: Fraction) -> str:
-    number = f"{v.element} {float(factor):e}"
-    return f"<{', '.join([number] * v.lanes)}>"
+def _constant(v: Vector, number: Fraction) -> str:
+    text = f"{v.element} {float(number):.17e}"
+    return f"<{', '.join([text] * v.lanes)}>"

@@ -79,9 +79,7 @@ def filtered(line: LoopAxis, outputs: int, taps: int) -> FilteredAxis:
     kernels = [_filled([tap for _, tap in of_phase], segments * taps) for of_phase in shifts]
     step = spacing if alone else max(1, taps // outputs)
     areas = tuple(lowest + residue for residue in residues)
-    return FilteredAxis(
-        outputs, taps, segments, step, line.stride, 1, areas, tuple(found), tuple(kernels)
-    )
+    return FilteredAxis(outputs, taps, segments, step, line.stride, 1, areas, tuple(found), tuple(kernels))
 
 
 def _dilated(line: LoopAxis, outputs: int, taps: int) -> FilteredAxis:

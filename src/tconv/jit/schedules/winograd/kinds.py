@@ -13,7 +13,7 @@ from tconv.jit.programs.program import Program
 from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.lane_tiles import MOST_ROWS
 from tconv.jit.schedules.layouts import MemoryLayout
-from tconv.jit.schedules.winograd import sizes
+from tconv.jit.schedules.winograd import filters, sizes
 from tconv.jit.schedules.winograd.schedule import WinogradSchedule
 from tconv.problem import Problem
 
@@ -25,13 +25,13 @@ def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> fl
         return None
     if any(line.read_stride != 1 for line in layout.axes):
         return None
-    pairs = [sizes.filters_of(line) for line in layout.axes[-2:]]
-    return None if pairs == [(1, 1), (1, 1)] else 1.0
+    gain = filters.best(problem, layout, isa).gain
+    return gain if gain >= filters.WORTH else None
 
 
 def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> WinogradSchedule:
-    before, last = (sizes.filters_of(line) for line in layout.axes[-2:])
-    return sizes.make(problem, layout, isa, (before[0], last[0]), (before[1], last[1]))
+    chosen = filters.best(problem, layout, isa)
+    return sizes.make(problem, layout, isa, chosen.outputs, chosen.taps)
 
 
 def _program(s: WinogradSchedule, threads: int, epilogue: Epilogue | None) -> Program:

@@ -7,7 +7,6 @@ from math import prod
 
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.cuts import balanced
-from tconv.jit.schedules.axes import LoopAxis, phase_taps
 from tconv.jit.schedules.lane_tiles import LOADED, MOST_ROWS, best_tile
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.winograd.axis import in_tiles
@@ -16,6 +15,8 @@ from tconv.problem import Problem
 
 #: Bytes of points and of the block that a chunk may have: both are read again and again from the second-level cache.
 POINTS, BLOCK = 640 << 10, 512 << 10
+#: Bytes of the panel, where lanes of points that hold no tile count too.
+PANEL = 3 << 20
 
 
 def make(problem: Problem, layout: MemoryLayout, isa: Isa, outputs: Pair, taps: Pair) -> WinogradSchedule:
@@ -44,7 +45,8 @@ def make(problem: Problem, layout: MemoryLayout, isa: Isa, outputs: Pair, taps: 
 
 
 def _too_large(s: WinogradSchedule) -> bool:
-    return s.areas * s.area > POINTS or s.block > BLOCK
+    tiles = s.axes[-1].slots(s.cache_block[-1])
+    return s.areas * s.area * tiles // s.tile_pitch > POINTS or s.block > BLOCK or s.panel > PANEL
 
 
 def _grown(s: WinogradSchedule, axis: int, whole: int) -> WinogradSchedule:
@@ -57,11 +59,3 @@ def _grown(s: WinogradSchedule, axis: int, whole: int) -> WinogradSchedule:
     while size < whole and not _too_large(at(min(whole, size + 1))):
         size = min(whole, size + 1)
     return at(max(balanced(whole, size)))
-
-
-def filters_of(line: LoopAxis) -> Pair:
-    """F(outputs, taps) along an axis; (1, 1) where it is not filtered."""
-    if line.read_stride != 1 or (line.stride > 1 and abs(line.dilation) > 1):
-        return 1, 1
-    taps = max(map(len, phase_taps(line)))
-    return {2: (2, 2), 3: (2, 3)}.get(taps, (1, 1))

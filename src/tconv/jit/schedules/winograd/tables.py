@@ -107,7 +107,17 @@ class WinogradTables(Tables):
         rows = np.empty(prod(s.copied_rows) * COPIED, np.int64)
         chosen, segments = np.empty(prod(s.cache_block[:-1]), np.int64), np.empty(s.segments, np.int64)
         found = np.empty((prod(parts), Piece.TILE), np.int64)
-        arrays = given, self.axes(parts), filters, lists, shapes, np.empty(2 * sum(parts), np.int64), rows, chosen, segments
+        arrays = (
+            given,
+            self.axes(parts),
+            filters,
+            lists,
+            shapes,
+            np.empty(2 * sum(parts), np.int64),
+            rows,
+            chosen,
+            segments,
+        )
         count, ops = written(lambda out: compiled.run(chunks_of_winograd, *arrays, found, out))
         return found[:count], ops
 
