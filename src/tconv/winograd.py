@@ -4,10 +4,11 @@ F(m, r) computes m outputs y[i] = sum_j g[j] d[i + j] of a filter of r taps from
 
     y = A^T ((G g) * (B^T d)),
 
-where the matrices hold small rational numbers: those of Toom and Cook's product of polynomials, evaluated at n - 1 small
-points and at infinity, transposed. Along two axes the matrices of each are applied in turn: F(2, 3) along both takes 16
-products instead of 36. (Winograd, Arithmetic Complexity of Computations, 1980; Lavin and Gray, arXiv:1509.09308, for
-convolutional networks; Blahut, Fast Algorithms for Signal Processing, chapter 5, for the construction.)
+where the matrices hold small rational numbers: those of Toom and Cook's product of polynomials, evaluated at n - 1
+small points and at infinity, transposed. Along two axes the matrices of each are applied in turn: F(2, 3) along both
+takes 16 products instead of 36. (Winograd, Arithmetic Complexity of Computations, 1980; Lavin and Gray,
+arXiv:1509.09308, for convolutional networks; Blahut, Fast Algorithms for Signal Processing, chapter 5, for the
+construction; Barabasz et al., arXiv:1803.10986, for how points decide on rounding.)
 
 The sums are those of the definition in another order, with some that cancel: rounding grows with the number of points,
 and a NaN or an infinity in d reaches all m outputs.

@@ -57,8 +57,9 @@ def by_filter(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1)
     layout = layout_of(problem, channels_last)
     for kind in KINDS.values():
         share = None if kind.exact else kind.share(problem, layout, isa, threads)
-        if share is not None and _fits(made := kind.make(problem, layout, isa, threads)):
-            return made
+        if share is not None:
+            made: Schedule = kind.make(problem, layout, isa, threads)
+            return made if _fits(made) else None
     return None
 
 

@@ -4,9 +4,9 @@
 bytes apart. Vectors run along the channels of a cell where these are innermost, else along tiles, the cells of which
 are taken apart by shuffles. Rows of channels, or of tiles, are read and written in whole vectors.
 
-    Op: kernel, bytes, offset of the first row in the panel, offset of the first point in it, tiles, channels, bytes from
-    one row of x to the next, from one channel (innermost: cell) to the next, from one point to the next, and from one
-    channel (innermost: tile) of points to the next.
+    Op: kernel, bytes, offset of the first row in the panel, offset of the first point in it, tiles, channels, bytes
+    from one row of x to the next, from one channel (innermost: cell) to the next, from one point to the next, and from
+    one channel (innermost: tile) of points to the next.
 
 `WinogradOutput` reads for each tile of a row its points, lanes of output channels, from the block, and writes its
 results with the bias: into the block, or into y where channels are innermost there, as far as they exist. A result that
@@ -240,24 +240,27 @@ def _transposed(matrix: Matrix) -> Matrix:
 def combined(f: Function, v: Vector, matrix: Matrix, values: Sequence[str]) -> list[str]:
     """For each row of a matrix the sum of the values that its numbers say.
 
-    Points come in pairs of a and -a. Where two columns differ in signs alone, the sum and the difference of their values
-    are taken first; where two rows do, each is the sum or the difference of what they have in common.
+    Points come in pairs of a and -a. Where two columns differ in signs alone, the sum and the difference of their
+    values are taken first; where two rows do, each is the sum or the difference of what they have in common.
     """
     columns, values = [list(column) for column in zip(*matrix, strict=True)], list(values)
     for p, q in combinations(range(len(columns)), 2):
         if columns[p] != columns[q] and list(map(abs, columns[p])) == list(map(abs, columns[q])):
             even = [(a + b) / 2 for a, b in zip(columns[p], columns[q], strict=True)]
             odd = [(a - b) / 2 for a, b in zip(columns[p], columns[q], strict=True)]
-            a, b = values[p], values[q]
-            values[p], values[q] = (f.let(f"{how} {v.text} {a}, {b}") for how in ("fadd", "fsub"))
+            values[p], values[q] = _sum_and_difference(f, v, values[p], values[q])
             columns[p], columns[q] = even, odd
     rows, found = [list(row) for row in zip(*columns, strict=True)], dict[int, str]()
     for p, q in combinations(range(len(rows)), 2):
         if p not in found and q not in found and _differ_in_signs(rows[p], rows[q]):
-            even = _sum(f, v, [(a + b) / 2 for a, b in zip(rows[p], rows[q], strict=True)], values)
-            odd = _sum(f, v, [(a - b) / 2 for a, b in zip(rows[p], rows[q], strict=True)], values)
-            found[p], found[q] = (f.let(f"{how} {v.text} {even}, {odd}") for how in ("fadd", "fsub"))
+            common = _sum(f, v, [(a + b) / 2 for a, b in zip(rows[p], rows[q], strict=True)], values)
+            other = _sum(f, v, [(a - b) / 2 for a, b in zip(rows[p], rows[q], strict=True)], values)
+            found[p], found[q] = _sum_and_difference(f, v, common, other)
     return [found[number] if number in found else _sum(f, v, row, values) for number, row in enumerate(rows)]
+
+
+def _sum_and_difference(f: Function, v: Vector, a: str, b: str) -> tuple[str, str]:
+    return f.let(f"fadd {v.text} {a}, {b}"), f.let(f"fsub {v.text} {a}, {b}")
 
 
 def _differ_in_signs(a: list[Fraction], b: list[Fraction]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from tconv.jit.schedules.axes import LoopAxis, phase_taps
@@ -67,7 +68,7 @@ def filtered(line: LoopAxis, outputs: int, taps: int) -> FilteredAxis:
         return _dilated(line, outputs, taps)
     phases = phase_taps(line)
     shifts = [sorted((shift, tap) for tap, shift in of_phase) for of_phase in phases]
-    spacing = max((b[0] - a[0] for of_phase in shifts for a, b in zip(of_phase, of_phase[1:], strict=False)), default=1)
+    spacing = max((b[0] - a[0] for of_phase in shifts for a, b in pairwise(of_phase)), default=1)
     segments = -(-max(map(len, shifts)) // taps)
     firsts = [of_phase[0][0] if of_phase else 0 for of_phase in shifts]
     lowest = min(firsts)

@@ -127,7 +127,8 @@ class WinogradSchedule(Schedule):
         p = self.problem
         element = np.dtype(p.dtype)
         buffer = (ctypes.c_byte * (prod(p.w_shape) * element.itemsize)).from_address(w)
-        return transformed(self, np.frombuffer(buffer, element))
+        flat: NDArray[Any] = np.ctypeslib.as_array(buffer).view(element)
+        return transformed(self, flat)
 
     # ---- the panel: rows of x, and points of tiles behind them
 

@@ -55,7 +55,7 @@ class WinogradTables(Tables):
         start, read, per_channel = w.packed, s.read, s.channels_of_group
         taps = s.problem.taps
         w_read, w_written = (n // taps * self.blocks for n in (per_channel.w_read, per_channel.w_written))
-        for number, tile in enumerate(s.tiles):
+        for tile in s.tiles:
             lanes = tile.vectors * s.lanes
             bias = w.reserve(w.room(1, lanes))
             w.block(bias, [self._lanes(tile, 1)], source=g * s.written, bias=True)

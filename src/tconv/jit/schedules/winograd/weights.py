@@ -17,7 +17,7 @@ PART = 1 << 20
 
 
 def transformed(schedule: WinogradSchedule, w: Array) -> Array:
-    """Weights (Cin, Cout / groups, *kernel) as (Cin, Cout / groups, sets x segments x points), in the dtype that they have."""
+    """Weights (Cin, Cout / groups, *kernel) as (Cin * Cout / groups, sets * segments * points), in their own dtype."""
     matrix = _matrix(tuple((line.kernel, axis) for line, axis in zip(schedule.lines, schedule.axes, strict=True)))
     flat = w.reshape(-1, prod(schedule.problem.geometry.kernel))
     found = np.empty((len(flat), len(matrix)), w.dtype)
