@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import filtered_cases
 from case import on_the_fly
 from lowered import runs_natively
 from problems import family
@@ -60,6 +61,7 @@ def _schedules(trial: Trial, pick: Random) -> Iterator[Any]:
         for one in (made, *others, *pick.sample(sizes, min(VARIATIONS, len(sizes)))):
             yield one
             yield from on_the_fly(one) if pick.random() < 0.3 else ()
+    yield from filtered_cases.drawn(p, trial.channels_last, trial.target, pick)
 
 
 def _ways(schedule: Any) -> list[Any]:

@@ -34,6 +34,12 @@ VALUES = np.array([-3, -2, -1, 1, 2, 3])
 THEN = ("", "residual", "relu", "leaky_relu", "prelu", "residual, relu", "residual, prelu")
 
 
+def as_packed(schedule: Any, w: np.ndarray) -> np.ndarray:
+    """Weights as a schedule packs them: transformed, where it is by minimal filtering."""
+    transformed = schedule.transformed(w.ctypes.data)
+    return w if transformed is None else transformed
+
+
 class Wrong(AssertionError):
     """A result that is not the definition's."""
 
@@ -136,15 +142,14 @@ class Trial:
         """By the interpreter, which checks every access."""
         x, w, bias = self.arrays
         y = np.full(written(self.problem, self.channels_last), np.nan, self.problem.dtype)
-        w = in_layout(w, self.channels_last) if is_gradient(self.problem) else w
+        w = in_layout(w, self.channels_last) if is_gradient(self.problem) else as_packed(schedule, w)
         finishing = self.finishing_here or NOTHING
         interpret(self._program(schedule), in_layout(x, self.channels_last), w, bias, y, finishing)
         self.check(y)
 
     def _given(self, packed: np.ndarray, y: np.ndarray, end: str) -> tuple[list[np.ndarray], np.ndarray]:
         """What stands for packed weights where an epilogue follows, and the arrays that it points to."""
-        finishing = self.finishing_here
-        assert finishing is not None
+        finishing = self.finishing_here or NOTHING
         words, at = np.zeros(len(Given), np.int64), y.ctypes.data
         if packed.dtype == np.int64:  # weights that are packed on the way
             words[: len(packed)] = packed
@@ -165,7 +170,7 @@ class Trial:
         program = self._program(schedule)
         machine, words = linking.linked(program.code, self.target), placed(program.words, "high")
         scratch, address = aligned(program.scratch * self.threads), words.ctypes.data
-        w = placed(in_layout(w, self.channels_last) if is_gradient(p) else w, end)
+        w = placed(in_layout(w, self.channels_last) if is_gradient(p) else as_packed(schedule, w), end)
         bias = None if bias is None else placed(bias, end)
         if is_gradient(p):
             packed = w

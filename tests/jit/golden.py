@@ -15,7 +15,10 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from filtered_cases import CASES as FILTERED
+from filtered_cases import EVERY_CASE as EVERY_FILTERED
 from schedule_cases import CASES, EVERY_CASE
 
 from tconv.jit.kernels import Part, linking
@@ -27,12 +30,13 @@ from tconv.jit.schedules.gradient.loops.chunks import chunks_of_gradient
 from tconv.jit.schedules.pixels.loops.chunks import chunks_of_pixels
 from tconv.jit.schedules.registry import program_of
 from tconv.jit.schedules.taps.loops.chunks import chunks_of_taps
+from tconv.jit.schedules.winograd.loops.chunks import chunks_of_winograd
 
 PATH = Path(__file__).with_name("golden.txt")
 #: Threads that share the programs of a dtype.
 THREADS = {"float32": 1, "float64": 2}
 #: The loops that write tables, each with all that it calls.
-LOOPS = (chunks_of_channels, chunks_of_pixels, chunks_of_taps, chunks_of_gradient)
+LOOPS = (chunks_of_channels, chunks_of_pixels, chunks_of_taps, chunks_of_gradient, chunks_of_winograd)
 
 
 def read() -> dict[str, dict[str, str]]:
@@ -53,15 +57,22 @@ def generated(target: isa.Isa) -> Iterator[tuple[str, str]]:
         module = Module(target)
         emit(loop, module)
         yield f"the loop {loop.name}", _digest([str(module)])
-    for number, (case, last) in enumerate(EVERY_CASE):
+    for number, (case, last) in enumerate([*EVERY_CASE, *EVERY_FILTERED]):
         digests = [_of_kernels(case, last, target)]
         if number * 3 // 2 % len(isa.ISAS) == list(isa.ISAS).index(target.name):
             digests.append(_of_programs(case, last, target))
         yield f"{case}, {'last' if last else 'first'}", ":".join(digests)
 
 
+def _schedules(case: str, dtype: str, last: bool, target: isa.Isa) -> Iterator[Any]:
+    if case in FILTERED:
+        yield FILTERED[case].schedule(dtype, last, target)
+    else:
+        yield from CASES[case].schedules(dtype, last, target)
+
+
 def _of_kernels(case: str, last: bool, target: isa.Isa) -> str:
-    codes = (s.code for dtype in THREADS for s in CASES[case].schedules(dtype, last, target))
+    codes = (s.code for dtype in THREADS for s in _schedules(case, dtype, last, target))
     parts = dict.fromkeys(part for code in codes for part in code.parts)
     return _digest(_ir(part, target) for part in parts)
 
@@ -75,7 +86,7 @@ def _of_programs(case: str, last: bool, target: isa.Isa) -> str:
     return _digest(
         f"{program.words.tobytes().hex()} {program.blocks} {program.packed} {program.scratch}"
         for dtype, threads in THREADS.items()
-        for program in (program_of(s, threads) for s in CASES[case].schedules(dtype, last, target))
+        for program in (program_of(s, threads) for s in _schedules(case, dtype, last, target))
     )
 
 

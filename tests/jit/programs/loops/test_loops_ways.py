@@ -2,6 +2,7 @@
 
 from random import Random
 
+import filtered_cases
 import numpy as np
 import pytest
 from problems import family
@@ -24,6 +25,7 @@ def schedules(seed):
         problem = drawn.problem(Random(f"{seed} {size}").choice)
         for channels_last in (False, True):
             yield from (kind.make() for kind in model.offered(problem, channels_last, target))
+            yield from filtered_cases.drawn(problem, channels_last, target, Random(seed))
 
 
 @needs_kernels
