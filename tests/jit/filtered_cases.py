@@ -1,4 +1,4 @@
-"""Problems for minimal filtering, with filters along the last two axes, chosen so that every way through it is taken."""
+"""Problems for minimal filtering, with filters along the last two axes, so that every way through it is taken."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ CASES = {
     "along the last axis": Filtered(_down((3, 20), (1, 3), padding=(0, 1)), (1, 2), (1, 3)),
     "along the axis before": Filtered(_down((20, 3), (3, 1), padding=(1, 0)), (2, 1), (3, 1), (7, 9)),
     "axes that are not filtered": Filtered(_down((4, 5, 9), 3, padding=1), (1, 2), (1, 3), batch=2),
-    "one cell": Filtered(_down((1, 1), 3, padding=1), (2, 2), (3, 3), (1, 1)),
+    "one cell alone": Filtered(_down((1, 1), 3, padding=1), (2, 2), (3, 3), (1, 1)),
     "one dimension": Filtered(_down(41, 3, padding=1), (1, 2), (1, 3), (16, 16), batch=3),
     "segments": Filtered(_down(41, 7, padding=3), (1, 2), (1, 2), (5, 3)),
     "segments of both axes": Filtered(_down((11, 14), 5, padding=2), (2, 2), (2, 2), (18, 3)),
@@ -96,9 +96,7 @@ CASES = {
     "phases and dilation of others": Filtered(_up((5, 9), (3, 4), stride=(2, 2), dilation=(3, 1)), (1, 2), (1, 2),
                                               operation="conv_transpose"),
 }  # fmt: skip
-EVERY_CASE = [
-    (name, last) for name, last in product(CASES, (False, True)) if not (last and CASES[name].groups > 1)
-]
+EVERY_CASE = [(name, last) for name, last in product(CASES, (False, True)) if not (last and CASES[name].groups > 1)]
 
 
 def drawn(problem: Problem, channels_last: bool, target: isa.Isa, pick: Random) -> Iterator[WinogradSchedule]:
@@ -108,9 +106,7 @@ def drawn(problem: Problem, channels_last: bool, target: isa.Isa, pick: Random) 
         return
     if any(line.read_stride != 1 for line in layout.axes):
         return
-    before, last = (
-        [pair for pair in filters.candidates(line) if sum(pair) - 1 <= EXACT] for line in layout.axes[-2:]
-    )
+    before, last = ([pair for pair in filters.candidates(line) if sum(pair) - 1 <= EXACT] for line in layout.axes[-2:])
     pairs = pick.choice(before), pick.choice(last)
     if pairs != (filters.NONE, filters.NONE):
         yield sizes.make(problem, layout, target, *zip(*pairs, strict=True))

@@ -165,7 +165,7 @@ def limit(problem: Problem) -> str:
 
 
 def can_filter(problem: Problem, channels_last: bool) -> bool:
-    """Whether minimal filtering takes fewer products for a problem that the engine computes (`tconv/winograd.py`)."""
+    """Whether minimal filtering (`jit/kernels/filtering.py`) is quicker for a problem that the engine computes."""
     last = innermost(problem, channels_last)
     return by_filter(problem, last, isa.current()) is not None
 

@@ -19,6 +19,7 @@ from tconv.jit.schedules.channels.loops.chunks import chunks_of_channels
 from tconv.jit.schedules.gradient.loops.chunks import chunks_of_gradient
 from tconv.jit.schedules.pixels.loops.chunks import chunks_of_pixels
 from tconv.jit.schedules.taps.loops.chunks import chunks_of_taps
+from tconv.jit.schedules.winograd.loops.chunks import chunks_of_winograd
 
 pytestmark = pytest.mark.quick
 
@@ -32,7 +33,7 @@ KEPT = {
     "kernels": (linking, "_sources", ["kernels/*.py"]),
     "choices": (tuned, "_sources", ["**/*.py"]),
 }
-LOOPS = (chunks_of_channels, chunks_of_gradient, chunks_of_pixels, chunks_of_taps)
+LOOPS = (chunks_of_channels, chunks_of_gradient, chunks_of_pixels, chunks_of_taps, chunks_of_winograd)
 
 
 #: What kernels import of the engine's ground that is in no code: how it is compiled, found, loaded, called and printed.

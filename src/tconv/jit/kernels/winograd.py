@@ -1,4 +1,4 @@
-"""The two transforms of minimal filtering (`tconv/winograd.py`): of rows of x into points, and of points into results.
+"""The two transforms of minimal filtering (`filtering.py`): of rows of x into points, and of points into results.
 
 `WinogradInput` reads a row of tiles from rows of the panel and writes for each tile all of its points, a `point` of
 bytes apart. Vectors run along the channels of a cell where these are innermost, else along tiles, the cells of which
@@ -25,9 +25,9 @@ from fractions import Fraction
 from itertools import combinations
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Given, Tile
+from tconv.jit.kernels.filtering import Matrix, transforms
 from tconv.jit.machine.ir import BYTES, Function, Module, Vector
 from tconv.jit.machine.shuffles import deinterleave
-from tconv.winograd import Matrix, transforms
 
 #: Outputs and taps of F(outputs, taps), along the axis before the last and along the last.
 Pair = tuple[int, int]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tconv.jit.kernels.abi import Context, Tile
+from tconv.jit.kernels.filtering import Matrix, transforms
 from tconv.jit.kernels.winograd import WinogradInput, WinogradOutput
 from tconv.jit.machine.ir import BYTES
 from tconv.jit.reference.thread import Thread, Words, iterations
 from tconv.problem import Array
-from tconv.winograd import Matrix, transforms
 
 
 def winograd_input(kernel: WinogradInput, thread: Thread, op: Words, tile: Words) -> None:

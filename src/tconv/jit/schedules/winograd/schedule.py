@@ -1,4 +1,4 @@
-"""Schedules by minimal filtering (`tconv/winograd.py`); `tables.py` writes their programs.
+"""Schedules by minimal filtering (`jit/kernels/filtering.py`); `tables.py` writes their programs.
 
 Along each of the last two axes results come in tiles of `outputs`, and q counts tiles. A chunk is computed in four
 steps: rows of x are copied into the panel with all zeros beside them, transformed into points in its second part, and
@@ -36,6 +36,7 @@ from tconv.jit.schedules.base import Schedule
 from tconv.jit.schedules.lane_tiles import LaneTile, cut
 from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.jit.schedules.winograd.axis import FilteredAxis, filtered
+from tconv.jit.schedules.winograd.weights import transformed
 from tconv.problem import Problem
 
 Pair = tuple[int, int]
@@ -122,13 +123,11 @@ class WinogradSchedule(Schedule):
 
     def transformed(self, w: int) -> NDArray[Any]:
         """The points of the weights."""
-        from tconv.jit.schedules.winograd.weights import transformed
-
         p = self.problem
         element = np.dtype(p.dtype)
         buffer = (ctypes.c_byte * (prod(p.w_shape) * element.itemsize)).from_address(w)
         flat: NDArray[Any] = np.ctypeslib.as_array(buffer).view(element)
-        return transformed(self, flat)
+        return transformed([(line.kernel, axis) for line, axis in zip(self.lines, self.axes, strict=True)], flat)
 
     # ---- the panel: rows of x, and points of tiles behind them
 

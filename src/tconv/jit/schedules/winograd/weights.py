@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache, reduce
-from math import prod
 
 import numpy as np
 
+from tconv.jit.kernels.filtering import transforms
 from tconv.jit.schedules.winograd.axis import FilteredAxis
-from tconv.jit.schedules.winograd.schedule import WinogradSchedule
 from tconv.problem import Array
-from tconv.winograd import transforms
 
 #: Elements that are transformed at a time, in float64.
 PART = 1 << 20
 
 
-def transformed(schedule: WinogradSchedule, w: Array) -> Array:
-    """Weights (Cin, Cout / groups, *kernel) as (Cin * Cout / groups, sets * segments * points), in their own dtype."""
-    matrix = _matrix(tuple((line.kernel, axis) for line, axis in zip(schedule.lines, schedule.axes, strict=True)))
-    flat = w.reshape(-1, prod(schedule.problem.geometry.kernel))
+def transformed(axes: Sequence[tuple[int, FilteredAxis]], w: Array) -> Array:
+    """Weights (Cin, Cout / groups, *kernel) as (Cin * Cout / groups, sets * segments * points), in their own dtype.
+
+    `axes`: of each axis of the layout, the batch first, the taps and what is done along it.
+    """
+    matrix = _matrix(tuple(axes))
+    flat = w.reshape(-1, matrix.shape[1])
     found = np.empty((len(flat), len(matrix)), w.dtype)
     rows = max(1, PART // max(matrix.shape))
     with np.errstate(over="ignore", invalid="ignore"):  # who packs them looks whether all are finite

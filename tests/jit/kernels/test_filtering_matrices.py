@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from tconv.winograd import POINTS, transforms
+from tconv.jit.kernels.filtering import POINTS, transforms
 
 pytestmark = pytest.mark.quick
 
