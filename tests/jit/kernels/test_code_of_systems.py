@@ -43,8 +43,15 @@ TARGETS = [
 LAYERS = {
     **{name: public()[name].geometry for name in ("dcgan.5", "centernet.dw", "hifigan.up1")},
     "masked": tconv.Geometry.conv_transpose(64, 15, stride=8, padding=4),
+    "filtered": tconv.Geometry.conv_transpose((56, 56), 3, padding=1),
 }
-CHANNELS = {"dcgan.5": (128, 3, 1), "centernet.dw": (256, 256, 256), "hifigan.up1": (64, 48, 1), "masked": (64, 1, 1)}
+CHANNELS = {
+    "dcgan.5": (128, 3, 1),
+    "centernet.dw": (256, 256, 256),
+    "hifigan.up1": (64, 48, 1),
+    "masked": (64, 1, 1),
+    "filtered": (64, 64, 1),
+}
 
 
 #: Whose fields say how much of them is unrolled.
