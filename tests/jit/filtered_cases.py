@@ -46,7 +46,8 @@ class Filtered:
         problem = self.problem(dtype)
         layout = spread_out(problem, channels_last)
         made = sizes.make(problem, layout, target, self.outputs, self.taps)
-        return replace(made, **dict(self.forced))
+        forced = {name: value for name, value in self.forced if not (name == "transposed" and channels_last)}
+        return replace(made, **forced)
 
     @property
     def exact(self) -> bool:
@@ -77,6 +78,14 @@ CASES = {
                                       forced=(("rows", 2), ("pixels", 3))),
     "narrow tiles of lanes": Filtered(_down((6, 8), 3, padding=1), (2, 2), (3, 3), (37, 4), forced=(("vectors", 1),)),
     "padding on one side, and negative": Filtered(_down((9, 12), 3, padding=((2, 0), (-1, 1))), (2, 2), (3, 3)),
+    "transposed innermost": Filtered(_down((6, 9), 3, padding=1), (2, 2), (3, 3), (5, 19), batch=2,
+                                     forced=(("transposed", True),)),
+    "transposed innermost, groups": Filtered(_down((7, 9), 3, padding=1), (2, 2), (3, 3), (6, 8), groups=2,
+                                             forced=(("transposed", True),)),
+    "transposed innermost, dilation": Filtered(_down((3, 40), 3, padding=3, dilation=3), (1, 2), (1, 3), (5, 33),
+                                               forced=(("transposed", True),)),
+    "transposed innermost, phases": Filtered(_up((7, 9), 4, stride=2, padding=1), (2, 2), (2, 2), (17, 5),
+                                             operation="conv_transpose", forced=(("transposed", True),)),
     "groups": Filtered(_down((7, 9), 3, padding=1), (2, 2), (3, 3), (6, 8), groups=2),
     "dilation": Filtered(_down((3, 40), 3, padding=3, dilation=3), (1, 2), (1, 3), (5, 3)),
     "dilation of both axes": Filtered(_down((13, 15), 3, padding=2, dilation=2), (2, 2), (3, 3), (17, 4)),

@@ -16,7 +16,7 @@ from tconv.jit.schedules.axes import LoopAxis, phase_taps
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.shares import inside
 from tconv.jit.schedules.winograd.axis import filtered
-from tconv.jit.schedules.winograd.sizes import PANEL, POINTS
+from tconv.jit.schedules.winograd.sizes import PANEL, POINTS, transposes
 from tconv.problem import Problem
 
 Pair = tuple[int, int]
@@ -28,8 +28,6 @@ MOST, MOST_OF_TWO = 7, 6
 INTO, OUT, MOVED = 7.0, 7.0, 30.0
 #: Multiply-adds of a result beside its sum, by the exact kernels that write y at once.
 STORED = 8.0
-#: How many times as much it is for each further cell that columns are apart, where they are taken apart by shuffles.
-APART = 1.5
 #: Bytes of weights that come from the outer caches in the time of a multiply-add, and from memory, if there are many.
 NEAR, FAR, MANY = 12.0, 6.0, 16 << 20
 #: How many times as fast as the exact kernels it should be to be worth its rounding.
@@ -92,16 +90,14 @@ def _cycles(problem: Problem, layout: MemoryLayout, isa: Isa, pairs: tuple[Pair,
     points, phases = prod(axis.points for axis in axes), prod(len(axis.phases) for axis in axes)
     products = prod(tiles) * phases * prod(axis.segments for axis in axes) * points * vectors * (read + 2)
     of_x = prod(slots) * prod(len(axis.areas) for axis in axes) * points
-    wide = slots[-1] if layout.channels_last else -(-slots[-1] // lanes) * lanes
+    innermost = layout.channels_last or transposes(axes[-1], tiles[-1], read, lanes)
+    wide = slots[-1] if innermost else -(-slots[-1] // lanes) * lanes
     chunks = max(1.0, of_x * read * size / POINTS, of_x * wide / slots[-1] * read * size / PANEL)
     weights = prod(len(axis.kernels) * axis.segments for axis in axes) * points * read * vectors * lanes * size
-    if layout.channels_last:
-        into = of_x * -(-read // lanes) * INTO
-    else:
-        into = of_x * wide / slots[-1] * read / lanes * INTO * (1 + APART * (axes[-1].apart - 1))
+    of_channels = -(-read // lanes) if innermost else wide / slots[-1] * read / lanes
     out = prod(tiles) * phases * points * vectors * OUT
     moved = 0.0 if layout.channels_last else prod(line.written for line in layout.axes) * vectors * MOVED
-    return max(products, _streamed(weights) * chunks) + into + out + moved
+    return max(products, _streamed(weights) * chunks) + of_x * of_channels * INTO + out + moved
 
 
 def _streamed(weights: int) -> float:

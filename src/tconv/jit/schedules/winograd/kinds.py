@@ -51,6 +51,8 @@ def _variations(s: WinogradSchedule, budget: int) -> Iterator[dict[str, Any]]:
 
 
 def _allowed(s: WinogradSchedule, isa: Isa) -> bool:
+    if s.transposed and s.layout.channels_last:
+        return False
     return s.rows <= MOST_ROWS and s.rows * s.pixels * s.vectors <= isa.registers
 
 
@@ -68,7 +70,7 @@ WINOGRAD = Kind(
     lanes="output channels: points of {read} are broadcast",
     chunk=("points", "rows of tiles", "tiles"),
     tile_loops=("segments", "input channels"),
-    free=("vectors", "pixels", "rows", "cache_block"),
+    free=("vectors", "pixels", "rows", "cache_block", "transposed"),
     share=_share,
     make=_make,
     program=_program,

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from tconv.cached import cached_property
 from tconv.jit.kernels import Code, Kernel
 from tconv.jit.kernels.channels import Channels
+from tconv.jit.kernels.pack_channels_last import PackChannelsLast
 from tconv.jit.kernels.pack_rows import PackRows
 from tconv.jit.kernels.unpack import UnpackTransposed
 from tconv.jit.kernels.winograd import WinogradInput, WinogradOutput
@@ -57,6 +58,7 @@ class WinogradSchedule(Schedule):
     cache_block: tuple[int, ...]  #: tiles of a chunk along each axis, the batch first
     masks: bool  #: loads under a mask are quick
     lines: tuple[LoopAxis, ...]  #: the axes as they were posed
+    transposed: bool = False  #: channels are transposed innermost on their way into the panel
 
     @property
     def posed_layout(self) -> MemoryLayout:
@@ -102,7 +104,7 @@ class WinogradSchedule(Schedule):
     @cached_property
     def innermost(self) -> bool:
         """Whether channels are innermost in the panel."""
-        return self.layout.channels_last
+        return self.layout.channels_last or self.transposed
 
     @cached_property
     def tiles(self) -> tuple[LaneTile, ...]:
@@ -134,6 +136,8 @@ class WinogradSchedule(Schedule):
     @cached_property
     def cell(self) -> int:
         """Bytes from a cell of a row to the next."""
+        if self.transposed:
+            return self._whole(self.read) * self.problem.itemsize
         return self.layout.axes[-1].x_step if self.innermost else self.problem.itemsize
 
     @cached_property
@@ -249,4 +253,5 @@ class WinogradSchedule(Schedule):
         kernels += [] if self.direct else [UnpackTransposed(element, lanes, widest)] * len(self.variants)
         apart = self.axes[-1].apart
         points = WinogradInput(element, lanes, *pairs, apart, self.innermost)
-        return Code(element, lanes, (*kernels, points, PackRows(element, lanes)))
+        copy = PackChannelsLast(element, lanes, self.cell) if self.transposed else PackRows(element, lanes)
+        return Code(element, lanes, (*kernels, points, copy))

@@ -39,7 +39,7 @@ class WinogradTables(Tables):
         """The sizes that all ops share."""
         s = self.s
         return {
-            Context.COPIED: 1 if s.innermost else s.read,
+            Context.COPIED: 1 if s.layout.channels_last else s.read,
             Context.X_CHANNEL: s.layout.x_channel,
             Context.SOURCE_CHANNEL: s.pitch * self.size,
             Context.SOURCE_TERM: s.source_channel,
@@ -174,7 +174,7 @@ class WinogradTables(Tables):
             W.TERMS: TERMS,
             W.ROWS: s.rows,
             W.PIXELS: s.pixels,
-            W.WIDE: s.cell // self.size,
+            W.WIDE: 1 if s.transposed else s.cell // self.size,
             W.CELL: s.cell,
             W.STEP: s.cell if s.innermost else s.pitch * self.size,
             W.FURTHER: s.source_pixel if s.innermost else s.source_channel,
