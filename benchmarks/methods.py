@@ -29,6 +29,7 @@ from tconv.methods import METHODS, OPERATIONS
 from tconv.plan import Plan
 
 LAYERS = public()
+EXACT = [name for name, method in METHODS.items() if method.exact]
 
 
 def main() -> None:
@@ -41,7 +42,7 @@ def main() -> None:
     record_option(parser)
     options = parser.parse_args()
     print(machine())
-    print(f"{'layer':<16}" + "".join(f"{name + ' ms':>18}" for name in (*METHODS, "auto")) + "  GFLOP/s  auto / best")
+    print(f"{'layer':<16}" + "".join(f"{name + ' ms':>18}" for name in (*EXACT, "auto")) + "  GFLOP/s  auto / best")
     rows = []
     for number, name in enumerate(options.layers, 1):
         print(f"{number}/{len(options.layers)} {name}", end="\r", file=sys.stderr)
@@ -75,7 +76,7 @@ def measure(layer: BenchLayer, operation: str, rounds: int, limit: float) -> dic
     return {
         "layer": layer.name,
         "operation": operation,
-        "seconds": {name: medians.get(name) for name in (*METHODS, "auto")},
+        "seconds": {name: medians.get(name) for name in (*EXACT, "auto")},
         "picked": plan.method,
         "best": best,
         "auto_over_best": medians[plan.method] / medians[best],

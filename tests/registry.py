@@ -1,6 +1,7 @@
 """The registered methods as tests go through them: each on the operations that it computes, in its dtypes.
 
-Methods that generate kernels are skipped where none can be had, and only there.
+Methods that generate kernels are skipped where none can be had, and only there. Those that are not exact serve some
+geometries alone, and differ from the definition by more: `test_inexact_methods.py` goes through them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is 
 
 #: Methods that compile something for most geometries: random tests give them fewer examples.
 COMPILED = ("jit",)
-ARRAY_METHODS = [name for name in METHODS if name not in COMPILED]
+#: Methods that add up the products of the definition, and those that do not.
+EXACT = [name for name, method in METHODS.items() if method.exact]
+INEXACT = [name for name, method in METHODS.items() if not method.exact]
+ARRAY_METHODS = [name for name in EXACT if name not in COMPILED]
 
 _TINY = tconv.Geometry.conv_transpose((2, 2), 2)
 
@@ -43,17 +47,18 @@ def by(method: str, operation: str) -> dict[str, str]:
 
 def param(method: str, *others: object):
     """A case of a method, to be put into `pytest.mark.parametrize` with what comes before it."""
-    return pytest.param(*others, method, marks=needs_kernels if method in COMPILED else (), id=_id(*others, method))
+    marks = needs_kernels if method in METHODS and METHODS[method].by_engine else ()
+    return pytest.param(*others, method, marks=marks, id=_id(*others, method))
 
 
 def _id(*values: object) -> str:
     return "-".join(map(str, values))
 
 
-every_method = pytest.mark.parametrize("method", [param(name) for name in METHODS])
-auto_and_every_method = pytest.mark.parametrize("method", [param(name) for name in ("auto", *METHODS)])
+every_method = pytest.mark.parametrize("method", [param(name) for name in EXACT])
+auto_and_every_method = pytest.mark.parametrize("method", [param(name) for name in ("auto", *EXACT)])
 every_array_method = pytest.mark.parametrize("method", ARRAY_METHODS)
 every_compiled_method = pytest.mark.parametrize("method", [param(name) for name in COMPILED])
 every_operation_and_method = pytest.mark.parametrize(
-    ("operation", "method"), [param(m, op) for op in OPERATIONS for m in METHODS if computes(m, op)]
+    ("operation", "method"), [param(m, op) for op in OPERATIONS for m in EXACT if computes(m, op)]
 )

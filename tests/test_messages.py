@@ -140,7 +140,8 @@ UP = [
     (
         {"method": "fast"},
         ValueError,
-        'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "fft", "jit"; got \'fast\'',
+        'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "fft", '
+        '"jit", "winograd"; got \'fast\'',
         ", method='fast'",
     ),
     # beyond memory and beyond an index

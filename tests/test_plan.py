@@ -6,7 +6,7 @@ from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
-from registry import computes, every_method, needs_kernels
+from registry import EXACT, computes, every_method, needs_kernels
 
 import tconv
 from tconv.jit.choice import expected
@@ -21,8 +21,8 @@ SHAPES = (1, 64, 32, 32), (64, 32, 4, 4)
 
 def test_auto_picks_the_method_that_is_expected_to_be_fastest():
     plan = tconv.plan(*SHAPES, stride=2, padding=1)
-    costs = {candidate.method: candidate.cost.seconds for candidate in plan.candidates}
-    assert set(costs) == set(METHODS)
+    assert {candidate.method for candidate in plan.candidates} == set(METHODS)
+    costs = {candidate.method: candidate.cost.seconds for candidate in plan.candidates if candidate.method in EXACT}
     assert costs[plan.method] == min(costs.values())
     assert plan.why == "the lowest expected time"
 
@@ -230,7 +230,7 @@ def test_scratch_memory_is_what_is_used(dtype, budget, monkeypatch):
         "weight_gradient": lambda m: tconv.weight_gradient(x, y, 4, **keywords, method=m),
     }
     for operation, call in calls.items():
-        for method in (name for name in METHODS if computes(name, operation, dtype)):
+        for method in (name for name in EXACT if computes(name, operation, dtype)):
             call(method)
             operands = {"conv_transpose": (x, w), "conv": (y, w), "weight_gradient": (x, y)}[operation]
             size = 4 if operation == "weight_gradient" else None

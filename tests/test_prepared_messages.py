@@ -53,7 +53,8 @@ CONSTRUCTION = [
         'layout must be one of "channels_first", "channels_last"; got \'NCHW\'; did you mean "channels_first"?',
     ),
     (W, {"method": "fast"}, ValueError,
-     'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "fft", "jit"; got \'fast\''),
+     'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "fft", '
+     '"jit", "winograd"; got \'fast\''),
 ]  # fmt: skip
 
 

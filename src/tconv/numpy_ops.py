@@ -73,7 +73,7 @@ def _finishing(plan: Plan, activation: Any, residual: Any, name: str) -> Finishi
 
 def _new(plan: Plan, dtype: str) -> Array:
     """An array for the result; the engine writes whole vectors, and twice as fast where they lie in one cache line."""
-    if plan.method != "jit":
+    if not METHODS[plan.method].by_engine:
         return np.empty(plan.result_shape, dtype)
     from tconv.jit import engine
 

@@ -89,8 +89,14 @@ class Plan:
     @property
     def is_for_kernels(self) -> bool:
         """Whether kernels compute with the arrays as they are: neither in another dtype, nor by parts of numbers."""
-        same = self.dtype == self.problem.dtype and self.dtype not in parts.REAL
-        return self.method == "jit" and self.problem.batch > 0 and same
+        if self.dtype != self.problem.dtype or self.problem.batch == 0:
+            return False
+        return METHODS[self.method].has_kernels(self.problem, self.layout == "channels_last")
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether kernels are those of minimal filtering."""
+        return not METHODS[self.method].exact
 
     def _shape(self, channels: int, size: tuple[int, ...]) -> tuple[int, ...]:
         inner = (channels, *size) if self.layout == "channels_first" else (*size, channels)
@@ -117,15 +123,15 @@ class Plan:
 
     def _engine(self) -> list[str]:
         """What the engine would do, where it computes. It is asked only now: its tables take milliseconds to write."""
-        if self.method != "jit" or self.problem.batch == 0:
+        if not METHODS[self.method].by_engine or self.problem.batch == 0:
             return []
         with uninterrupted:
             from tconv.jit import engine
 
         try:
-            limit = METHODS["jit"].limit(self.problem)
-            real = parts.real_problem(self.problem)
-            said = [limit] if limit else engine.described(real, self.layout == "channels_last").lines()
+            limit = METHODS[self.method].limit(self.problem)
+            real, last = parts.real_problem(self.problem), self.layout == "channels_last"
+            said = [limit] if limit else engine.described(real, last, filtered=self.is_filtered).lines()
         except checks.Rejected as rejected:  # such as a wrong TCONV_ISA
             said = [str(rejected)]
         return [f"  the engine: {said[0]}", f"    {'arrays':<10}{self._arrays()}", *(f"  {line}" for line in said[1:])]
@@ -141,6 +147,8 @@ class Plan:
             return f"{copied} are copied as {self.problem.dtype}, the result is rounded once"
         if self.dtype in parts.REAL:
             return f"real and imaginary parts are channels of {parts.REAL[self.dtype]}, twice as many"
+        if not METHODS[self.method].has_kernels(self.problem, self.layout == "channels_last"):
+            return f"x and y are brought from {self.layout} into the other layout, for which there are kernels"
         return f"x and y are used in place where they are contiguous in {self.layout}; other strides are copied once"
 
 
@@ -200,7 +208,7 @@ def planned(
             packs, spectra = (_candidate(name, problem, *_memory(problem, dtype)) for name in ("jit", "fft"))
             if not packs.excluded and packs.cost.seconds <= spectra.cost.seconds:
                 return Plan(problem, dtype, layout, batched, "jit", "weights are packed once", (packs,))
-        candidates = _candidates(problem, dtype)
+        candidates = _candidates(problem, dtype, method)
     if method == "auto":
         able = [candidate for candidate in candidates if not candidate.excluded]
         if not able:
@@ -217,11 +225,18 @@ def planned(
 
 #: How the reason begins where memory is what is missing.
 _NEEDS = "needs"
+#: Why a method that is not exact is not considered: nor is it asked what it would take.
+ASKED_FOR = "only if asked for by name: it adds up other products"
 
 
-def _candidates(problem: Problem, dtype: str) -> tuple[Candidate, ...]:
+def _candidates(problem: Problem, dtype: str, asked: str) -> tuple[Candidate, ...]:
     memory = _memory(problem, dtype)
-    return tuple(_candidate(name, problem, *memory) for name in METHODS)
+    return tuple(
+        _candidate(name, problem, *memory)
+        if METHODS[name].exact or name == asked
+        else Candidate(name, Cost(inf, 0), ASKED_FOR)
+        for name in METHODS
+    )
 
 
 def _memory(problem: Problem, dtype: str) -> tuple[int, int]:

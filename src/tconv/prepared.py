@@ -79,8 +79,8 @@ class _Prepared:
         if ready is None or not ready.serves(grid) or not (out is None or ready.writes(out, grid)):
             return self._call(grid, out)
         result = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.run(address(grid), ready.weights, address(result))
-        return result
+        right = ready.run(address(grid), ready.weights, address(result))
+        return result if right else self._otherwise(grid, result)
 
     def _finished(self, grid: Array, out: Array | None, residual: Array | None) -> Array:
         """A call with an activation or a residual."""
@@ -89,7 +89,15 @@ class _Prepared:
         if ready is None or not writes or not ready.serves(grid) or not (residual is None or ready.adds(residual)):
             return self._call(grid, out, residual)
         result = ready.empty(ready.shape, ready.dtype) if out is None else out
-        ready.finish(grid, result, residual)
+        return result if ready.finish(grid, result, residual) else self._otherwise(grid, result, residual)
+
+    def _otherwise(self, grid: Array, result: Array, residual: Array | None = None) -> Array:
+        """The result where kernels that are not exact met what is not finite: the method of the plan knows what to do.
+
+        Nothing that is read shares memory with `result`, which holds anything now.
+        """
+        given = None if self.activation is None and residual is None else Finishing(self.activation, residual)
+        numpy_ops.run(self._plan(grid.shape), grid, self._w, self._bias, result, given)
         return result
 
     def plan(self, shape: Any, /) -> Plan:
@@ -148,10 +156,11 @@ class _Prepared:
         grid = np.ascontiguousarray(grid, self.dtype)
         result = ready.empty(ready.shape, ready.dtype) if out is None else out
         if finishing is None:
-            ready.run(address(grid), ready.weights, address(result))
+            right = ready.run(address(grid), ready.weights, address(result))
         else:
-            ready.finish(grid, result, None if residual is None else np.ascontiguousarray(residual, self.dtype))
-        return result
+            residual = None if residual is None else np.ascontiguousarray(residual, self.dtype)
+            right = ready.finish(grid, result, residual)
+        return result if right else self._otherwise(grid, result, residual)
 
     def _prepare(self, plan: Plan, shape: Any, finishing: Finishing | None) -> Packed | None:
         """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
@@ -163,7 +172,7 @@ class _Prepared:
                 from tconv.jit.call import Packed
 
             last, shapes = plan.layout == "channels_last", plan.result_shape
-            made = Packed(plan.problem, last, shapes, plan.dtype, self._pack, finishing)
+            made = Packed(plan.problem, last, shapes, plan.dtype, self._pack, finishing, plan.is_filtered)
             # Kernels would multiply the zeros around a grid by a NaN or an Inf: numpy_ops.run knows what to do.
             ready = made if made.finite else None
         with uninterrupted:

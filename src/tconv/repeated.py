@@ -56,7 +56,8 @@ def remember(
 
     if len(_known) >= MOST:
         _known.clear()
-    _known[key] = Once(problem, plan.layout == "channels_last", plan.result_shape, plan.dtype, finishing)
+    last, filtered = plan.layout == "channels_last", plan.is_filtered
+    _known[key] = Once(problem, last, plan.result_shape, plan.dtype, finishing, filtered)
 
 
 def _key(

@@ -2,13 +2,13 @@
 
 import pytest
 from PIL import Image
-from registry import NO_KERNELS
+from registry import EXACT, NO_KERNELS
 
 from tconv.draw.themes import THEMES
 from tconv.methods import METHODS
 
 #: What the machine has.
-NAMES = [name for name in METHODS if name != "jit" or not NO_KERNELS]
+NAMES = [name for name in EXACT if name != "jit" or not NO_KERNELS]
 
 
 def test_demo(run, tmp_path, monkeypatch):

@@ -23,7 +23,8 @@ WRONG = [
     (
         {"method": "matrices"},
         ValueError,
-        'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "fft", "jit"; got \'matrices\'',
+        'method must be one of "auto", "matrix", "zero_insertion", "gemm", "phases", "fft", '
+        '"jit", "winograd"; got \'matrices\'',
         ", method='matrices'",
     ),
     (

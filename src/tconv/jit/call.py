@@ -42,10 +42,10 @@ class _OnArrays(PreparedCall):
 
     def __init__(
         self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str, once: bool,
-        epilogue: Epilogue | None = None,
+        epilogue: Epilogue | None, filtered: bool,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.engine = engine.ready(problem, channels_last, once=once, epilogue=epilogue)
+        self.engine = engine.ready(problem, channels_last, once=once, epilogue=epilogue, filtered=filtered)
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.empty = engine.empty if prod(self.shape) >= engine.ALIGN_FROM else np.empty
 
@@ -65,9 +65,9 @@ class Once(_OnArrays):
 
     def __init__(
         self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str,
-        finishing: Finishing | None = None,
+        finishing: Finishing | None = None, filtered: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(problem, channels_last, shape, dtype, once=True, epilogue=finishing and finishing.epilogue)
+        super().__init__(problem, channels_last, shape, dtype, True, finishing and finishing.epilogue, filtered)
         self.parameters = None if finishing is None else finishing.parameters(self.dtype)
         self.bias = (problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels,)
 
@@ -82,7 +82,7 @@ class Once(_OnArrays):
         )
 
     def run(self, first: Array, w: Array, bias: Array | None, residual: Array | None = None) -> Array | None:
-        """The result, or None where a weight is not finite."""
+        """The result, or None where it is to be computed in another way: a weight, say, is not finite."""
         y, given = self.empty(self.shape, self.dtype), NO_ADDRESSES
         if self.parameters is not None:
             given = Addresses(0 if residual is None else address(residual), address(self.parameters))
@@ -97,9 +97,9 @@ class Packed(_OnArrays):
 
     def __init__(
         self, problem: Problem, channels_last: bool, shape: tuple[int, ...], dtype: str,
-        pack: Callable[[Engine], tuple[Array, bool]], finishing: Finishing | None = None,
+        pack: Callable[[Engine], tuple[Array, bool]], finishing: Finishing | None = None, filtered: bool = False,
     ) -> None:  # fmt: skip
-        super().__init__(problem, channels_last, shape, dtype, once=False, epilogue=finishing and finishing.epilogue)
+        super().__init__(problem, channels_last, shape, dtype, False, finishing and finishing.epilogue, filtered)
         self.parameters = np.zeros(1) if finishing is None else finishing.parameters(self.dtype)
         self.parameters_at = address(self.parameters)
         self.packed, self.finite = pack(self.engine)
@@ -109,10 +109,10 @@ class Packed(_OnArrays):
         """Whether x, of its shape, can be read as it is, and nothing has been set anew."""
         return x.dtype == self.dtype and x.flags.c_contiguous and self.is_current()
 
-    def finish(self, x: Array, y: Array, residual: Array | None) -> None:
-        """Compute y, with an epilogue, from x and a residual that can be read as they are."""
+    def finish(self, x: Array, y: Array, residual: Array | None) -> bool:
+        """Compute y, with an epilogue, from x and a residual that can be read as they are; returns what `run` does."""
         given = Addresses(0 if residual is None else address(residual), self.parameters_at)
-        self.run(address(x), self.weights, address(y), given)
+        return self.run(address(x), self.weights, address(y), given)
 
     def writes(self, out: Any, x: Array, residual: Any = None) -> bool:
         """Whether kernels may write into an array while others are read. Those of operators are shared with nobody."""

@@ -233,14 +233,20 @@ def build(
 
 
 def described(
-    problem: Problem, channels_last: bool, *, threads: int | None = None, ceiling: Ceiling | None = None
-) -> Description:
-    """What the engine would do on this machine, on so many threads; None: on as many as it would take."""
+    problem: Problem, channels_last: bool, *, threads: int | None = None, ceiling: Ceiling | None = None,
+    filtered: bool = False,
+) -> Description:  # fmt: skip
+    """What the engine would do on this machine, on so many threads; None: on as many as it would take.
+
+    `filtered`: by minimal filtering, in the layout that has it.
+    """
     from tconv.jit.description.describe import counted, describe
 
     target = isa.current()
     wanted = threads or launch.setting()
-    schedule = choose(problem, channels_last, target, wanted, generation)
+    if filtered and not can_filter(problem, channels_last):
+        channels_last = not channels_last
+    schedule = choose(problem, channels_last, target, wanted, generation, filtered)
     counts = counted(schedule, wanted)
     used = min(wanted, counts.pieces) if threads else threads_for(problem, target, wanted, counts.pieces)
     return describe(schedule, target, threads=used, ceiling=ceiling, counts=counts)

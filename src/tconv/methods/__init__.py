@@ -1,7 +1,7 @@
 """The methods, in one registry, and the one place that runs them.
 
-Whatever is registered here can be asked for by name, is considered by `method="auto"`, and is tested: the tests run
-over the registry.
+Whatever is registered here can be asked for by name, is considered by `method="auto"` if it is exact, and is tested:
+the tests run over the registry.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from tconv.methods.jit import Jit
 from tconv.methods.matrix import Matrix
 from tconv.methods.phases import Phases
 from tconv.methods.taps import run_tap_by_tap
+from tconv.methods.winograd import Winograd
 from tconv.methods.zero_insertion import ZeroInsertion
 from tconv.problem import OPERATIONS, Array, Operation, Problem
 
 METHODS: dict[str, Method] = {
-    method.name: method for method in (Matrix(), ZeroInsertion(), Gemm(), Phases(), Fft(), Jit())
+    method.name: method for method in (Matrix(), ZeroInsertion(), Gemm(), Phases(), Fft(), Jit(), Winograd())
 }
 
 __all__ = ["METHODS", "OPERATIONS", "Cost", "Method", "Operation", "Problem", "run"]

@@ -40,6 +40,10 @@ class Method(ABC):
     summary: ClassVar[str]
     #: What it computes.
     operations: ClassVar[tuple[Operation, ...]] = OPERATIONS
+    #: Whether it adds up the products of the definition, in any order. "auto" never picks another one.
+    exact: ClassVar[bool] = True
+    #: Whether kernels of the engine compute.
+    by_engine: ClassVar[bool] = False
     #: For an operation whose products include padded zeros, the operand that meets them. Where it holds NaN or Inf, a
     #: padded zero would spread it to results that no tap ties to it; `run` in `methods/__init__.py` then goes
     #: tap by tap.
@@ -52,6 +56,10 @@ class Method(ABC):
     def limit(self, problem: Problem) -> str:
         """Why this method cannot compute the problem; "" where it can."""
         return ""
+
+    def has_kernels(self, problem: Problem, channels_last: bool) -> bool:
+        """Whether kernels of the engine compute a problem within the limit from arrays as they lie in a layout."""
+        return False
 
     def fuses(self, problem: Problem) -> bool:
         """Whether it finishes results itself (`run_finished`), while they are near."""

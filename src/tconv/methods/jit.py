@@ -22,6 +22,7 @@ class Jit(Method):
 
     name = "jit"
     summary = "kernels generated for the shape and the processor at hand, through LLVM (llvmlite)"
+    by_engine = True
 
     def cost(self, problem: Problem) -> Cost:
         """The arithmetic at most of the peak, the arrays once through memory, the weights packed, a share of tables.
@@ -56,6 +57,10 @@ class Jit(Method):
         """Pack the weights and run the kernels, with the bias in the sums from the start."""
         self._run(problem, x, w, y, np.ascontiguousarray(bias))
 
+    def has_kernels(self, problem: Problem, channels_last: bool) -> bool:
+        """They compute with real numbers, in both layouts."""
+        return problem.dtype not in parts.REAL
+
     def fuses(self, problem: Problem) -> bool:
         """Kernels add a residual and apply an activation, but not to complex numbers, which they compute by parts."""
         return problem.dtype not in parts.REAL and problem.operation != "weight_gradient"
@@ -64,7 +69,7 @@ class Jit(Method):
         self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing
     ) -> None:
         """Pack the weights and run the kernels, that of the epilogue among them."""
-        _conv(problem, x, w, y, None if bias is None else np.ascontiguousarray(bias), finishing)
+        self._convolve(problem, x, w, y, None if bias is None else np.ascontiguousarray(bias), finishing)
 
     def _run(self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None) -> None:
         if problem.dtype in parts.REAL:
@@ -72,18 +77,38 @@ class Jit(Method):
         elif problem.operation == "weight_gradient":
             weight_gradient(problem, x, w, y)
         else:
-            _conv(problem, x, w, y, bias)
+            self._convolve(problem, x, w, y, bias, None)
+
+    def _convolve(
+        self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing | None
+    ) -> None:
+        """Run the kernels of conv_transpose or conv; tap by tap where the weights hold a NaN or an Inf."""
+        if convolved(problem, x, w, y, bias, finishing):
+            return
+        run_tap_by_tap(problem, x, w, y)  # kernels multiply the zeros around x by what is not finite
+        written = y if problem.written == "y" else x
+        if bias is not None:
+            add_bias(written, bias)
+        if finishing is not None:
+            finishing.apply(written)
 
 
-def _conv(
-    problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing | None = None
-) -> None:
-    """Run the kernels of conv_transpose or conv; see whether the weights hold a NaN or an Inf."""
+def convolved(
+    problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing | None,
+    filtered: bool = False,
+) -> bool:  # fmt: skip
+    """Run the kernels of conv_transpose or conv; returns whether the result is what it should be.
+
+    `filtered`: those of minimal filtering, in a layout that has them.
+    """
     from tconv.jit import engine
 
     read, written = (x, y) if problem.written == "y" else (y, x)
     last = _channels_last(written, read)
-    ready = engine.ready(problem, last, once=True, epilogue=finishing and finishing.epilogue)
+    if filtered and not engine.can_filter(problem, last):
+        last = not last
+    epilogue = finishing and finishing.epilogue
+    ready = engine.ready(problem, last, once=True, epilogue=epilogue, filtered=filtered)
     result = _ordered(written, last)
     target = result if result.flags.carray else np.empty(result.shape, result.dtype)
     # Names for the copies, which must live until the kernels are done.
@@ -94,15 +119,10 @@ def _conv(
         given, _kept = engine.addresses(
             finishing.parameters(problem.dtype), None if residual is None else _ordered(residual, last)
         )
-    if not ready.once(address(read), weights, bias, address(target), given):
-        # Kernels multiply the zeros around x by a NaN or an Inf.
-        run_tap_by_tap(problem, x, w, y)
-        if bias is not None:
-            add_bias(written, bias)
-        if finishing is not None:
-            finishing.apply(written)
-    elif target is not result:
+    right = ready.once(address(read), weights, bias, address(target), given)
+    if right and target is not result:
         result[...] = target
+    return right
 
 
 def weight_gradient(

@@ -18,7 +18,7 @@ class Textbook(Peer):
     """tconv's functions with each method but the engine, on arrays with channels first."""
 
     name: ClassVar[str] = "textbook"
-    settings = tuple(name for name in METHODS if name != "jit")
+    settings = tuple(name for name, method in METHODS.items() if not method.by_engine)
     operations = OPERATIONS
     _limits: Any = None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from tconv.jit.machine.isa import Isa
@@ -52,6 +52,7 @@ def _serving(problem: Problem, channels_last: bool, isa: Isa, threads: int) -> I
     return offers(problem, layout, isa, threads)
 
 
+@lru_cache(maxsize=1024)
 def by_filter(problem: Problem, channels_last: bool, isa: Isa, threads: int = 1) -> Schedule | None:
     """The schedule by minimal filtering, which is not exact; None where it has nothing to offer."""
     layout = layout_of(problem, channels_last)

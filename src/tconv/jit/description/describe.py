@@ -140,8 +140,11 @@ def _order(schedule: Schedule, tiles_outside: bool) -> tuple[str, ...]:
 
 
 def _expected(schedule: Schedule, isa: Isa, work: Work, executed: int, ceiling: Ceiling) -> float | None:
-    """The share of the roofline, at most what is of use of all that is executed. None where nothing is computed."""
-    if not work.flops:
+    """The share of the roofline, at most what is of use of all that is executed.
+
+    None where nothing is computed, or by fewer products than the definition has, which may be beyond the roofline.
+    """
+    if not (work.flops and kind_of(schedule).exact):
         return None
     of_use = work.flops / executed
     rate = min(_share(schedule, isa) or BEST * of_use, of_use) * ceiling.peak

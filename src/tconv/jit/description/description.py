@@ -43,7 +43,7 @@ class Description:
     tables: int  #: bytes of the program
     first: float  #: seconds that the first call of a size is expected to take longer
     flops: int  #: of use
-    executed: int  #: really done
+    executed: int  #: really done; by minimal filtering products alone, and fewer than of use
     bytes: int  #: x, y and the weights, each once
     ceiling: Ceiling
     share: float | None  #: of the roofline, that is expected
@@ -53,7 +53,7 @@ class Description:
     @property
     def wasted(self) -> float:
         """The share of the operations done that is of no use: lanes, columns and taps beside the result."""
-        return 1 - self.flops / self.executed if self.executed else 0.0
+        return max(0.0, 1 - self.flops / self.executed) if self.executed else 0.0
 
     @property
     def intensity(self) -> float:
@@ -82,7 +82,7 @@ class Description:
             *([("x", _said_cells(self))] if KINDS[self.kind].coarse_in_lanes else []),
             (self.written, _said_results(self)),
             ("memory", _said_memory(self)),
-            ("flops", f"{self.flops:,} of use, {self.executed:,} executed ({self.wasted:.1%} in vain)"),
+            ("flops", _said_flops(self)),
             ("bytes", f"{self.bytes:,} at least: {self.intensity:.1f} flops each"),
             ("roofline", _said_roofline(self)),
         ]
@@ -129,6 +129,11 @@ def _said_memory(d: Description) -> str:
     packed, scratch, tables = map(checks.memory, (d.packed, d.scratch, d.tables))
     weights = "" if KINDS[d.kind].coarse_in_lanes else f"packed weights {packed}, "
     return f"{weights}tables {tables}, scratch {scratch} a thread"
+
+
+def _said_flops(d: Description) -> str:
+    done = f"{d.wasted:.1%} in vain" if KINDS[d.kind].exact else "products of points, without their transforms"
+    return f"{d.flops:,} of use, {d.executed:,} executed ({done})"
 
 
 def _said_roofline(d: Description) -> str:

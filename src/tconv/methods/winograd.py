@@ -1,0 +1,65 @@
+"""Minimal filtering on the engine: a tile of results from fewer products than results times taps (`tconv/winograd.py`).
+
+A 3x3 kernel takes 16 products for 2x2 results where the definition has 36. What is added up are not the products of the
+definition, though, so that results differ from it by more than rounding at the end of a sum: by a few units in the last
+place of the largest value for F(2, 3), by a hundred for F(4, 3). Only who asks for it gets it. Where a result is not
+finite, a NaN, an Inf or an overflow may have met neighbours on the way: then the engine computes by the definition.
+
+S. Winograd, "Arithmetic Complexity of Computations", 1980; A. Lavin and S. Gray, arXiv:1509.09308.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from tconv.finishing import Finishing
+from tconv.methods import parts
+from tconv.methods.base import Cost
+from tconv.methods.jit import Jit, convolved
+from tconv.problem import Array, Operation, Problem
+
+#: The time of the engine that it takes, roughly: kernels of 3x3 take 0.3 to 0.5 of it, rows of 3 to 11 taps 0.5 to 0.6.
+SHARE = 0.5
+#: Weights that are transformed and packed take so many times the room of weights at most.
+GROWN = 16
+
+
+class Winograd(Jit):
+    """Generated kernels that take fewer products."""
+
+    name = "winograd"
+    summary = "minimal filtering on the engine: fewer products, with more rounding; only if asked for by name"
+    operations: ClassVar[tuple[Operation, ...]] = ("conv_transpose", "conv")
+    exact = False
+
+    def cost(self, problem: Problem) -> Cost:
+        """A share of what the engine takes, and room for weights that are transformed in float64."""
+        found = super().cost(problem)
+        return Cost(SHARE * found.seconds, found.scratch + GROWN * prod(problem.w_shape) * problem.itemsize)
+
+    def limit(self, problem: Problem) -> str:
+        """Why it cannot compute a problem: beside what the engine says, where filters take no fewer products."""
+        if problem.operation not in self.operations:
+            return f"computes {' and '.join(self.operations)} only, not {problem.operation}"
+        reason = super().limit(problem)
+        if reason or any(self._filters(parts.real_problem(problem), last) for last in (False, True)):
+            return reason
+        g = problem.geometry
+        return f"saves no products for kernel {g.kernel}, stride {g.stride}, dilation {g.dilation}"
+
+    def has_kernels(self, problem: Problem, channels_last: bool) -> bool:
+        """Not in every layout."""
+        return super().has_kernels(problem, channels_last) and self._filters(problem, channels_last)
+
+    def _convolve(
+        self, problem: Problem, x: Array, w: Array, y: Array, bias: Array | None, finishing: Finishing | None
+    ) -> None:
+        """Run the kernels; those of the definition where what is not finite has met neighbours."""
+        if not convolved(problem, x, w, y, bias, finishing, filtered=True):
+            super()._convolve(problem, x, w, y, bias, finishing)
+
+    def _filters(self, problem: Problem, channels_last: bool) -> bool:
+        from tconv.jit import engine
+
+        return engine.can_filter(problem, channels_last)
