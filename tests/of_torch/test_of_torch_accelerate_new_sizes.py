@@ -51,5 +51,5 @@ def test_so_is_the_whole_model(written, new_sizes):
 
 
 def test_errors():
-    with pytest.raises(TypeError, match=r"^accelerate: new_sizes must be True or False; got 1\n"):
+    with pytest.raises(TypeError, match=r"^accelerate: new_sizes must be True or False; got 1 of type int\n"):
         accelerate(decoder(), X, new_sizes=1)

@@ -62,7 +62,10 @@ class Contest:
         winners = [
             name
             for name, ratios in self.ratios.items()
-            if len(ratios) > 1 and sorted(ratios)[1] >= MARGIN and seconds[ORIGINAL] / seconds[name] >= MARGIN
+            if name not in self.failures
+            and len(ratios) > 1
+            and sorted(ratios)[1] >= MARGIN
+            and seconds[ORIGINAL] / seconds[name] >= MARGIN
         ]
         return min(winners, key=seconds.__getitem__, default=None)
 

@@ -1,6 +1,7 @@
 """What an accelerated module is: the same object, of a class that computes its convolutions on the engine.
 
-Layers of torch.nn become layers of `tconv.torch.nn`. Modules whose forward method calls `F.conv_transpose1d` to `3d` or
+Layers of torch.nn become layers of `tconv.torch.nn`, or of a class of these that computes by minimal filtering where no
+derivative is recorded. Modules whose forward method calls `F.conv_transpose1d` to `3d` or
 `F.conv1d` to `3d`, and layers with a forward method of their own, become a subclass of what they were that runs that
 method under `CallsReplaced`. Nothing else about an object changes, so that its state, its hooks and who refers to it
 stay, and a copy or a pickle of it is accelerated too. What a module was before is a matter of its class alone.
@@ -104,6 +105,44 @@ class Conv3d(_Accelerated, nn.Conv3d):
     """Once a `torch.nn.Conv3d`."""
 
 
+class _Filtered:
+    """By minimal filtering, with weights that are kept, wherever the engine has filters; by the definition elsewhere.
+
+    That is where a result is not finite, and so may have met others; where a derivative is recorded, or operations are
+    traced; and with weights that come for the first time.
+    """
+
+    _filters = True
+
+    def _get_name(self) -> str:
+        """As it is printed: nothing that a name would tell has changed."""
+        return type(self).__name__.removeprefix("Filtered")
+
+
+class FilteredConvTranspose1d(_Filtered, ConvTranspose1d):
+    """Once a `torch.nn.ConvTranspose1d`."""
+
+
+class FilteredConvTranspose2d(_Filtered, ConvTranspose2d):
+    """Once a `torch.nn.ConvTranspose2d`."""
+
+
+class FilteredConvTranspose3d(_Filtered, ConvTranspose3d):
+    """Once a `torch.nn.ConvTranspose3d`."""
+
+
+class FilteredConv1d(_Filtered, Conv1d):
+    """Once a `torch.nn.Conv1d`."""
+
+
+class FilteredConv2d(_Filtered, Conv2d):
+    """Once a `torch.nn.Conv2d`."""
+
+
+class FilteredConv3d(_Filtered, Conv3d):
+    """Once a `torch.nn.Conv3d`."""
+
+
 #: Layers of torch.nn, and what they become.
 LAYERS: dict[type, type] = {
     torch.nn.ConvTranspose1d: ConvTranspose1d,
@@ -113,7 +152,16 @@ LAYERS: dict[type, type] = {
     torch.nn.Conv2d: Conv2d,
     torch.nn.Conv3d: Conv3d,
 }
-_BEFORE = {after: before for before, after in LAYERS.items()}
+#: And what they become to compute by minimal filtering.
+FILTERED: dict[type, type] = {
+    torch.nn.ConvTranspose1d: FilteredConvTranspose1d,
+    torch.nn.ConvTranspose2d: FilteredConvTranspose2d,
+    torch.nn.ConvTranspose3d: FilteredConvTranspose3d,
+    torch.nn.Conv1d: FilteredConv1d,
+    torch.nn.Conv2d: FilteredConv2d,
+    torch.nn.Conv3d: FilteredConv3d,
+}
+_BEFORE = {after: before for layers in (LAYERS, FILTERED) for before, after in layers.items()}
 #: What classes made here, at run time, are made from.
 _FROM = "_tconv_before"
 
@@ -128,10 +176,19 @@ def is_accelerated(module: torch.nn.Module) -> bool:
     return _before(plain_class(module)) is not plain_class(module)
 
 
-def class_after(module: torch.nn.Module, operations: Operations) -> type:
-    """The class that accelerates a module, of which its forward method calls these operations."""
+def is_accelerated_layer(module: torch.nn.Module) -> bool:
+    """Whether it is a layer of torch.nn that was accelerated: it keeps its packed weights itself."""
+    return plain_class(module) in _BEFORE
+
+
+def class_after(module: torch.nn.Module, operations: Operations, *, filters: bool = False) -> type:
+    """The class that accelerates a module, of which its forward method calls these operations.
+
+    `filters`: by minimal filtering, which is for layers of torch.nn.
+    """
     plain = plain_class(module)
-    return _with_plain(module, LAYERS.get(plain) or _with_calls_replaced(plain, operations))
+    layers = FILTERED if filters else LAYERS
+    return _with_plain(module, layers.get(plain) or _with_calls_replaced(plain, operations))
 
 
 def class_before(module: torch.nn.Module) -> type:

@@ -27,6 +27,8 @@ class Measured:
     kept: bool  #: whether it runs on the engine now
     reason: str  #: why it was left alone without measuring, or in spite of it; "" where times decided
     operations: tuple[Operation, ...] = ("conv_transpose",)  #: that its forward method calls
+    winograd: bool = False  #: by minimal filtering, which is not exact
+    exactly: Measured | None = None  #: what came of it by the sums of the definition, where it is by minimal filtering
 
     @property
     def operation(self) -> str:
@@ -50,7 +52,8 @@ class Measured:
     def outcome(self) -> str:
         """What came of measuring the module, in a few words."""
         if self.kept:
-            return "not measured" if self.gain is None else f"{self.gain:.2f} times as fast"
+            by = ", by Winograd" if self.winograd else ""
+            return "not measured" if self.gain is None else f"{self.gain:.2f} times as fast{by}"
         noise = "not faster by more than the noise" if self.gain is not None and self.gain > 1 else ""
         return f"left alone: {self.reason or noise}".removesuffix(": ")
 
@@ -116,6 +119,7 @@ class Report:
     whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
     looked_for: tuple[Operation, ...] = ("conv_transpose",)
     runs: tuple[MeasuredRun, ...] = ()  #: convolutions with what stands behind them, measured together
+    apart: str = ""  #: what was wrong with the whole model by minimal filtering, which was taken back then
 
     @property
     def changed(self) -> int:
@@ -188,8 +192,9 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as plain values."""
-        names = ("measured", "trains", "threads", "new_sizes", "changed", "before", "after", "verdict")
-        fields = ["name", "kind", "operations", "shapes", "before", "after", "kept", "reason", "gain", "outcome"]
+        names = ("measured", "trains", "threads", "new_sizes", "changed", "before", "after", "verdict", "apart")
+        fields = ["name", "kind", "operations", "shapes", "before", "after", "kept", "winograd"]
+        fields += ["reason", "gain", "outcome"]
         layers = [{field: getattr(layer, field) for field in fields} for layer in self.layers]
         whole = None if self.whole is None else dataclasses.asdict(self.whole)
         of_runs = ["sequence", "members", "kinds", *fields]
@@ -205,7 +210,9 @@ class Report:
         ]
         if self.runs:
             tables += ["", *aligned(COLUMNS_OF_RUNS, _rows(self.runs), right=COLUMNS_OF_RUNS[2:4])]
-        first = [self.verdict, *filter(None, [self.of_runs]), *self._of_the_whole(), self.conditions]
+        back = f"by Winograd, which is taken back, {self.apart}" if self.apart else ""
+        first = [self.verdict, *filter(None, [self.of_runs]), *self._of_the_whole(), *filter(None, [back])]
+        first.append(self.conditions)
         return "\n".join([*first, *tables])
 
     def _table(self) -> list[str]:

@@ -14,10 +14,17 @@ from tconv.torch.fusing.sequences import with_runs
 def classes_after(model: Module, kept: Iterable[Measured]) -> dict[Module, type]:
     """The classes that modules have once these layers and runs are accelerated."""
     modules, after = dict(model.named_modules()), {}
-    heads: dict[Module, list[str]] = {}
+    heads: dict[Module, dict[str, bool]] = {}
     for found in kept:
         if isinstance(found, MeasuredRun):
-            heads.setdefault(modules[found.sequence], []).append(found.members[0])
+            heads.setdefault(modules[found.sequence], {})[found.members[0]] = found.winograd
         else:
-            after[modules[found.name]] = class_after(modules[found.name], found.operations)
-    return after | {sequence: with_runs(type(sequence), tuple(sorted(names))) for sequence, names in heads.items()}
+            module = modules[found.name]
+            after[module] = class_after(module, found.operations, filters=found.winograd)
+    return after | {sequence: _with_runs(sequence, names) for sequence, names in heads.items()}
+
+
+def _with_runs(sequence: Module, heads: dict[str, bool]) -> type:
+    names = tuple(sorted(heads))
+    made: type = with_runs(type(sequence), names, tuple(name for name in names if heads[name]))
+    return made

@@ -7,7 +7,7 @@ change from one to the next, as an optimizer changes them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 import torch
@@ -21,15 +21,19 @@ from tconv.jit.machine import isa
 from tconv.measuring.contest import ORIGINAL, Contest, in_turns
 from tconv.measuring.rounds import Effort, Run, timed
 from tconv.torch import calls
-from tconv.torch.accelerated import EVERY, LAYERS, CallsReplaced
+from tconv.torch.accelerated import EVERY, FILTERED, LAYERS, CallsReplaced
 from tconv.torch.comparing import disagreement
-from tconv.torch.engine import DTYPES, threads
+from tconv.torch.engine import DTYPES, Engines, threads
 from tconv.torch.messages import name_of
 from tconv.torch.watching import WatchedCall
 
 T = TypeVar("T")
 
 OURS = "tconv"
+#: The engine by minimal filtering.
+WINOGRAD = "winograd"
+#: Channels that are read, and that are written, from which it is worth a contest: transforms are shared among them.
+MANY = 16
 #: A convolution of which the model of costs expects that the engine takes so many times as long as PyTorch did is not
 #: measured: the model knows no processor by name, and is off by up to two.
 UNLIKELY = 2.0
@@ -42,6 +46,7 @@ class Manner(NamedTuple):
     stored: bool  #: the same tensor has the weights in every call
     trains: bool  #: forward is followed by backward
     new_sizes: bool  #: no call has the size of one before
+    winograd: bool = False  #: it may be computed by minimal filtering
 
 
 def refusal(call: WatchedCall) -> str:
@@ -82,34 +87,56 @@ def contest(call: WatchedCall, manner: Manner, effort: Effort) -> Contest:
 
 
 def decided(runs: Mapping[str, Run], effort: Effort) -> Contest:
-    """Compare two runs and time them."""
-    wrong = _compared(runs)
+    """Compare runs and time them: none where ours fails, and not those that fail else."""
+    failures = _compared(runs)
+    left = {name: run for name, run in runs.items() if name == ORIGINAL or not (OURS in failures or name in failures)}
     # Only now: kernels may have been compiled in the first calls.
-    took = {name: timed(run) for name, run in runs.items() if not wrong or name == ORIGINAL}
-    return Contest({ORIGINAL: [took[ORIGINAL]]}, {}, {OURS: wrong}) if wrong else Contest(in_turns(runs, took, effort))
+    took = {name: timed(run) for name, run in left.items()}
+    turns = {ORIGINAL: [took[ORIGINAL]]} if OURS in failures else in_turns(left, took, effort)
+    return Contest(turns, {}, failures)
 
 
 def _expected(call: WatchedCall) -> float:
     """Seconds that the engine is expected to take for a convolution, by the model of costs."""
-    ndim, given = call.w.dim() - 2, call.window
-    x = call.x if call.x.dim() == ndim + 2 else call.x.unsqueeze(0)
-    frozen = calls.frozen("conv", given["stride"], given["padding"], None, given["groups"], given["dilation"], None)
-    try:
-        engines = calls.prepared("conv", ndim, x, call.w, call.bias, frozen).engines
-    except Exception:  # of any class: what is wrong is said where results are compared
-        return 0.0
+    engines = _engines(call)
     return 0.0 if engines is None else expected.seconds(engines.problem, isa.current(), threads())
 
 
-def compared(call: WatchedCall, manner: Manner) -> str:
-    """Why tconv's result is not PyTorch's, "" where it is."""
+def can_filter(call: WatchedCall) -> bool:
+    """Whether minimal filtering may win: where it can compute, and transforms serve many channels."""
+    engines = _engines(call)
+    return engines is not None and min(engines.problem.cin, engines.problem.cout) >= MANY and engines.can_filter
+
+
+def _engines(call: WatchedCall) -> Engines | None:
+    """The engines of a call; None where there are none."""
+    ndim, given = call.w.dim() - 2, call.window
+    x = call.x if call.x.dim() == ndim + 2 else call.x.unsqueeze(0)
+    left = given["output_padding"] if call.operation == "conv_transpose" else None
+    words = given["stride"], given["padding"], left, given["groups"], given["dilation"], None
+    try:
+        frozen = calls.frozen(call.operation, *words)
+        return calls.prepared(call.operation, ndim, x, call.w, call.bias, frozen).engines
+    except Exception:  # of any class: what is wrong is said where results are compared
+        return None
+
+
+def compared(call: WatchedCall, manner: Manner) -> dict[str, str]:
+    """Why results of tconv's are not PyTorch's, for those that are not."""
     return _compared(_runs(call, manner))
 
 
-def _compared(runs: Mapping[str, Run]) -> str:
+def _compared(runs: Mapping[str, Run]) -> dict[str, str]:
     expected = runs[ORIGINAL]()
+    found = {name: _wrong(run, expected, 1 + (name == WINOGRAD)) for name, run in runs.items() if name != ORIGINAL}
+    return {name: wrong for name, wrong in found.items() if wrong}
+
+
+def _wrong(run: Run, expected: Sequence[Tensor], times: int) -> str:
+    """Why the last of some results of a run is not the expected one: filters are for weights that come again."""
     try:
-        results = runs[OURS]()
+        for _ in range(times):
+            results = run()
     except Exception as error:  # of any class: the model does without
         return f"it fails: {checks.first_line(error)}"
     return disagreement(results, expected)
@@ -132,9 +159,12 @@ def _runs(call: WatchedCall, manner: Manner) -> dict[str, Run]:
     if manner.layer is None:
         forms = {ORIGINAL: _Form(call, manner), OURS: _Replaced(call, manner)}
     else:
-        forms = {ORIGINAL: _LayerForm(call, manner, manner.layer), OURS: _LayerForm(call, manner, LAYERS[manner.layer])}
+        kinds = {ORIGINAL: manner.layer, OURS: LAYERS[manner.layer]}
+        if manner.winograd:
+            kinds[WINOGRAD] = FILTERED[manner.layer]
+        forms = {name: _LayerForm(call, manner, kind) for name, kind in kinds.items()}
     runs = {name: form.trained if manner.trains else form.computed for name, form in forms.items()}
-    return {**runs, OURS: anew(runs[OURS])} if manner.new_sizes else runs
+    return {name: anew(run) if manner.new_sizes and name != ORIGINAL else run for name, run in runs.items()}
 
 
 def anew(run: Callable[[], T]) -> Callable[[], T]:

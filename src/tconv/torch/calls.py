@@ -59,7 +59,8 @@ def call(
         return RECORD[operation](x, w, bias, known, layer)
     if known.tiny and known.said is not None and last is None:
         return _small(x, w, bias, known, known.said, given, layer)
-    return known.run(x, w, bias, kept.of(w) if layer is None else layer)
+    layer = kept.of(w) if layer is None else layer
+    return known.run(x, w, bias, layer, layer.filters)
 
 
 def _cast(

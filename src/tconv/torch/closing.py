@@ -4,6 +4,9 @@ Layers are measured alone, one call after another, with their data in the caches
 caches in between, and results go to memory that nobody has touched; so layers that win may win nothing together. They
 go only if the model loses by them: their share may be so small that the noise of everything else hides what they win.
 Then those go first that have the least to win, half of them, until the model does not lose.
+
+Where results of the whole are not what they were, layers by minimal filtering, whose rounding adds up from layer to
+layer, are taken back to the sums of the definition first.
 """
 
 from __future__ import annotations
@@ -35,13 +38,17 @@ SLOWER = "it is faster alone, and not in the whole model"
 def closed(model: Module, example: Example, report: Report, effort: Effort) -> Report:
     """The report, in which those layers are kept by which the whole model does not lose."""
     kept = sorted((layer for layer in (*report.layers, *report.runs) if layer.kept), key=_saved, reverse=True)
-    whole, lost = None, False
+    whole, lost, apart = None, False, ""
     while kept:
         with both_forms(model, example, classes_after(model, kept)) as forms:
             whole, lost = _contest(forms, len(kept), effort)
         if not lost:
             break
-        kept = [] if whole.failure else kept[: len(kept) // 2]
+        if whole.failure and any(found.winograd for found in kept):
+            report, apart = _exactly(report), whole.failure
+            kept = [found for found in map(_by_the_definition, kept) if found.kept]
+        else:
+            kept = [] if whole.failure else kept[: len(kept) // 2]
     reason = f"in the whole model {whole.failure}" if whole is not None and whole.failure else SLOWER
 
     def settled(found: Sequence[M]) -> tuple[M, ...]:
@@ -49,7 +56,19 @@ def closed(model: Module, example: Example, report: Report, effort: Effort) -> R
         left = {each: dataclasses.replace(each, kept=False, reason=reason) for each in out}
         return tuple(left.get(each, each) for each in found)
 
-    return dataclasses.replace(report, layers=settled(report.layers), runs=settled(report.runs), whole=whole)
+    layers, runs = settled(report.layers), settled(report.runs)
+    return dataclasses.replace(report, layers=layers, runs=runs, whole=whole, apart=apart)
+
+
+def _by_the_definition(found: M) -> M:
+    """What came of a layer by the sums of the definition."""
+    return found.exactly or found  # type: ignore[return-value]  # it is made from the other
+
+
+def _exactly(report: Report) -> Report:
+    """The report in which nothing is by minimal filtering."""
+    layers, runs = tuple(map(_by_the_definition, report.layers)), tuple(map(_by_the_definition, report.runs))
+    return dataclasses.replace(report, layers=layers, runs=runs)
 
 
 def _saved(layer: Measured) -> float:

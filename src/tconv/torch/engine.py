@@ -59,15 +59,26 @@ class Engines:
         """For weights that serve one call."""
         return self._ready(once=True)
 
-    def followed(self, epilogue: Epilogue | None) -> Engine:
-        """For weights that are kept, where something is done with the result."""
-        return self._ready(once=False, epilogue=epilogue)
+    @cached_property
+    def filtered(self) -> Engine:
+        """For weights that are kept, by minimal filtering where that takes fewer products."""
+        return self._ready(once=False, filtered=True) if self.can_filter else self.kept
 
-    def _ready(self, *, once: bool, epilogue: Epilogue | None = None) -> Engine:
+    @property
+    def can_filter(self) -> bool:
+        """Whether minimal filtering takes fewer products."""
+        return engine.can_filter(self.problem, self._channels_last)
+
+    def followed(self, epilogue: Epilogue | None, *, filtered: bool = False) -> Engine:
+        """For weights that are kept, where something is done with the result."""
+        return self._ready(once=False, epilogue=epilogue, filtered=filtered and self.can_filter)
+
+    def _ready(self, *, once: bool, epilogue: Epilogue | None = None, filtered: bool = False) -> Engine:
         # Calls lie between operations of PyTorch, whose threads keep the cores busy for a while after them.
         return engine.ready(
-            self.problem, self._channels_last, once=once, most=self._most, openmp=True, epilogue=epilogue
-        )
+            self.problem, self._channels_last, once=once, most=self._most, openmp=True, epilogue=epilogue,
+            filtered=filtered,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -99,14 +110,21 @@ class Call(PreparedCall):
         """What a call depends on beside its arguments: what engines do, and PyTorch's threads."""
         return torch.get_num_threads(), engine.state()
 
-    def run(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None) -> Tensor:
-        """Compute, without a record for derivatives; `kept` None: weights serve this call only."""
+    def run(
+        self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None, filters: bool = False
+    ) -> Tensor:
+        """Compute, without a record for derivatives; `kept` None: weights serve this call only.
+
+        `filters`: by minimal filtering with weights that are kept, if that can be.
+        """
         if profiled():
             with record_function(f"tconv::{self.operation}"):
-                return self.compute(x, w, bias, kept)
-        return self.compute(x, w, bias, kept)
+                return self.compute(x, w, bias, kept, filters)
+        return self.compute(x, w, bias, kept, filters)
 
-    def compute(self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None) -> Tensor:
+    def compute(
+        self, x: Tensor, w: Tensor, bias: Tensor | None, kept: PackedWeights | None, filters: bool = False
+    ) -> Tensor:
         """The same, of which a profiler is not told."""
         engines = self.engines
         if engines is None:
@@ -124,9 +142,15 @@ class Call(PreparedCall):
         source, b = x.data_ptr(), 0 if bias is None else (bias := bias.contiguous()).data_ptr()
         if not source or not w.data_ptr():  # elements that take no memory, such as zeros that autograd makes
             return self._by_torch(x, w, bias)
-        packed = None if kept is None else self._kept(engines.kept, w, b, kept)
+        packed = None
+        if kept is not None:
+            ready = engines.filtered if filters else engines.kept
+            packed = self._kept(ready, w, b, kept)
+            if packed is not None and not ready.run(source, packed.address, result.data_ptr()):
+                packed = self._kept(engines.kept, w, b, kept)  # minimal filtering has met what is not finite
+                if packed is not None:
+                    engines.kept.run(source, packed.address, result.data_ptr())
         if packed is not None:
-            engines.kept.run(source, packed.address, result.data_ptr())
             return result.to(self.dtype) if self.half else result
         w = self.weights.contiguous(widened(w) if self.half else w)
         if engines.once.once_at(source, w.data_ptr(), b, result.data_ptr()):

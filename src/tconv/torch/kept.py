@@ -52,17 +52,19 @@ class PackedWeights(dict[int, Pack]):
     """The packed weights of one layer, by the order of packing. Copies and pickles of it are empty.
 
     `small` has the shapes of x for which the layer asks PyTorch. It does so without looking at anything else: whatever
-    there is, modes, traces, subclasses, dtypes, PyTorch's own function is right for it.
+    there is, modes, traces, subclasses, dtypes, PyTorch's own function is right for it. `filters` says whether the
+    layer computes by minimal filtering, where that can be and no derivative is recorded.
     """
 
-    __slots__ = ("__weakref__", "small")
+    __slots__ = ("__weakref__", "filters", "small")
 
-    def __init__(self) -> None:
+    def __init__(self, filters: bool = False) -> None:
         super().__init__()
+        self.filters = filters
         self.small: dict[tuple[int, ...], Small] = {}
 
     def __reduce__(self) -> Any:
-        return PackedWeights, ()
+        return PackedWeights, (self.filters,)
 
     def remember(self, shape: tuple[int, ...], small: Small) -> None:
         """Calls with x of this shape are so small."""

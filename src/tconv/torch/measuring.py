@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -19,9 +19,11 @@ from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
 from tconv.torch.accelerated import EVERY, LAYERS, plain_class
 from tconv.torch.acceleration_report import Measured
-from tconv.torch.both_ways import OURS, Manner
+from tconv.torch.both_ways import OURS, WINOGRAD, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.watching import WatchedCall
+
+M = TypeVar("M", bound=Measured)
 
 #: Contests that have all of their time. Of a model with more kinds of calls each has less, down to a quarter.
 UNHURRIED, SHORTEST = 8, 4
@@ -40,8 +42,8 @@ class Called(NamedTuple):
 class Measuring:
     """Measures the calls of a run as they come, those that are alike once."""
 
-    def __init__(self, model: Module, effort: Effort, *, new_sizes: bool) -> None:
-        self.model, self.effort, self.new_sizes = model, effort, new_sizes
+    def __init__(self, model: Module, effort: Effort, *, new_sizes: bool, winograd: bool) -> None:
+        self.model, self.effort, self.new_sizes, self.winograd = model, effort, new_sizes, winograd
         self.calls: dict[Module, list[Called]] = {}
         self.trained = False
         self._contests: dict[Hashable, Contest] = {}
@@ -55,16 +57,18 @@ class Measuring:
         return contest
 
     def _contest(self, module: Module, call: WatchedCall) -> Contest:
-        kind = plain_class(module)
-        trains = module.training and call.result.requires_grad
+        kind, recorded = plain_class(module), call.result.requires_grad
+        trains = module.training and recorded
         self.trained |= trains
-        manner = Manner(kind if kind in LAYERS else None, self._is_stored(call.w, module), trains, self.new_sizes)
+        layer = kind if kind in LAYERS else None
+        filters = self.winograd and layer is not None and not recorded and both_ways.can_filter(call)
+        manner = Manner(layer, self._is_stored(call.w, module), trains, self.new_sizes, filters)
         key = both_ways.key(call, manner)
         known = self._contests.get(key)
         if known is None:
             known = self._contests[key] = both_ways.contest(call, manner, self.effort_now())
-        elif not known.failures and (wrong := both_ways.compared(call, manner)):
-            return Contest(known.turns, failures={OURS: wrong})
+        elif OURS not in known.failures and (wrong := both_ways.compared(call, manner)):
+            return Contest(known.turns, failures={**known.failures, **wrong})
         return known
 
     def effort_now(self) -> Effort:
@@ -96,18 +100,50 @@ def together(name: str, module: Module, calls: Sequence[Called], extra: float) -
     reason = next(filter(None, reasons), "")
     if reason:
         return measured(None, None, False, reason)
-    whole = summed(contests, extra)
-    seconds = whole.seconds
-    return measured(seconds[ORIGINAL], seconds[OURS], whole.winner == OURS, "")
+    return settled(measured(None, None, False, ""), contests, extra)
 
 
-def summed(contests: Sequence[Contest], extra: float = 0.0) -> Contest:
-    """Several contests as one; `extra` is what ours takes besides."""
-    return Contest({ORIGINAL: _sum(contests, ORIGINAL, 0.0), OURS: _sum(contests, OURS, extra)})
+def settled(found: M, contests: Sequence[Contest], extra: float = 0.0) -> M:
+    """What came of contests that belong together; `extra` is what ours takes besides."""
+    total = _total(contests, extra)
+    name, seconds = _best(total), total.seconds
+    exact = dataclasses.replace(found, before=seconds[ORIGINAL], after=seconds[OURS], kept=_has_won(OURS, total))
+    if name != WINOGRAD:
+        return exact
+    return dataclasses.replace(exact, after=seconds[WINOGRAD], kept=True, winograd=True, exactly=exact)
+
+
+def best(contest: Contest) -> str | None:
+    """Who is to compute what a contest was about; None: PyTorch."""
+    return None if OURS in contest.failures else _best(_total([contest]))
+
+
+def _best(total: Contest) -> str | None:
+    # By minimal filtering it is less exact, so that has to win against both.
+    if WINOGRAD in total.turns and all(_has_won(WINOGRAD, total, against) for against in (ORIGINAL, OURS)):
+        return WINOGRAD
+    return OURS if _has_won(OURS, total) else None
+
+
+def _has_won(name: str, total: Contest, against: str = ORIGINAL) -> bool:
+    return Contest({ORIGINAL: total.turns[against], name: total.turns[name]}).winner == name
+
+
+def _total(contests: Sequence[Contest], extra: float = 0.0) -> Contest:
+    """Several contests as one; by minimal filtering calls that it is not for are computed as else."""
+    turns = {ORIGINAL: _sum(contests, ORIGINAL, 0.0), OURS: _sum(contests, OURS, extra)}
+    if any(WINOGRAD in c.turns for c in contests) and not any(WINOGRAD in c.failures for c in contests):
+        turns[WINOGRAD] = _sum(contests, WINOGRAD, extra)
+    return Contest(turns)
 
 
 def _sum(contests: Sequence[Contest], who: str, extra: float) -> list[float]:
     """Seconds of all in each round; who was hopeless would have taken as long in each."""
     rounds = max(len(contest.turns[ORIGINAL]) for contest in contests)
-    each = [list(c.turns[who]) if len(c.turns[who]) == rounds else [c.seconds[who]] * rounds for c in contests]
+    each = [_padded(contest, who if who in contest.turns else OURS, rounds) for contest in contests]
     return [extra + sum(turns) for turns in zip(*each, strict=True)]
+
+
+def _padded(contest: Contest, who: str, rounds: int) -> list[float]:
+    turns = list(contest.turns[who])
+    return turns if len(turns) == rounds else [contest.seconds[who]] * rounds

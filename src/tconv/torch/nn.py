@@ -25,6 +25,8 @@ class _Layer(torch.nn.modules.conv._ConvNd):
     """What all of them have in common: weights that are kept packed, a short way to PyTorch where that is sooner."""
 
     _operation: ClassVar[Operation]
+    #: Whether it computes by minimal filtering, where that can be and no derivative is recorded (`accelerated.py`).
+    _filters: ClassVar[bool] = False
 
     def __prepare_scriptable__(self) -> Any:
         """What torch.jit.script asks for."""
@@ -52,7 +54,7 @@ class _Layer(torch.nn.modules.conv._ConvNd):
         kept = state.get("_kept")
         if not _is_compiling():
             if kept is None:  # also in a layer whose class was changed
-                kept = state["_kept"] = PackedWeights()
+                kept = state["_kept"] = PackedWeights(self._filters)
             try:
                 small = kept.small.get(input.shape)
                 if (

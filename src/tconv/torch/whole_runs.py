@@ -124,7 +124,7 @@ def _packed(after: Mapping[Module, type]) -> Iterator[None]:
     rooms: list[tuple[dict[str, Any], str]] = []
     for module, kind in after.items():
         if plain_class(module) in LAYERS:
-            module.__dict__["_kept"] = PackedWeights()
+            module.__dict__["_kept"] = PackedWeights(getattr(kind, "_filters", False))
             rooms.append((module.__dict__, "_kept"))
         elif hasattr(kind, METHOD):
             module.__dict__[KEPT] = KeptRuns()

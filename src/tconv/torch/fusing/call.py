@@ -20,7 +20,7 @@ from tconv.activations import Activation
 from tconv.batch_norm import fold_batch_norm
 from tconv.finishing import Finishing
 from tconv.jit.call import PreparedCall
-from tconv.jit.engine import Addresses
+from tconv.jit.engine import Addresses, Engine
 from tconv.jit.machine import fingerprint
 from tconv.jit.machine.address import address
 from tconv.torch import calls, formats
@@ -94,7 +94,7 @@ def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
         return None
     if torch.is_grad_enabled() and x.requires_grad:
         return None
-    call = _call(run, x, operands, follower)
+    call = _call(run, x, operands, follower, kept.filters)
     return None if call is None else call.run(run, x, operands, kept)
 
 
@@ -102,7 +102,7 @@ def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
 _calls: dict[Hashable, RunCall] = {}
 
 
-def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None) -> RunCall | None:
+def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None, filters: bool) -> RunCall | None:
     """The call for tensors of such shapes, None where there is none."""
     conv, w, (operation, ndim) = run.conv, operands.w, CONVOLUTIONS[type(run.conv)]
     left = conv.output_padding if operation == "conv_transpose" else None
@@ -110,7 +110,7 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None) ->
     words = None
     if follower is not None:
         words = follower.name, follower.number, None if follower.slope is None else follower.slope.shape
-    key = operation, given, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words
+    key = operation, given, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words, filters
     try:
         known = _calls.get(key)
         if known is None or not known.is_current():
@@ -121,7 +121,7 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None) ->
                 return None
             if len(_calls) >= MOST_CALLS:
                 _calls.clear()
-            known = _calls[key] = RunCall(call, call.engines, follower)
+            known = _calls[key] = RunCall(call, call.engines, follower, filters)
     except (RuntimeError, TypeError, ValueError):  # of arguments that the layer refuses, or does not
         return None
     axes_fit = run.norm is None or NORMALIZATIONS[type(run.norm)] == ndim
@@ -131,17 +131,18 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None) ->
 class RunCall(PreparedCall):
     """A run on tensors of given shapes and strides."""
 
-    __slots__ = ("call", "engine", "fingerprint", "parameters", "parameters_at")
+    __slots__ = ("call", "engines", "epilogue", "fingerprint", "parameters", "parameters_at", "ready")
     current = staticmethod(Call.current)
 
-    def __init__(self, call: Call, engines: Engines, follower: Follower | None) -> None:
+    def __init__(self, call: Call, engines: Engines, follower: Follower | None, filters: bool) -> None:
         super().__init__()
         finishing = None if follower is None else _finishing(follower)
         self.call, self.fingerprint = call, fingerprint.function()
         #: The number that kernels read, if the activation has one.
         self.parameters = np.zeros(1) if finishing is None else finishing.parameters(DTYPES[call.dtype])
         self.parameters_at = address(self.parameters)
-        self.engine = engines.followed(finishing and finishing.epilogue)
+        self.engines, self.epilogue = engines, finishing and finishing.epilogue
+        self.ready = engines.followed(self.epilogue, filtered=filters)
 
     def run(self, run: Run, x: Tensor, operands: Operands, kept: PackedWeights) -> Tensor | None:
         """Compute; None where weights are new, or not all finite."""
@@ -157,19 +158,23 @@ class RunCall(PreparedCall):
         source = x.data_ptr()
         if not source or not operands.w.data_ptr():  # elements that take no memory
             return None
-        packed = self._packed(run, operands, kept)
+        ready = self.ready
+        packed = self._packed(ready, run, operands, kept)
         if packed is None:
             return None
         result = torch.empty_strided(call.shape, call.strides, dtype=x.dtype)
         if call.large:
             formats.ask_for_huge_pages(result)
         given = Addresses(0, self.parameters_at if slope is None else slope.data_ptr())
-        self.engine.run(source, packed.address, result.data_ptr(), given)
-        return result
+        if ready.run(source, packed.address, result.data_ptr(), given):
+            return result
+        exact = self.engines.followed(self.epilogue)  # minimal filtering has met what is not finite
+        packed = self._packed(exact, run, operands, kept)
+        return None if packed is None or not exact.run(source, packed.address, result.data_ptr(), given) else result
 
-    def _packed(self, run: Run, operands: Operands, kept: PackedWeights) -> Pack | None:
-        """The weights folded and packed, if they come again."""
-        order, eps = self.engine.program.packing, 0.0 if run.norm is None else run.norm.eps
+    def _packed(self, ready: Engine, run: Run, operands: Operands, kept: PackedWeights) -> Pack | None:
+        """The weights folded and packed for an engine, if they come again."""
+        order, eps = ready.program.packing, 0.0 if run.norm is None else run.norm.eps
         seen = self._seen(operands, eps)
         known = kept.found(order, seen)
         if known is not None or not kept.met(order, seen):
@@ -180,7 +185,7 @@ class RunCall(PreparedCall):
         w, shift = folded  # names, for as long as kernels read them
         at = 0 if shift is None else shift.data_ptr()
         return kept.packed(
-            self.engine, order, seen, w.data_ptr(), at, lambda: self._seen(operands, eps) == seen
+            ready, order, seen, w.data_ptr(), at, lambda: self._seen(operands, eps) == seen
         )  # fmt: skip
 
     def _seen(self, operands: Operands, eps: float) -> int:

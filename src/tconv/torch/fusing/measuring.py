@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, OrderedDict
-from collections.abc import Container, Hashable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -17,15 +17,15 @@ from torch.nn import Module
 from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
-from tconv.torch.accelerated import LAYERS
+from tconv.torch.accelerated import FILTERED, LAYERS
 from tconv.torch.acceleration_report import MeasuredRun
-from tconv.torch.both_ways import OURS, Manner
+from tconv.torch.both_ways import OURS, WINOGRAD, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.call import computed
 from tconv.torch.fusing.runs import Run, starting
 from tconv.torch.fusing.sequences import chains_of, with_runs
 from tconv.torch.kept import PackedWeights
-from tconv.torch.measuring import saving_here, summed
+from tconv.torch.measuring import best, saving_here, settled
 from tconv.torch.watching import WatchedCall
 
 
@@ -68,7 +68,7 @@ class MeasuringRuns:
 
     def _contest(self, run: Run, call: WatchedCall, alone: Contest, effort: Effort) -> Contest | None:
         plain = type(run.conv)
-        kind = LAYERS[plain] if alone.winner == OURS else plain
+        kind = {OURS: LAYERS[plain], WINOGRAD: FILTERED[plain], None: plain}[best(alone)]
         key = both_ways.key(call, Manner(kind, True, False, self.new_sizes)), tuple(map(repr, run.members))
         if key not in self._contests:
             self._contests[key] = _contest(run, kind, call.x.detach(), effort, new_sizes=self.new_sizes)
@@ -84,17 +84,13 @@ class MeasuringRuns:
 
 def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]) -> MeasuredRun:
     reason = next((wrong for contest in contests if (wrong := contest.failures.get(OURS, ""))), "")
-    if reason:
-        before, after, won = None, None, False
-    else:
-        whole = summed(contests)
-        before, after, won = whole.seconds[ORIGINAL], whole.seconds[OURS], whole.winner == OURS
     name = f"{place.inside}.{place.members[0]}" if place.inside else place.members[0]
     kinds = tuple(type(module).__name__ for module in place.run.members)
-    return MeasuredRun(
-        name, kinds[0], tuple(called.shapes for called in calls), before, after, won, reason,
-        (calls[0].operation,), place.inside, place.members, kinds,
+    found = MeasuredRun(
+        name, kinds[0], tuple(called.shapes for called in calls), None, None, False, reason, (calls[0].operation,),
+        sequence=place.inside, members=place.members, kinds=kinds,
     )  # fmt: skip
+    return found if reason else settled(found, contests)
 
 
 def places(model: Module) -> dict[Module, Place]:
@@ -125,22 +121,33 @@ def _at(module: Module, name: str) -> Any:
 
 def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool) -> Contest | None:
     """Compare and time; None where the run cannot be computed in one call."""
-    separate, fused = nn.Sequential(*map(_copied, run.members)), nn.Sequential(*map(_copied, run.members))
-    separate[0].__class__ = fused[0].__class__ = kind
-    fused.__class__ = with_runs(nn.Sequential, ("0",))
-    own, kept = Run(fused[0], run.norm, run.activation), PackedWeights()
+    separate = _sequence(run, kind)
+    forms = {OURS: _sequence(run, kind, with_runs(nn.Sequential, ("0",)))}
+    if kind in FILTERED.values():
+        forms[WINOGRAD] = _sequence(run, kind, with_runs(nn.Sequential, ("0",), ("0",)))
+    own, kept = Run(forms[OURS][0], run.norm, run.activation), PackedWeights()
     try:
         if [computed(own, x, kept) for _ in range(2)][1] is None:
             return None
-        fused(x)  # it meets the weights
+        for fused in forms.values():
+            fused(x)  # it meets the weights
     except Exception:  # of any class: the model does without
         return None
-
-    def in_one() -> list[Tensor]:
-        return [fused(x).detach()]
-
-    runs = {ORIGINAL: lambda: [separate(x).detach()], OURS: both_ways.anew(in_one) if new_sizes else in_one}
+    runs = {ORIGINAL: _runner(separate, x)}
+    for name, form in forms.items():
+        runs[name] = both_ways.anew(_runner(form, x)) if new_sizes else _runner(form, x)
     return both_ways.decided(runs, effort)
+
+
+def _runner(form: Module, x: Tensor) -> Callable[[], list[Tensor]]:
+    return lambda: [form(x).detach()]
+
+
+def _sequence(run: Run, kind: type, of: type = nn.Sequential) -> Any:
+    """The modules of a run, the convolution of one class, in a sequence of another."""
+    made = nn.Sequential(*map(_copied, run.members))
+    made[0].__class__, made.__class__ = kind, of
+    return made
 
 
 def _copied(module: Module) -> Any:

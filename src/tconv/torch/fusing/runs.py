@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Module
 
-from tconv.torch.accelerated import LAYERS
+from tconv.torch.accelerated import FILTERED, LAYERS
 from tconv.torch.engine import Operation
 
 #: Layers that a run may begin with, accelerated or not, their operation and axes of size.
 CONVOLUTIONS: dict[type, tuple[Operation, int]] = {
     kind: ("conv_transpose" if "Transpose" in theirs.__name__ else "conv", int(theirs.__name__[-2]))
     for theirs, ours in LAYERS.items()
-    for kind in (theirs, ours)
+    for kind in (theirs, ours, FILTERED[theirs])
 }
 #: Normalizations, and the axes of size that they want: none, or one, are both allowed in one dimension.
 NORMALIZATIONS: dict[type, int] = {nn.BatchNorm1d: 1, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3}

@@ -4,7 +4,8 @@ It is the same object, of a class that computes runs in one call. That is done i
 modules, which has the whole run before it: it calls either the engine once, or the modules one by one. So nothing can
 be half done, as it could be if each of the modules had to know whether the one before had done its work. What the
 modules are is asked in every call; they, their hooks and their tensors may be changed, replaced and removed as before.
-Only the names of the convolutions, which won when they were measured, are part of the class.
+Only the names of the convolutions, which won when they were measured, are part of the class, and which of their runs
+are by minimal filtering.
 """
 
 from __future__ import annotations
@@ -64,12 +65,15 @@ def chains_of(module: Module) -> Found:
     return Found((), frozenset()) if found is None else Found(found.chains, found.once)
 
 
-def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads) -> Any:
-    """What comes of x when all are called in order, those runs in one call that begin with these names."""
+def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads, filtered: Heads) -> Any:
+    """What comes of x when all are called in order, those runs in one call that begin with these names.
+
+    `filtered`: those of them that are by minimal filtering.
+    """
     quiet, at = not (torch.compiler.is_compiling() or runs.hooked_everywhere()), 0
     while at < len(called):
         run = runs.starting(called, at) if quiet and names[at] in heads else None
-        result = None if run is None else computed(run, x, _kept(owner, names[at]))
+        result = None if run is None else computed(run, x, _kept(owner, names[at], filtered))
         if run is None or result is None:
             x, at = called[at](x), at + 1
         else:
@@ -77,23 +81,24 @@ def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any,
     return x
 
 
-def _kept(owner: Module, name: str) -> PackedWeights:
+def _kept(owner: Module, name: str, filtered: Heads) -> PackedWeights:
     kept: KeptRuns = owner.__dict__.setdefault(KEPT, KeptRuns())
-    return kept.setdefault(name, PackedWeights())
+    known = kept.get(name)
+    return kept.setdefault(name, PackedWeights(name in filtered)) if known is None else known
 
 
-def with_runs(plain: Any, heads: Heads) -> Any:
+def with_runs(plain: Any, heads: Heads, filtered: Heads = ()) -> Any:
     """The class of a sequence that computes runs in one call, made from the class that it had."""
-    return _with_runs(plain, heads)
+    return _with_runs(plain, heads, filtered)
 
 
 @functools.cache
-def _with_runs(plain: Any, heads: Heads) -> Any:
+def _with_runs(plain: Any, heads: Heads, filtered: Heads) -> Any:
     def whole(self: Any, input: Any) -> Any:
-        return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads)
+        return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads, filtered)
 
     def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
-        return in_order(self, names, called, x, heads)
+        return in_order(self, names, called, x, heads, filtered)
 
     if plain.forward is nn.Sequential.forward:
         forward: Any = functools.wraps(plain.forward)(whole)
@@ -103,7 +108,7 @@ def _with_runs(plain: Any, heads: Heads) -> Any:
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
-        return new, (plain, heads, *args[1:]), *rest
+        return new, (plain, heads, filtered, *args[1:]), *rest
 
     same = {name: getattr(plain, name) for name in ("__module__", "__qualname__", "__doc__")}
     own = {"forward": forward, "__reduce_ex__": __reduce_ex__, chains.METHOD: chain, _FROM: plain}
@@ -112,7 +117,7 @@ def _with_runs(plain: Any, heads: Heads) -> Any:
     return made
 
 
-def new(plain: Any, heads: Heads, *args: Any) -> Any:
+def new(plain: Any, heads: Heads, filtered: Heads = (), *args: Any) -> Any:
     """A sequence with runs, as pickles make it: they find classes by name."""
-    made = with_runs(plain, heads)
+    made = with_runs(plain, heads, filtered)
     return made.__new__(made, *args)
