@@ -67,6 +67,8 @@ class Packer:
 
     def __init__(self, itemsize: int, lanes: int) -> None:
         self.itemsize, self.lanes = itemsize, lanes
+        #: What weights are transformed by before they are packed, if they are: in the same order they may be others.
+        self.transform = b""
         self.tiles: list[list[int]] = []
         self.channels: list[tuple[int, int]] = []
         self.masks: list[list[float]] = []
@@ -149,7 +151,7 @@ class Packer:
         tiles = np.array(self.tiles, np.int64).reshape(-1, len(Tile))
         channels = np.array(self.channels, np.int64).reshape(-1, 2)
         listed = np.concatenate(lists)
-        order = sha256(blocks.tobytes() + listed.tobytes() + bytes([self.itemsize])).digest()
+        order = sha256(blocks.tobytes() + listed.tobytes() + bytes([self.itemsize]) + self.transform).digest()
         sizes = (self.itemsize, self.packed, self.window)
         return Packing(tiles, channels, masks, blocks, listed, *sizes, _number(order))
 

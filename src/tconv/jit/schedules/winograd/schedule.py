@@ -123,13 +123,18 @@ class WinogradSchedule(Schedule):
         """The number of the variant of a tile."""
         return self.variants.index(self._of_tile(tile))
 
+    @property
+    def filters(self) -> tuple[tuple[int, FilteredAxis], ...]:
+        """The taps of each axis, and what is done along it: all that the points of weights depend on."""
+        return tuple((line.kernel, axis) for line, axis in zip(self.lines, self.axes, strict=True))
+
     def transformed(self, w: int) -> NDArray[Any]:
         """The points of the weights."""
         p = self.problem
         element = np.dtype(p.dtype)
         buffer = (ctypes.c_byte * (prod(p.w_shape) * element.itemsize)).from_address(w)
         flat: NDArray[Any] = np.ctypeslib.as_array(buffer).view(element)
-        return transformed([(line.kernel, axis) for line, axis in zip(self.lines, self.axes, strict=True)], flat)
+        return transformed(self.filters, flat)
 
     # ---- the panel: rows of x, and points of tiles behind them
 

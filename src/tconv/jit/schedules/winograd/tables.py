@@ -18,6 +18,7 @@ from tconv.jit.schedules.lane_tiles import LaneTile
 from tconv.jit.schedules.winograd.loops.chunks import chunks_of_winograd
 from tconv.jit.schedules.winograd.loops.words import A, W
 from tconv.jit.schedules.winograd.schedule import WinogradSchedule
+from tconv.jit.schedules.winograd.weights import matrix_of
 
 
 class WinogradTables(Tables):
@@ -30,6 +31,7 @@ class WinogradTables(Tables):
         self.blocks = self.s.sets * self.s.segments * self.s.points  # of weights, where others have one a tap
         self.output = len(self.s.shapes) * len(self.s.variants)
         self.position = self.s.widest * self.size
+        self.packer.transform = matrix_of(self.s.filters).tobytes()
 
     def header(self) -> dict[Header, int]:
         """Where kernels read and write, and the order of loops."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache, reduce
 
 import numpy as np
@@ -15,12 +14,12 @@ from tconv.problem import Array
 PART = 1 << 20
 
 
-def transformed(axes: Sequence[tuple[int, FilteredAxis]], w: Array) -> Array:
+def transformed(axes: tuple[tuple[int, FilteredAxis], ...], w: Array) -> Array:
     """Weights (Cin, Cout / groups, *kernel) as (Cin * Cout / groups, sets * segments * points), in their own dtype.
 
     `axes`: of each axis of the layout, the batch first, the taps and what is done along it.
     """
-    matrix = _matrix(tuple(axes))
+    matrix = matrix_of(axes)
     flat = w.reshape(-1, matrix.shape[1])
     found = np.empty((len(flat), len(matrix)), w.dtype)
     rows = max(1, PART // max(matrix.shape))
@@ -31,7 +30,7 @@ def transformed(axes: Sequence[tuple[int, FilteredAxis]], w: Array) -> Array:
 
 
 @lru_cache(maxsize=64)
-def _matrix(axes: tuple[tuple[int, FilteredAxis], ...]) -> Array:
+def matrix_of(axes: tuple[tuple[int, FilteredAxis], ...]) -> Array:
     """What takes the taps of a kernel to its points: by set of weights, then segment, then point."""
     whole = reduce(np.kron, [_of_axis(kernel, axis) for kernel, axis in axes])
     shape = [n for _, axis in axes for n in (len(axis.kernels), axis.segments, axis.points)]
