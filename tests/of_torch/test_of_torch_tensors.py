@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from registry import EXACT
 from torch_pairs import close, grid
 
 import tconv
@@ -13,7 +14,7 @@ X, W, BIAS = grid(2), torch.randn(4, 3, 3, 3), torch.randn(6)
 WINDOW = {"stride": 2, "padding": ((0, 1), (1, 0)), "groups": 2}
 
 
-@pytest.mark.parametrize("method", ["auto", *tconv.methods.METHODS])
+@pytest.mark.parametrize("method", ["auto", *EXACT])
 @pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
 def test_tensors_give_what_arrays_give(method, layout):
     x = X if layout == "channels_first" else X.movedim(1, -1).contiguous()
@@ -58,7 +59,7 @@ def test_other_dtypes_give_pytorchs_results(dtype):
     assert tconv.torch.plan(x, w, stride=2, groups=2).by == "torch"
 
 
-@pytest.mark.parametrize("method", tconv.methods.METHODS)
+@pytest.mark.parametrize("method", EXACT)
 def test_complex_tensors_by_a_method_also_where_the_conjugate_is_still_to_be_taken(method):
     x, w = torch.complex(X, 2 * X).conj(), torch.complex(W, -W).conj()
     assert x.is_conj()

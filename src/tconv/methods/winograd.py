@@ -10,6 +10,7 @@ S. Winograd, "Arithmetic Complexity of Computations", 1980; A. Lavin and S. Gray
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import ClassVar
 
@@ -39,14 +40,18 @@ class Winograd(Jit):
         return Cost(SHARE * found.seconds, found.scratch + GROWN * prod(problem.w_shape) * problem.itemsize)
 
     def limit(self, problem: Problem) -> str:
-        """Why it cannot compute a problem: beside what the engine says, where filters take no fewer products."""
+        """Why it cannot compute a problem: beside what the engine says, where filters are not worth their rounding."""
         if problem.operation not in self.operations:
             return f"computes {' and '.join(self.operations)} only, not {problem.operation}"
         reason = super().limit(problem)
         if reason or any(self._filters(parts.real_problem(problem), last) for last in (False, True)):
             return reason
-        g = problem.geometry
-        return f"saves no products for kernel {g.kernel}, stride {g.stride}, dilation {g.dilation}"
+        g, size = problem.geometry, "x".join(map(str, problem.geometry.coarse))
+        window = f"kernel {g.kernel}, stride {g.stride}, dilation {g.dilation}"
+        channels = f"{problem.in_channels} -> {problem.out_channels} channels"
+        if problem.operation == "conv":
+            channels = f"{problem.out_channels} -> {problem.in_channels} channels"
+        return f"saves too little for {window} and {channels} on a coarse grid of {size}"
 
     def has_kernels(self, problem: Problem, channels_last: bool) -> bool:
         """Not in every layout."""
@@ -62,4 +67,4 @@ class Winograd(Jit):
     def _filters(self, problem: Problem, channels_last: bool) -> bool:
         from tconv.jit import engine
 
-        return engine.can_filter(problem, channels_last)
+        return engine.can_filter(replace(problem, batch=max(1, problem.batch)), channels_last)

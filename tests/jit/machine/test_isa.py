@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from needs import EMULATOR, needs_scipy
 from numpy._core import _multiarray_umath
-from registry import ARRAY_METHODS, needs_kernels
+from registry import ARRAY_METHODS, INEXACT, needs_kernels
 
 import tconv
 from tconv.checks import Rejected
@@ -20,7 +20,7 @@ from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa
 from tconv.jit.machine.systems import TRIPLES
 from tconv.methods import METHODS
-from tconv.plan import planned
+from tconv.plan import ASKED_FOR, planned
 
 pytestmark = pytest.mark.quick
 
@@ -225,16 +225,18 @@ def check_without_kernels(reason):
     assert plan.method in ARRAY_METHODS
     assert {candidate.method: candidate.excluded for candidate in plan.candidates} == {
         **dict.fromkeys(METHODS, ""),
+        **dict.fromkeys(INEXACT, ASKED_FOR),
         "jit": reason,
     }
     shown = [line.split(maxsplit=5) for line in str(plan).splitlines()]
     assert ["jit", "inf", "s", "0", "B", reason] in shown
-    with pytest.raises(ValueError) as error:
-        tconv.conv_transpose(X, W, method="jit")
-    assert str(error.value).splitlines()[0] == f'conv_transpose: method "jit" {reason}'
-    with pytest.raises(ValueError) as error:
-        tconv.ConvTranspose(W, method="jit")(X)
-    assert str(error.value).splitlines()[0] == f'ConvTranspose: method "jit" {reason}'
+    for method in ("jit", *INEXACT):
+        with pytest.raises(ValueError) as error:
+            tconv.conv_transpose(X, W, method=method)
+        assert str(error.value).splitlines()[0] == f'conv_transpose: method "{method}" {reason}'
+        with pytest.raises(ValueError) as error:
+            tconv.ConvTranspose(W, method=method)(X)
+        assert str(error.value).splitlines()[0] == f'ConvTranspose: method "{method}" {reason}'
 
 
 @needs_scipy
