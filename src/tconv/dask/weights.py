@@ -8,6 +8,7 @@ import numpy as np
 from dask.base import tokenize
 
 from tconv.arguments import Layout
+from tconv.dask.lending import lender
 from tconv.forks import uninterrupted
 from tconv.prepared import Conv, ConvTranspose
 from tconv.problem import Array, Operation
@@ -41,9 +42,12 @@ class Weights:
     def __dask_tokenize__(self) -> str:
         return tokenize(self.__getstate__())
 
-    def __call__(self, grid: Array, padding: Padding) -> Array:
-        """The result on a block of the grid with the padding of that block."""
-        return self._operator(padding)(grid)
+    def __call__(self, grid: Array, padding: Padding, size: tuple[int, ...]) -> Array:
+        """The result on a block of the grid with the padding of that block: so many cells, in memory that is lent."""
+        up, images = self.operation == "conv_transpose", grid.shape[: grid.ndim - 1 - len(size)]
+        channels = self.w.shape[1] * self.groups if up else self.w.shape[0]
+        inner = (*size, channels) if self.layout == "channels_last" else (channels, *size)
+        return self._operator(padding)(grid, lender.empty((*images, *inner), self.w.dtype))
 
     def blank(self, shape: tuple[int, ...]) -> Array:
         """A block that no tap reaches: the bias alone."""
