@@ -1,8 +1,8 @@
 """Memory for results of blocks, which comes back when Dask has let go of them, and is lent again.
 
-New memory has to be cleared by the system, page by page, and is in no cache: a block that is written into what the
-block before it was in takes half of the time where a layer is bound by memory. A result that somebody keeps stays what
-it is: its memory comes back when nothing refers to it any more, neither itself nor a view of it.
+New memory has to be cleared by the system, page by page: glibc keeps blocks of up to 32 MB, other allocators less, and
+larger ones are new each time. A result that somebody keeps stays what it is: its memory comes back when nothing refers
+to it any more, neither itself nor a view of it.
 """
 
 from __future__ import annotations
