@@ -1,6 +1,8 @@
 """`tconv upsample`: files in, files out, and every way in which they can be wrong."""
 
 import json
+import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -178,3 +180,40 @@ def test_an_error_without_a_file_is_said_without_its_number(run, photo, monkeypa
     monkeypatch.setattr("tconv.cli.upsample.enlarge", fails)
     message = "tconv upsample: No space left on device\n"
     assert run("upsample", photo, "--scale", 2, "-o", photo) == (1, "", message)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without asking them")
+def test_who_is_asked_to_end_leaves_nothing_half_written(tmp_path):
+    zarr = pytest.importorskip("zarr", exc_type=ModuleNotFoundError)
+    zarr.create_array(tmp_path / "in.zarr", shape=(40, 30), chunks=(10, 30), dtype="uint8")
+    before = sorted(tmp_path.rglob("*"))
+    program = """
+import os, signal, sys
+from tconv import bands
+from tconv.cli import main
+
+def asked_to_end(strips):
+    assert any(name.startswith(".out.zarr") for name in os.listdir(folder))
+    os.kill(os.getpid(), signal.SIGTERM)
+    yield from strips
+
+folder, bands._in_bands = sys.argv[1], asked_to_end
+main(["upsample", folder + "/in.zarr", "--scale", "2", "-o", folder + "/out.zarr"])
+"""
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (143, "")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_others_say_of_signals_stays(run, photo):
+    def ignored(*_):
+        raise AssertionError("nobody sent a signal")
+
+    default = signal.signal(signal.SIGTERM, ignored)
+    try:
+        run("upsample", photo, "--scale", 2, "-o", photo)
+        assert signal.getsignal(signal.SIGTERM) is ignored
+    finally:
+        signal.signal(signal.SIGTERM, default)
+    run("upsample", photo, "--scale", 2, "-o", photo)
+    assert signal.getsignal(signal.SIGTERM) is default
