@@ -83,6 +83,17 @@ def test_the_orientation_of_the_camera_is_applied(files):
     assert not result.getexif()
 
 
+def test_a_picture_of_an_animation_may_be_asked_for(tmp_path):
+    source, target = tmp_path / "in.gif", tmp_path / "out.png"
+    frames = [Image.new("L", (5, 4), shade) for shade in (0, 100, 200)]
+    frames[0].save(source, save_all=True, append_images=frames[1:])
+    for page, shade in ((None, 0), (1, 0), (3, 200)):
+        enlarge(source, target, 2, page=page)
+        assert (np.asarray(Image.open(target).convert("L")) == shade).all()
+    with pytest.raises(ValueError, match=r"^enlarge: page must be an integer of at least 1; got 0$"):
+        enlarge(source, target, 2, page=0)
+
+
 def test_the_colour_profile_is_handed_on(files):
     from PIL import ImageCms
 

@@ -126,6 +126,8 @@ def test_wrong_kernels_are_usage_errors(run, photo):
         ("photo.png --scale 20000 -o out.jpg", 2, "--output must have at most 65500 pixels a side as JPEG; it would "),
         ("photo.png --scale 9999 -o out.webp", 2, "--output must have at most 16383 pixels a side as WEBP; it would "),
         ("photo.png --scale 90000000 -o out.png", 2, "the enlarged picture must fit into memory, "),
+        ("photo.png --scale 2 --page 0 -o out.png", 2, "--page must be an integer of at least 1; got 0\n"),
+        ("photo.png --scale 2 --page 2 -o out.png", 1, "photo.png has 1 page; --page is 2\n"),
         ("none.png --scale 2 -o out.png", 1, "none.png: No such file or directory"),
         (". --scale 2 -o out.png", 1, ".: Is a directory"),
         ("text.png --scale 2 -o out.png", 1, "text.png is not a picture in a format that Pillow reads"),
