@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from tconv import checks
 from tconv.arguments import Layout
 from tconv.dask import calls, labelled
+from tconv.hints import words
 from tconv.libraries import Library, library_of
 from tconv.resolve import Ints, PaddingLike
 from tconv.widening import widened
@@ -36,8 +37,8 @@ def conv_transpose(
     have them, of any sizes, and is computed once: nothing is added up, nothing trimmed.
 
     Args:
-        x: (N, Cin, *coarse), or (Cin, *coarse) without a batch: a Dask array, or a DataArray of xarray. Chunks of
-            channels are joined.
+        x: (N, Cin, *coarse), or (Cin, *coarse) without a batch: a Dask array, or a DataArray of xarray, whose axes are
+            told by their places, whatever the names of its dims. Chunks of channels are joined.
         w: (Cin, Cout / groups, *kernel), of NumPy; or a Dask array, which every worker has as a whole.
         bias: (Cout,), or None; likewise.
         stride, padding, output_padding, output_size, groups, dilation, layout, method, dtype: as in
@@ -173,4 +174,5 @@ def _refuse(operands: dict[str, Any], library: Library) -> NoReturn:
     if name == first:
         must = f"{name} must be a Dask array, or an xarray.DataArray"
         made = f"; dask.array.from_array({name}, chunks=...) is one" if hasattr(value, "__array__") else ""
+        made = words.array(name, value) if hasattr(value, "data_vars") else made
     checks.wrong_type(f"{must}; got {checks.shorten(value)} of type {type(value).__name__}{made}")
