@@ -34,6 +34,24 @@ WRONG = [
     ),
     ({"bias": np.ones(5, np.float32)}, ValueError, "bias must have shape (6,); got (5,)", ", bias=float32 (5,)"),
     (
+        {"residual": np.ones((2, 6, 4, 5), np.float32)},
+        ValueError,
+        "residual must have shape (2, 6, 6, 7); got (2, 6, 4, 5)",
+        "",
+    ),
+    (
+        {"residual": da.ones((2, 6, 6, 7))},
+        TypeError,
+        'residual must have the dtype of x, float32; got float64; residual.astype("float32")?',
+        "",
+    ),
+    (
+        {"activation": tconv.Activation("prelu", slope=np.ones(5))},
+        ValueError,
+        "slope of activation must have shape (6,); got (5,)",
+        "",
+    ),
+    (
         {"bias": da.ones(6)},
         TypeError,
         'bias must have the dtype of x, float32; got float64; bias.astype("float32")?',

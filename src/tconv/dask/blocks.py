@@ -43,7 +43,7 @@ def rim(chunk: Array, boxes: tuple[Box, ...], layout: Layout) -> Rim:
     return {box: chunk[index].copy() for box, index in zip(boxes, _indices(boxes, layout), strict=True)}
 
 
-def computed(weights: Weights, parts: tuple[Part, ...], *sources: Array | Rim) -> Array:
+def computed(weights: Weights, residual: Array | None, parts: tuple[Part, ...], *sources: Array | Rim) -> Array:
     """A block of conv_transpose or conv."""
     if not all(part.pieces for part in parts):
         raise AssertionError("blocks that read nothing are made by blank")
@@ -52,12 +52,12 @@ def computed(weights: Weights, parts: tuple[Part, ...], *sources: Array | Rim) -
     if not weights.finite:
         grid, padding = _cut_off(weights, parts, grid)
     with launch.at_most(threads()):
-        return weights(grid, padding, tuple(part.size for part in parts))
+        return weights(grid, padding, tuple(part.size for part in parts), residual)
 
 
-def blank(weights: Weights, shape: tuple[int, ...]) -> Array:
+def blank(weights: Weights, residual: Array | None, shape: tuple[int, ...]) -> Array:
     """A block of conv_transpose or conv that reads nothing."""
-    return weights.blank(shape)
+    return weights.blank(shape, residual)
 
 
 def partial_gradient(task: Gradient, parts: tuple[Part, ...], x: Array, *sources: Array | Rim) -> Array:
