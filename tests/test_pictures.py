@@ -200,6 +200,15 @@ def test_a_format_that_is_too_small_is_refused(tmp_path):
     assert str(caught.value) == "enlarge: output must have at most 65500 pixels a side as JPEG; it would have 70000x200"
 
 
+def test_a_result_that_does_not_fit_into_memory_is_for_other_formats(files):
+    with pytest.raises(MemoryError) as caught:
+        files(Image.new("L", (5, 4)), scale=9_000_000)
+    assert str(caught.value).startswith("enlarge: the enlarged picture must fit into memory, ")
+    assert str(caught.value).endswith(
+        "; it would take 6034970.3 GiB: as .tif or .zarr it is written by bands, where tifffile or zarr is installed"
+    )
+
+
 def test_broken_pictures_are_failures_of_the_file(tmp_path):
     text = tmp_path / "text.png"
     text.write_text("no picture")
