@@ -3,10 +3,11 @@
     python -m benchmarks.blocks [--parts pieces peers graph zarr] [--rounds 5] [--gigabytes 8.6] [--record FILE]
 
 pieces: layers that fit into memory, on two threads of Dask, each with one of tconv, and in one piece by an operator
-that is prepared, on two threads; both write into memory that is there. peers: the same work by `map_overlap` of a
-function as its users write it. graph: microseconds a block to make, to optimize and to run. zarr: a volume doubled
-from one store to another in a process of its own, whose peak memory counts; the result is of so many gigabytes. All
-take turns in one process, and the least counts.
+that is prepared, on two threads; both write into memory that is there and begins at a cache line, where one piece is
+fastest. Blocks are cubes, or slabs: as many cells, in whole rows. storing: what Dask takes to copy blocks that are
+there into that memory. peers: the same work by `map_overlap` of a function as its users write it. graph: microseconds
+a block to make, to optimize and to run. zarr: a volume doubled from one store to another in a process of its own,
+whose peak memory counts; the result is of so many gigabytes. All take turns in one process, and the least counts.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -25,9 +27,11 @@ from typing import Any, NamedTuple
 import dask
 import dask.array as da
 import numpy as np
+from dask._task_spec import DataNode
 
 import tconv
 from benchmarks.record import Row, digits, keep, record_option
+from tconv.jit import engine
 
 WORKERS = 2
 
@@ -38,6 +42,7 @@ class Layer(NamedTuple):
     channels: tuple[int, int]
     size: tuple[int, ...]
     chunk: tuple[int, ...]
+    slab: tuple[int, ...]  #: about as many cells in whole rows
     bound: str  #: by what one piece is
     groups: int = 1
     kernel: int = 4
@@ -56,18 +61,18 @@ class Layer(NamedTuple):
 
 
 LAYERS = {
-    "2-D, 64 to 32 channels": Layer((64, 32), (512, 512), (128, 128), "computing"),
-    "2-D, 256 to 128 channels": Layer((256, 128), (128, 128), (64, 64), "computing"),
-    "3-D, 32 to 16 channels": Layer((32, 16), (96, 96, 96), (48, 48, 48), "computing"),
-    "3-D, 8 to 8 channels": Layer((8, 8), (128, 128, 128), (32, 32, 32), "computing"),
-    "2-D, depthwise": Layer((32, 32), (768, 768), (192, 192), "memory", groups=32),
-    "3-D, one channel, kernel 2": Layer((1, 1), (256, 256, 256), (64, 64, 64), "memory", kernel=2),
-    "3-D, one channel": Layer((1, 1), (256, 256, 256), (64, 64, 64), "memory"),
+    "2-D, 64 to 32 channels": Layer((64, 32), (512, 512), (128, 128), (32, 512), "computing"),
+    "2-D, 256 to 128 channels": Layer((256, 128), (128, 128), (64, 64), (32, 128), "computing"),
+    "3-D, 32 to 16 channels": Layer((32, 16), (96, 96, 96), (48, 48, 48), (12, 96, 96), "computing"),
+    "3-D, 8 to 8 channels": Layer((8, 8), (128, 128, 128), (32, 32, 32), (2, 128, 128), "computing"),
+    "2-D, depthwise": Layer((32, 32), (768, 768), (192, 192), (48, 768), "memory", groups=32),
+    "3-D, one channel, kernel 2": Layer((1, 1), (256, 256, 256), (64, 64, 64), (4, 256, 256), "memory", kernel=2),
+    "3-D, one channel": Layer((1, 1), (256, 256, 256), (64, 64, 64), (4, 256, 256), "memory"),
 }
 PEERS = {
     "2-D, 64 to 32 channels": LAYERS["2-D, 64 to 32 channels"],
     "3-D, 8 to 8 channels": LAYERS["3-D, 8 to 8 channels"],
-    "3-D, one channel": Layer((1, 1), (128, 128, 128), (64, 64, 64), "memory"),
+    "3-D, one channel": Layer((1, 1), (128, 128, 128), (64, 64, 64), (16, 128, 128), "memory"),
 }
 
 
@@ -97,16 +102,45 @@ def pieces(rounds: int) -> list[Row]:
     """Blocks against one piece."""
     rows = []
     for name, layer in LAYERS.items():
-        x, w = layer.arrays()
+        values, w = layer.arrays()
+        x = aligned(values.shape)
+        x[:] = values
         op = tconv.ConvTranspose(w, **layer.keywords)
-        y = tconv.conv_transpose(da.from_array(x, chunks=(1, x.shape[1], *layer.chunk)), w, **layer.keywords)
-        out, whole = np.ones(y.shape, np.float32), np.ones(y.shape, np.float32)
-        ms = best({"one piece": lambda op=op, x=x, whole=whole: op(x, out=whole), "blocks": stored(y, out)}, rounds)
-        about = {"layer": name, "bound": layer.bound, "blocks": y.npartitions, "equal": bool((out == whole).all())}
-        ratio = ms["blocks"] / ms["one piece"]
-        print(f"{name:30}{layer.bound:12}{_shown(ms)}   ratio {ratio:.2f}, equal {about['equal']}", flush=True)
+        cubes, slabs = (tconv.conv_transpose(cut(x, chunk), w, **layer.keywords) for chunk in (layer.chunk, layer.slab))
+        out, whole = aligned(cubes.shape), aligned(cubes.shape)
+        ways = {
+            "one piece": lambda op=op, x=x, whole=whole: op(x, out=whole),
+            "storing slabs": stored(there(slabs), out),
+            "storing": stored(there(cubes), out),
+            "slabs": stored(slabs, out),
+            "blocks": stored(cubes, out),
+        }
+        ms = best(ways, rounds)
+        about = {"layer": name, "bound": layer.bound, "blocks": cubes.npartitions, "equal": bool((out == whole).all())}
+        ratios = ", ".join(f"{way} {ms[way] / ms['one piece']:.2f}" for way in ways)
+        print(f"{name:30}{layer.bound:12}one piece {ms['one piece']:8.1f} ms   over it: {ratios}", flush=True)
         rows.append({"part": "pieces", **about, "ms": ms})
     return rows
+
+
+def cut(x: np.ndarray, chunk: tuple[int, ...]) -> da.Array:
+    """An array in chunks of all channels."""
+    return da.from_array(x, chunks=(1, x.shape[1], *chunk))
+
+
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Memory that is there, and begins at a cache line."""
+    array = engine.empty(shape, np.dtype(np.float32))
+    array[:] = 1
+    return array
+
+
+def there(y: da.Array) -> da.Array:
+    """An array in the chunks of y whose blocks are there: those of a shape are one in memory."""
+    blocks = {shape: aligned(shape) for shape in product(*y.chunks)}
+    keys = product([f"there-{y.name}"], *(range(n) for n in y.numblocks))
+    tasks = {key: DataNode(key, blocks[shape]) for key, shape in zip(keys, product(*y.chunks), strict=True)}
+    return da.Array(tasks, f"there-{y.name}", y.chunks, meta=y._meta)
 
 
 def peers(rounds: int) -> list[Row]:
@@ -114,11 +148,11 @@ def peers(rounds: int) -> list[Row]:
     rows = []
     for name, layer in PEERS.items():
         x, w = layer.arrays()
-        there = da.from_array(x, chunks=(1, x.shape[1], *layer.chunk))
-        y = tconv.conv_transpose(there, w, **layer.keywords)
-        results = {"tconv": y, "torch, map_overlap": _overlapped(there, y.chunks, _torch(w))}
+        chunks = cut(x, layer.chunk)
+        y = tconv.conv_transpose(chunks, w, **layer.keywords)
+        results = {"tconv": y, "torch, map_overlap": _overlapped(chunks, y.chunks, _torch(w))}
         if layer.channels == (1, 1):
-            results["scipy, map_overlap"] = _overlapped(there, y.chunks, _scipy(w))
+            results["scipy, map_overlap"] = _overlapped(chunks, y.chunks, _scipy(w))
         outs = {name: np.ones(y.shape, np.float32) for name in results}
         ms = best({name: stored(result, outs[name]) for name, result in results.items()}, rounds)
         for other, out in outs.items():

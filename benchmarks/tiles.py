@@ -129,7 +129,12 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     shape, tile = sizes(name, options)
     plan = tconv.torch.tile_plan(made(name, options), shape, tile=tile)
     print(plan, file=sys.stderr)
-    row: dict[str, Any] = {"model": name, "shape": shape, "tile": plan.tile, "work": digits(plan.work)}
+    row: dict[str, Any] = {"model": name, "shape": shape, "result": plan.result, "tile": plan.tile}
+    row |= {
+        "work": digits(plan.work),
+        "tile_gb": digits(plan.memory / 1e9),
+        "whole_gb": digits(plan.whole_memory / 1e9),
+    }
     with tempfile.TemporaryDirectory() as folder:
         x = np.lib.format.open_memmap(f"{folder}/x.npy", "w+", "f4", shape)
         for part in x.reshape(-1, shape[-1]):

@@ -39,9 +39,9 @@ def stored(path, pixels, **options):
     return path
 
 
-def opened(path):
+def opened(path, page=None):
     """What is found out about a file that is read by bands, and closed again; None for one of Pillow's."""
-    found = bands.opened(path)
+    found = bands.opened(path, page)
     if found is not None:
         found.close()
     return found
@@ -204,6 +204,41 @@ def test_only_arrays_of_zarr_are_replaced(tmp_path, version):
     assert sorted(tmp_path.rglob("*")) == before
     enlarge(tmp_path / "in.zarr", stored(tmp_path / "out.zarr", PIXELS["grey"], zarr_format=version), 2)
     np.testing.assert_array_equal(content(tmp_path / "out.zarr"), upsample(PIXELS["grey"], 2))
+
+
+@pytest.mark.parametrize("tile", [(32, 48), None], ids=["by bands", "by Pillow"])
+def test_a_page_of_several_is_asked_for(tmp_path, tile):
+    source, pages = tmp_path / "in.tif", RNG.integers(0, 256, (3, 40, 50), np.uint8)
+    tifffile.imwrite(source, pages, photometric="minisblack", tile=tile)
+    assert (opened(source, 2) is None) == (tile is None)
+    for page in (1, 2, 3):
+        enlarge(source, tmp_path / "out.png", 2, page=page)
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), upsample(pages[page - 1], 2))
+    for page, reason in ((None, "3 pages; --page says which one, from 1 on"), (4, "3 pages; --page is 4")):
+        with pytest.raises(OSError) as caught:
+            enlarge(source, tmp_path / "none.png", 2, page=page)
+        assert str(caught.value) == f"{source} has {reason}"
+    assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize("tile", [(32, 48), None], ids=["by bands", "by Pillow"])
+def test_smaller_copies_are_no_pages(tmp_path, tile):
+    """As files for maps and microscopes have them, to be looked at from afar."""
+    source, pixels = tmp_path / "in.tif", PIXELS["grey"]
+    with tifffile.TiffWriter(source) as file:
+        file.write(pixels[::2, ::2], photometric="minisblack", tile=tile, subfiletype=1)
+        file.write(pixels, photometric="minisblack", tile=tile)
+    enlarge(source, tmp_path / "out.png", 2)
+    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "out.png")), upsample(pixels, 2))
+
+
+def test_files_that_hold_one_picture_have_one_page(tmp_path):
+    source = stored(tmp_path / "in.zarr", PIXELS["grey"])
+    enlarge(source, tmp_path / "out.png", 1, page=1)
+    for path in (source, tmp_path / "out.png"):
+        with pytest.raises(OSError) as caught:
+            enlarge(path, tmp_path / "none.png", 1, page=2)
+        assert str(caught.value) == f"{path} has 1 page; --page is 2"
 
 
 def test_integers_of_32_bits_have_the_sign_that_the_file_says(tmp_path):

@@ -32,6 +32,20 @@ def weights_of(chain):
     return [rng.normal(size=(1, 1, *link.geometry.kernel)) / 2 for link in chain.links]
 
 
+@given(chains())
+def test_repr_is_what_makes_it(chain):
+    assert eval(repr(chain), {"chain": tconv.chain, "Geometry": Geometry}) == chain
+
+
+def test_repr():
+    made = tconv.chain([(DOWN, Geometry.conv(9, 3, stride=2)), (UP, Geometry.conv_transpose(4, 2))])
+    assert repr(made) == (
+        'chain([("conv", Geometry.conv((9,), (3,), stride=(2,), padding=((0, 0),), dilation=(1,))), '
+        '("conv_transpose", Geometry.conv_transpose((4,), (2,), stride=(1,), padding=((0, 0),), output_padding=(0,), '
+        "dilation=(1,)))])"
+    )
+
+
 @given(chains(), st.data())
 def test_boxes_of_random_chains(chain, data):
     weights = weights_of(chain)

@@ -58,7 +58,7 @@ def test_others_do_not_notice(operation, calls):
 def test_what_follows_is_for_numpy(operation, calls):
     with pytest.raises(TypeError) as error:
         getattr(tconv, operation)(X, Mine(), activation="relu", residual=X)
-    said = "activation and residual must be None but for arrays of NumPy; got an array of Mine"
+    said = "activation and residual must be None but for arrays of NumPy, Dask and xarray; got an array of Mine"
     first = OPERANDS[operation][0]
     assert str(error.value) == f"{operation}: {said}: {first}=float64 (1, 1, 3)"
     assert not calls

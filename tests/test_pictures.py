@@ -83,6 +83,17 @@ def test_the_orientation_of_the_camera_is_applied(files):
     assert not result.getexif()
 
 
+def test_a_picture_of_an_animation_may_be_asked_for(tmp_path):
+    source, target = tmp_path / "in.gif", tmp_path / "out.png"
+    frames = [Image.new("L", (5, 4), shade) for shade in (0, 100, 200)]
+    frames[0].save(source, save_all=True, append_images=frames[1:])
+    for page, shade in ((None, 0), (1, 0), (3, 200)):
+        enlarge(source, target, 2, page=page)
+        assert (np.asarray(Image.open(target).convert("L")) == shade).all()
+    with pytest.raises(ValueError, match=r"^enlarge: page must be an integer of at least 1; got 0$"):
+        enlarge(source, target, 2, page=0)
+
+
 def test_the_colour_profile_is_handed_on(files):
     from PIL import ImageCms
 
@@ -187,6 +198,15 @@ def test_a_format_that_is_too_small_is_refused(tmp_path):
     with pytest.raises(ValueError) as caught:
         enlarge(tmp_path / "in.png", tmp_path / "out.jpg", 100)
     assert str(caught.value) == "enlarge: output must have at most 65500 pixels a side as JPEG; it would have 70000x200"
+
+
+def test_a_result_that_does_not_fit_into_memory_is_for_other_formats(files):
+    with pytest.raises(MemoryError) as caught:
+        files(Image.new("L", (5, 4)), scale=9_000_000)
+    assert str(caught.value).startswith("enlarge: the enlarged picture must fit into memory, ")
+    assert str(caught.value).endswith(
+        "; it would take 6034970.3 GiB: as .tif or .zarr it is written by bands, where tifffile or zarr is installed"
+    )
 
 
 def test_broken_pictures_are_failures_of_the_file(tmp_path):

@@ -30,6 +30,10 @@ DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 Strips: TypeAlias = Iterator[tuple[int, NDArray[Any]]]
 
 
+class WrongPage(OSError):
+    """A file has several pages, and none was asked for, or one that it does not have."""
+
+
 class Bands:
     """A picture in a file: its shape, its dtype, and rows on demand."""
 
@@ -57,13 +61,23 @@ class Bands:
 # ---- reading
 
 
-def opened(source: Path) -> Bands | None:
+def opened(source: Path, page: int | None = None) -> Bands | None:
     """The picture in a file that is read by bands; None for a file that is for Pillow."""
     if source.is_dir() and any((source / name).is_file() for name in ("zarr.json", ".zarray")):
+        page_of(source, 1, page)
         return _of_zarr(source)
     if source.suffix.lower() in (".tif", ".tiff") and source.is_file() and find_spec("tifffile"):
-        return _of_tiff(source)
+        return _of_tiff(source, page)
     return None
+
+
+def page_of(source: Path, count: int, page: int | None) -> int:
+    """The index of a page of so many, given its number from 1 on; WrongPage where it is not said which, or none."""
+    if page is None and count > 1:
+        raise WrongPage(f"{source} has {count} pages; --page says which one, from 1 on")
+    if page is not None and page > count:
+        raise WrongPage(f"{source} has {checks.count(count, 'page')}; --page is {page}")
+    return 0 if page is None else page - 1
 
 
 def _of_zarr(source: Path) -> Bands:
@@ -79,7 +93,7 @@ def _of_zarr(source: Path) -> Bands:
     return Bands(array.shape, array.dtype, height, lambda start, stop: array[start:stop])
 
 
-def _of_tiff(source: Path) -> Bands | None:
+def _of_tiff(source: Path, page: int | None) -> Bands | None:
     """A TIFF file whose pixels are numbers of a whole dtype side by side, if it is tiled or large, or has numbers that
     Pillow would cut to 8 bits or not read; None for the others, which it knows.
     """
@@ -88,16 +102,21 @@ def _of_tiff(source: Path) -> Bands | None:
     file = None
     try:
         file = tifffile.TiffFile(source)
-        found = _of_pages(source, file)
+        found = _of_pages(source, file, page)
     except (tifffile.TiffFileError, ValueError, IndexError, KeyError):
         found = None  # Pillow says what is wrong with it
+    except OSError:
+        if file is not None:
+            file.close()
+        raise
     if file is not None and found is None:
         file.close()
     return found
 
 
-def _of_pages(source: Path, file: Any) -> Bands | None:
-    page = file.pages[0]
+def _of_pages(source: Path, file: Any, number: int | None) -> Bands | None:
+    pages = [page for page in file.pages if not page.is_reduced]  # those are smaller copies of others
+    page = pages[page_of(source, len(pages), number)]
     plain = page.dtype is not None and page.dtype.name in DTYPES and page.bitspersample == 8 * page.dtype.itemsize
     plain = plain and page.planarconfig == 1 and page.photometric in (1, 2) and page.imagedepth == 1
     orientation = page.tags.get("Orientation")

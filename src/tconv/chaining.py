@@ -14,7 +14,7 @@ from tconv.geometry import Cells, Geometry
 from tconv.tables import aligned
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Link:
     """One operation of a chain."""
 
@@ -36,6 +36,14 @@ class Link:
         """The grid that is computed."""
         return self.geometry.fine if self.is_up else self.geometry.coarse
 
+    def __repr__(self) -> str:
+        shown = repr(self.geometry)
+        if not self.is_up:
+            g = self.geometry
+            window = f"stride={g.stride}, padding={g.padding}, dilation={g.dilation}"
+            shown = f"Geometry.conv({g.fine}, {g.kernel}, {window})"
+        return f'("{self.operation}", {shown})'
+
 
 class ChainBox(NamedTuple):
     """The box of the input that a box of a chain's result needs, and the chain that maps one to the other."""
@@ -49,7 +57,7 @@ class ChainBox(NamedTuple):
         return tuple(slice(start, stop) for start, stop in self.cells)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Chain:
     """Operations one after the other, each on the result of the one before; made by `tconv.chain`."""
 
@@ -137,6 +145,9 @@ class Chain:
             spread = link.operation == spreading
             width = ((width - 1) * stride + reach if spread else (width - 1 + reach) // stride) + 1
         return width
+
+    def __repr__(self) -> str:
+        return f"chain([{', '.join(map(repr, self.links))}])"
 
     def __str__(self) -> str:
         said = ", ".join(f"{name} {value}" for name, value in facts(self).items())

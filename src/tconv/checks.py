@@ -256,14 +256,13 @@ def physical_memory() -> int:
         return INDEX_MAX
 
 
-def fits_memory(what: str, size: int) -> None:
-    """An array of this many bytes can be indexed and held in memory."""
+def fits_memory(what: str, size: int, hint: str = "") -> None:
+    """An array of this many bytes can be indexed and held in memory; else the hint says what to do."""
     if size > INDEX_MAX:
         wrong(f"{what} must have a size below 2**63 bytes; it would take {shorten(size, 200)}")
     if size > physical_memory():
-        raise Rejected(
-            MemoryError, f"{what} must fit into memory, {memory(physical_memory())}; it would take {memory(size)}"
-        )
+        must = f"{what} must fit into memory, {memory(physical_memory())}; it would take {memory(size)}{hint}"
+        raise Rejected(MemoryError, must)
 
 
 def memory(size: int) -> str:

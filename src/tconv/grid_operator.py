@@ -6,6 +6,7 @@ SciPy is loaded with this file: import it where an operator is made.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from math import prod
 from typing import Any, TypeAlias
 
@@ -18,6 +19,8 @@ from tconv.problem import Array
 
 #: From several grids (k, *dims) to as many (k, *dimsd).
 Map: TypeAlias = Callable[[Array], Array]
+#: Libraries whose arrays SciPy would compute.
+LAZY = ("Dask", "xarray")
 
 
 class GridOperator(LinearOperator):
@@ -30,6 +33,8 @@ class GridOperator(LinearOperator):
     shapes exchanged. PyLops finds `dims` and `dimsd` under these names.
 
     Dask arrays give Dask arrays, of which nothing is computed, where the map is `lazy`; else they are refused.
+    Multiples, sums, products and powers of such maps are such maps; with other operators they are SciPy's, which
+    computes Dask arrays.
     """
 
     dims: tuple[int, ...]  #: the shape of an argument
@@ -55,21 +60,75 @@ class GridOperator(LinearOperator):
 
     def dot(self, x: Any) -> Any:
         """The product with a vector, a matrix, an array of shape `dims`, a number or another operator."""
+        if _is_number(x):
+            return self._times(x)
+        if isinstance(x, GridOperator) and x.dimsd == self.dims:
+            return self._after(x)
         if (lazily := self._lazily(x)) is not None:
             return lazily
-        grid = None if isinstance(x, LinearOperator) or np.isscalar(x) else self._as_grid(x)
+        grid = None if isinstance(x, LinearOperator) else self._as_grid(x)
         return super().dot(x) if grid is None else grid
 
     def matmat(self, X: Any) -> Any:
         """The product with the columns of a matrix."""
         return super().matmat(X) if (lazily := self._lazily(X)) is None else lazily
 
+    def __rmul__(self, x: Any) -> Any:
+        return self._times(x) if _is_number(x) else self.__rmatmul__(x)
+
+    def __rmatmul__(self, x: Any) -> Any:
+        return super().__rmatmul__(x) if library_of(x).name not in LAZY else self.T.dot(x.T).T
+
+    def __truediv__(self, x: Any) -> Any:
+        return self._times(1 / x) if _is_number(x) else super().__truediv__(x)
+
+    def __neg__(self) -> Any:
+        return self._times(-1)
+
+    def __add__(self, x: Any) -> Any:
+        if not isinstance(x, GridOperator) or (x.dims, x.dimsd) != (self.dims, self.dimsd):
+            return super().__add__(x)
+        (forward, backward), (forward_of_x, backward_of_x) = self._maps, x._maps
+        return self._made(
+            self.dims, np.result_type(self.dtype, x.dtype),
+            lambda grids: forward(grids) + forward_of_x(grids), lambda grids: backward(grids) + backward_of_x(grids),
+            self._lazy and x._lazy,
+        )  # fmt: skip
+
+    def __pow__(self, p: Any) -> Any:
+        if self.dims != self.dimsd or type(p) is not int or p < 1:
+            return super().__pow__(p)
+        return reduce(GridOperator._after, [self] * p)
+
+    def _times(self, number: Any) -> GridOperator:
+        forward, backward = self._maps
+        return self._made(
+            self.dims, np.result_type(self.dtype, number),
+            lambda grids: number * forward(grids), lambda grids: np.conj(number) * backward(grids), self._lazy,
+        )  # fmt: skip
+
+    def _after(self, first: GridOperator) -> GridOperator:
+        """The map that applies another one first."""
+        (forward, backward), (forward_of_first, backward_of_first) = self._maps, first._maps
+        return self._made(
+            first.dims, np.result_type(self.dtype, first.dtype),
+            lambda grids: forward(forward_of_first(grids)), lambda grids: backward_of_first(backward(grids)),
+            self._lazy and first._lazy,
+        )  # fmt: skip
+
+    def _made(self, dims: tuple[int, ...], dtype: Any, forward: Map, adjoint: Map, lazy: bool) -> GridOperator:
+        return GridOperator(self._ndim, dims, self.dimsd, dtype, forward, adjoint, lazy)
+
+    @property
+    def _maps(self) -> tuple[Map, Map]:
+        return self._forward, self._backward
+
     def _lazily(self, x: Any) -> Any:
         """The product with a Dask array, in the shape that it would have of NumPy; None for other arrays.
 
         SciPy would make an array of NumPy of it first: compute it, and hold it in memory.
         """
-        if (name := library_of(x).name) not in ("Dask", "xarray"):
+        if (name := library_of(x).name) not in LAZY:
             return None
         single, single_result = (_without_channels(dims, self._ndim) for dims in (self.dims, self.dimsd))
         columns = x.ndim == 2 and x.shape[0] == self.shape[1]
@@ -127,3 +186,7 @@ class GridOperator(LinearOperator):
 def _without_channels(shape: tuple[int, ...], ndim: int) -> tuple[int, ...] | None:
     """The size alone, where all that stands before it is single; None elsewhere."""
     return shape[-ndim:] if prod(shape[:-ndim]) == 1 else None
+
+
+def _is_number(x: Any) -> bool:
+    return bool(np.isscalar(x))

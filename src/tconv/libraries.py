@@ -22,19 +22,20 @@ class Library(NamedTuple):
     module: str  #: of the library, which whoever has arrays of it has imported
     kind: str  #: the class in there that its arrays are of, also those that stand for others while a call is traced
     computing: str  #: the module of tconv whose `compute` takes its arrays
+    finishes: bool = False  #: whether that knows of activations and residuals
 
     def has(self, value: object) -> bool:
         """Whether this is an array of the library. Nothing is if it was not imported, or only half."""
         return isinstance(value, getattr(sys.modules.get(self.module), self.kind, ()))
 
 
-NUMPY = Library("NumPy", "numpy", "ndarray", "tconv.numpy_ops")
+NUMPY = Library("NumPy", "numpy", "ndarray", "tconv.numpy_ops", finishes=True)
 #: In this order: the first that has one of the operands takes them all, and says what is wrong with the others.
 LIBRARIES = (
     Library("PyTorch", "torch", "Tensor", "tconv.torch.tensors"),
     Library("JAX", "jax", "Array", "tconv.jax.calls"),
-    Library("xarray", "xarray", "DataArray", "tconv.dask.labelled"),
-    Library("Dask", "dask.array", "Array", "tconv.dask.calls"),
+    Library("xarray", "xarray", "DataArray", "tconv.dask.labelled", finishes=True),
+    Library("Dask", "dask.array", "Array", "tconv.dask.calls", finishes=True),
     NUMPY,
 )
 
@@ -52,16 +53,17 @@ def compute(
 ) -> Array:
     """The result of an operation, an array of the library of its arrays; arguments are those of `numpy_ops`.
 
-    `finishing`: an activation and a residual, of which only NumPy's arrays know.
+    `finishing`: an activation and a residual, of which some libraries know.
     """
     library = library_of(*operands.values(), bias)
     computing = library.computing
-    if finishing and library is not NUMPY:
+    if finishing and not library.finishes:
         with checks.explained(operation):
             given = " and ".join(name for name, value in finishing.items() if value is not None)
             name, value = next(iter(operands.items()))
             shown = f"{name}={arrays.summary(value)}"
-            checks.wrong_type(f"{given} must be None but for arrays of NumPy; got an array of {library.name}: {shown}")
+            known = "arrays of NumPy, Dask and xarray"
+            checks.wrong_type(f"{given} must be None but for {known}; got an array of {library.name}: {shown}")
     function = _functions.get(computing)
     if function is None:
         with uninterrupted:

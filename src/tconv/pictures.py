@@ -2,7 +2,8 @@
 
 What a file can hold decides what is computed: greyscale stays greyscale, an alpha channel stays, 16-bit greyscale stays
 16-bit; palettes and other colour spaces become RGB. The orientation that a camera notes in EXIF is applied, and the
-colour profile is handed on. Of an animation the first picture is taken.
+colour profile is handed on. Of an animation the first picture is taken, of a TIFF file of several pages the one that is
+asked for.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class Enlarged:
     strips: int
 
 
-def read(source: Path, max_pixels: int | None = None) -> Image:
-    """The picture in a file, upright, in a mode whose channels can be interpolated.
+def read(source: Path, max_pixels: int | None = None, page: int | None = None) -> Image:
+    """The picture in a file, or on one of its pages, upright, in a mode whose channels can be interpolated.
 
     OSError where the file cannot be read or holds no picture, or one of more pixels than are allowed, by default as
     many as Pillow allows; it names the file.
@@ -52,6 +53,7 @@ def read(source: Path, max_pixels: int | None = None) -> Image:
     check_file(source)
     try:
         with naming(source, "is a broken picture"), _limit(max_pixels), Image.open(source) as image:
+            _turn_to(source, image, page)
             size = image.size
             beyond = max_pixels is not None and size[0] * size[1] > max_pixels
             unsigned = image.mode == "I" and image.format == "TIFF" and _unsigned(image)
@@ -65,6 +67,22 @@ def read(source: Path, max_pixels: int | None = None) -> Image:
     if max_pixels is not None:
         _check_pixels(source, *size, max_pixels)
     return _interpolable(picture, unsigned)
+
+
+def _turn_to(source: Path, image: Any, page: int | None) -> None:
+    """Go to the page of a picture; that of an animation may be left out."""
+    count = getattr(image, "n_frames", 1)
+    if image.format == "TIFF" and count > 1:
+        pages = [number for number in range(count) if not _is_reduced(image, number)]
+        image.seek(pages[bands.page_of(source, len(pages), page)])
+    elif page is not None:
+        image.seek(bands.page_of(source, count, page))
+
+
+def _is_reduced(image: Any, number: int) -> bool:
+    """Whether a page of a TIFF file is a smaller copy of another one (NewSubfileType)."""
+    image.seek(number)
+    return bool(image.tag_v2.get(254, 0) & 1)
 
 
 def _unsigned(image: Any) -> bool:
@@ -98,7 +116,7 @@ def naming(path: Path, trouble: str) -> Iterator[None]:
 
     try:
         yield
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, bands.WrongPage):
         raise
     except OSError as error:
         if error.filename is not None:
@@ -140,6 +158,7 @@ def enlarge(
     kernel: str | NDArray[Any] = "bilinear",
     *,
     max_pixels: int | None = None,
+    page: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Enlarged:
     """Write the picture in `source`, enlarged by `upsample`, to `target`, whose extension names the format.
@@ -152,11 +171,13 @@ def enlarge(
     with checks.explained("enlarge"):
         if max_pixels is not None:
             max_pixels = checks.integer("max_pixels", max_pixels, 1)
+        if page is not None:
+            page = checks.integer("page", page, 1)
         form = "" if target.suffix.lower() == ".zarr" else _format_of(target)
         bands.check_target(target)
-    given = bands.opened(source)
+    given = bands.opened(source, page)
     if given is None:
-        image = read(source, max_pixels)
+        image = read(source, max_pixels, page)
         found = _Read(np.asarray(image), image.mode, image.mode.endswith("A"), image.info.get("icc_profile"))
         return _enlarge(found, target, form, scale, kernel, False, progress)
     with closing(given):
@@ -187,7 +208,8 @@ def _enlarge(
         by_bands = bands.writes(target, size[0] * size[1], by_bands)
         if not by_bands:
             _check_holds(form, mode, size)
-            checks.fits_memory("the enlarged picture", 4 * size[0] * size[1])
+            hint = ": as .tif or .zarr it is written by bands, where tifffile or zarr is installed"
+            checks.fits_memory("the enlarged picture", 4 * size[0] * size[1], hint)
         plan, weights = planned_by_strips(pixels, scale, kernel, alpha=alpha)
     done = _counted(strips(pixels, plan, weights), plan.strips, progress)
     if by_bands:

@@ -1,6 +1,8 @@
 """`tconv upsample`: files in, files out, and every way in which they can be wrong."""
 
 import json
+import signal
+import subprocess
 import sys
 
 import numpy as np
@@ -124,6 +126,8 @@ def test_wrong_kernels_are_usage_errors(run, photo):
         ("photo.png --scale 20000 -o out.jpg", 2, "--output must have at most 65500 pixels a side as JPEG; it would "),
         ("photo.png --scale 9999 -o out.webp", 2, "--output must have at most 16383 pixels a side as WEBP; it would "),
         ("photo.png --scale 90000000 -o out.png", 2, "the enlarged picture must fit into memory, "),
+        ("photo.png --scale 2 --page 0 -o out.png", 2, "--page must be an integer of at least 1; got 0\n"),
+        ("photo.png --scale 2 --page 2 -o out.png", 1, "photo.png has 1 page; --page is 2\n"),
         ("none.png --scale 2 -o out.png", 1, "none.png: No such file or directory"),
         (". --scale 2 -o out.png", 1, ".: Is a directory"),
         ("text.png --scale 2 -o out.png", 1, "text.png is not a picture in a format that Pillow reads"),
@@ -178,3 +182,40 @@ def test_an_error_without_a_file_is_said_without_its_number(run, photo, monkeypa
     monkeypatch.setattr("tconv.cli.upsample.enlarge", fails)
     message = "tconv upsample: No space left on device\n"
     assert run("upsample", photo, "--scale", 2, "-o", photo) == (1, "", message)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without asking them")
+def test_who_is_asked_to_end_leaves_nothing_half_written(tmp_path):
+    zarr = pytest.importorskip("zarr", exc_type=ModuleNotFoundError)
+    zarr.create_array(tmp_path / "in.zarr", shape=(40, 30), chunks=(10, 30), dtype="uint8")
+    before = sorted(tmp_path.rglob("*"))
+    program = """
+import os, signal, sys
+from tconv import bands
+from tconv.cli import main
+
+def asked_to_end(strips):
+    assert any(name.startswith(".out.zarr") for name in os.listdir(folder))
+    os.kill(os.getpid(), signal.SIGTERM)
+    yield from strips
+
+folder, bands._in_bands = sys.argv[1], asked_to_end
+main(["upsample", folder + "/in.zarr", "--scale", "2", "-o", folder + "/out.zarr"])
+"""
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (143, "")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_what_others_say_of_signals_stays(run, photo):
+    def ignored(*_):
+        raise AssertionError("nobody sent a signal")
+
+    default = signal.signal(signal.SIGTERM, ignored)
+    try:
+        run("upsample", photo, "--scale", 2, "-o", photo)
+        assert signal.getsignal(signal.SIGTERM) is ignored
+    finally:
+        signal.signal(signal.SIGTERM, default)
+    run("upsample", photo, "--scale", 2, "-o", photo)
+    assert signal.getsignal(signal.SIGTERM) is default

@@ -86,6 +86,57 @@ def test_blocks_are_the_definition(operation, call):
     np.testing.assert_array_equal(result, wanted)
 
 
+@pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
+@given(call=calls(), lazily=st.booleans(), activation=st.sampled_from((None, "relu", "per channel")))
+def test_what_follows_is_done_block_by_block(operation, call, lazily, activation):
+    """Whole numbers, and quarters of them, are exact. Blocks that read nothing are the bias and the residual alone."""
+    geometry, groups, last, w, ((x, x_there), (y, y_there)), asked = call
+    window = {"groups": groups, "layout": "channels_last" if last else "channels_first", **geometry.keywords}
+    first, there = (x, x_there) if operation == "conv_transpose" else (y, y_there)
+    channels = w.shape[1] * groups if operation == "conv_transpose" else w.shape[0]
+    bias = whole((channels,))
+    sums = getattr(tconv, operation)(first, w, bias, **window)
+    residual = 16 * whole(sums.shape)
+    slopes = np.resize([0.5, 0.25, 2.0], channels)
+    if activation == "per channel":
+        activation = tconv.Activation("prelu", slope=slopes)
+    wanted = sums + residual
+    factor = 1 if activation is None else 0 if activation == "relu" else slopes
+    factor = np.asarray(factor, np.float32)
+    if factor.ndim and not last:
+        factor = factor.reshape(-1, *[1] * geometry.ndim)
+    wanted = np.where(wanted < 0, factor * wanted, wanted)
+    given = da.from_array(residual, chunks=2) if lazily else residual
+    found = getattr(tconv.dask, operation)(
+        there, w, bias, **window, activation=activation, residual=given, chunks=asked
+    )
+    np.testing.assert_array_equal(found.compute(scheduler="sync"), wanted)
+    with_one = getattr(tconv, operation)(there, w, bias, **window, activation="relu")
+    np.testing.assert_array_equal(with_one.compute(scheduler="sync"), np.maximum(sums, 0))
+
+
+@pytest.mark.parametrize("name", ["silu", "snake", "gelu_tanh"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_activations_are_those_of_one_piece(name, dtype):
+    x, w = RNG.normal(size=(1, 2, 9, 8)).astype(dtype), RNG.normal(size=(2, 3, 1, 2)).astype(dtype)
+    given = {"stride": (3, 2), "activation": name}  # rows that no tap reaches are blocks of their own
+    found = tconv.dask.conv_transpose(da.from_array(x, chunks=(1, 1, 2, 3)), w, **given, chunks=(1, 5))
+    rounding = 8 * np.finfo(dtype).eps
+    np.testing.assert_allclose(found.compute(scheduler="sync"), tconv.conv_transpose(x, w, **given), rounding, rounding)
+
+
+def test_keys_are_of_what_follows():
+    x, w = da.ones((1, 8), chunks=4), np.ones((1, 1, 2))
+    names = [
+        tconv.dask.conv(x, w, activation=activation, residual=residual).name
+        for activation in (None, "relu", tconv.Activation("elu", alpha=2.0), tconv.Activation("elu", alpha=3.0))
+        for residual in (None, np.ones((1, 7)), np.zeros((1, 7)))
+    ]
+    assert len(set(names)) == len(names)
+    again = tconv.dask.conv(x, w, activation=tconv.Activation("elu", alpha=2.0))
+    assert again.name == names[6]
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "int16"])
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_rounding_is_that_of_the_dtype(operation, dtype):

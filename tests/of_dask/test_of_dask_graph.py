@@ -106,9 +106,17 @@ def test_blocks_of_a_length_are_one_layer_at_the_borders_too():
     assert list(operator._ready) == [(1, 2, 18, 18)]
 
 
+def test_blocks_are_not_fused_with_what_stores_them():
+    """Dask would order all rims that a block needs each time such a task runs."""
+    _, y = volume()
+    (optimized,) = dask.optimize(y + 1)
+    functions = [getattr(task, "func", None) for task in optimized.__dask_graph__().values()]
+    assert functions.count(blocks.computed) == y.npartitions
+
+
 def test_operators_are_not_sent_with_weights():
     node = weights.Weights("conv_transpose", W, None, (2, 2), (1, 1), 1, "channels_first", "auto")
-    node(np.ones((1, 2, 4, 4), np.float32), ((1, 1), (1, 1)))
+    node(np.ones((1, 2, 4, 4), np.float32), ((1, 1), (1, 1)), (8, 8))
     assert len(node._operators) == 1
     assert pickle.loads(pickle.dumps(node))._operators == {}
     assert tokenize(node) == tokenize(pickle.loads(pickle.dumps(node)))
@@ -117,7 +125,7 @@ def test_operators_are_not_sent_with_weights():
 def test_few_operators_are_kept():
     node = weights.Weights("conv_transpose", W, None, (2, 2), (1, 1), 1, "channels_first", "auto")
     for low in range(weights.MOST + 3):
-        node(np.ones((1, 2, 40, 40), np.float32), ((low, 1), (1, 1)))
+        node(np.ones((1, 2, 40, 40), np.float32), ((low, 1), (1, 1)), (81 - low, 80))
     assert len(node._operators) == weights.MOST
 
 

@@ -35,6 +35,24 @@ WRONG = [
     ),
     ({"bias": np.ones(5, np.float32)}, ValueError, "bias must have shape (6,); got (5,)", ", bias=float32 (5,)"),
     (
+        {"residual": np.ones((2, 6, 4, 5), np.float32)},
+        ValueError,
+        "residual must have shape (2, 6, 6, 7); got (2, 6, 4, 5)",
+        "",
+    ),
+    (
+        {"residual": da.ones((2, 6, 6, 7))},
+        TypeError,
+        'residual must have the dtype of x, float32; got float64; residual.astype("float32")?',
+        "",
+    ),
+    (
+        {"activation": tconv.Activation("prelu", slope=np.ones(5))},
+        ValueError,
+        "slope of activation must have shape (6,); got (5,)",
+        "",
+    ),
+    (
         {"bias": da.ones(6)},
         TypeError,
         'bias must have the dtype of x, float32; got float64; bias.astype("float32")?',
@@ -55,7 +73,9 @@ def test_wrong_arguments(arguments, kind, reason, shown):
     [
         ({2: 3}, f"chunks must be {ALLOWED}; got {{2: 3}} for 2 axes of size"),
         ((1, 8, 2, 2), f"chunks must be {ALLOWED}; got (1, 8, 2, 2) for 2 axes of size"),
-        (0, f"chunks must be {ALLOWED}; got 0: integer division or modulo by zero"),
+        (0, "chunks must have at least 1 cell; got 0"),
+        ((2, 0), "chunks must have at least 1 cell; got (2, 0)"),
+        (-2, "chunks must have at least 1 cell; got -2"),
         (
             ((3, 4), (7,)),
             f"chunks must be {ALLOWED}; got ((3, 4), (7,)): Chunks do not add up to shape. "
@@ -141,3 +161,13 @@ def test_a_result_larger_than_memory_is_no_error_but_a_block_is():
     assert tconv.conv_transpose(x, w, stride=2).nbytes == 1 << 44
     with pytest.raises(MemoryError, match=r"^conv_transpose: the result must fit into memory"):
         tconv.dask.conv_transpose(x, w, stride=2, chunks=-1)
+
+
+def test_a_dataset_holds_arrays():
+    xarray = pytest.importorskip("xarray", exc_type=ModuleNotFoundError)
+    scan = xarray.Dataset({"density": (("band", "x"), np.ones((1, 5)))})
+    for called in (tconv.conv_transpose, tconv.dask.conv_transpose):
+        with pytest.raises(TypeError) as caught:
+            called(scan, np.ones((1, 1, 2)))
+        hint = "; x['density'] is one of its arrays, and x.to_dataarray() all of them"
+        assert str(caught.value).partition("\n  called with")[0].endswith(f"of type Dataset{hint}")

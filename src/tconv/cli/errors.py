@@ -12,7 +12,7 @@ from tconv import checks
 _OPTIONS = frozenset(
     {"coarse", "fine", "kernel", "stride", "padding", "output_padding", "output_size", "groups", "dilation", "scale"}
     | {"step", "lang", "theme", "width", "seconds"}
-    | {"in_channels", "out_channels", "output", "limit", "max_kernel", "max_pixels", "ndim"}
+    | {"in_channels", "out_channels", "output", "limit", "max_kernel", "max_pixels", "ndim", "page"}
 )
 #: Those that are no words of a sentence; in quotes, or before a value, they are names of parameters and stay.
 _ANYWHERE = re.compile(rf"""(?<![-\w"'])({"|".join(sorted(name for name in _OPTIONS if "_" in name))})(?![\w"'=])""")

@@ -36,20 +36,24 @@ def upsample(
         options.Text,
         typer.Option("--max-pixels", metavar="N", help="Refuse larger pictures; what Pillow refuses if left out."),
     ] = None,
+    page: Annotated[
+        options.Text, typer.Option("--page", metavar="N", help="Which page of a file of several, from 1 on.")
+    ] = None,
     json: options.Json = False,
 ) -> None:
     """Enlarge a photograph: each channel by a transposed convolution of stride S with one kernel.
 
     This is the upsampling layer of a fully convolutional network, with replicated edges. Greyscale and alpha channels
     stay, the orientation noted by the camera is applied, an existing OUT is overwritten. Zarr, and TIFF files that are
-    tiled or large, are read and written a band of rows at a time, whatever their size.
+    tiled or large, are read and written a band of rows at a time, whatever their size; other files, such as PNG and
+    JPEG, are in memory as a whole, to be read and to be written.
 
         tconv upsample photo.jpg --scale 2 --kernel bicubic -o large.png
     """
     times = options.integer("--scale", scale)
-    weights, most = _kernel(kernel), options.count("--max-pixels", max_pixels)
+    weights, most, number = _kernel(kernel), options.count("--max-pixels", max_pixels), options.count("--page", page)
     with output.progress(f"upsample {photo.name}") as progress, usage_errors():
-        done = enlarge(photo, target, times, weights, max_pixels=most, progress=progress)
+        done = enlarge(photo, target, times, weights, max_pixels=most, page=number, progress=progress)
     sums = interpolation.phase_sums(weights, times) if isinstance(weights, np.ndarray) else np.ones(1)
     if json:
         output.as_json(_as_dict(photo, target, times, kernel, done, sums))

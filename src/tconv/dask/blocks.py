@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any, NamedTuple, TypeAlias
@@ -22,7 +23,7 @@ from tconv.problem import Array
 #: A box of a chunk.
 Box: TypeAlias = tuple[Range, ...]
 #: What a chunk sends to the blocks around it: copies of boxes near its faces.
-Rim: TypeAlias = Mapping[Box, Array]
+Rim: TypeAlias = dict[Box, Array]
 
 
 class Gradient(NamedTuple):
@@ -39,10 +40,10 @@ class Gradient(NamedTuple):
 
 def rim(chunk: Array, boxes: tuple[Box, ...], layout: Layout) -> Rim:
     """Copies of boxes of a chunk, which can be forgotten then."""
-    return {box: chunk[_index((slice(*cells) for cells in box), layout)].copy() for box in boxes}
+    return {box: chunk[index].copy() for box, index in zip(boxes, _indices(boxes, layout), strict=True)}
 
 
-def computed(weights: Weights, parts: tuple[Part, ...], *sources: Array | Rim) -> Array:
+def computed(weights: Weights, residual: Array | None, parts: tuple[Part, ...], *sources: Array | Rim) -> Array:
     """A block of conv_transpose or conv."""
     if not all(part.pieces for part in parts):
         raise AssertionError("blocks that read nothing are made by blank")
@@ -51,12 +52,12 @@ def computed(weights: Weights, parts: tuple[Part, ...], *sources: Array | Rim) -
     if not weights.finite:
         grid, padding = _cut_off(weights, parts, grid)
     with launch.at_most(threads()):
-        return weights(grid, padding)
+        return weights(grid, padding, tuple(part.size for part in parts), residual)
 
 
-def blank(weights: Weights, shape: tuple[int, ...]) -> Array:
+def blank(weights: Weights, residual: Array | None, shape: tuple[int, ...]) -> Array:
     """A block of conv_transpose or conv that reads nothing."""
-    return weights.blank(shape)
+    return weights.blank(shape, residual)
 
 
 def partial_gradient(task: Gradient, parts: tuple[Part, ...], x: Array, *sources: Array | Rim) -> Array:
@@ -90,26 +91,49 @@ def gathered(parts: tuple[Part, ...], layout: Layout, sources: Sequence[Array | 
 
     A chunk that is all there is to read is not copied. Else the array is memory of the thread: it serves one task.
     """
-    pieces = list(product(*(part.pieces for part in parts)))
-    cut = [_cells(source, tuple(p.cells for p in piece), layout) for source, piece in zip(sources, pieces, strict=True)]
-    shape = tuple(part.read for part in parts)
-    if len(cut) == 1 and cut[0].shape[_index_of_sizes(layout, len(parts))] == shape:
+    steps = _steps(parts, layout)
+    cut = [
+        source[box] if isinstance(source, dict) else source[index]
+        for source, box, index in zip(sources, steps.boxes, steps.read, strict=True)
+    ]
+    if len(cut) == 1 and cut[0].shape[_index_of_sizes(layout, len(parts))] == steps.size:
         return cut[0]
-    grid = _memory.of(_with_sizes(cut[0].shape, shape, layout), cut[0].dtype)
-    for i, part in enumerate(parts):
-        for beyond in (slice(0, part.inside[0]), slice(part.inside[1], part.read)):
-            if beyond.start < beyond.stop:
-                grid[_index((beyond if i == j else slice(None) for j in range(len(parts))), layout)] = 0
-    for piece, cells in zip(pieces, cut, strict=True):
-        into = (slice(p.at, p.at + p.cells[1] - p.cells[0]) for p in piece)
-        grid[_index(into, layout)] = cells
+    grid = _memory.of(_with_sizes(cut[0].shape, steps.size, layout), cut[0].dtype)
+    for index in steps.beyond:
+        grid[index] = 0
+    for index, cells in zip(steps.written, cut, strict=True):
+        grid[index] = cells
     return grid
 
 
-def _cells(source: Array | Rim, box: Box, layout: Layout) -> Array:
-    if isinstance(source, Mapping):
-        return source[box]
-    return source[_index((slice(*cells) for cells in box), layout)]
+class _Steps(NamedTuple):
+    """How the pieces that blocks read come together; the same for all blocks inside of a grid."""
+
+    size: tuple[int, ...]  #: cells of each axis
+    boxes: tuple[Box, ...]  #: of the chunks, a piece each
+    read: tuple[Any, ...]  #: what takes these from chunks
+    written: tuple[Any, ...]  #: where they come
+    beyond: tuple[Any, ...]  #: what lies beyond the ends
+
+
+@lru_cache(maxsize=512)
+def _steps(parts: tuple[Part, ...], layout: Layout) -> _Steps:
+    pieces = list(product(*(part.pieces for part in parts)))
+    boxes = tuple(tuple(p.cells for p in piece) for piece in pieces)
+    into = tuple(tuple((p.at, p.at + p.cells[1] - p.cells[0]) for p in piece) for piece in pieces)
+    beyond = [
+        _index((slice(*cells) if i == j else slice(None) for j in range(len(parts))), layout)
+        for i, part in enumerate(parts)
+        for cells in ((0, part.inside[0]), (part.inside[1], part.read))
+        if cells[0] < cells[1]
+    ]
+    size = tuple(part.read for part in parts)
+    return _Steps(size, boxes, _indices(boxes, layout), _indices(into, layout), tuple(beyond))
+
+
+@lru_cache(maxsize=512)
+def _indices(boxes: tuple[Box, ...], layout: Layout) -> tuple[Any, ...]:
+    return tuple(_index((slice(*cells) for cells in box), layout) for box in boxes)
 
 
 def _index(slices: Iterator[slice], layout: Layout) -> tuple[Any, ...]:

@@ -11,6 +11,8 @@ from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
 from tconv import arguments, arrays, checks
+from tconv.activations import Activation
+from tconv.activations import activation as activation_of
 from tconv.arguments import Layout
 from tconv.dask import chunks as chunking
 from tconv.dask.along import Along, Chunks, blocks
@@ -24,7 +26,7 @@ from tconv.problem import Operation, Problem
 
 def compute(
     operation: Operation, operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...],
-    layout: Layout, method: str, out: Any, chunks: Any = None,
+    layout: Layout, method: str, out: Any, chunks: Any = None, *, activation: Any = None, residual: Any = None,
 ) -> da.Array:  # fmt: skip
     """The result of an operation, a Dask array; `window` holds the geometry arguments in the order of `Window`."""
     shown = operands, kernel_size, bias, window, layout, method, out
@@ -32,43 +34,56 @@ def compute(
         check_words(layout, method)
         if out is not None:
             checks.wrong_type("out must be None for Dask arrays, which are never written into; y.store(out) stores one")
-        dtype = _dtype(operands, bias)
+        dtype = _dtype(operands, bias, residual)
         first, second = operands.values()
         kernel, settled = arguments.freeze("kernel_size", kernel_size), arguments.window(*window)
         problem, batched = arguments.problem(operation, first.shape, second.shape, kernel, dtype, settled, layout)
         if bias is not None:
-            channels = problem.out_channels if operation == "conv_transpose" else problem.in_channels
-            arrays.exact_shape("bias", bias, (channels,))
+            arrays.exact_shape("bias", bias, (_channels(problem),))
         if operation == "weight_gradient":
             return _weight_gradient(problem, batched, dtype, layout, method, first, second)
-        return _blocks(problem, batched, layout, method, first, second, bias, chunks)
+        function = activation_of(activation)
+        if function is not None:
+            function.check(dtype)
+            function.check_channels(_channels(problem))
+        return _blocks(problem, batched, layout, method, first, second, bias, chunks, function, residual)
+
+
+def _channels(problem: Problem) -> int:
+    """Those of the result."""
+    return problem.out_channels if problem.operation == "conv_transpose" else problem.in_channels
 
 
 def _blocks(
-    problem: Problem, batched: bool, layout: Layout, method: str, given: Any, w: Any, bias: Any, chunks: Any
-) -> da.Array:
+    problem: Problem, batched: bool, layout: Layout, method: str, given: Any, w: Any, bias: Any, chunks: Any,
+    activation: Activation | None, residual: Any,
+) -> da.Array:  # fmt: skip
     array = _whole_channels(given, layout, batched, chunking.batch_unit(chunks, batched, problem.geometry.ndim))
     grid = _grid(array, layout, batched)
     w, bias = (one.rechunk(-1) if isinstance(one, da.Array) else one for one in (w, bias))
-    up = problem.operation == "conv_transpose"
     written = chunking.chosen(problem, chunks, grid.batches or (1,), grid.chunks, array.dtype.itemsize)
     axes = _axes(problem, grid.chunks, written)
     _check_method(problem, grid, axes, w.shape, array.dtype.name, layout, method)
-    form = (problem.operation, problem.geometry.stride, problem.geometry.dilation, problem.groups, layout, method)
-    token = tokenize(array.name, w, bias, problem.geometry, form, written)
+    channels = _channels(problem)
+    inner = (*written, (channels,)) if layout == "channels_last" else ((channels,), *written)
+    result = inner if grid.batches is None else (grid.batches, *inner)
+    after = _in_chunks("residual", residual, result)
+    geometry = problem.geometry
+    form = (problem.operation, geometry.stride, geometry.dilation, problem.groups, layout, method, activation)
+    token = tokenize(array.name, w, bias, geometry, form, written, None if after is None else after.name)
     name, rims, weights = (f"{kind}-{token}" for kind in (_names[problem.operation], "tconv-rims", "tconv-weights"))
     reading = (grid, rims, axes)
-    channels = problem.out_channels if up else problem.in_channels
     graph = _graph(
-        [array, *(one for one in (w, bias) if isinstance(one, da.Array))],
+        [array, *(one for one in (w, bias, after) if isinstance(one, da.Array))],
         {
             weights: (_weights(weights, form, w, bias), _layers(w, bias)),
             rims: (Rims(rims, reading), _layers(array)),
-            name: (Blocks(name, reading, weights, channels), {weights, rims, *_layers(array)}),
+            name: (
+                Blocks(name, reading, weights, channels, after.name if after is not None else ""),
+                {weights, rims, *_layers(array, after)},
+            ),
         },
     )
-    inner = (*written, (channels,)) if layout == "channels_last" else ((channels,), *written)
-    result = inner if grid.batches is None else (grid.batches, *inner)
     return da.Array(graph, name, result, dtype=array.dtype, meta=np.empty((0,) * array.ndim, array.dtype))
 
 
@@ -152,6 +167,14 @@ def _grid(array: da.Array, layout: Layout, batched: bool) -> Grid:
     return Grid(array.name, array.chunks[0] if batched else None, sizes, channels, layout)
 
 
+def _in_chunks(name: str, array: Any, chunks: tuple[Chunks, ...]) -> da.Array | None:
+    """An array of the shape of the result, in its chunks; None stays None."""
+    if array is None:
+        return None
+    arrays.exact_shape(name, array, tuple(map(sum, chunks)))
+    return array.rechunk(chunks) if isinstance(array, da.Array) else da.from_array(array, chunks=chunks)
+
+
 def _whole_channels(array: Any, layout: Layout, batched: bool, batch: int | None) -> da.Array:
     """The array in chunks of all channels, and of a multiple of so many images."""
     if not isinstance(array, da.Array):
@@ -165,12 +188,13 @@ def _whole_channels(array: Any, layout: Layout, batched: bool, batch: int | None
 # ---- what is wrong with arguments
 
 
-def _dtype(operands: dict[str, Any], bias: Any) -> str:
+def _dtype(operands: dict[str, Any], bias: Any, residual: Any) -> str:
     """The one that all have."""
+    further = {name: value for name, value in (("bias", bias), ("residual", residual)) if value is not None}
     (name, first), *others = operands.items()
     _check_array(name, first)
     dtype = arrays.dtype_name(f"the dtype of {name}", first.dtype)
-    for other, value in (*others, *([] if bias is None else [("bias", bias)])):
+    for other, value in (*others, *further.items()):
         _check_array(other, value)
         if arrays.name_of(value.dtype) != dtype:
             hint = words.cast(other, str(value.dtype), name, dtype)

@@ -107,6 +107,8 @@ def _asked(given: Any, size: tuple[int, ...], lengths: list[int], itemsize: int)
     if isinstance(given, dict) or (checks.is_sequence(given) and len(given) != len(size)):
         shown = checks.count(len(size), "axis of size", "axes of size")
         checks.wrong(f"chunks must be {allowed}; got {checks.shorten(given)} for {shown}")
+    if any(type(length) is int and length < 1 and length != -1 for length in _entries(given)):
+        checks.wrong(f"chunks must have at least 1 cell; got {checks.shorten(given)}")
     previous = tuple(_regular(n, length) for n, length in zip(size, lengths, strict=True))
     try:
         found: tuple[Chunks, ...] = normalize_chunks(given, size, dtype=f"V{itemsize}", previous_chunks=previous)
@@ -115,3 +117,8 @@ def _asked(given: Any, size: tuple[int, ...], lengths: list[int], itemsize: int)
     if any(cells < 1 for chunks in found for cells in chunks):
         checks.wrong(f"chunks must have at least 1 cell; got {checks.shorten(given)}")
     return found
+
+
+def _entries(given: Any) -> tuple[Any, ...]:
+    """What is asked for of all axes, or of each."""
+    return tuple(given) if checks.is_sequence(given) else (given,)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from tconv import checks
+from tconv.activations import Activation
 from tconv.arguments import Layout
 from tconv.dask import calls, labelled
+from tconv.hints import words
 from tconv.libraries import Library, library_of
 from tconv.resolve import Ints, PaddingLike
 from tconv.widening import widened
@@ -26,6 +28,8 @@ def conv_transpose(
     layout: Layout = "channels_first",
     method: str = "auto",
     dtype: Any = None,
+    activation: str | Activation | None = None,
+    residual: Any = None,
     chunks: Any = None,
 ) -> Any:
     """`tconv.conv_transpose` of a Dask array: the same arguments and the same result, computed block by block.
@@ -36,12 +40,13 @@ def conv_transpose(
     have them, of any sizes, and is computed once: nothing is added up, nothing trimmed.
 
     Args:
-        x: (N, Cin, *coarse), or (Cin, *coarse) without a batch: a Dask array, or a DataArray of xarray. Chunks of
-            channels are joined.
+        x: (N, Cin, *coarse), or (Cin, *coarse) without a batch: a Dask array, or a DataArray of xarray, whose axes are
+            told by their places, whatever the names of its dims. Chunks of channels are joined.
         w: (Cin, Cout / groups, *kernel), of NumPy; or a Dask array, which every worker has as a whole.
         bias: (Cout,), or None; likewise.
-        stride, padding, output_padding, output_size, groups, dilation, layout, method, dtype: as in
+        stride, padding, output_padding, output_size, groups, dilation, layout, method, dtype, activation: as in
             `tconv.conv_transpose`.
+        residual: of the shape and dtype of the result, of Dask or NumPy, added before the activation, or None.
         chunks: of the axes of size of the result: an integer, -1, "auto", one of them or a tuple of lengths for each
             axis, or an array of Zarr that the result is to be stored in, with whose shards, or else chunks, blocks then
             begin. None: chunks that read about a chunk of x each, of one size as Zarr wants them, smaller where a block
@@ -64,7 +69,9 @@ def conv_transpose(
     array([8., 8., 8., 8.], dtype=float32)
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    return _computed("conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, dtype, chunks)
+    return _computed(
+        "conv_transpose", {"x": x, "w": w}, None, bias, window, layout, method, dtype, chunks, activation, residual
+    )
 
 
 def conv(
@@ -81,6 +88,8 @@ def conv(
     layout: Layout = "channels_first",
     method: str = "auto",
     dtype: Any = None,
+    activation: str | Activation | None = None,
+    residual: Any = None,
     chunks: Any = None,
 ) -> Any:
     """`tconv.conv` of a Dask array, the adjoint of `conv_transpose` with the same keywords, computed block by block.
@@ -92,7 +101,9 @@ def conv(
         w: (Cin, Cout / groups, *kernel), of NumPy or Dask.
         bias: (Cin,), or None.
         chunks: of the axes of size of the result, as in `conv_transpose`.
-        stride, padding, output_padding, output_size, groups, dilation, layout, method, dtype: as in `tconv.conv`.
+        stride, padding, output_padding, output_size, groups, dilation, layout, method, dtype, activation: as in
+            `tconv.conv`.
+        residual: as in `conv_transpose`.
 
     Returns:
         A Dask array of shape (N, Cin, *coarse), or a DataArray; errors and coordinates are as in `conv_transpose`.
@@ -106,7 +117,7 @@ def conv(
     np.float32(9.0)
     """
     window = (stride, padding, output_padding, output_size, groups, dilation)
-    return _computed("conv", {"y": y, "w": w}, None, bias, window, layout, method, dtype, chunks)
+    return _computed("conv", {"y": y, "w": w}, None, bias, window, layout, method, dtype, chunks, activation, residual)
 
 
 def weight_gradient(
@@ -152,7 +163,7 @@ def weight_gradient(
 
 def _computed(
     operation: Any, operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...],
-    layout: Any, method: Any, dtype: Any, chunks: Any,
+    layout: Any, method: Any, dtype: Any, chunks: Any, activation: Any = None, residual: Any = None,
 ) -> Any:  # fmt: skip
     """The result, a Dask array or a DataArray, once the operands are of the dtype that is asked for."""
     library = library_of(*operands.values(), bias)
@@ -162,7 +173,9 @@ def _computed(
     if dtype is not None:
         operands, bias = widened(operation, operands, bias, None, dtype)
     compute = calls.compute if library.name == "Dask" else labelled.compute
-    return compute(operation, operands, kernel_size, bias, window, layout, method, None, chunks)
+    asked = {"activation": activation, "residual": residual}
+    finishing = {} if activation is None and residual is None else asked
+    return compute(operation, operands, kernel_size, bias, window, layout, method, None, chunks, **finishing)
 
 
 def _refuse(operands: dict[str, Any], library: Library) -> NoReturn:
@@ -173,4 +186,5 @@ def _refuse(operands: dict[str, Any], library: Library) -> NoReturn:
     if name == first:
         must = f"{name} must be a Dask array, or an xarray.DataArray"
         made = f"; dask.array.from_array({name}, chunks=...) is one" if hasattr(value, "__array__") else ""
+        made = words.array(name, value) if hasattr(value, "data_vars") else made
     checks.wrong_type(f"{must}; got {checks.shorten(value)} of type {type(value).__name__}{made}")

@@ -28,17 +28,18 @@ from tconv.problem import Operation
 
 def compute(
     operation: Operation, operands: dict[str, Any], kernel_size: Any, bias: Any, window: tuple[Any, ...],
-    layout: Layout, method: str, out: Any, chunks: Any = None,
+    layout: Layout, method: str, out: Any, chunks: Any = None, **finishing: Any,
 ) -> Any:  # fmt: skip
     """The result of an operation: a DataArray, or for a weight gradient what its data is an array of."""
     shown = operands, kernel_size, bias, window, layout, method, out
     data = {name: _data(value) for name, value in operands.items()}
-    lazy = any(isinstance(value, da.Array) for value in (*data.values(), bias))
+    finishing = {name: _data(value) for name, value in finishing.items()}
+    lazy = any(isinstance(value, da.Array) for value in (*data.values(), bias, *finishing.values()))
     given = (operation, data, kernel_size, _data(bias), window, layout, method, out)
     if not lazy and chunks is not None:
         with checks.explained(operation, lambda: arguments.called_with(*shown)):
             checks.wrong("chunks must be None for arrays that are in memory; x.chunk() makes a lazy one")
-    result = calls.compute(*given, chunks) if lazy else numpy_ops.compute(*given)
+    result = calls.compute(*given, chunks, **finishing) if lazy else numpy_ops.compute(*given, **finishing)
     first, second = operands.values()
     if operation == "weight_gradient" or not isinstance(first, xarray.DataArray):
         return result

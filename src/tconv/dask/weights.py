@@ -7,7 +7,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from dask.base import tokenize
 
+from tconv import arrays
+from tconv.activations import Activation
 from tconv.arguments import Layout
+from tconv.dask.lending import lender
+from tconv.finishing import Finishing
 from tconv.forks import uninterrupted
 from tconv.prepared import Conv, ConvTranspose
 from tconv.problem import Array, Operation
@@ -25,12 +29,13 @@ class Weights:
 
     def __init__(
         self, operation: Operation, w: Array, bias: Array | None, stride: tuple[int, ...], dilation: tuple[int, ...],
-        groups: int, layout: Layout, method: str,
+        groups: int, layout: Layout, method: str, activation: Activation | None = None,
     ) -> None:  # fmt: skip
         # Copies: the graph is of the values that its keys are made of, whatever becomes of the arrays.
         self.operation, self.w = operation, np.array(w, order="C")
         self.bias = None if bias is None else np.array(bias)
         self.stride, self.dilation, self.groups, self.layout, self.method = stride, dilation, groups, layout, method
+        self.activation = activation
         #: Zeros beyond the ends meet weights: where one of these is not finite, blocks are cut off at the ends instead.
         self.finite = bool(np.isfinite(self.w).all())
         self._operators: dict[Padding, ConvTranspose | Conv] = {}
@@ -41,17 +46,30 @@ class Weights:
     def __dask_tokenize__(self) -> str:
         return tokenize(self.__getstate__())
 
-    def __call__(self, grid: Array, padding: Padding) -> Array:
-        """The result on a block of the grid with the padding of that block."""
-        return self._operator(padding)(grid)
+    def __call__(self, grid: Array, padding: Padding, size: tuple[int, ...], residual: Array | None = None) -> Array:
+        """The result on a block of the grid with the padding of that block: so many cells, in memory that is lent."""
+        up, images = self.operation == "conv_transpose", grid.shape[: grid.ndim - 1 - len(size)]
+        channels = self.w.shape[1] * self.groups if up else self.w.shape[0]
+        inner = (*size, channels) if self.layout == "channels_last" else (channels, *size)
+        out = lender.empty((*images, *inner), self.w.dtype)
+        return self._operator(padding)(grid, out, residual=residual)
 
-    def blank(self, shape: tuple[int, ...]) -> Array:
-        """A block that no tap reaches: the bias alone."""
-        result = np.zeros(shape, self.w.dtype)
+    def blank(self, shape: tuple[int, ...], residual: Array | None = None) -> Array:
+        """A block that no tap reaches: the bias alone, and what follows."""
+        result = np.zeros(shape, arrays.DTYPES[self.w.dtype.name])
+        last, ndim = self.layout == "channels_last", self.w.ndim - 2
         if self.bias is not None:
-            last = self.layout == "channels_last"
-            result += self.bias if last else self.bias.reshape(-1, *[1] * (self.w.ndim - 2))
-        return result
+            result += self.bias if last else self.bias.reshape(-1, *[1] * ndim)
+        if self.activation is not None or residual is not None:
+            added = None if residual is None else self._grouped(residual)
+            Finishing(self.activation, added).apply(self._grouped(result))
+        return result.astype(self.w.dtype, copy=False)
+
+    def _grouped(self, array: Array) -> Array:
+        """A view (N, 1, channels, *size) of an array of the shape of a block."""
+        ndim = self.w.ndim - 2
+        batch = array if array.ndim == ndim + 2 else array[None]
+        return (np.moveaxis(batch, -1, 1) if self.layout == "channels_last" else batch)[:, None]
 
     def _operator(self, padding: Padding) -> ConvTranspose | Conv:
         with uninterrupted:
@@ -62,6 +80,6 @@ class Weights:
                 prepared = ConvTranspose if self.operation == "conv_transpose" else Conv
                 made = self._operators[padding] = prepared(
                     self.w, self.bias, stride=self.stride, padding=padding, dilation=self.dilation,
-                    groups=self.groups, layout=self.layout, method=self.method,
+                    groups=self.groups, layout=self.layout, method=self.method, activation=self.activation,
                 )  # fmt: skip
             return made

@@ -97,6 +97,9 @@ def _holds(dtype: str) -> int:
 
 def array(name: str, value: object) -> str:
     """How something that holds numbers becomes an array."""
+    if type(value).__module__.startswith("xarray.") and hasattr(value, "data_vars"):  # a Dataset; NumPy takes its names
+        first = next(iter(value.data_vars), "NAME")
+        return f"; {name}[{first!r}] is one of its arrays, and {name}.to_dataarray() all of them"
     if name == "out" or not (hasattr(value, "__array__") or hasattr(value, "__array_interface__")):
         return ""
     if type(value).__module__.startswith("dask."):  # NumPy would compute it
