@@ -177,7 +177,7 @@ def _exported(model: Module, inputs: Inputs, folder: Path) -> str:
             try:
                 torch.onnx.export(model, args, file, kwargs=kwargs, dynamo=False, opset_version=17)
             except Exception:
-                raise error from None  # it says more than what the older one cannot do
+                raise error.__cause__ or error from None  # it says more than what the older one cannot do
     return file
 
 

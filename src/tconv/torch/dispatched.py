@@ -118,7 +118,8 @@ def packed_by_inductor(operation: Operation, w: Tensor, stride: Any, groups: int
 
 def _freezes() -> bool:
     config: Any = sys.modules.get("torch._inductor.config")
-    return config is not None and bool(config.freezing) and torch.backends.mkldnn.is_available()
+    onednn: Any = torch.backends.mkldnn
+    return config is not None and bool(config.freezing) and bool(onednn.is_available())
 
 
 # As `torch.compiler.assume_constant_result` says, which loads the compiler: what is set while a graph is made holds for
