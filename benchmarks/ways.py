@@ -1,11 +1,12 @@
 """The ways in which people run a model of PyTorch on a CPU, one function each, in one registry.
 
-Each is given a model that is its own, in eval mode, which returns a tuple of tensors, and what the model is called with.
-It gets ready (compiles, exports, packs) and returns a run, whose results are read as arrays after the clock was.
+Each is given a model that is its own, in eval mode, which returns a tuple of tensors, and what the model is called
+with. It gets ready (compiles, exports, packs) and returns a run, whose results are read as arrays after the clock was.
 """
 
 from __future__ import annotations
 
+import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -167,12 +168,16 @@ def _exported(model: Module, inputs: Inputs, folder: Path) -> str:
     """The model as an ONNX file, by the exporter of today, or where that fails by the older one."""
     file = str(folder / "model.onnx")
     args, kwargs = ((), inputs) if isinstance(inputs, dict) else (inputs, None)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # of operators of torchvision, which is not there
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(model, args, file, kwargs=kwargs, dynamo=True, verbose=False, external_data=False)
-        except Exception:
-            torch.onnx.export(model, args, file, kwargs=kwargs, dynamo=False, opset_version=17)
+        except Exception as error:
+            try:
+                torch.onnx.export(model, args, file, kwargs=kwargs, dynamo=False, opset_version=17)
+            except Exception:
+                raise error.__cause__ or error from None  # it says more than what the older one cannot do
     return file
 
 

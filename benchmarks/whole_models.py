@@ -1,7 +1,7 @@
 """Whole models in every way that people run them on a CPU: those of `benchmarks.zoo`, in eval mode under no_grad.
 
     python -m benchmarks.whole_models [--models "SAM mask decoder" VITS] [--ways eager accelerate openvino]
-                                      [--threads 1] [--rounds 7] [--json FILE] [--record FILE]
+                                      [--threads 1] [--rounds 7] [--cpu] [--json FILE] [--record FILE]
 
 Each model has a process of its own, in which all ways get ready, are compared with the model as it is, and then take
 turns. A way that fails has its reason below the table; one whose results differ by more than 1e-4 of the largest value
@@ -17,10 +17,11 @@ import math
 import multiprocessing
 import statistics
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.record import Row, keep, milliseconds, record_option
+from benchmarks.record import Row, digits, keep, milliseconds, record_option
 from tconv import checks
 from tconv.bench import cores
 from tconv.tables import aligned
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), metavar="WAY")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--cpu", action="store_true", help="count the seconds that threads compute, for a busy machine")
     parser.add_argument(
         "--json", metavar="FILE", type=Path, help="a file that has a line for each model when it is done"
     )
@@ -65,47 +67,53 @@ def _done(file: Path | None) -> dict[str, Row]:
 
 def in_own_process(name: str, options: Any) -> Row:
     """The row of a model, whatever becomes of the process."""
+    from benchmarks.zoo import ENTRIES
+
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_child, args=(theirs, name, options.ways, options.threads, options.rounds))
+    process = context.Process(target=_child, args=(theirs, name, options))
     process.start()
     theirs.close()
     try:
         row: Row = ours.recv()
     except EOFError:
         process.join()
-        row = {"model": name, "seconds": {}, "failures": {"process": f"ended with {process.exitcode}"}}
+        ended = {"process": f"ended with {process.exitcode}"}
+        row = {**_known(ENTRIES[name]), "ready": {}, "seconds": {}, "differs": {}, "failures": ended}
     process.join()
     return row
 
 
-def _child(pipe: Any, name: str, ways: list[str], threads: int, rounds: int) -> None:
-    with cores.held(threads):
-        pipe.send(measured(name, ways, threads, rounds))
+def _child(pipe: Any, name: str, options: Any) -> None:
+    with cores.held(options.threads):
+        pipe.send(measured(name, options))
 
 
-def measured(name: str, ways: list[str], threads: int, rounds: int) -> Row:
+def measured(name: str, options: Any) -> Row:
     """One model in all ways: seconds, differences from the model as it is, and why some failed."""
     import torch
 
     from benchmarks.ways import WAYS, Tensors
     from benchmarks.zoo import ENTRIES
     from tconv.measuring.contest import difference
-    from tconv.measuring.rounds import Effort, in_turns, timed
+    from tconv.measuring.rounds import Effort, in_turns, timed, timed_by_cpu
 
-    torch.set_num_threads(threads)
+    timer = timed_by_cpu if options.cpu else timed
+    torch.set_num_threads(options.threads)
     torch.set_grad_enabled(False)
     torch.manual_seed(0)
     model, inputs = ENTRIES[name].build()
     given = inputs if isinstance(inputs, dict) else (inputs,)
     model = Tensors(model.eval())
-    row: Row = {"model": name, "inputs": ENTRIES[name].size, "seconds": {}, "differs": {}, "failures": {}}
+    row: Row = {**_known(ENTRIES[name]), "ready": {}, "seconds": {}, "differs": {}, "failures": {}}
     runs, first = {}, {}
     expected = None
-    for which in ways:
+    for which in options.ways:
         try:
             torch._dynamo.reset()
-            ready = WAYS[which](copy.deepcopy(model), given, threads)
+            start = time.process_time()
+            ready = WAYS[which](copy.deepcopy(model), given, options.threads)
+            row["ready"][which] = time.process_time() - start
             results = [each.copy() for each in ready.arrays(ready.run())]
             expected = results if expected is None else expected
             row["differs"][which] = difference(results, expected) if telling(expected) else None
@@ -113,10 +121,14 @@ def measured(name: str, ways: list[str], threads: int, rounds: int) -> Row:
             row["failures"][which] = checks.first_line(error)[:200]
             continue
         runs[which] = ready.run
-        first[which] = min(timed(ready.run) for _ in range(2))
-    turns = in_turns(runs, first, Effort(rounds=rounds, turn=0.15), lambda: None)
+        first[which] = min(timer(ready.run) for _ in range(2))
+    turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=0.15), lambda: None, timer)
     row["seconds"] = {which: statistics.median(seconds) for which, seconds in turns.items()}
     return row
+
+
+def _known(entry: Any) -> Row:
+    return {"model": entry.name, "inputs": entry.size, "convolutional": entry.convolutional}
 
 
 def telling(expected: list[Any]) -> bool:
@@ -131,7 +143,10 @@ def telling(expected: list[Any]) -> bool:
 def kept(row: Row) -> Row:
     """What a record has of it."""
     differs = {name: None if value is None else float(f"{value:.0e}") for name, value in row["differs"].items()}
-    return {"model": row["model"], "inputs": row["inputs"], "ms": milliseconds(row["seconds"]), "differs": differs}
+    known = {name: row[name] for name in ("model", "inputs", "convolutional")}
+    ready = {name: digits(seconds) for name, seconds in row["ready"].items()}
+    measured = {"ms": milliseconds(row["seconds"]), "ready": ready, "differs": differs}
+    return {**known, **measured, "failures": row["failures"]}
 
 
 def table(rows: list[Row], ways: list[str]) -> list[str]:

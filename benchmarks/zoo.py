@@ -21,17 +21,18 @@ class Entry:
 
     name: str
     size: str  #: of its inputs
+    convolutional: bool  #: it is mostly convolutions: a vocoder, a codec, a U-Net, a detector
     build: Callable[[], tuple[Module, Any]]  #: the model, and the inputs that it is called with
 
 
 ENTRIES: dict[str, Entry] = {}
 
 
-def entry(name: str, size: str) -> Callable[[Any], Any]:
+def entry(name: str, size: str, *, convolutional: bool = False) -> Callable[[Any], Any]:
     """Name a function that builds a model."""
 
     def named(build: Callable[[], tuple[Module, Any]]) -> Any:
-        ENTRIES[name] = Entry(name, size, build)
+        ENTRIES[name] = Entry(name, size, convolutional, build)
         return build
 
     return named
@@ -44,21 +45,21 @@ def noise(*shape: int) -> torch.Tensor:
 # Vocoders
 
 
-@entry("SpeechT5 HiFi-GAN", "60 frames")
+@entry("SpeechT5 HiFi-GAN", "60 frames", convolutional=True)
 def speecht5() -> tuple[Module, Any]:
     from transformers import SpeechT5HifiGan, SpeechT5HifiGanConfig
 
     return SpeechT5HifiGan(SpeechT5HifiGanConfig()), noise(60, 80)
 
 
-@entry("FastSpeech2Conformer HiFi-GAN", "40 frames")
+@entry("FastSpeech2Conformer HiFi-GAN", "40 frames", convolutional=True)
 def fastspeech2() -> tuple[Module, Any]:
     from transformers import FastSpeech2ConformerHifiGan, FastSpeech2ConformerHifiGanConfig
 
     return FastSpeech2ConformerHifiGan(FastSpeech2ConformerHifiGanConfig()), noise(40, 80)
 
 
-@entry("SeamlessM4T v2 HiFi-GAN", "50 units")
+@entry("SeamlessM4T v2 HiFi-GAN", "50 units", convolutional=True)
 def seamless() -> tuple[Module, Any]:
     from transformers import SeamlessM4Tv2Config
     from transformers.models.seamless_m4t_v2.modeling_seamless_m4t_v2 import SeamlessM4Tv2HifiGan
@@ -68,14 +69,14 @@ def seamless() -> tuple[Module, Any]:
     return SeamlessM4Tv2HifiGan(config), noise(1, channels, 50)
 
 
-@entry("UnivNet", "60 frames")
+@entry("UnivNet", "60 frames", convolutional=True)
 def univnet() -> tuple[Module, Any]:
     from transformers import UnivNetConfig, UnivNetModel
 
     return UnivNetModel(UnivNetConfig()), {"input_features": noise(1, 60, 100), "noise_sequence": noise(1, 60, 64)}
 
 
-@entry("Qwen2.5-Omni BigVGAN", "20 frames")
+@entry("Qwen2.5-Omni BigVGAN", "20 frames", convolutional=True)
 def bigvgan() -> tuple[Module, Any]:
     from transformers.models.qwen2_5_omni import configuration_qwen2_5_omni, modeling_qwen2_5_omni
 
@@ -83,7 +84,7 @@ def bigvgan() -> tuple[Module, Any]:
     return modeling_qwen2_5_omni.Qwen2_5OmniToken2WavBigVGANModel(config), noise(1, 80, 20)
 
 
-@entry("VITS", "24 letters")
+@entry("VITS", "24 letters", convolutional=True)
 def vits() -> tuple[Module, Any]:
     from transformers import VitsConfig, VitsModel
 
@@ -94,28 +95,28 @@ def vits() -> tuple[Module, Any]:
 # Codecs of audio
 
 
-@entry("EnCodec 24 kHz", "1 s")
+@entry("EnCodec 24 kHz", "1 s", convolutional=True)
 def encodec() -> tuple[Module, Any]:
     from transformers import EncodecConfig, EncodecModel
 
     return EncodecModel(EncodecConfig()), noise(1, 1, 24000)
 
 
-@entry("DAC 16 kHz", "0.4 s")
+@entry("DAC 16 kHz", "0.4 s", convolutional=True)
 def dac() -> tuple[Module, Any]:
     from transformers import DacConfig, DacModel
 
     return DacModel(DacConfig()), noise(1, 1, 6400)
 
 
-@entry("Mimi", "1 s")
+@entry("Mimi", "1 s", convolutional=True)
 def mimi() -> tuple[Module, Any]:
     from transformers import MimiConfig, MimiModel
 
     return MimiModel(MimiConfig()), noise(1, 1, 24000)
 
 
-@entry("Pocket TTS tokenizer", "1 s")
+@entry("Pocket TTS tokenizer", "1 s", convolutional=True)
 def pocket_tts() -> tuple[Module, Any]:
     from transformers.models.pocket_tts_audio_tokenizer import configuration_pocket_tts_audio_tokenizer as configuration
     from transformers.models.pocket_tts_audio_tokenizer import modeling_pocket_tts_audio_tokenizer as modeling
@@ -124,7 +125,7 @@ def pocket_tts() -> tuple[Module, Any]:
     return modeling.PocketTTSAudioTokenizerModel(config), noise(1, 1, 24000)
 
 
-@entry("X-Codec decoder", "25 frames")
+@entry("X-Codec decoder", "25 frames", convolutional=True)
 def xcodec() -> tuple[Module, Any]:
     from transformers import XcodecConfig, XcodecModel
 
@@ -132,7 +133,7 @@ def xcodec() -> tuple[Module, Any]:
     return XcodecModel(config).acoustic_decoder, noise(1, config.acoustic_model_config.hidden_size, 25)
 
 
-@entry("VibeVoice tokenizer decoder", "3 frames")
+@entry("VibeVoice tokenizer decoder", "3 frames", convolutional=True)
 def vibevoice() -> tuple[Module, Any]:
     from transformers.models.vibevoice_acoustic_tokenizer import modeling_vibevoice_acoustic_tokenizer as modeling
     from transformers.models.vibevoice_acoustic_tokenizer.configuration_vibevoice_acoustic_tokenizer import (
@@ -277,7 +278,7 @@ def clipseg() -> tuple[Module, Any]:
     return CLIPSegForImageSegmentation(config), inputs
 
 
-@entry("PP-OCRv5 mobile detector", "640x640")
+@entry("PP-OCRv5 mobile detector", "640x640", convolutional=True)
 def pp_ocr() -> tuple[Module, Any]:
     from transformers.models.pp_ocrv5_mobile_det import configuration_pp_ocrv5_mobile_det as configuration
     from transformers.models.pp_ocrv5_mobile_det import modeling_pp_ocrv5_mobile_det as modeling
@@ -289,7 +290,7 @@ def pp_ocr() -> tuple[Module, Any]:
 # Medicine
 
 
-@entry("MONAI UNet", "96x96x96")
+@entry("MONAI UNet", "96x96x96", convolutional=True)
 def monai_unet() -> tuple[Module, Any]:
     from monai.networks.nets import UNet
 
@@ -297,7 +298,7 @@ def monai_unet() -> tuple[Module, Any]:
     return UNet(3, 1, 2, channels, strides, num_res_units=2), noise(1, 1, 96, 96, 96)
 
 
-@entry("MONAI UNet, 2-D", "256x256")
+@entry("MONAI UNet, 2-D", "256x256", convolutional=True)
 def monai_unet_2d() -> tuple[Module, Any]:
     from monai.networks.nets import UNet
 

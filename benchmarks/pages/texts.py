@@ -11,7 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+<<<<<<< HEAD
 from benchmarks.pages import engine, means, methods, of_blocks, of_conv, of_fft, of_jax, of_onnx, pytorch
+=======
+from benchmarks.pages import engine, means, methods, of_conv, of_fft, of_jax, of_models, of_onnx, pytorch
+>>>>>>> models
 from benchmarks.record import RESULTS, Record
 from tconv.checks import count
 
@@ -36,6 +40,10 @@ TABLES: dict[str, Callable[..., list[str]]] = {
     "torch_calls": pytorch.calls,
     "torch_models": pytorch.models,
     "torch_models_memory_kept": pytorch.memory_kept,
+    "models_in_ways": of_models.ways,
+    "models_in_short": of_models.in_short,
+    "models_ahead": of_models.ahead,
+    "models_that_fail": of_models.failures,
     "jax_forward": of_jax.forward,
     "jax_gradients": of_jax.gradients,
     "jax_in_short": of_jax.in_short,
@@ -57,11 +65,13 @@ _PLACE = re.compile(r"^\{\{ (\w+) ([\w -]+) \}\}$", re.MULTILINE)
 
 
 def pages(results: Path = RESULTS, docs: Path = DOCS) -> dict[Path, str]:
-    """What every file that is written should hold."""
+    """What every file that is written should hold. A text waits until all records that it names are there."""
     records = read(results)
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(results.glob("*.md"))}
     written = {
-        docs / "performance" / text.name: page(text.read_text(encoding="utf-8"), text.name, records)
-        for text in sorted(results.glob("*.md"))
+        docs / "performance" / name: page(text, name, records)
+        for name, text in texts.items()
+        if set(named(text)) <= set(records)
     }
     overview = docs / "performance.md"
     return {**written, overview: between(overview.read_text(encoding="utf-8"), means.overview(records))}

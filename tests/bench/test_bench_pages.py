@@ -14,6 +14,8 @@ pytestmark = pytest.mark.quick
 
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in RESULTS.glob("*.md")}
 RECORDS = texts.read()
+#: Texts whose records are all there; the others have no page yet.
+WRITTEN = {name: text for name, text in TEXTS.items() if set(texts.named(text)) <= set(RECORDS)}
 
 
 def test_pages_are_what_the_records_give():
@@ -22,11 +24,11 @@ def test_pages_are_what_the_records_give():
 
 
 def test_every_page_of_tables_has_its_text():
-    assert {path.name for path in (texts.DOCS / "performance").iterdir()} == set(TEXTS)
+    assert {path.name for path in (texts.DOCS / "performance").iterdir()} == set(WRITTEN)
 
 
 def test_every_record_is_on_a_page_and_every_page_has_a_record():
-    named = {name: set(texts.named(text)) for name, text in TEXTS.items()}
+    named = {name: set(texts.named(text)) for name, text in WRITTEN.items()}
     assert set.union(*named.values()) == set(RECORDS)
     assert all(named.values())
 

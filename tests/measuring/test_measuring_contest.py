@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tconv.measuring.contest import ORIGINAL, Contest, difference, disagreement, in_turns
+from tconv.measuring.contest import ORIGINAL, Contest, all_lead, difference, disagreement, in_turns, nobody_wins
 from tconv.measuring.rounds import Effort
 
 pytestmark = pytest.mark.quick
@@ -51,6 +51,41 @@ def test_every_form_has_its_turns_in_every_round():
     turns = in_turns(runs, dict.fromkeys(runs, 0.3), Effort(rounds=3, turn=0.0))
     assert {name: len(seconds) for name, seconds in turns.items()} == {ORIGINAL: 3, "other": 3}
     assert sorted(calls[:2]) == sorted(calls[2:4]) == sorted(runs)
+
+
+@pytest.mark.parametrize(
+    ("ours", "decided"),
+    [([0.5], False), ([1.0], False), ([1.0, 1.0], True), ([1.0, 0.5], False), ([1.0, 0.5, 0.99], True)],
+)
+def test_nobody_wins_who_was_not_faster_twice(ours, decided):
+    turns = {ORIGINAL: [1.0] * len(ours), "one": ours}
+    assert nobody_wins(turns) == decided
+    assert not nobody_wins({**turns, "two": [0.5] * len(ours)})
+    assert not decided or Contest({ORIGINAL: [1.0] * 9, "one": [*ours, *[0.5] * (9 - len(ours))]}).winner is None
+
+
+def test_who_is_hopeless_does_not_keep_others_waiting():
+    assert not nobody_wins({ORIGINAL: [1.0], "one": [9.0]})
+    assert nobody_wins({ORIGINAL: [1.0, 1.0], "one": [9.0]})
+
+
+@pytest.mark.parametrize(
+    ("ours", "decided"),
+    [([0.9] * 3, False), ([0.9] * 4, True), ([0.9, 1.1, 0.9, 0.9], False), ([1.0] * 4, False), ([9.0], False)],
+)
+def test_who_leads_in_all_of_four_rounds_is_not_about_to_lose(ours, decided):
+    assert all_lead({ORIGINAL: [1.0] * max(4, len(ours)), "one": ours}) == decided
+
+
+def test_a_contest_ends_with_the_round_that_decides_it():
+    def timer(run):
+        return run()
+
+    runs = {ORIGINAL: lambda: 1.0, "other": lambda: 1.1}
+    effort = Effort(rounds=9, turn=0.0, enough=nobody_wins)
+    assert in_turns(runs, dict.fromkeys(runs, 0.3), effort, timer) == {ORIGINAL: [1.0] * 2, "other": [1.1] * 2}
+    runs["other"] = lambda: 0.9
+    assert len(in_turns(runs, dict.fromkeys(runs, 0.3), effort, timer)["other"]) == 9
 
 
 def test_a_timer_may_do_something_before_the_clock_is_read():

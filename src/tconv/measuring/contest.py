@@ -30,6 +30,8 @@ MARGIN = 1.03
 LOSS = 1.01
 #: How often a fair coin may fall as one-sidedly as the rounds of who has lost.
 CHANCE = 0.02
+#: Who was faster in all of so many rounds is not measured longer to see whether it loses.
+LEADING = 4
 ORIGINAL = "original"
 #: Results are compared in parts of so many elements.
 PART = 1 << 20
@@ -97,15 +99,32 @@ def in_turns(
     probes = {name: probe(run, first[name], timer) for name, run in runs.items()}
     slow = {name for name in runs if probes[name] > HOPELESS * probes[ORIGINAL]}
     times: dict[str, list[float]] = {name: [probes[name]] if name in slow else [] for name in runs}
-    gc.collect()
+    gc.collect(1)  # what is older stays: to look through all objects of a process takes longer than many a contest
     gc.disable()
     try:
         for number in range(effort.rounds):
             for name in shuffled([name for name in runs if name not in slow], number):
                 times[name].append(turn(runs[name], probes[name], effort.turn, timer))
+            if effort.enough is not None and effort.enough(times):
+                break
     finally:
         gc.enable()
     return times
+
+
+def nobody_wins(turns: Mapping[str, Sequence[float]]) -> bool:
+    """Whether nobody wins, whatever comes: who was not faster by `MARGIN` in two rounds has not won in all but one."""
+    rounds = len(turns[ORIGINAL])
+    return all(sum(ratio < MARGIN for ratio in ratios) > 1 or len(ratios) < rounds for ratios in _ratios(turns))
+
+
+def all_lead(turns: Mapping[str, Sequence[float]]) -> bool:
+    """Whether all were faster than the original in each of the first `LEADING` rounds: nobody is about to lose."""
+    return all(len(ratios) >= LEADING and min(ratios) > 1 for ratios in _ratios(turns))
+
+
+def _ratios(turns: Mapping[str, Sequence[float]]) -> list[list[float]]:
+    return list(Contest(turns).ratios.values())
 
 
 def disagreement(results: Sequence[Array], expected: Sequence[Array]) -> str:

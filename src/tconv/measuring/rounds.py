@@ -6,7 +6,7 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -30,13 +30,19 @@ class Effort:
     rounds: int = 7
     turn: float = 0.04  #: seconds of timed calls in a turn, at least one call
     pause: float = 0.0  #: seconds before a turn, in which the threads of the one before go to sleep
+    enough: Callable[[Mapping[str, Sequence[float]]], bool] | None = None  #: of a contest: whether it is decided before
 
 
 def in_turns(
-    runs: Mapping[Key, Run], first: Mapping[Key, float], effort: Effort, between: Callable[[], None]
+    runs: Mapping[Key, Run],
+    first: Mapping[Key, float],
+    effort: Effort,
+    between: Callable[[], None],
+    timer: Timer | None = None,
 ) -> dict[Key, list[float]]:
     """Seconds a call, the median of each turn. `first` is what a call took before; `between` begins every round."""
-    probes = {key: probe(run, first[key]) for key, run in runs.items()}
+    timer = timer or timed
+    probes = {key: probe(run, first[key], timer) for key, run in runs.items()}
     hopeless = {key: expected > HOPELESS * min(probes.values()) for key, expected in probes.items()}
     endless = {key for key in runs if hopeless[key] and first[key] > ENDLESS_CALL}
     seconds = {key: [first[key]] if key in endless else [] for key in runs}
@@ -49,7 +55,7 @@ def in_turns(
                 if not hopeless[key] or number < TURNS_OF_HOPELESS:
                     time.sleep(effort.pause)
                     lasting = effort.turn / (SHORTER if hopeless[key] else 1)
-                    seconds[key].append(turn(runs[key], probes[key], lasting))
+                    seconds[key].append(turn(runs[key], probes[key], lasting, timer))
     finally:
         gc.enable()
     return seconds
@@ -76,6 +82,15 @@ def turn(run: Run, expected: float, lasting: float, timer: Timer = timed) -> flo
     if expected < LONG_CALL:
         timer(run)
     return statistics.median(timer(run) for _ in range(max(1, round(lasting / expected))))
+
+
+def timed_by_cpu(run: Run) -> float:
+    """Seconds that the threads of this process computed in one call: what others do meanwhile counts for little."""
+    start = time.process_time()
+    result = run()
+    seconds = time.process_time() - start
+    del result  # after the clock was read
+    return seconds
 
 
 def with_result(run: Run) -> tuple[float, Any]:

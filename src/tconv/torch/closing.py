@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from torch.nn import Module
 
 from tconv import checks
-from tconv.measuring.contest import ORIGINAL, Contest, in_turns
+from tconv.measuring.contest import ORIGINAL, Contest, all_lead, in_turns
 from tconv.measuring.rounds import Effort
 from tconv.torch.acceleration_report import Measured, Report, Whole
 from tconv.torch.becoming import classes_after
@@ -102,6 +102,7 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
 
 def _in_turns(forms: Mapping[str, Form], effort: Effort) -> Contest:
     """Time the two models in turns: as many rounds as are asked for, and more while ours seems to have lost."""
+    effort = dataclasses.replace(effort, enough=all_lead)
     first = {name: form.seconds() for name, form in forms.items()}
     turns: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(LONGER):

@@ -7,6 +7,7 @@ counts, torch.func and forward differentiation find their rules.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -54,7 +55,7 @@ def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
     kernel, ndim = _kernel(w), w.dim() - 2
     stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
     pads = windows.paddings_of_conv(padding, kernel, stride, dilation)
-    if by_operator(y, w, bias):
+    if by_operator(y, w, bias) and not packed_by_inductor("conv", w, stride, groups):
         coarse = windows.coarse_size(y.shape[2:], kernel, stride, pads, dilation)
         low = [pair[0] for pair in pads]
         return torch.ops.tconv.conv(y, w, bias, stride, low, coarse, dilation, groups)  # type: ignore[no-any-return]
@@ -67,7 +68,7 @@ def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Te
     window = windows.window(_kernel(w), stride, padding, left, groups, dilation)
     if size is not None:
         window = windows.for_size(window, tuple(x.shape[2:]), padding, size)
-    if by_operator(x, w, bias):
+    if by_operator(x, w, bias) and not packed_by_inductor("conv_transpose", w, stride, groups):
         fine = window.fine(x.shape[2:])
         operator = torch.ops.tconv.conv_transpose
         return operator(x, w, bias, window.stride, window.low, fine, window.dilation, window.groups)  # type: ignore[no-any-return]
@@ -95,6 +96,35 @@ def by_operator(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     same = w.dtype == x.dtype and (bias is None or bias.dtype == x.dtype)
     ours = x.dtype in DTYPES and x.dtype not in halves.BY_ONEDNN
     return ours and same and x.is_cpu and w.is_cpu and not torch.is_autocast_enabled("cpu")
+
+
+#: Where fewer channels are written, most of what oneDNN computes is padding.
+FEW_CHANNELS = 8
+
+
+def packed_by_inductor(operation: Operation, w: Tensor, stride: Any, groups: int) -> bool:
+    """Whether Inductor, which freezes weights, is to have a convolution that the engine would be no faster at.
+
+    In two and three axes it packs weights for oneDNN when it compiles, keeps channels last throughout, and has oneDNN
+    do what follows, of which the engine's operator has nothing. What was measured of each kind is in docs/torch.md.
+    """
+    if w.dim() == 3 or w.dtype is not torch.float32 or torch.is_grad_enabled() or not _freezes():
+        return False
+    if operation == "conv":
+        return w.shape[0] >= FEW_CHANNELS and w.shape[1] * groups > 1
+    overlapping = any(k > s for k, s in zip(_kernel(w), windows.each("stride", stride, w.dim() - 2, 1), strict=True))
+    return w.dim() == 4 and overlapping and groups == 1 and w.shape[1] >= FEW_CHANNELS and w.shape[0] > 1
+
+
+def _freezes() -> bool:
+    config: Any = sys.modules.get("torch._inductor.config")
+    onednn: Any = torch.backends.mkldnn
+    return config is not None and bool(config.freezing) and bool(onednn.is_available())
+
+
+# As `torch.compiler.assume_constant_result` says, which loads the compiler: what is set while a graph is made holds for
+# it, and is no reason to make another when it is set back.
+_freezes._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def is_transformed() -> bool:

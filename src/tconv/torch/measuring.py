@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Module
 
-from tconv.measuring.contest import ORIGINAL, Contest
+from tconv.measuring.contest import ORIGINAL, Contest, nobody_wins
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
 from tconv.torch.accelerated import EVERY, LAYERS, plain_class
@@ -74,7 +74,7 @@ class Measuring:
     def effort_now(self) -> Effort:
         """What the next contest is to take."""
         shorter = min(max(1.0, len(self._contests) / UNHURRIED), SHORTEST)
-        return dataclasses.replace(self.effort, turn=self.effort.turn / shorter)
+        return dataclasses.replace(self.effort, turn=self.effort.turn / shorter, enough=nobody_wins)
 
     def _is_stored(self, w: Tensor, module: Module) -> bool:
         """Whether the model has the weights themselves, and does not compute them in every run."""

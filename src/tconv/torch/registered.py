@@ -21,8 +21,10 @@ _SCHEMAS = {
     "conv": f"(Tensor y, Tensor w, Tensor? bias, {_ARGUMENTS}) -> Tensor",
     "weight_gradient": f"(Tensor x, Tensor y, {_ARGUMENTS}) -> Tensor",
 }
+#: Operands may come with channels first or last, whatever the trace had: a graph in channels last copies nothing.
+_TAGS = (torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout)
 for _name, _schema in _SCHEMAS.items():
-    library.define(f"tconv::{_name}", _schema, tags=(torch.Tag.pt2_compliant_tag,))
+    library.define(f"tconv::{_name}", _schema, tags=_TAGS)
 
 ops = torch.ops.tconv
 Ints = Sequence[int]

@@ -1,0 +1,87 @@
+"""What is compiled with frozen weights: which convolutions Inductor has, and which stay the engine's."""
+
+import pytest
+import torch
+import torch._inductor.config as inductor
+from torch import nn
+
+import tconv.torch
+from tconv.torch.accelerated import LAYERS
+
+OURS = {"tconv.conv", "tconv.conv_transpose"}
+
+
+def operators(layer, *, freezing=True, recorded=False, dtype=torch.float32):
+    """The engine's operators in the graph that is made of an accelerated layer."""
+    graphs = []
+
+    def backend(graph, examples):
+        graphs.append(graph)
+        return graph.forward
+
+    torch._dynamo.reset()
+    layer = layer.to(dtype)
+    x = torch.randn(1, layer.in_channels, *[8] * (layer.weight.dim() - 2), dtype=dtype)
+    expected = layer(x)
+    layer.__class__ = LAYERS[type(layer)]
+    with torch.set_grad_enabled(recorded):
+        compiled = torch.compile(layer, fullgraph=True, backend=backend)
+        with inductor.patch(freezing=freezing):
+            result = compiled(x)
+        compiled(x)  # what is set back is no reason to compile again
+    torch.testing.assert_close(result, expected, atol=1e-4, rtol=1e-4)
+    assert len(graphs) == 1
+    return OURS & {str(node.target).removesuffix(".default") for node in graphs[0].graph.nodes}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(3, 8, 3),
+        nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8),
+        nn.Conv3d(2, 9, 2),
+        nn.ConvTranspose2d(2, 8, 3, stride=2, output_padding=1),
+        nn.ConvTranspose2d(8, 8, (3, 1), stride=(2, 1), dilation=2, padding=1),
+    ],
+    ids=str,
+)
+def test_what_onednn_packs_is_inductors(layer):
+    assert operators(layer) == set()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv1d(16, 16, 3),
+        nn.Conv2d(1, 16, 3),
+        nn.Conv2d(16, 7, 3),
+        nn.ConvTranspose1d(16, 16, 4, stride=2),
+        nn.ConvTranspose2d(16, 16, 2, stride=2),
+        nn.ConvTranspose2d(1, 16, 4, stride=2),
+        nn.ConvTranspose2d(16, 7, 4, stride=2),
+        nn.ConvTranspose2d(16, 16, 4, stride=2, groups=2),
+        nn.ConvTranspose3d(16, 16, 3, stride=2),
+    ],
+    ids=str,
+)
+def test_the_engine_has_the_rest(layer):
+    assert len(operators(layer)) == 1
+
+
+@pytest.mark.parametrize("given", [{"freezing": False}, {"recorded": True}, {"dtype": torch.float64}], ids=str)
+def test_weights_that_are_not_frozen_are_the_engines(given):
+    assert operators(nn.Conv2d(16, 16, 3), **given) == {"tconv.conv"}
+
+
+def test_a_frozen_graph_has_both_in_channels_last():
+    torch._dynamo.reset()
+    model = nn.Sequential(
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(16, 8, 2, 2), nn.Conv2d(8, 2, 3)
+    )
+    x = torch.randn(1, 8, 9, 11)
+    expected = model(x)
+    tconv.torch.accelerate(model, layers="all")
+    compiled = torch.compile(model, fullgraph=True)
+    with torch.no_grad(), inductor.patch(freezing=True):
+        for _ in range(2):
+            torch.testing.assert_close(compiled(x), expected, atol=1e-5, rtol=1e-4)
