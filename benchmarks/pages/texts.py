@@ -11,11 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
-from benchmarks.pages import engine, means, methods, of_blocks, of_conv, of_fft, of_jax, of_onnx, pytorch
-=======
-from benchmarks.pages import engine, means, methods, of_conv, of_fft, of_jax, of_models, of_onnx, pytorch
->>>>>>> models
+from benchmarks.pages import engine, means, methods, of_blocks, of_conv, of_fft, of_jax, of_models, of_onnx, pytorch
 from benchmarks.record import RESULTS, Record
 from tconv.checks import count
 
