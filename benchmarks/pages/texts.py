@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import engine, means, methods, of_conv, of_fft, of_jax, of_onnx, pytorch
+from benchmarks.pages import engine, means, methods, of_conv, of_fft, of_held, of_jax, of_onnx, pytorch
 from benchmarks.record import RESULTS, Record
 from tconv.checks import count
 
@@ -45,6 +45,7 @@ TABLES: dict[str, Callable[..., list[str]]] = {
     "detector_pipelines": of_onnx.detector_pipelines,
     "fft": of_fft.kernels,
     "conv_layers": of_conv.layers,
+    "held": of_held.layers,
     "methods": methods.layers,
     "methods_picks": methods.picks,
 }
