@@ -4,7 +4,8 @@
 
 Both sides have the layer in both layouts: PyTorch's modules contiguous and channels last, brought there as its
 documentation says, under torch.inference_mode; tconv's prepared operator channels first and channels last. All take
-turns in one process, after their results were compared; the better layout of each side counts.
+turns in one process, after their results were compared; the better layout of each side counts. On one thread it is the
+quickest call by the time of the thread, which other work on the machine hardly changes; on several the median of turns.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 import tconv
+from benchmarks.held import quickest
 from benchmarks.methods import check_agreement
 from benchmarks.record import keep, milliseconds, record_option
 from tconv.bench import cores
@@ -62,8 +64,12 @@ def measured(layer: dict[str, Any], options: argparse.Namespace) -> dict[str, An
             first[name], results[name] = with_result(run)
         check_agreement({name: channels_first(name, result) for name, result in results.items()})
         results.clear()
-        turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None)
-    row = {"layer": layer["name"], "ms": milliseconds({n: statistics.median(each) for n, each in turns.items()})}
+        if options.threads == 1:
+            seconds = quickest(runs, options.rounds)
+        else:
+            turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None)
+            seconds = {name: statistics.median(each) for name, each in turns.items()}
+    row = {"layer": layer["name"], "ms": milliseconds(seconds)}
     print(f"{layer['name']:<16}{best(row, 'torch') / best(row, 'tconv'):6.2f}  {row['ms']}", file=sys.stderr)
     return row
 

@@ -22,7 +22,14 @@ from tconv.bench import machine
 
 RESULTS = Path(__file__).parent / "results"
 #: What is set for a run, and changes what it measures.
-VARIABLES = ("OPENBLAS_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "TCONV_ISA")
+VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "TCONV_ISA",
+    "ONEDNN_MAX_CPU_ISA",
+    "ATEN_CPU_CAPABILITY",
+)
 #: Options that name a file to write: they are no part of what was measured.
 FILES = ("--record", "--json")
 DIGITS = 5

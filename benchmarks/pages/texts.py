@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import engine, means, methods, of_blocks, of_conv, of_fft, of_jax, of_models, of_onnx, pytorch
+from benchmarks.pages import (
+    engine,
+    means,
+    methods,
+    of_blocks,
+    of_conv,
+    of_fft,
+    of_held,
+    of_jax,
+    of_models,
+    of_onnx,
+    pytorch,
+)
 from benchmarks.record import RESULTS, Record
 from tconv.checks import count
 
@@ -54,6 +66,7 @@ TABLES: dict[str, Callable[..., list[str]]] = {
     "blocks_graph": of_blocks.graph,
     "blocks_stores": of_blocks.stores,
     "tiles": of_blocks.tiles,
+    "held": of_held.layers,
     "methods": methods.layers,
     "methods_picks": methods.picks,
 }

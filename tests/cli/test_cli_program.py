@@ -46,13 +46,15 @@ def test_version_and_help(run):
             "inspect",
             "accelerate",
             "cache",
+            "machine",
             "bench",
         ):
             assert f"\n  {command} " in out
 
 
 @pytest.mark.parametrize(
-    "command", ["size", "explain", "solve", "convert", "upsample", "demo", "inspect", "accelerate", "cache", "bench"]
+    "command",
+    ["size", "explain", "solve", "convert", "upsample", "demo", "inspect", "accelerate", "cache", "machine", "bench"],
 )
 @pytest.mark.parametrize("columns", ["50", "80", "200"])
 def test_every_command_has_help_on_any_terminal(run, monkeypatch, command, columns):

@@ -28,6 +28,7 @@ SMALL = {
     (channels_sizes, "BLOCK"): 2048,
     (channels_sizes, "MOST_SCRATCH"): 4 << 10,
     (depthwise, "STREAM_FROM"): 4096,
+    (pixels, "STREAM_FROM"): 4096,
     (gradient, "CELLS"): 4096,
     (gradient, "PANEL"): 2048,
     (gradient, "BLOCK"): 1024,

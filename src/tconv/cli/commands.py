@@ -27,6 +27,7 @@ COMMANDS = {
     "inspect": ("tconv.cli.inspect", "The transposed convolutions of an ONNX model."),
     "accelerate": ("tconv.cli.accelerate", "An ONNX model made faster, as measured here."),
     "cache": ("tconv.cli.cache", "The compiled kernels that are kept on disk."),
+    "machine": ("tconv.cli.machine", "What this processor can do, measured and kept."),
     "bench": ("tconv.cli.bench", "How fast tconv is, beside other libraries."),
 }
 #: Help is plain text: it is there sooner, and can be copied.

@@ -3,11 +3,13 @@
 Only the order of the methods matters, so the constants describe one machine: AMD Zen 5 (EPYC, 2 cores), NumPy 2.4 with
 OpenBLAS 0.3, float32. They were fitted to the times of all methods and operations on the public layers and on 70 random
 ones: first of all that the fastest method comes out first, then that the times come out. `python -m benchmarks.methods`
-shows how well the choice does.
+shows how well the choice does. Where `tconv machine` has measured another machine, products are taken to be as much
+faster or slower there as its peak is, and what is moved as its bandwidth is (`jit/machine/rates.py`).
 """
 
 from __future__ import annotations
 
+from tconv.jit.machine.rates import compared
 from tconv.problem import Problem
 
 #: Multiplications a second of a large float32 matrix product, and of an integer one, which NumPy does without BLAS.
@@ -34,7 +36,7 @@ def matmul(problem: Problem, m: int, k: int, n: int, blocks: int = 1) -> float:
     """A product (groups, m, k) @ (groups, k, n), done in `blocks` pieces of n."""
     if k == 1:
         return copy(problem, problem.groups * m * n, n) + calls(blocks)
-    rate = INTEGER_RATE if "int" in problem.dtype else PRODUCT_RATE * 4 / problem.itemsize
+    rate = INTEGER_RATE if "int" in problem.dtype else PRODUCT_RATE * compared().peak * 4 / problem.itemsize
     if problem.dtype.startswith("complex"):  # four real products, of numbers of half the size
         rate /= 2
     as_if = (m + M_HALF) * (k + K_HALF) * (n + blocks * N_HALF)
@@ -57,7 +59,7 @@ def gather(problem: Problem, elements: int) -> float:
 
 
 def _moved(problem: Problem, elements: int, rate: float, stride: int = 1) -> float:
-    return elements * problem.itemsize / 4 / rate * (1 + STRIDED * (min(stride, 16) - 1))
+    return elements * problem.itemsize / 4 / (rate * compared().bandwidth) * (1 + STRIDED * (min(stride, 16) - 1))
 
 
 def calls(number: int) -> float:

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
 from tconv.jit.kernels.in_registers import activated
-from tconv.jit.kernels.planes import aligned
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 
 #: How many input channels ahead weights are asked for: they come from the outer caches, or from memory, once a chunk.
@@ -103,7 +102,8 @@ def emit(module: Module, name: str, kernel: Channels) -> Function:
             f.leave()
     sums = activated(f, v, kernel.then, sums)
     if kernel.streaming:
-        with f.when(aligned(f, v, targets[0])):
+        # Of vectors that are parts of a line, all of it is written.
+        with f.when(f.aligned(targets[0], v.bytes if kernel.depthwise else LINE)):
             _store(f, v, kernel, sums, targets, last, streaming=True)
             f.leave()
     _store(f, v, kernel, sums, targets, last, streaming=False)

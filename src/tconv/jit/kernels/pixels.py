@@ -51,6 +51,7 @@ class Pixels:
     channels_last: bool = False  #: channels lie innermost in y: a pixel's are one run, all of them in the tile
     in_place: bool = False  #: x is read where it is
     flat: bool = False  #: tiles span rows, which reach few of their vectors
+    streaming: bool = False  #: whole lines of y go past the caches
     then: str = ""  #: an activation that is applied to sums (`in_registers.py`)
 
     @property
@@ -246,12 +247,28 @@ def _store(f: Function, v: Vector, kernel: Pixels, runs: list[list[list[str]]], 
                 address = f.at(address, per_channel)
             with f.choose(whole) as (full, partial):
                 with full:
-                    for address, run in here:
-                        for j, piece in enumerate(run):
-                            f.vstore(v, piece, address, j * v.bytes)
+                    _store_whole(f, v, kernel, here)
                 with partial:
                     store_runs(f, v, here, kernel.run, low, high, looks=kernel.flat)
         y = f.at(y, per_row) if a + 1 < kernel.rows else y
+
+
+def _store_whole(f: Function, v: Vector, kernel: Pixels, runs: list[tuple[str, list[str]]]) -> None:
+    """Write runs of vectors, past the caches where these are whole lines: all of them begin alike within a line."""
+
+    def store(*, streaming: bool) -> None:
+        for address, run in runs:
+            for j, piece in enumerate(run):
+                f.vstore(v, piece, address, j * v.bytes, streaming=streaming)
+
+    if not kernel.streaming or kernel.run * BYTES[v.element] % LINE:
+        store(streaming=False)
+        return
+    with f.choose(f.aligned(runs[0][0], LINE)) as (past, through):
+        with past:
+            store(streaming=True)
+        with through:
+            store(streaming=False)
 
 
 def store_runs(

@@ -112,7 +112,7 @@ def _store_full(f: Function, v: Vector, kernel: Planes, run: list[str], y: str) 
         for j, piece in enumerate(run):
             f.vstore(v, piece, y, j * v.bytes)
         return
-    with f.choose(aligned(f, v, y)) as (past, through):
+    with f.choose(f.aligned(y, v.bytes)) as (past, through):
         with past:
             for j, piece in enumerate(run):
                 f.vstore(v, piece, y, j * v.bytes, streaming=True)
@@ -131,16 +131,10 @@ def _store_part(f: Function, v: Vector, kernel: Planes, run: list[str], y: str, 
         store_runs(f, v, [(y, run)], kernel.run, "0", left)
         return
     whole = f.compare("eq", f.let(f"and i64 {left}, {v.lanes - 1}"), 0)
-    with f.choose(f.both(whole, aligned(f, v, y))) as (past, through):
+    with f.choose(f.both(whole, f.aligned(y, v.bytes))) as (past, through):
         with past:
             for j, piece in enumerate(run[:-1]):
                 with f.when(f.compare("sgt", left, j * v.lanes)):
                     f.vstore(v, piece, y, j * v.bytes, streaming=True)
         with through:
             store_runs(f, v, [(y, run)], kernel.run, "0", left)
-
-
-def aligned(f: Function, v: Vector, address: str) -> str:
-    """Whether an address is a multiple of a vector's size."""
-    number = f.let(f"ptrtoint ptr {address} to i64")
-    return f.compare("eq", f.let(f"and i64 {number}, {v.bytes - 1}"), 0)

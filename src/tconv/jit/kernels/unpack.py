@@ -24,7 +24,12 @@ from dataclasses import dataclass
 from tconv.jit.kernels.abi import PARAMETERS, Context, Tile
 from tconv.jit.kernels.pack_rows import copy_few
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
-from tconv.jit.machine.shuffles import interleave
+from tconv.jit.machine.shuffles import interleave, interleave_in_lanes
+
+#: Bytes of a line of the caches: of y, one is written at a time, so that none is fetched or written back in parts.
+LINE = 64
+#: Bytes within which a processor shuffles the elements of a vector the fastest.
+IN_LANES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,58 @@ def emit_transpose(module: Module, name: str, kernel: UnpackTransposed) -> Funct
     per_channel = f.word("%context", Context.Y_CHANNEL)
     with f.loop(channels, step=v.lanes, carried=[("ptr", block), ("ptr", y)], once=True) as (first, [source, target]):
         remaining = f.sub(channels, first)
-        with f.loop(positions, step=v.lanes, carried=[("ptr", source)], once=True) as (i, [here]):
-            left = f.sub(positions, i)
+        if v.bytes < LINE:
+            done = _whole_lines(f, v, kernel, source, target, positions, remaining)
+            rest = f.sub(positions, done)
+            begin, there = f.at(source, f.mul(done, position)), f.at(target, f.mul(done, size))
+        else:
+            rest, begin, there = positions, source, target
+        with f.loop(rest, step=v.lanes, carried=[("ptr", begin)]) as (i, [here]):
+            left = f.sub(rest, i)
             # A last square that is not whole reads positions behind the block's last: scratch has room for them.
             transposed = interleave(f, v, [f.vload(v, here, lane * position) for lane in range(v.lanes)])
-            store_square(f, v, transposed, f.at(target, f.mul(i, size)), per_channel, left, remaining)
+            store_square(f, v, transposed, f.at(there, f.mul(i, size)), per_channel, left, remaining)
             f.next(f.at(here, v.lanes * position))
         f.next(f.at(source, v.bytes), f.at(target, f.mul(per_channel, v.lanes)))
     f.ret()
     return f
+
+
+def _whole_lines(
+    f: Function, v: Vector, kernel: UnpackTransposed, source: str, y: str, positions: Value, remaining: Value
+) -> str:
+    """Write as many positions as are whole lines, if there are channels for whole vectors; returns how many."""
+    size, position = BYTES[v.element], kernel.vectors * v.bytes
+    few, line = Vector(v.element, IN_LANES // size), LINE // size
+    per_channel = f.word("%context", Context.Y_CHANNEL)
+    whole = f.let(f"and i64 {positions}, {-line}")
+    whole = f.let(f"select i1 {f.compare('sge', remaining, v.lanes)}, i64 {whole}, i64 0")
+    carried = [("ptr", source), ("ptr", y)]
+    with f.loop(whole, step=line, carried=carried) as (_, [here, there]):
+        address = there
+        for first in range(0, v.lanes, few.lanes):
+            pieces = [
+                transpose_in_lanes(f, v, few, f.at(here, begin * position + first * size), position)
+                for begin in range(0, line, v.lanes)
+            ]
+            for channel in range(few.lanes):
+                for number, piece in enumerate(pieces):
+                    f.vstore(v, piece[channel], address, number * v.bytes)
+                address = f.at(address, per_channel)
+        f.next(f.at(here, line * position), f.at(there, LINE))
+    return whole
+
+
+def transpose_in_lanes(f: Function, v: Vector, few: Vector, here: str, position: int) -> list[str]:
+    """A vector of positions for each of a few channels, as many as 16 bytes hold.
+
+    Of each 16 bytes of a vector the shuffles make a square by themselves: across them, they take longer.
+    """
+    rows = []
+    for row in range(few.lanes):
+        parts = [f.vload(few, here, (first + row) * position) for first in range(0, v.lanes, few.lanes)]
+        rows.append(f.joined(few, parts))
+    return interleave_in_lanes(f, v, rows)
 
 
 def store_square(

@@ -163,6 +163,11 @@ class Function:
         """The address `offset` bytes from `base`."""
         return base if offset == 0 else self.let(f"getelementptr i8, ptr {base}, i64 {offset}")
 
+    def aligned(self, pointer: str, size: int) -> str:
+        """Whether an address is a multiple of so many bytes, a power of two."""
+        number = self.let(f"ptrtoint ptr {pointer} to i64")
+        return self.compare("eq", self.let(f"and i64 {number}, {size - 1}"), 0)
+
     def load(self, kind: str, pointer: str, offset: Value = 0) -> str:
         """Load a scalar."""
         return self.let(f"load {kind}, ptr {self.at(pointer, offset)}, align {8 if kind == 'ptr' else BYTES[kind]}")
@@ -257,6 +262,14 @@ class Function:
         """Lanes picked from the two vectors laid side by side; None: any value."""
         listed = ", ".join("i32 poison" if i is None else f"i32 {i}" for i in indices)
         return self.let(f"shufflevector {v.text} {a}, {v.text} {b}, <{len(indices)} x i32> <{listed}>")
+
+    def joined(self, v: Vector, parts: Sequence[str]) -> str:
+        """Vectors one behind the other, a power of two of them, as one that is longer."""
+        if len(parts) == 1:
+            return parts[0]
+        half, lanes = len(parts) // 2, len(parts) * v.lanes
+        one, two = self.joined(v, parts[:half]), self.joined(v, parts[half:])
+        return self.shuffle(Vector(v.element, lanes // 2), one, two, range(lanes))
 
     def fma(self, v: Vector, a: str, b: str, c: str) -> str:
         """a * b + c: fused where the processor has it, else in two roundings (a call into libm would be slow)."""

@@ -22,6 +22,26 @@ def _zip(f: Function, v: Vector, a: str, b: str) -> tuple[str, str]:
     return f.shuffle(v, a, b, lanes[: v.lanes]), f.shuffle(v, a, b, lanes[v.lanes :])
 
 
+def interleave_in_lanes(f: Function, v: Vector, parts: list[str]) -> list[str]:
+    """As `interleave`, for each run of as many elements as there are parts by itself: squares side by side."""
+    return _interleave_runs(f, v, parts, len(parts))
+
+
+def _interleave_runs(f: Function, v: Vector, parts: list[str], run: int) -> list[str]:
+    if len(parts) == 1:
+        return parts
+    evens, odds = (_interleave_runs(f, v, parts[start::2], run) for start in (0, 1))
+    return [half for a, b in zip(evens, odds, strict=True) for half in _zip_runs(f, v, a, b, run)]
+
+
+def _zip_runs(f: Function, v: Vector, a: str, b: str, run: int) -> tuple[str, str]:
+    """The first and the second halves of all runs of two vectors, zipped."""
+    first = [
+        i + side for start in range(0, v.lanes, run) for i in range(start, start + run // 2) for side in (0, v.lanes)
+    ]
+    return f.shuffle(v, a, b, first), f.shuffle(v, a, b, [i + run // 2 for i in first])
+
+
 def deinterleave(f: Function, v: Vector, whole: list[str]) -> list[str]:
     """n vectors to n vectors: element i * n + b of the whole goes to position i of part b."""
     n = len(whole)

@@ -117,4 +117,8 @@ class Tables(ABC):
         innermost = self.s.layout.y_channel == self.size
         words = innermost, epilogue.activation, epilogue.parameter, epilogue.residual
         variants = 1 + int(packing.tiles[:, Tile.VARIANT].max())
-        return Code(element, lanes, (*self.code.kernels, *[Finish(element, lanes, *words)] * variants))
+        # What is done with results finds them in the caches.
+        kernels = [
+            replace(each, streaming=False) if getattr(each, "streaming", False) else each for each in self.code.kernels
+        ]
+        return Code(element, lanes, (*kernels, *[Finish(element, lanes, *words)] * variants))

@@ -103,7 +103,7 @@ def axes_of(s: Schedule, lists: Lists, row: int | None) -> tuple[Ints, list[int]
         axes[:-1, AxisWords.ROW_STEP] = [line.read_step for line in outer]
     else:
         axes[:-1, AxisWords.ROW_STEP] = [row * prod(s.slots[axis + 1 :]) for axis in range(len(outer))]
-    axes[:-1, AxisWords.SLOTS] = s.slots
+    axes[:-1, AxisWords.SLOTS], axes[:-1, AxisWords.EXISTING] = s.slots, s.existing
     return axes, parts
 
 

@@ -156,6 +156,17 @@ class Schedule:
     def slots(self) -> tuple[int, ...]:
         """Rows of x that a chunk needs along each outer axis."""
         return tuple(
-            len(residues(line)) * (n + len(strand_shifts(line)) - 1)
-            for n, line in zip(self.cache_block, self.outer, strict=False)
+            min(needed, -(-line.read // line.read_stride)) if only else needed
+            for needed, line, only in zip(self._reached, self.outer, self.existing, strict=True)
         )
+
+    @property
+    def _reached(self) -> list[int]:
+        """Rows that taps reach along each outer axis, those beside x among them."""
+        each = zip(self.cache_block, self.outer, strict=False)
+        return [len(residues(line)) * (n + len(strand_shifts(line)) - 1) for n, line in each]
+
+    @property
+    def existing(self) -> tuple[bool, ...]:
+        """Of each outer axis, whether the panel has room for rows that exist only: nothing is read beside x there."""
+        return (False,) * len(self.outer)

@@ -20,11 +20,18 @@ STORED = 8.0
 IN_CHANNELS = 0.93
 #: From so many phases of the last axis on there are many.
 MANY = 8
+#: Bytes of weights that are many: of `conv`, where a vector of x that was loaded meets one tap only, sooner.
+HEAVY = {"conv_transpose": 3 << 19, "conv": 3 << 17}
 
 
 def terms(problem: Problem, layout: MemoryLayout) -> float:
     """Products of a result, those in gaps among them."""
     return channels_of(problem).read * prod(line.kernel / line.stride for line in layout.axes)
+
+
+def weights_are_heavy(problem: Problem) -> bool:
+    """Whether every tile, which reads all weights of its channels, has to wait for them."""
+    return prod(problem.w_shape) * problem.itemsize >= HEAVY[problem.operation]
 
 
 def filled(wanted: int, lanes: int) -> float:

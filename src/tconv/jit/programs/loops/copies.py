@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tconv.jit.machine.native.language import Ints, native
 from tconv.jit.programs.loops.chunks import begin, end, put
-from tconv.jit.programs.loops.rows import base_in_x, cell, cells, rows_read
+from tconv.jit.programs.loops.rows import base_in_x, cell, cells, left_out, rows_read
 from tconv.jit.programs.loops.words import AXIS, COPIED, AxisWords, Copied
 
 
@@ -100,7 +100,7 @@ def list_rows(
             if at < 0 or at >= axes[axis + AxisWords.READ]:
                 exists = 0
             source += at * axes[axis + AxisWords.X_STEP]
-            slot += (rest % n) * axes[axis + AxisWords.ROW_STEP]
+            slot += (rest % n - left_out(axes[axis:])) * axes[axis + AxisWords.ROW_STEP]
             rest = rest // n
         if exists:
             there = kept * COPIED

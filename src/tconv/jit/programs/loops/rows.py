@@ -86,6 +86,12 @@ def cell(axis: Ints, lists: Ints, low: int, high: int, number: int) -> int:
     return (low + axis[AxisWords.FIRST_STRAND_SHIFT] + number % reach) * axis[AxisWords.READ_STRIDE] + residue
 
 
+@inlined
+def left_out(axis: Ints) -> int:
+    """Cells before x that taps of the chunk at hand meet, where the panel has no room for them."""
+    return axis[AxisWords.EXISTING] * max(0, -(axis[AxisWords.Q] + axis[AxisWords.FIRST_STRAND_SHIFT]))
+
+
 @native
 def rows_read(axes: Ints, count: int, later: int) -> int:
     """How many rows of x a chunk reads, the one at hand or the later one."""
@@ -114,9 +120,8 @@ def tap_reads(axis: Ints, shift: int, residue: int, in_place: int) -> int:
     if in_place:
         return shift * axis[AxisWords.X_STEP]
     reach = axis[AxisWords.Q_END] - axis[AxisWords.Q] + axis[AxisWords.STRAND_SHIFTS] - 1
-    return (residue * reach + shift // axis[AxisWords.READ_STRIDE] - axis[AxisWords.FIRST_STRAND_SHIFT]) * axis[
-        AxisWords.ROW_STEP
-    ]
+    first = axis[AxisWords.FIRST_STRAND_SHIFT] + left_out(axis)
+    return (residue * reach + shift // axis[AxisWords.READ_STRIDE] - first) * axis[AxisWords.ROW_STEP]
 
 
 @native

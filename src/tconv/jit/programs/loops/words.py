@@ -38,6 +38,7 @@ class AxisWords(Words):
     TAPS_AT = auto()  #: for each phase where its taps are listed: how many, then (tap, shift, number of the residue)
     SHIFTS_AT = auto()  #: likewise the shifts of all phases: how many, then (shift, number of the residue)
     SLOTS = auto()  #: rows of x that a chunk needs along it
+    EXISTING = auto()  #: whether these are only rows that exist, not those beside x
     ROW_STEP = auto()  #: bytes from what a q reads to what the next does, where kernels read it
     # What changes from chunk to chunk, and from row to row.
     CLASS_AT = auto()  #: where for each part the first that is alike is kept, then those that are the first

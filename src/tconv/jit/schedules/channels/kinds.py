@@ -17,11 +17,15 @@ from tconv.jit.schedules.channels.schedule import ChannelSchedule
 from tconv.jit.schedules.kind import Kind, RegisterTile
 from tconv.jit.schedules.lane_tiles import MOST_ROWS
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
-from tconv.jit.schedules.shares import IN_CHANNELS, MANY, STORED, filled, inside, terms
+from tconv.jit.schedules.shares import IN_CHANNELS, MANY, STORED, filled, inside, terms, weights_are_heavy
 from tconv.problem import Problem
 
 #: Products that a result costs on its way through the block: by a transpose, and as runs of a vector or more.
 TRANSPOSED, MOVED = 24.0, 40.0
+#: With fewer registers a tile has few pixels for each vector of weights: what becomes of the share where weights are
+#: many, and products that the store of a result costs where pixels far apart end within a vector. Fitted to AVX2 on AMD
+#: Zen 4.
+MANY_REGISTERS, FEW_PIXELS, RAGGED = 32, 0.94, 32.0
 #: The rank of channels of depthwise layers that are transposed, against 2 for planes whose rows fill vectors.
 SHORT = 1.5
 
@@ -38,7 +42,11 @@ def _share_of_channels(problem: Problem, layout: MemoryLayout, isa: Isa, threads
     # Far apart in the block, the phases of a large stride fall into few sets of the cache.
     stored = STORED if layout.channels_last else TRANSPOSED * (1 if last.stride < MANY else 2)
     n = terms(problem, layout)
-    return IN_CHANNELS * filled(channels_of(problem).written, lanes) * inside(last) * n / (n + stored)
+    few = isa.registers < MANY_REGISTERS
+    if few and layout.channels_last and last.stride >= MANY and channels_of(problem).written % lanes:
+        stored = RAGGED
+    stays = FEW_PIXELS if few and problem.operation == "conv" and weights_are_heavy(problem) else 1.0
+    return stays * IN_CHANNELS * filled(channels_of(problem).written, lanes) * inside(last) * n / (n + stored)
 
 
 def _share_of_phases(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> float | None:

@@ -12,6 +12,7 @@ from tconv.jit.kernels.folded import FoldedRows
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
 from tconv.jit.machine.isa import Isa
+from tconv.jit.programs.cuts import balanced
 from tconv.jit.programs.program import Program
 from tconv.jit.schedules.axes import phase_taps, strand_shifts
 from tconv.jit.schedules.kind import Kind, RegisterTile
@@ -19,7 +20,7 @@ from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.pixels import planes, sizes
 from tconv.jit.schedules.pixels.planes import PlaneSchedule
 from tconv.jit.schedules.pixels.schedule import PixelSchedule
-from tconv.jit.schedules.shares import MANY, STORED, filled, inside, terms
+from tconv.jit.schedules.shares import MANY, STORED, filled, inside, terms, weights_are_heavy
 from tconv.problem import Problem
 
 #: Products that the store of a result costs in parts, where tiles span rows.
@@ -32,9 +33,17 @@ ALONE = 0.55
 TRANSPOSED = 12.0
 #: What becomes of it where a row is one vector.
 NARROW = 0.9
+#: With fewer registers sums are so few that what they wait for decides, and not the weights. Cycles that a multiply-add
+#: takes until the next one of its sum; loads that a vector of x costs, which may lie in two lines; how the longest of
+#: all hides the others; and what comes of that in the best case. Fitted to AVX2 on AMD Zen 4.
+MANY_REGISTERS, LATENCY, UNALIGNED, SHARPLY, USUAL = 32, 4.0, 1.25, 4.0, 0.92
+#: Channels of x that are a multiple of so many bytes apart fall into the same sets of the caches: 64 of 256x256 pixels
+#: take 1.4 times as long with AVX2 as those of 252x256.
+COLLIDING = 256 << 10
 #: Bytes of weights from which every tile of pixels, which reads all of them, waits for memory: of `conv_transpose`, and
-#: of `conv`, where a vector of x that was loaded meets one tap only, so that x is in the way too; what becomes of it.
-HEAVY, WAITING = {"conv_transpose": 3 << 19, "conv": 3 << 17}, 0.6
+#: of `conv`, where a vector of x that was loaded meets one tap only, so that x is in the way too (`shares.py`);
+#: what becomes of it.
+WAITING = 0.6
 
 #: Results that beginning with the next plane costs: 30 ns, against 0.2 to 0.4 a result by transposing. Below 200
 #: results a plane, transposing is quicker.
@@ -58,20 +67,42 @@ def _share(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> fl
     computed = 1.0 if layout.channels_last else prod(min(1.0, line.kernel / line.stride) for line in layout.axes[:-1])
     n = terms(problem, layout) / computed
     # Row by row, or flat over rows that are as far apart as x is wide with its zeros.
-    by_row = filled(columns, lanes) * (NARROW if columns <= lanes else 1.0) * n / (n + STORED)
+    few = isa.registers < MANY_REGISTERS
+    stored = STORED * (1.5 if few and last.stride > 1 else 1.0)
+    by_row = filled(columns, lanes) * (NARROW if columns <= lanes else 1.0) * n / (n + stored)
     flat = columns / (columns + beside) * filled(columns * layout.axes[-2].of_strand, lanes) * n / (n + IN_PARTS)
     share = FEW_PHASES if last.stride < MANY else MANY_PHASES
     # One vector of a phase: each weight that is loaded meets one vector of x.
     together = channels_of(problem).written * last.stride * layout.axes[-2].stride
     share *= ALONE if len(layout.axes) > 2 and budget // 2 < together <= budget else 1.0
-    heavy = prod(problem.w_shape) * problem.itemsize >= HEAVY[problem.operation]
+    heavy = not few and weights_are_heavy(problem)
     products = channels_of(problem).written * problem.taps
     packing = products / (products + TRANSPOSED) if layout.channels_last else 1.0
+    if few:
+        share *= _under_way(problem, layout, isa) * (1.0 if layout.x_channel % COLLIDING else 0.75)
     return share * packing * max(by_row, flat) * (WAITING if heavy else 1.0) * inside(last)
 
 
+def _under_way(problem: Problem, layout: MemoryLayout, isa: Isa) -> float:
+    """What becomes of it where few sums are under way: the latency of multiply-adds shows, and loads do.
+
+    Of tiles of all widths that a row comes in, for one channel of a row of x.
+    """
+    last, lanes = layout.axes[-1], isa.lanes(problem.itemsize)
+    channels, vectors, rows = sizes.tile(problem, layout, isa)
+    taps = [len(of_phase) * rows for of_phase in phase_taps(last)]
+    most, all_taps, shifts = max(map(len, phase_taps(last))), sum(taps), len(strand_shifts(last))
+    best = spent = 0.0
+    for wide in balanced(-(-len(last.span()) // lanes), vectors):
+        multiplying = channels * wide * all_taps / 2
+        loading = (channels * all_taps + UNALIGNED * wide * shifts) / 2
+        best += multiplying
+        spent += (multiplying**SHARPLY + loading**SHARPLY + (LATENCY * most) ** SHARPLY) ** (1 / SHARPLY)
+    return best / spent / USUAL
+
+
 def _make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int) -> PixelSchedule:
-    return sizes.make(problem, layout, isa)
+    return sizes.make(problem, layout, isa, threads)
 
 
 def _program(s: PixelSchedule, threads: int, epilogue: Epilogue | None) -> Program:

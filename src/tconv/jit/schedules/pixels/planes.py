@@ -29,7 +29,6 @@ from tconv.problem import Problem
 class PlaneSchedule(PixelSchedule):
     """Sizes of tiles and chunks; `flat` is True, because every row that could be read is in the panel."""
 
-    streaming: bool = field(default=False, kw_only=True)  #: results go past the caches
     fold: int = field(default=0, kw_only=True)  #: rows of a vector, where a row is at most one; 0: tiles are of one row
 
     @property

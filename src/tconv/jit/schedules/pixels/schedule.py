@@ -48,6 +48,7 @@ class PixelSchedule(Schedule):
     flat: bool  #: tiles may span rows
     terms: int = field(default=TERMS, kw_only=True)  #: of a sum, at most
     in_place: bool = field(default=False, kw_only=True)  #: x is read where it is
+    streaming: bool = field(default=False, kw_only=True)  #: results go past the caches
 
     @property
     def kind(self) -> str:
@@ -199,6 +200,7 @@ class PixelSchedule(Schedule):
                 last,
                 in_place=self.in_place,
                 flat=self.flat and not last,
+                streaming=self.streaming,
             )
             for width in self.widths
             for size in self.sizes

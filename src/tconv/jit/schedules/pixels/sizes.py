@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
+from typing import NamedTuple
 
 from tconv.jit.machine.isa import Isa
 from tconv.jit.programs.cuts import balanced
+from tconv.jit.programs.packing import LINE
 from tconv.jit.schedules.axes import phase_taps, residues, strand_shifts
+from tconv.jit.schedules.base import STREAM_FROM
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.pixels.schedule import PixelSchedule
 from tconv.problem import Problem
@@ -44,14 +47,21 @@ def budget(isa: Isa) -> int:
     return isa.registers - 4 - (not isa.fma)
 
 
-def make(problem: Problem, layout: MemoryLayout, isa: Isa) -> PixelSchedule:
-    """Choose the sizes."""
+class Tile(NamedTuple):
+    """Sizes of a tile, at most."""
+
+    channels: int
+    vectors: int
+    rows: int
+
+
+def tile(problem: Problem, layout: MemoryLayout, isa: Isa) -> Tile:
+    """The tile of a problem, for the registers there are."""
     lanes = isa.lanes(problem.itemsize)
     sums_at_most, lines = budget(isa), layout.axes
-    read, written, *_ = channels_of(problem)
+    written = channels_of(problem).written
     stride, before = lines[-1].stride, lines[-2]
-    spans_ = [line.span() for line in lines]
-    columns = len(spans_[-1])
+    columns = len(lines[-1].span())
     # With few channels, all phases of the axis before the last share what is loaded of x.
     together = written * stride * before.stride
     share = len(lines) > 2 and before.stride > 1 and all(phase_taps(before))
@@ -62,14 +72,26 @@ def make(problem: Problem, layout: MemoryLayout, isa: Isa) -> PixelSchedule:
     stride = stride if under_way >= ENOUGH else reached
     # Two vectors, or more where few channels and phases would leave too few sums under way at a time.
     sums = stride * rows * min(written, max(1, sums_at_most // (stride * rows)))
-    most = min(max(2, -(-ENOUGH // sums)), MOST_VECTORS, -(-columns * len(spans_[-2]) // lanes))
+    most = min(max(2, -(-ENOUGH // sums)), MOST_VECTORS, -(-columns * len(before.span()) // lanes))
     vectors = max(1, min(most, sums_at_most // (stride * rows * (written if layout.channels_last else 1))))
     channels = written if layout.channels_last else max(1, min(written, sums_at_most // (stride * vectors * rows)))
+    return Tile(channels, vectors, rows)
+
+
+def make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int = 1) -> PixelSchedule:
+    """Choose the sizes."""
+    streaming = _past_caches(problem, layout, threads)
+    lanes, lines, read = isa.lanes(problem.itemsize), layout.axes, channels_of(problem).read
+    channels, vectors, rows = tile(problem, layout, isa)
+    before, spans_ = lines[-2], [line.span() for line in lines]
+    columns = len(spans_[-1])
     cache_block = [1] * len(lines)
     cache_block[-1] = columns
 
     def at(*, flat: bool) -> PixelSchedule:
-        return PixelSchedule(problem, layout, lanes, channels, vectors, rows, tuple(cache_block), flat)
+        return PixelSchedule(
+            problem, layout, lanes, channels, vectors, rows, tuple(cache_block), flat, streaming=streaming
+        )
 
     made = draft = at(flat=False)
     if draft.panel > PANEL:
@@ -91,6 +113,19 @@ def make(problem: Problem, layout: MemoryLayout, isa: Isa) -> PixelSchedule:
     elif draft.cache_block != tuple(cache_block):
         made = at(flat=False)
     return _near(made) if isa.mask_registers and made.readable and _copied_in_vain(made) else made
+
+
+def _past_caches(problem: Problem, layout: MemoryLayout, threads: int) -> bool:
+    """Whether results are many, and rows of y whole lines.
+
+    For each pixel a tile after the other has all channels. Where their rows are multiples of 128 KB apart, as those of
+    256x256 pixels are, the lines that are written fall into one set of a second-level cache, and what is fetched ahead
+    of the stores is gone before it is used.
+    """
+    *outer, _ = layout.axes
+    large = prod(problem.written_shape) * problem.itemsize > STREAM_FROM * min(threads, 2)
+    whole = layout.y_channel % LINE == 0 and all(line.y_step % LINE == 0 for line in outer)
+    return large and whole and not layout.channels_last
 
 
 def _copied_in_vain(s: PixelSchedule) -> bool:
