@@ -1,4 +1,4 @@
-"""Minimal filtering on the engine: tiles of results from fewer products than the definition has (`filtering.py`).
+"""Minimal filtering on the engine: tiles of results from fewer products than the definition has (`kernels/filtering.py`).
 
 A 3x3 kernel takes 16 products for 2x2 results where the definition has 36. What is added up are not the products of the
 definition, though, so that results differ from it by more than rounding at the end of a sum: by a few units in the last

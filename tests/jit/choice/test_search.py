@@ -58,6 +58,7 @@ def test_what_is_not_allowed(kind):
         "taps": [{"channels": 4}, {"pixels": 17, "vectors": 2}],
         "gradient": [{"rows": 5}, {"outputs": 7}, {"run_tiles": 1000}, {"pixels": 17, "vectors": 2}],
         "depthwise gradient": [{"rows": 5}, {"run_tiles": 1000}],
+        "winograd": [{"rows": 5}, {"rows": 0}, {"transposed": True}],
     }[kind]
     for changes in wrong:
         assert not allowed(replace(schedule, **changes), target), changes

@@ -14,6 +14,7 @@ from tconv.jit import engine
 from tconv.jit.choice import choose, model, tuned
 from tconv.jit.choice.search import variations
 from tconv.jit.machine import isa
+from tconv.jit.schedules.registry import KINDS
 
 pytestmark = pytest.mark.quick
 
@@ -32,7 +33,9 @@ def nothing_remembered(folder, monkeypatch):
 def test_json_and_back(kind, target):
     given, last = CASES[kind]
     for schedule in (scheduled(kind, target), *variations(scheduled(kind, target), target)):
-        assert tuned.from_json(tuned.to_json(schedule), given, last, target) == schedule
+        found = tuned.from_json(tuned.to_json(schedule), given, last, target)
+        # One that is not exact is never taken for who did not ask for it.
+        assert found == (schedule if KINDS[kind].exact else None)
 
 
 def changed(**values):

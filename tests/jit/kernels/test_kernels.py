@@ -3,6 +3,8 @@
 from typing import get_args
 
 import pytest
+from filtered_cases import CASES as FILTERED
+from filtered_cases import EVERY_CASE as EVERY_FILTERED
 from schedule_cases import CASES, EVERY_CASE
 
 from tconv.finishing import Epilogue
@@ -29,6 +31,9 @@ def test_every_kernel_is_in_some_schedule_and_exports_what_it_says():
         for schedule in CASES[case].schedules("float32", last, target):
             for kernel in schedule.code.parts:
                 seen.setdefault(type(kernel), kernel)
+    for case, last in EVERY_FILTERED:
+        for kernel in FILTERED[case].schedule("float32", last, target).code.parts:
+            seen.setdefault(type(kernel), kernel)
     # That of an epilogue belongs to a program.
     schedule = next(CASES["short rows, tiles span them"].schedules("float32", False, target))
     seen[Finish] = program_of(schedule, 1, Epilogue("silu")).code.kernels[-1]
