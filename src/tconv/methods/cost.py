@@ -9,8 +9,12 @@ faster or slower there as its peak is, and what is moved as its bandwidth is (`j
 
 from __future__ import annotations
 
-from tconv.jit.machine.rates import compared
+from typing import TYPE_CHECKING
+
 from tconv.problem import Problem
+
+if TYPE_CHECKING:
+    from tconv.jit.machine.rates import Rates
 
 #: Multiplications a second of a large float32 matrix product, and of an integer one, which NumPy does without BLAS.
 PRODUCT_RATE, INTEGER_RATE = 5.2e10, 5e8
@@ -32,11 +36,18 @@ TRANSFORM, SPECTRAL = 7e-10, 5e-10
 ROW, ROWS = (1 << 18, 4.0), (7 << 19, 3.0)
 
 
+def _machine() -> Rates:
+    """How many times as much this machine does as the one that the constants describe."""
+    from tconv.jit.machine.rates import compared  # what reads from disk is loaded with the first plan
+
+    return compared()
+
+
 def matmul(problem: Problem, m: int, k: int, n: int, blocks: int = 1) -> float:
     """A product (groups, m, k) @ (groups, k, n), done in `blocks` pieces of n."""
     if k == 1:
         return copy(problem, problem.groups * m * n, n) + calls(blocks)
-    rate = INTEGER_RATE if "int" in problem.dtype else PRODUCT_RATE * compared().peak * 4 / problem.itemsize
+    rate = INTEGER_RATE if "int" in problem.dtype else PRODUCT_RATE * _machine().peak * 4 / problem.itemsize
     if problem.dtype.startswith("complex"):  # four real products, of numbers of half the size
         rate /= 2
     as_if = (m + M_HALF) * (k + K_HALF) * (n + blocks * N_HALF)
@@ -59,7 +70,7 @@ def gather(problem: Problem, elements: int) -> float:
 
 
 def _moved(problem: Problem, elements: int, rate: float, stride: int = 1) -> float:
-    return elements * problem.itemsize / 4 / (rate * compared().bandwidth) * (1 + STRIDED * (min(stride, 16) - 1))
+    return elements * problem.itemsize / 4 / (rate * _machine().bandwidth) * (1 + STRIDED * (min(stride, 16) - 1))
 
 
 def calls(number: int) -> float:
