@@ -74,6 +74,23 @@ def test_a_turn_lasts_as_many_calls_as_fit_and_one_at_least():
     assert len(logged.log) == 1  # a long call needs none before
 
 
+def test_another_clock_may_count():
+    logged, read = Logged(one=0.001), []
+
+    def timer(run):
+        read.append(run)
+        return 2.0
+
+    assert rounds.in_turns(logged.runs, logged.first, Effort(3, 0.0), lambda: None, timer) == {"one": [2.0] * 3}
+    assert set(read) == {logged.runs["one"]}
+
+
+def test_the_clock_of_threads_is_read_before_and_after(monkeypatch):
+    clock = iter([1.0, 3.5])
+    monkeypatch.setattr(rounds.time, "process_time", lambda: next(clock))
+    assert rounds.timed_by_cpu(lambda: "result") == 2.5
+
+
 def test_no_garbage_is_collected_during_turns():
     enabled = []
     rounds.in_turns({"one": lambda: enabled.append(gc.isenabled())}, {"one": 0.0}, ONCE, lambda: None)
