@@ -277,6 +277,17 @@ def test_auto_never_picks_one():
         assert METHODS[posed.kind(posed.w, **posed.keywords).plan(posed.grid).method].exact
 
 
+@every_method
+def test_a_plan_says_what_is_copied_and_what_it_saves(method):
+    for layout, said in (("channels_first", "used in place"), ("channels_last", "brought from channels_last into the")):
+        posed = Posed("groups", layout=layout)
+        plan = tconv.plan(posed.grid, posed.w, operation="conv", **posed.keywords, method=method)
+        shown = str(plan)
+        assert f"arrays    x and y are {said}" in shown
+        assert "executed (products of points, without their transforms)" in shown
+        assert plan.is_for_kernels == (layout == "channels_first")
+
+
 SAVES = (
     "saves too little for kernel ({0}, {0}), stride ({1}, {1}), dilation (1, 1) and 64 -> 64 channels "
     "on a coarse grid of {2}x{2}"

@@ -168,6 +168,19 @@ def test_the_plan_of_the_engine(run, wide):
 
 
 @needs_kernels
+def test_the_plan_by_minimal_filtering(run, run_json, wide):
+    layer = "explain --coarse 16x32 --kernel 3 --padding 1 --in-channels 64 --out-channels 64 --plan"
+    kernels = section(run(f"{layer} --method winograd")[1], "The engine's plan")[1]
+    assert kernels.startswith("kernels   minimal filtering, ")
+    said = run_json(f"{layer} --method winograd")["plan"]
+    assert said["kind"] == "winograd"
+    assert said["executed"] < said["flops"]
+    assert run_json(f"{layer} --method jit")["plan"]["kind"] == run_json(layer)["plan"]["kind"] != "winograd"
+    refused = run_json(f"{LAYER} --plan --method winograd --in-channels 1 --out-channels 1")["plan"]["refused"]
+    assert refused.startswith('method "winograd" saves too little for kernel (4, 4), stride (2, 2), dilation (1, 1) ')
+
+
+@needs_kernels
 def test_without_plan_there_is_none(run):
     out = run(LAYER)[1]
     assert "engine" not in out
@@ -224,6 +237,8 @@ def test_what_the_engine_cannot_compute_is_said(run, run_json):
         ("--layout channels_last", "--plan must be given with --layout"),
         ("--threads 1", "--plan must be given with --threads"),
         ("--measure", "--plan must be given with --measure"),
+        ("--method winograd", "--plan must be given with --method"),
+        ("--plan --method fft", '--method must be one of "jit", "winograd"; got \'fft\''),
         ("--plan --batch 0", "--batch must be an integer of at least 1; got 0"),
         ("--plan --threads 0", "--threads must be an integer from 1 to 1024; got 0"),
         (

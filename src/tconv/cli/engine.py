@@ -13,11 +13,14 @@ from tconv.cli import options, output
 from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.geometry import Geometry
 from tconv.jit.machine import isa
-from tconv.methods import parts
+from tconv.methods import METHODS, parts
 from tconv.plan import Plan, plan
 
 if TYPE_CHECKING:
     from tconv.jit.description.description import Ceiling, Description
+
+#: The methods that are the engine's.
+BY_ENGINE = [name for name, method in METHODS.items() if method.by_engine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Wanted:
     layout: Layout
     threads: int | None
     measure: bool
+    method: str = "jit"
 
     @classmethod
     def read(
@@ -63,19 +67,23 @@ class Wanted:
         layout: options.Text,
         threads: options.Text,
         measure: bool,
+        method: options.Text,
     ) -> Wanted | None:
         """From the options; None without --plan, which the others need."""
         if not plan:
-            given = {"--batch": batch, "--dtype": dtype, "--layout": layout, "--threads": threads}
+            given = {
+                "--batch": batch, "--dtype": dtype, "--layout": layout, "--threads": threads, "--method": method,
+            }  # fmt: skip
             for option in (*(name for name, text in given.items() if text is not None), *["--measure"] * measure):
                 raise UsageError(f"--plan must be given with {option}")
             return None
         with usage_errors():
             name = arrays.dtype_name("--dtype", dtype or "float32")
             checks.choice("--layout", layout or LAYOUTS[0], LAYOUTS)
+            by = checks.choice("--method", method or BY_ENGINE[0], BY_ENGINE)
         number = None if threads is None else options.integer("--threads", threads, most=1024)
         where: Layout = "channels_last" if layout == "channels_last" else "channels_first"
-        return cls(options.count("--batch", batch) or 1, name, where, number, measure)
+        return cls(options.count("--batch", batch) or 1, name, where, number, measure, by)
 
     def plan(self, geometry: Geometry, in_channels: int, out_channels: int, groups: int) -> Said:
         """What the engine would do."""
@@ -96,21 +104,21 @@ class Wanted:
         w_shape = (channels["in"], channels["out"] // channels["groups"], *geometry.kernel)
         keywords: dict[str, Any] = {**geometry.keywords, "groups": channels["groups"], "layout": self.layout}
         try:
-            return plan(x_shape, w_shape, dtype=self.dtype, method="jit", **keywords)
+            return plan(x_shape, w_shape, dtype=self.dtype, method=self.method, **keywords)
         except ValueError as refusal:
             return str(refusal)
 
     def _describe(self, plan: Plan) -> Description:
         from tconv.jit import engine
 
-        last = plan.layout == "channels_last"
+        last, filtered = plan.layout == "channels_last", plan.is_filtered
         real = parts.real_problem(plan.problem)
         with usage_errors():
-            found = engine.described(real, last, threads=self.threads)
+            found = engine.described(real, last, threads=self.threads, filtered=filtered)
             if not self.measure:
                 return found
             ceiling = self._ceiling(found.threads, plan)
-            return engine.described(real, last, threads=self.threads, ceiling=ceiling)
+            return engine.described(real, last, threads=self.threads, ceiling=ceiling, filtered=filtered)
 
     def _ceiling(self, threads: int, plan: Plan) -> Ceiling:
         """The medians of a few measurements on so many cores, with copies of as many bytes as the layer moves."""

@@ -15,7 +15,7 @@ from tconv.axis import Axis
 from tconv.cli import options, output
 from tconv.cli.convert import as_dict as saying_as_dict
 from tconv.cli.convert import print_saying
-from tconv.cli.engine import Wanted
+from tconv.cli.engine import BY_ENGINE, Wanted
 from tconv.cli.errors import UsageError, in_options, usage_errors
 from tconv.cli.size import as_dict, becoming, by, notes
 from tconv.conventions import DIALECTS, Dialect, Layer
@@ -59,6 +59,14 @@ def explain(
         ),
     ] = None,
     threads: Annotated[options.Text, typer.Option(metavar="N", help="For --plan: at most so many threads.")] = None,
+    method: Annotated[
+        options.Text,
+        typer.Option(
+            metavar="METHOD",
+            help="For --plan: jit or winograd; jit if left out.",
+            autocompletion=options.among(BY_ENGINE),
+        ),
+    ] = None,
     measure: Annotated[
         bool, typer.Option("--measure", help="For --plan: measure peak and bandwidth here instead of assuming them.")
     ] = False,
@@ -75,7 +83,7 @@ def explain(
         tconv explain --coarse 32x32 --kernel 4 --stride 2 --padding 1 --in-channels 64 --out-channels 32
         tconv explain --coarse 32x32 --kernel 4 --stride 2 --padding 1 --in-channels 64 --out-channels 32 --plan
     """
-    wanted = Wanted.read(plan, batch, dtype, layout, threads, measure)
+    wanted = Wanted.read(plan, batch, dtype, layout, threads, measure, method)
     parts = _parts(only)
     geometry = options.geometry(coarse, fine, kernel, stride, padding, output_padding, output_size, dilation)
     cin, cout = options.count("--in-channels", in_channels), options.count("--out-channels", out_channels)

@@ -85,8 +85,8 @@ def accelerate(
         rounds: turns that each way of computing has; at least 3. (The whole model has up to three times as many.)
         winograd: whether layers of torch.nn, and runs that begin with one, are measured in a second form too, where no
             derivative is recorded: by minimal filtering (Winograd), which takes half of the products of a 3x3 kernel,
-            and rounds more: results differ by 1e-6 to 2e-5 of the largest value. It is kept where it is 3 % or more
-            faster than the sums of the definition are. False: these alone.
+            and rounds more: results differ by 1e-6 to 1e-5 of the largest value. It is kept where it is 3 % or more
+            faster than both PyTorch and the engine by the definition. False: these alone.
         new_sizes: whether inputs mostly come in sizes that the model has not met, such as speech or scans of all
             lengths. Every run is measured with what the first one of a size takes longer, about 1.5 ms a layer.
 
