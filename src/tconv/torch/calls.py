@@ -33,16 +33,17 @@ _remembered = engine.remembered
 
 def call(
     operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: tuple[Any, ...],
-    layer: PackedWeights | None = None, last: bool | None = None,
+    layer: PackedWeights | None = None, last: bool | None = None, *, filters: bool = False,
 ) -> Tensor:  # fmt: skip
     """The operation on ndim axes; x is what it reads, whichever grid that is.
 
     `layer` is what the layer that calls keeps; `last` says where channels lie in the result; None: PyTorch's rule.
+    `filters`: in what is compiled the layer computes by minimal filtering; elsewhere what it keeps says so.
     """
     if _is_compiling() or not plain(x, w, bias):
         if not _is_compiling() and autocasting.is_all(x, w, bias):
             return _cast(operation, ndim, x, w, bias, given, layer, last)
-        return dispatched.computed(operation, ndim, x, w, bias, given)
+        return dispatched.computed(operation, ndim, x, w, bias, given, filters=filters)
     key = (operation, given, ndim, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype, last)
     known = _remembered(key)
     if known is None or not (bias is None or known.bias_fits(bias)):

@@ -23,15 +23,20 @@ from tconv.torch.engine import DTYPES, Operation
 PUBLIC: dict[tuple[Operation, int], Callable[..., Tensor]] = {}
 
 
-def computed(operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
-    """The operation on ndim axes, in operations that the dispatcher sees."""
+def computed(
+    operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, *, filters: bool = False
+) -> Tensor:
+    """The operation on ndim axes, in operations that the dispatcher sees; `filters`: by minimal filtering, if it can.
+
+    Only the registered operator can, where no derivative is recorded.
+    """
     if has_torch_function((x, w, bias)):
         return _overridden(operation, ndim, x, w, bias, given)
     if torch.compiler.is_compiling():
-        return _computed(operation, ndim, x, w, bias, given)
+        return _computed(operation, ndim, x, w, bias, given, filters and not torch.is_grad_enabled())
     with messages.explained(operation, ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
-        return _computed(operation, ndim, x, w, bias, given)
+        return _computed(operation, ndim, x, w, bias, given, False)
 
 
 def _overridden(operation: Operation, ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Tensor:
@@ -43,35 +48,37 @@ def _overridden(operation: Operation, ndim: int, x: Any, w: Any, bias: Any, give
     return handle_torch_function(public, tensors, *tensors, *listed, output_size=size)
 
 
-def _computed(operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
+def _computed(
+    operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool
+) -> Tensor:
     function = _conv if operation == "conv" else _conv_transpose
     if x.dim() == ndim + 1:
-        return function(x.unsqueeze(0), w, bias, given).squeeze(0)
-    return function(x, w, bias, given)
+        return function(x.unsqueeze(0), w, bias, given, filters).squeeze(0)
+    return function(x, w, bias, given, filters)
 
 
-def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
+def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool) -> Tensor:
     stride, padding, _, groups, dilation, _ = given
     kernel, ndim = _kernel(w), w.dim() - 2
     stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
     pads = windows.paddings_of_conv(padding, kernel, stride, dilation)
-    if by_operator(y, w, bias) and not packed_by_inductor("conv", w, stride, groups):
+    if by_operator(y, w, bias) and (filters or not packed_by_inductor("conv", w, stride, groups)):
         coarse = windows.coarse_size(y.shape[2:], kernel, stride, pads, dilation)
         low = [pair[0] for pair in pads]
-        return torch.ops.tconv.conv(y, w, bias, stride, low, coarse, dilation, groups)  # type: ignore[no-any-return]
+        return torch.ops.tconv.conv(y, w, bias, stride, low, coarse, dilation, groups, filters)  # type: ignore[no-any-return]
     return native.padded_conv(y, w, bias, stride, pads, dilation, groups)
 
 
-def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any) -> Tensor:
+def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool) -> Tensor:
     stride, padding, output_padding, groups, dilation, size = given
     left = output_padding if size is None else 0
     window = windows.window(_kernel(w), stride, padding, left, groups, dilation)
     if size is not None:
         window = windows.for_size(window, tuple(x.shape[2:]), padding, size)
-    if by_operator(x, w, bias) and not packed_by_inductor("conv_transpose", w, stride, groups):
+    if by_operator(x, w, bias) and (filters or not packed_by_inductor("conv_transpose", w, stride, groups)):
         fine = window.fine(x.shape[2:])
         operator = torch.ops.tconv.conv_transpose
-        return operator(x, w, bias, window.stride, window.low, fine, window.dilation, window.groups)  # type: ignore[no-any-return]
+        return operator(x, w, bias, window.stride, window.low, fine, window.dilation, window.groups, filters)  # type: ignore[no-any-return]
     kernel, stride, low, extra, dilation, groups = window
     return native.conv_transpose(x, w, bias, stride, low, extra, dilation, groups, kernel)
 

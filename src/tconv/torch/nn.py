@@ -68,7 +68,7 @@ class _Layer(torch.nn.modules.conv._ConvNd):
                 pass  # what is wrong is found, and said, below
         if self.padding_mode != "zeros":
             return borders.computed(self._operation, self.padding_mode, input, w, bias, given, kept)
-        return call(self._operation, len(self.kernel_size), input, w, bias, given, kept)
+        return call(self._operation, len(self.kernel_size), input, w, bias, given, kept, filters=self._filters)
 
 
 class _ConvTranspose(_Layer, torch.nn.modules.conv._ConvTransposeNd):

@@ -16,9 +16,10 @@ from tconv.torch.engine import OperationWindow
 from tconv.torch.plain import plain
 
 _ARGUMENTS = "int[] stride, int[] low, SymInt[] size, int[] dilation, int groups"
+_FILTERED = f"{_ARGUMENTS}, bool filtered=False"  # by minimal filtering, if that can be; derivatives are exact
 _SCHEMAS = {
-    "conv_transpose": f"(Tensor x, Tensor w, Tensor? bias, {_ARGUMENTS}) -> Tensor",
-    "conv": f"(Tensor y, Tensor w, Tensor? bias, {_ARGUMENTS}) -> Tensor",
+    "conv_transpose": f"(Tensor x, Tensor w, Tensor? bias, {_FILTERED}) -> Tensor",
+    "conv": f"(Tensor y, Tensor w, Tensor? bias, {_FILTERED}) -> Tensor",
     "weight_gradient": f"(Tensor x, Tensor y, {_ARGUMENTS}) -> Tensor",
 }
 #: Operands may come with channels first or last, whatever the trace had: a graph in channels last copies nothing.
@@ -34,13 +35,13 @@ Ints = Sequence[int]
 
 
 @library.impl("tconv::conv_transpose", "CompositeExplicitAutograd")
-def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> Tensor:
-    return _computed("conv_transpose", x, w, bias, _window(window))
+def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, *given: Any) -> Tensor:
+    return _computed("conv_transpose", x, w, bias, *_filtered(given))
 
 
 @library.impl("tconv::conv", "CompositeExplicitAutograd")
-def _conv(y: Tensor, w: Tensor, bias: Tensor | None, *window: Any) -> Tensor:
-    return _computed("conv", y, w, bias, _window(window))
+def _conv(y: Tensor, w: Tensor, bias: Tensor | None, *given: Any) -> Tensor:
+    return _computed("conv", y, w, bias, *_filtered(given))
 
 
 @library.impl("tconv::weight_gradient", "CompositeExplicitAutograd")
@@ -57,13 +58,17 @@ def _window(given: Sequence[Any]) -> OperationWindow:
     return OperationWindow(tuple(stride), tuple(low), tuple(size), tuple(dilation), groups)
 
 
+def _filtered(given: Sequence[Any]) -> tuple[OperationWindow, bool]:
+    return _window(given[:5]), bool(given[5:] and given[5])
+
+
 def _computed(
-    operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow
+    operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow, filtered: bool
 ) -> Tensor:
     if gradients.served(x, w, window.groups) and plain(x, w, bias):
         call = engine.call(operation, x, w, window)
         if bias is None or call.bias_fits(bias):
-            return call.compute(x, w, bias, kept.of(w))  # a profiler was told of the operator
+            return call.compute(x, w, bias, kept.of(w), filtered)  # a profiler was told of the operator
     return formats.copied(engine.natively(operation, x, w, bias, window), formats.of(x, w))
 
 
@@ -71,12 +76,12 @@ def _computed(
 
 
 def _like_conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
-                         dilation: Ints, groups: int) -> Tensor:  # fmt: skip
+                         dilation: Ints, groups: int, filtered: bool = False) -> Tensor:  # fmt: skip
     return _empty(x, w, w.shape[1] * groups, size)
 
 
 def _like_conv(y: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
-               dilation: Ints, groups: int) -> Tensor:  # fmt: skip
+               dilation: Ints, groups: int, filtered: bool = False) -> Tensor:  # fmt: skip
     return _empty(y, w, w.shape[0], size)
 
 
@@ -99,9 +104,16 @@ for _name, _like in (
 
 
 def _remember(ctx: Any, inputs: Sequence[Any], output: Tensor) -> None:
-    first, second = inputs[:2]
+    """The arguments of an operation; the last one, whether sums are those of minimal filtering, is no derivative's."""
+    first, second, _, *window, _ = inputs
     ctx.save_for_backward(first, second)
-    ctx.window = inputs[-5:]
+    ctx.window = window
+
+
+def _remember_gradient(ctx: Any, inputs: Sequence[Any], output: Tensor) -> None:
+    first, second, *window = inputs
+    ctx.save_for_backward(first, second)
+    ctx.window = window
 
 
 def _back_conv_transpose(ctx: Any, dy: Tensor) -> Any:
@@ -109,7 +121,7 @@ def _back_conv_transpose(ctx: Any, dy: Tensor) -> Any:
     wanted, same = ctx.needs_input_grad, (dilation, groups)
     dx = ops.conv(dy, w, None, stride, low, x.shape[2:], *same) if wanted[0] else None
     dw = ops.weight_gradient(x, dy, stride, low, w.shape[2:], *same) if wanted[1] else None
-    return dx, dw, gradients.summed(dy) if wanted[2] else None, *[None] * 5
+    return dx, dw, gradients.summed(dy) if wanted[2] else None, *[None] * 6
 
 
 def _back_conv(ctx: Any, dx: Tensor) -> Any:
@@ -117,7 +129,7 @@ def _back_conv(ctx: Any, dx: Tensor) -> Any:
     wanted, same = ctx.needs_input_grad, (dilation, groups)
     dy = ops.conv_transpose(dx, w, None, stride, low, y.shape[2:], *same) if wanted[0] else None
     dw = ops.weight_gradient(dx, y, stride, low, w.shape[2:], *same) if wanted[1] else None
-    return dy, dw, gradients.summed(dx) if wanted[2] else None, *[None] * 5
+    return dy, dw, gradients.summed(dx) if wanted[2] else None, *[None] * 6
 
 
 def _back_weights(ctx: Any, dw: Tensor) -> Any:
@@ -128,7 +140,9 @@ def _back_weights(ctx: Any, dw: Tensor) -> Any:
     return dx, dy, *[None] * 5
 
 
-for _name, _back in (
-    ("conv_transpose", _back_conv_transpose), ("conv", _back_conv), ("weight_gradient", _back_weights),
-):  # fmt: skip
-    library.register_autograd(f"tconv::{_name}", _back, setup_context=_remember)
+for _name, _back, _setup in (
+    ("conv_transpose", _back_conv_transpose, _remember),
+    ("conv", _back_conv, _remember),
+    ("weight_gradient", _back_weights, _remember_gradient),
+):
+    library.register_autograd(f"tconv::{_name}", _back, setup_context=_setup)
