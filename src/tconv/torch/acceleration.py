@@ -65,9 +65,9 @@ def accelerate(
     1e-4 of the largest value (1e-10 in float64) lose, whatever they take. Of the whole model that holds unless its own
     rounding, measured on inputs that differ in their last place or layout, moves its results by more.
 
-    Where no derivative is recorded, a convolution, the batch normalization behind it and the activation behind both, in
-    a `torch.nn.Sequential` or a forward method that calls one behind the other, are measured in one call of the engine,
-    too, and computed so where that is faster.
+    Where no derivative is recorded, a convolution, the normalization behind it (of batches, instances or groups) and the
+    activation behind both, in a `torch.nn.Sequential` or a forward method that calls one behind the other, are measured
+    in one call, too, and computed so where that is faster.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the

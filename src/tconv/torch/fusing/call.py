@@ -16,20 +16,17 @@ import torch
 from torch import Tensor
 from torch.autograd.profiler import record_function
 
-from tconv.activations import Activation
 from tconv.batch_norm import fold_batch_norm
-from tconv.finishing import Finishing
 from tconv.jit.call import PreparedCall
 from tconv.jit.engine import Addresses
 from tconv.jit.machine import fingerprint
 from tconv.jit.machine.address import address
 from tconv.torch import calls, formats
 from tconv.torch.engine import DTYPES, MOST_CALLS, Call, Engines, Operation, profiled
-from tconv.torch.fusing.runs import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS, Follower, Run
+from tconv.torch.fusing import statistics
+from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run, finishing_of, follower_of, readable
 from tconv.torch.kept import Pack, PackedWeights
 from tconv.torch.plain import plain
-
-_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 class Operands(NamedTuple):
@@ -64,18 +61,7 @@ class Operands(NamedTuple):
         recorded = torch.is_grad_enabled()
         if self.w.dtype is not dtype or (recorded and self.w.requires_grad):
             return False
-        return all(
-            t is None
-            or (
-                type(t) in _PLAIN
-                and t.dtype is dtype
-                and t.is_cpu
-                and t.is_contiguous()
-                and not t.is_neg()
-                and not (recorded and t.requires_grad)
-            )
-            for t in self[1:]
-        )
+        return readable(self[1:], dtype) and not (recorded and any(t is not None and t.requires_grad for t in self[1:]))
 
     def fit(self, channels: tuple[int, ...]) -> bool:
         """Whether there is one number for each channel, or one slope."""
@@ -86,8 +72,10 @@ class Operands(NamedTuple):
 
 def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
     """The result of a run, None where its modules have to compute it."""
-    follower = None if run.activation is None else ACTIVATIONS[type(run.activation)](run.activation)
-    if run.activation is not None and follower is None:
+    if run.statistics is not None:
+        return statistics.computed(run, x)
+    known, follower = follower_of(run)
+    if not known:
         return None
     operands = Operands.of(run, None if follower is None else follower.slope)
     if operands is None or not plain(x, operands.w, operands.bias) or not operands.are_readable(x.dtype):
@@ -124,8 +112,7 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None) ->
             known = _calls[key] = RunCall(call, call.engines, follower)
     except (RuntimeError, TypeError, ValueError):  # of arguments that the layer refuses, or does not
         return None
-    axes_fit = run.norm is None or NORMALIZATIONS[type(run.norm)] == ndim
-    return known if axes_fit and conv.padding_mode == "zeros" and operands.fit(known.call.bias_shape) else None
+    return known if conv.padding_mode == "zeros" and operands.fit(known.call.bias_shape) else None
 
 
 class RunCall(PreparedCall):
@@ -136,7 +123,7 @@ class RunCall(PreparedCall):
 
     def __init__(self, call: Call, engines: Engines, follower: Follower | None) -> None:
         super().__init__()
-        finishing = None if follower is None else _finishing(follower)
+        finishing = None if follower is None else finishing_of(follower)
         self.call, self.fingerprint = call, fingerprint.function()
         #: The number that kernels read, if the activation has one.
         self.parameters = np.zeros(1) if finishing is None else finishing.parameters(DTYPES[call.dtype])
@@ -201,26 +188,16 @@ class RunCall(PreparedCall):
 
 def _folded(run: Run, operands: Operands, operation: Operation) -> tuple[Tensor, Tensor | None] | None:
     """Weights in PyTorch's default order and a bias, with the normalization in them; None where that cannot be."""
-    w, bias, _, *statistics = operands
+    w, bias, _, *gathered = operands
     w = w.detach().contiguous()
     if run.norm is None:
         return w, bias
     names = ("bias", "mean", "var", "gamma", "beta")
     given: dict[str, Any] = {
-        name: None if t is None else t.detach().numpy() for name, t in zip(names, (bias, *statistics), strict=True)
+        name: None if t is None else t.detach().numpy() for name, t in zip(names, (bias, *gathered), strict=True)
     }
     try:
         pair = fold_batch_norm(w.numpy(), **given, eps=run.norm.eps, groups=run.conv.groups, operation=operation)
     except (TypeError, ValueError):  # of a variance that has no root, for one
         return None
     return torch.from_numpy(pair[0]), torch.from_numpy(pair[1])
-
-
-def _finishing(follower: Follower) -> Finishing:
-    """What follows, for kernels: of a slope that is a tensor they are given the address."""
-    name, number, slope = follower
-    if slope is not None:
-        value: Any = 0.0 if slope.numel() == 1 else slope.detach().double().numpy()
-        return Finishing(Activation(name, slope=value), None)
-    parameter = Activation(name).definition.parameter
-    return Finishing(Activation(name, **({parameter: number} if number is not None else {})), None)

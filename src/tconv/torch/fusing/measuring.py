@@ -112,7 +112,7 @@ def _of_module(name: str, module: Module) -> Iterator[Place]:
         for at, head in enumerate(chain):
             run = starting(called, at) if isinstance(head, str) and head in found.heads else None
             if run is not None and type(run.conv) in LAYERS:
-                yield Place(module, name, tuple(names[at : at + len(run.members)]), run)
+                yield Place(module, name, tuple(names[at : at + run.span]), run)
 
 
 def _at(module: Module, name: str) -> Any:
@@ -128,7 +128,7 @@ def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool
     separate, fused = nn.Sequential(*map(_copied, run.members)), nn.Sequential(*map(_copied, run.members))
     separate[0].__class__ = fused[0].__class__ = kind
     fused.__class__ = with_runs(nn.Sequential, ("0",))
-    own, kept = Run(fused[0], run.norm, run.activation), PackedWeights()
+    own, kept = run._replace(conv=fused[0]), PackedWeights()
     try:
         if [computed(own, x, kept) for _ in range(2)][1] is None:
             return None

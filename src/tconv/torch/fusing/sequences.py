@@ -73,7 +73,7 @@ def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any,
         if run is None or result is None:
             x, at = called[at](x), at + 1
         else:
-            x, at = result, at + len(run.members)
+            x, at = result, at + run.span
     return x
 
 
