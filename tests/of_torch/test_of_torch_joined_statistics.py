@@ -25,20 +25,18 @@ def fused(monkeypatch):
     """For each run that came by, how many modules a kernel stood for beside the convolution."""
     found = []
 
-    def planes(run, y, *given):
-        result = statistics_planes(run, y, *given)
-        found.append(0 if result is None else len(run.members) - 1)
-        return result
+    def normalizes(*given):
+        by_kernel.append(statistics_normalizes(*given))
+        return by_kernel[-1]
 
     def computed(run, x, kept):
-        number = len(found)
+        by_kernel.clear()
         result = call.computed(run, x, kept)
-        if len(found) == number:
-            found.append(0)
+        found.append(len(run.members) - 1 if any(by_kernel) else 0)
         return result
 
-    statistics_planes = statistics._planes
-    monkeypatch.setattr(statistics, "_planes", planes)
+    by_kernel, statistics_normalizes = [], statistics.normalizes
+    monkeypatch.setattr(statistics, "normalizes", normalizes)
     monkeypatch.setattr(sequences, "computed", computed)
     return found
 

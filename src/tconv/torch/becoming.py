@@ -7,17 +7,20 @@ from collections.abc import Iterable
 from torch.nn import Module
 
 from tconv.torch.accelerated import class_after
-from tconv.torch.acceleration_report import Measured, MeasuredRun
+from tconv.torch.acceleration_report import Measured, MeasuredModule, MeasuredRun
+from tconv.torch.fusing.alone import by_kernel
 from tconv.torch.fusing.sequences import with_runs
 
 
 def classes_after(model: Module, kept: Iterable[Measured]) -> dict[Module, type]:
-    """The classes that modules have once these layers and runs are accelerated."""
+    """The classes that modules have once these layers, runs and other modules are accelerated."""
     modules, after = dict(model.named_modules()), {}
     heads: dict[Module, list[str]] = {}
     for found in kept:
         if isinstance(found, MeasuredRun):
             heads.setdefault(modules[found.sequence], []).append(found.members[0])
+        elif isinstance(found, MeasuredModule):
+            after[modules[found.name]] = by_kernel(type(modules[found.name]))
         else:
             after[modules[found.name]] = class_after(modules[found.name], found.operations)
     return after | {sequence: with_runs(type(sequence), tuple(sorted(names))) for sequence, names in heads.items()}

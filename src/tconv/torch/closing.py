@@ -34,7 +34,7 @@ SLOWER = "it is faster alone, and not in the whole model"
 
 def closed(model: Module, example: Example, report: Report, effort: Effort) -> Report:
     """The report, in which those layers are kept by which the whole model does not lose."""
-    kept = sorted((layer for layer in (*report.layers, *report.runs) if layer.kept), key=_saved, reverse=True)
+    kept = sorted((layer for layer in report.found if layer.kept), key=_saved, reverse=True)
     whole, lost = None, False
     while kept:
         with both_forms(model, example, classes_after(model, kept)) as forms:
@@ -49,7 +49,9 @@ def closed(model: Module, example: Example, report: Report, effort: Effort) -> R
         left = {each: dataclasses.replace(each, kept=False, reason=reason) for each in out}
         return tuple(left.get(each, each) for each in found)
 
-    return dataclasses.replace(report, layers=settled(report.layers), runs=settled(report.runs), whole=whole)
+    return dataclasses.replace(
+        report, layers=settled(report.layers), runs=settled(report.runs), modules=settled(report.modules), whole=whole
+    )
 
 
 def _saved(layer: Measured) -> float:

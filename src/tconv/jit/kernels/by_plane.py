@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from functools import lru_cache
+from typing import Any
 
 from tconv.jit.kernels.macro_kernel import in_turn, start
 from tconv.jit.kernels.pack_rows import copy_few
@@ -65,8 +66,8 @@ class ByPlane:
     residual: bool = False
 
 
-#: (words, threads, what starts them)
-Run = Callable[[int, int, int], None]
+#: (address of words, threads, what starts them)
+Run = Callable[[Any, int, int], None]
 
 
 def available() -> bool:

@@ -74,7 +74,7 @@ def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
     """The result of a run, None where its modules have to compute it."""
     if run.statistics is not None:
         return statistics.computed(run, x)
-    known, follower = follower_of(run)
+    known, follower = follower_of(run.activation)
     if not known:
         return None
     operands = Operands.of(run, None if follower is None else follower.slope)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, OrderedDict
-from collections.abc import Container, Hashable, Iterator, Sequence
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from torch import Tensor, nn
@@ -74,6 +74,12 @@ class MeasuringRuns:
             self._contests[key] = _contest(run, kind, call.x.detach(), effort, new_sizes=self.new_sizes)
         return self._contests[key]
 
+    def members(self, kept: Iterable[MeasuredRun]) -> set[Module]:
+        """The modules of runs that are computed in one call."""
+        names = {(run.sequence, run.members[0]) for run in kept}
+        found = (place for place in self.places.values() if (place.inside, place.members[0]) in names)
+        return {module for place in found for module in place.run.members}
+
     def together(self, others: Container[Module]) -> Iterator[MeasuredRun]:
         """Those that could be computed in one call, and what came of each; modules of others get another class."""
         for head, found in self.calls.items():
@@ -93,7 +99,7 @@ def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]
     kinds = tuple(type(module).__name__ for module in place.run.members)
     return MeasuredRun(
         name, kinds[0], tuple(called.shapes for called in calls), before, after, won, reason,
-        (calls[0].operation,), place.inside, place.members, kinds,
+        (calls[0].operation,), place.inside, place.members, kinds, place.run.statistics is None,
     )  # fmt: skip
 
 
@@ -125,7 +131,7 @@ def _at(module: Module, name: str) -> Any:
 
 def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool) -> Contest | None:
     """Compare and time; None where the run cannot be computed in one call."""
-    separate, fused = nn.Sequential(*map(_copied, run.members)), nn.Sequential(*map(_copied, run.members))
+    separate, fused = nn.Sequential(*map(copied, run.members)), nn.Sequential(*map(copied, run.members))
     separate[0].__class__ = fused[0].__class__ = kind
     fused.__class__ = with_runs(nn.Sequential, ("0",))
     own, kept = run._replace(conv=fused[0]), PackedWeights()
@@ -143,7 +149,7 @@ def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool
     return both_ways.decided(runs, effort)
 
 
-def _copied(module: Module) -> Any:
+def copied(module: Module) -> Any:
     """The same module with the same tensors, but for the hooks of who watches, and what it keeps."""
     made = copy.copy(module)
     for name in ("_forward_hooks", "_forward_pre_hooks"):

@@ -17,10 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import Module
 
+from tconv.activations import ACTIVATIONS as DEFINITIONS
 from tconv.activations import Activation
 from tconv.finishing import Finishing
 from tconv.torch.accelerated import LAYERS
 from tconv.torch.engine import Operation
+from tconv.torch.fusing import snakes
 
 _PLAIN = (Tensor, nn.Parameter)
 #: Layers that a run may begin with, accelerated or not, their operation and axes of size.
@@ -67,8 +69,8 @@ def finishing_of(follower: Follower) -> Finishing:
     name, number, slope = follower
     if slope is not None:
         value: Any = 0.0 if slope.numel() == 1 else slope.detach().double().numpy()
-        return Finishing(Activation(name, slope=value), None)
-    parameter = Activation(name).definition.parameter
+        return Finishing(Activation(name, **{DEFINITIONS[name].parameter: value}), None)
+    parameter = DEFINITIONS[name].parameter
     return Finishing(Activation(name, **({parameter: number} if number is not None else {})), None)
 
 
@@ -112,14 +114,6 @@ class Run(NamedTuple):
     members: tuple[Module, ...] = ()  #: all of them, in their order
     span: int = 1  #: how many of the modules that are called: a sequence is one
 
-    @property
-    def groups(self) -> int:
-        """How many groups of channels have statistics of their own; 0 where there are none."""
-        if self.statistics is None:
-            return 0
-        one = type(self.statistics) is nn.GroupNorm
-        return self.statistics.num_groups if one else self.statistics.num_features  # type: ignore[no-any-return]
-
 
 def starting(modules: Sequence[Any], at: int) -> Run | None:
     """The longest run that begins with a module of those that are called in order, None where there is none."""
@@ -137,12 +131,28 @@ def starting(modules: Sequence[Any], at: int) -> Run | None:
     return found
 
 
-def follower_of(run: Run) -> tuple[bool, Follower | None]:
-    """Whether it is known what the activation of a run does, and what that is; None where it has none."""
-    if run.activation is None:
+def follower_of(activation: Any, kind: type | None = None) -> tuple[bool, Follower | None]:
+    """Whether it is known what a module of a class does, its own one or the one given; that, or None of no module."""
+    if activation is None:
         return True, None
-    follower = ACTIVATIONS[type(run.activation)](run.activation)
+    make = ACTIVATIONS.get(kind or type(activation))
+    if make is not None:
+        follower = make(activation)
+    elif snakes.is_snake(activation, kind):
+        follower = Follower("snake", slope=activation._parameters["alpha"].view(-1))
+    else:
+        follower = None
     return follower is not None, follower
+
+
+def groups_of(norm: Any, kind: type | None = None) -> int:
+    """How many groups of channels have statistics of their own in a normalization of a class."""
+    return int(norm.num_groups if (kind or type(norm)) is nn.GroupNorm else norm.num_features)
+
+
+def gathers(norm: Any) -> bool:
+    """Whether an instance normalization has statistics that are not those of what it is given."""
+    return bool(getattr(norm, "track_running_stats", False)) or any(each is not None for each in norm._buffers.values())
 
 
 def readable(tensors: Iterable[Tensor | None], dtype: torch.dtype) -> bool:
@@ -163,7 +173,7 @@ def _followed(run: Run, modules: Sequence[Any]) -> Run | None:
             more: dict[str, Any] = {}
         elif run.activation is not None:
             return None
-        elif kind in ACTIVATIONS and _is_bare(module):
+        elif (kind in ACTIVATIONS or snakes.is_snake(module)) and _is_bare(module):
             more = {"activation": module}
         elif run.norm is None and run.statistics is None and _normalizes(module, ndim):
             more = {"norm" if kind in NORMALIZATIONS else "statistics": module}
@@ -196,9 +206,7 @@ def _normalizes(module: Any, ndim: int) -> bool:
         return NORMALIZATIONS[kind] == ndim and not module.training and all(gathered) and _is_bare(module)
     if kind not in BY_STATISTICS or BY_STATISTICS[kind] not in (0, ndim) or not _is_bare(module):
         return False
-    return kind is nn.GroupNorm or not (
-        module.track_running_stats or any(each is not None for each in module._buffers.values())
-    )
+    return not gathers(module)
 
 
 def _is_bare(module: Any) -> bool:
