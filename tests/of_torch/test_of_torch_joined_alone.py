@@ -346,3 +346,26 @@ def test_a_model_without_layers():
     model, twin, report = accelerated(nn.Sequential(nn.Linear(5, 5), nn.Tanh()).eval())
     assert report.verdict == "no convolution was found in the model: other modules are by kernels"
     check(model, twin)
+
+
+# ---- who takes models apart
+
+
+@every_module
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_traces_and_exports(name, by_kernel):
+    model, twin, _ = accelerated(model_of(name))
+    with torch.no_grad():
+        expected = twin(X)
+        by_kernel.clear()
+        torch.testing.assert_close(torch.jit.trace(model, X)(X), expected, rtol=1e-4, atol=1e-4)
+        assert not by_kernel[0]
+        exported = torch.export.export(model, (X,)).module()
+        torch.testing.assert_close(exported(X), expected, rtol=1e-4, atol=1e-4)
+        compiled = torch.compile(model, backend="eager", fullgraph=True)
+        torch.testing.assert_close(compiled(X), expected, rtol=1e-4, atol=1e-4)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(X), expected, rtol=1e-4, atol=1e-4)
+    assert by_kernel[-1]
+    with pytest.raises(RuntimeError, match="restore"):
+        torch.jit.script(model)
