@@ -66,8 +66,8 @@ def accelerate(
     1e-4 of the largest value (1e-10 in float64) lose, whatever they take. Of the whole model that holds unless its own
     rounding, measured on inputs that differ in their last place or layout, moves its results by more.
 
-    Where no derivative is recorded, a convolution, the normalization behind it (of batches, instances or groups) and
-    the activation behind both, in a `torch.nn.Sequential` or a forward method that calls one behind the other, are
+    Where no derivative is recorded, a convolution, the normalization behind it (of batches, instances or groups), what
+    is added to that and the activation behind all, in a `torch.nn.Sequential` or a forward method that calls one behind the other, are
     measured in one call, too, and computed so where that is faster. With `layers="all"` normalizations and activations
     that stand alone are measured by kernels of their own, Snake among them.
 

@@ -9,6 +9,7 @@ them takes as long as packing several times, and who changes them between any tw
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.autograd.profiler import record_function
 
 from tconv.batch_norm import fold_batch_norm
+from tconv.finishing import Epilogue
 from tconv.jit.call import PreparedCall
 from tconv.jit.engine import Addresses
 from tconv.jit.machine import fingerprint
@@ -24,7 +26,7 @@ from tconv.jit.machine.address import address
 from tconv.torch import calls, formats
 from tconv.torch.engine import DTYPES, MOST_CALLS, Call, Engines, Operation, profiled
 from tconv.torch.fusing import statistics
-from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run, finishing_of, follower_of, readable
+from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run, finishing_of, follower_of, readable, residual_of
 from tconv.torch.kept import Pack, PackedWeights
 from tconv.torch.plain import plain
 
@@ -83,7 +85,10 @@ def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
     if torch.is_grad_enabled() and x.requires_grad:
         return None
     call = _call(run, x, operands, follower)
-    return None if call is None else call.run(run, x, operands, kept)
+    if call is None:
+        return None
+    fits, residual = residual_of(run, (call.call.shape, call.call.strides), x.dtype)
+    return call.run(run, x, operands, residual, kept) if fits else None
 
 
 #: Calls by what they depend on.
@@ -98,7 +103,8 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None) ->
     words = None
     if follower is not None:
         words = follower.name, follower.number, None if follower.slope is None else follower.slope.shape
-    key = operation, given, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words
+    adds = run.residual is not None
+    key = operation, given, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words, adds
     try:
         known = _calls.get(key)
         if known is None or not known.is_current():
@@ -109,7 +115,7 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None) ->
                 return None
             if len(_calls) >= MOST_CALLS:
                 _calls.clear()
-            known = _calls[key] = RunCall(call, call.engines, follower)
+            known = _calls[key] = RunCall(call, call.engines, follower, adds)
     except (RuntimeError, TypeError, ValueError):  # of arguments that the layer refuses, or does not
         return None
     return known if conv.padding_mode == "zeros" and operands.fit(known.call.bias_shape) else None
@@ -121,23 +127,28 @@ class RunCall(PreparedCall):
     __slots__ = ("call", "engine", "fingerprint", "parameters", "parameters_at")
     current = staticmethod(Call.current)
 
-    def __init__(self, call: Call, engines: Engines, follower: Follower | None) -> None:
+    def __init__(self, call: Call, engines: Engines, follower: Follower | None, adds: bool) -> None:
         super().__init__()
         finishing = None if follower is None else finishing_of(follower)
         self.call, self.fingerprint = call, fingerprint.function()
         #: The number that kernels read, if the activation has one.
         self.parameters = np.zeros(1) if finishing is None else finishing.parameters(DTYPES[call.dtype])
         self.parameters_at = address(self.parameters)
-        self.engine = engines.followed(finishing and finishing.epilogue)
+        epilogue = None if finishing is None else finishing.epilogue
+        self.engine = engines.followed(replace(epilogue or Epilogue(), residual=True) if adds else epilogue)
 
-    def run(self, run: Run, x: Tensor, operands: Operands, kept: PackedWeights) -> Tensor | None:
+    def run(
+        self, run: Run, x: Tensor, operands: Operands, residual: Tensor | None, kept: PackedWeights
+    ) -> Tensor | None:
         """Compute; None where weights are new, or not all finite."""
         if profiled():
             with record_function(f"tconv::{self.call.operation}"):
-                return self._compute(run, x, operands, kept)
-        return self._compute(run, x, operands, kept)
+                return self._compute(run, x, operands, residual, kept)
+        return self._compute(run, x, operands, residual, kept)
 
-    def _compute(self, run: Run, x: Tensor, operands: Operands, kept: PackedWeights) -> Tensor | None:
+    def _compute(
+        self, run: Run, x: Tensor, operands: Operands, residual: Tensor | None, kept: PackedWeights
+    ) -> Tensor | None:
         call, slope = self.call, operands.slope
         if call.order_of_x is not None:
             x = formats.copied(x, call.order_of_x)
@@ -150,7 +161,8 @@ class RunCall(PreparedCall):
         result = torch.empty_strided(call.shape, call.strides, dtype=x.dtype)
         if call.large:
             formats.ask_for_huge_pages(result)
-        given = Addresses(0, self.parameters_at if slope is None else slope.data_ptr())
+        added = 0 if residual is None else residual.data_ptr()
+        given = Addresses(added, self.parameters_at if slope is None else slope.data_ptr())
         self.engine.run(source, packed.address, result.data_ptr(), given)
         return result
 

@@ -11,7 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import Module
 
 from tconv.measuring.contest import ORIGINAL, Contest
@@ -22,8 +22,9 @@ from tconv.torch.acceleration_report import MeasuredRun
 from tconv.torch.both_ways import OURS, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.call import computed
+from tconv.torch.fusing.chains import Add, Pair
 from tconv.torch.fusing.runs import Run, starting
-from tconv.torch.fusing.sequences import chains_of, with_runs
+from tconv.torch.fusing.sequences import chains_of, in_order
 from tconv.torch.kept import PackedWeights
 from tconv.torch.measuring import saving_here, summed
 from tconv.torch.watching import WatchedCall
@@ -71,7 +72,7 @@ class MeasuringRuns:
         kind = LAYERS[plain] if alone.winner == OURS else plain
         key = both_ways.key(call, Manner(kind, True, False, self.new_sizes)), tuple(map(repr, run.members))
         if key not in self._contests:
-            self._contests[key] = _contest(run, kind, call.x.detach(), effort, new_sizes=self.new_sizes)
+            self._contests[key] = _contest(run, kind, call, effort, new_sizes=self.new_sizes)
         return self._contests[key]
 
     def members(self, kept: Iterable[MeasuredRun]) -> set[Module]:
@@ -113,40 +114,66 @@ def places(model: Module) -> dict[Module, Place]:
 def _of_module(name: str, module: Module) -> Iterator[Place]:
     found = chains_of(module)
     for chain in found.chains:
-        called = [_at(module, each) if isinstance(each, str) else each for each in chain]
-        names = [each if isinstance(each, str) else getattr(each, "__name__", "") for each in chain]
+        called = [_meant(module, each) for each in chain]
+        names = [_said(each) for each in chain]
         for at, head in enumerate(chain):
             run = starting(called, at) if isinstance(head, str) and head in found.heads else None
             if run is not None and type(run.conv) in LAYERS:
                 yield Place(module, name, tuple(names[at : at + run.span]), run)
 
 
-def _at(module: Module, name: str) -> Any:
-    """The part of a module that has a name; None where there is none."""
-    try:
-        return module.get_submodule(name)
-    except AttributeError:
-        return None
+def _meant(module: Module, each: Any) -> Any:
+    """What is called: a part of a module that has a name, a function with a number, or what it is."""
+    if type(each) is Pair and isinstance(each.argument, str):
+        return Pair(each.function, _found(module, each.argument))
+    return _found(module, each) if isinstance(each, str) else each
 
 
-def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool) -> Contest | None:
+def _found(module: Any, path: str) -> Any:
+    """What a module has at the end of a path; None where there is nothing."""
+    for name in path.split("."):
+        module = getattr(module, name, None)
+    return module
+
+
+def _said(each: Any) -> str:
+    """What is called, in a word."""
+    if isinstance(each, str):
+        return each
+    if type(each) is Add:
+        return each.how
+    return getattr(each.function if type(each) is Pair else each, "__name__", "")
+
+
+def _contest(run: Run, kind: type, call: WatchedCall, effort: Effort, *, new_sizes: bool) -> Contest | None:
     """Compare and time; None where the run cannot be computed in one call."""
-    separate, fused = nn.Sequential(*map(copied, run.members)), nn.Sequential(*map(copied, run.members))
-    separate[0].__class__ = fused[0].__class__ = kind
-    fused.__class__ = with_runs(nn.Sequential, ("0",))
-    own, kept = run._replace(conv=fused[0]), PackedWeights()
+    x, owner, heads = call.x.detach(), Module(), ("0",)
+    names = tuple(map(str, range(len(run.members))))
+    separate, together = (_ready(run, kind, call.result) for _ in range(2))
+    own, kept = starting(together, 0), PackedWeights()
     try:
-        if [computed(own, x, kept) for _ in range(2)][1] is None:
+        if own is None or [computed(own, x, kept) for _ in range(2)][1] is None:
             return None
-        fused(x)  # it meets the weights
+        in_order(owner, names, together, x, heads)  # it meets the weights
     except Exception:  # of any class: the model does without
         return None
 
-    def in_one() -> list[Tensor]:
-        return [fused(x).detach()]
+    def one_by_one() -> list[Tensor]:
+        return [in_order(owner, names, separate, x, ()).detach()]
 
-    runs = {ORIGINAL: lambda: [separate(x).detach()], OURS: both_ways.anew(in_one) if new_sizes else in_one}
-    return both_ways.decided(runs, effort)
+    def in_one() -> list[Tensor]:
+        return [in_order(owner, names, together, x, heads).detach()]
+
+    return both_ways.decided({ORIGINAL: one_by_one, OURS: both_ways.anew(in_one) if new_sizes else in_one}, effort)
+
+
+def _ready(run: Run, kind: type, result: Tensor) -> list[Any]:
+    """What is called in a run, with a convolution of a class, and a residual of its own."""
+    members = [
+        copied(each) if isinstance(each, Module) else Add(each.how, result.detach().clone()) for each in run.members
+    ]
+    members[0].__class__ = kind
+    return members
 
 
 def copied(module: Module) -> Any:

@@ -37,22 +37,22 @@ def serves(dtype: torch.dtype) -> bool:
 _known: dict[Hashable, Planes] = {}
 
 
-def prepared(shape: Sequence[int], dtype: torch.dtype, groups: int, follower: Follower | None) -> Planes | None:
+def prepared(
+    shape: Sequence[int], dtype: torch.dtype, groups: int, follower: Follower | None, adds: bool = False
+) -> Planes | None:
     """The kernel for contiguous tensors (N, C, *size); `groups` of channels have statistics of their own, 0: none.
 
     None where there are no kernels on this machine.
     """
-    words = (
-        None if follower is None else (follower.name, follower.number, follower.slope is None or follower.slope.shape)
-    )
-    key = shape, dtype, groups, words
+    words = None if follower is None else (*follower[:2], follower.slope is None or follower.slope.shape)
+    key = shape, dtype, groups, words, adds
     known = _known.get(key)
     if known is None or not known.is_current():
         if not by_plane.available():
             return None
         if len(_known) >= MOST_CALLS:
             _known.clear()
-        known = _known[key] = Planes(shape, dtype, groups, follower)
+        known = _known[key] = Planes(shape, dtype, groups, follower, adds)
     return known
 
 
@@ -62,12 +62,14 @@ class Planes(PreparedCall):
     __slots__ = ("_at", "_held", "_kernel", "_name", "_sizes", "_threads")
     current = staticmethod(Call.current)
 
-    def __init__(self, shape: Sequence[int], dtype: torch.dtype, groups: int, follower: Follower | None) -> None:
+    def __init__(
+        self, shape: Sequence[int], dtype: torch.dtype, groups: int, follower: Follower | None, adds: bool
+    ) -> None:
         super().__init__()
         name, (batch, channels, *size) = DTYPES[dtype], shape
         finishing = None if follower is None else finishing_of(follower)
         does = Epilogue() if finishing is None else finishing.epilogue
-        made = ByPlane(ELEMENTS[name], groups > 0, does.activation, does.parameter, does.residual)
+        made = ByPlane(ELEMENTS[name], groups > 0, does.activation, does.parameter, adds)
         self._kernel = by_plane.function(made, isa.current())
         # Where a call has none: the number that the activation has, and a scale and a shift that do nothing.
         parameter = np.zeros(1) if finishing is None else finishing.parameters(name)
@@ -80,21 +82,24 @@ class Planes(PreparedCall):
 
     def run(
         self, x: Tensor, y: Tensor, slope: Tensor | None = None, scale: Tensor | None = None,
-        shift: Tensor | None = None, eps: float = 0.0,
+        shift: Tensor | None = None, eps: float = 0.0, residual: Tensor | None = None,
     ) -> None:  # fmt: skip
         """Write y from x, which may be the same; all of them lie in memory as they are read."""
         if profiled():
             with record_function(self._name):
-                self._run(x, y, (slope, scale, shift), eps)
+                self._run(x, y, (slope, scale, shift), eps, residual)
         else:
-            self._run(x, y, (slope, scale, shift), eps)
+            self._run(x, y, (slope, scale, shift), eps, residual)
 
-    def _run(self, x: Tensor, y: Tensor, others: tuple[Tensor | None, ...], eps: float) -> None:
+    def _run(
+        self, x: Tensor, y: Tensor, others: tuple[Tensor | None, ...], eps: float, residual: Tensor | None
+    ) -> None:
         pool, count, start = 0, 1, 0
         if self._threads > 1:
             pool, count, start = launch.starting(min(self._threads, threads()), False, True)
         at = [known if t is None else t.data_ptr() for t, known in zip(others, self._at, strict=True)]
-        given = _Given(pool, 0, x.data_ptr(), y.data_ptr(), 0, *at, _bits(eps), *self._sizes)
+        added = 0 if residual is None else residual.data_ptr()
+        given = _Given(pool, 0, x.data_ptr(), y.data_ptr(), added, *at, _bits(eps), *self._sizes)
         self._kernel(given, count, start)
 
 

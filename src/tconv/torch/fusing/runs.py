@@ -9,6 +9,7 @@ modules in every call, as it may change between any two of them.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from tconv.finishing import Finishing
 from tconv.torch.accelerated import LAYERS
 from tconv.torch.engine import Operation
 from tconv.torch.fusing import snakes
+from tconv.torch.fusing.chains import Add, Pair
 
 _PLAIN = (Tensor, nn.Parameter)
 #: Layers that a run may begin with, accelerated or not, their operation and axes of size.
@@ -104,14 +106,22 @@ NOTHING: dict[type, int] = {
 }
 
 
+#: Functions that do it when they are given a number, too.
+WITH_NUMBER: dict[Any, Callable[[float], Module]] = {
+    torch.nn.functional.leaky_relu: functools.lru_cache(nn.LeakyReLU),
+    torch.nn.functional.elu: functools.lru_cache(nn.ELU),
+}
+
+
 class Run(NamedTuple):
-    """The modules of a run: a convolution, and a normalization or an activation at least."""
+    """The modules of a run: a convolution, and a normalization, an addition or an activation at least."""
 
     conv: Any
     norm: Any = None  #: batch normalization, by what it has gathered
     statistics: Any = None  #: a normalization by statistics of what it is given
+    residual: Any = None  #: the addition of a tensor
     activation: Any = None
-    members: tuple[Module, ...] = ()  #: all of them, in their order
+    members: tuple[Any, ...] = ()  #: all of them, in their order
     span: int = 1  #: how many of the modules that are called: a sequence is one
 
 
@@ -126,7 +136,7 @@ def starting(modules: Sequence[Any], at: int) -> Run | None:
         if longer is None:
             break
         run = longer._replace(span=number)
-        if any(each is not None for each in run[1:4]):
+        if any(each is not None for each in run[1:5]):
             found = run
     return found
 
@@ -143,6 +153,18 @@ def follower_of(activation: Any, kind: type | None = None) -> tuple[bool, Follow
     else:
         follower = None
     return follower is not None, follower
+
+
+def residual_of(run: Run, y: tuple[tuple[int, ...], tuple[int, ...]], dtype: torch.dtype) -> tuple[bool, Tensor | None]:
+    """Whether a kernel can add what a run adds to a result of a shape and strides; that, or None of nothing."""
+    if run.residual is None:
+        return True, None
+    other = run.residual.other
+    if type(other) not in _PLAIN or other.dtype is not dtype or not other.is_cpu or other.layout is not torch.strided:
+        return False, None
+    if (other.shape, other.stride()) != y or other.is_neg() or not other.data_ptr():
+        return False, None
+    return not (torch.is_grad_enabled() and other.requires_grad), other
 
 
 def groups_of(norm: Any, kind: type | None = None) -> int:
@@ -173,9 +195,11 @@ def _followed(run: Run, modules: Sequence[Any]) -> Run | None:
             more: dict[str, Any] = {}
         elif run.activation is not None:
             return None
+        elif kind is Add and run.residual is None:
+            more = {"residual": module}
         elif (kind in ACTIVATIONS or snakes.is_snake(module)) and _is_bare(module):
             more = {"activation": module}
-        elif run.norm is None and run.statistics is None and _normalizes(module, ndim):
+        elif not any(run[1:4]) and _normalizes(module, ndim):
             more = {"norm" if kind in NORMALIZATIONS else "statistics": module}
         else:
             return None
@@ -186,7 +210,7 @@ def _followed(run: Run, modules: Sequence[Any]) -> Run | None:
 def _parts(called: Any) -> list[Any]:
     """What is called one after the other: the modules of a sequence, or the module that does what a function does."""
     if not isinstance(called, Module):
-        return [_function(called)]
+        return [called if type(called) is Add else _function(called)]
     kind: Any = type(called)
     if kind.forward is not nn.Sequential.forward or kind.__call__ is not Module.__call__ or not _is_bare(called):
         return [called]
@@ -195,6 +219,9 @@ def _parts(called: Any) -> list[Any]:
 
 def _function(called: Any) -> Module | None:
     """The module that does what a function does."""
+    if type(called) is Pair:
+        made = WITH_NUMBER.get(called.function) if isinstance(called.function, Hashable) else None
+        return made(called.argument) if made is not None and type(called.argument) in (int, float) else None
     return FUNCTIONS.get(called) if callable(called) and isinstance(called, Hashable) else None
 
 

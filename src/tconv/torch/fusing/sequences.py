@@ -93,7 +93,7 @@ def _with_runs(plain: Any, heads: Heads) -> Any:
         return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads)
 
     def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
-        return in_order(self, names, called, x, heads)
+        return in_order(self, names, chains.given(names, called), x, heads)
 
     if plain.forward is nn.Sequential.forward:
         forward: Any = functools.wraps(plain.forward)(whole)

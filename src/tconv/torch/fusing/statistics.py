@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from tconv.torch.fusing import planes
-from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run, follower_of, groups_of, readable
+from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run, follower_of, groups_of, readable, residual_of
 from tconv.torch.plain import plain
 
 
@@ -36,9 +36,11 @@ def computed(run: Run, x: Tensor) -> Tensor | None:
     y: Tensor = run.conv(x)
     axes = CONVOLUTIONS[type(run.conv)][1] + 2
     if type(y) is Tensor and y.dtype is x.dtype and y.dim() == axes and normalizes(run.statistics, y, follower):
-        kernel = planes.prepared(y.shape, y.dtype, groups_of(run.statistics), follower)
+        fits, residual = residual_of(run, (y.shape, y.stride()), y.dtype)
+        groups, adds = groups_of(run.statistics), residual is not None
+        kernel = planes.prepared(y.shape, y.dtype, groups, follower, adds) if fits else None
         if kernel is not None:
-            kernel.run(y, y, slope, scale, shift, run.statistics.eps)
+            kernel.run(y, y, slope, scale, shift, run.statistics.eps, residual)
             return y
     for module in run.members[1:]:
         y = module(y)
