@@ -151,6 +151,32 @@ def test_tensors_of_other_kinds(name, where, by_kernel):
     assert by_kernel == [where == "scalar" and name not in ("group", "instance", "snake")]
 
 
+CUTS = [
+    X[..., 1:4], X[:, :, 1:], X[:1, :, 2:, 1:], X[..., :1], X[:, :3], X[:, ::2], X.transpose(0, 1), X.mT, X[..., ::2],
+    X[:1].expand(2, 4, 6, 5), X[:, :1].expand(2, 4, 6, 5), X[:1, :, :, 1:], X.flatten(2)[..., 1:-1], X[0, 0][:, 1:],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["elu", "tanh", "snake"])
+@pytest.mark.parametrize("at", range(len(CUTS)))
+def test_cells_cut_off(name, at, by_kernel):
+    x = CUTS[at]
+    model, _, _ = accelerated(model_of(name))
+    if name == "snake" and x.dim() > 2 and x.shape[1] != 4:
+        model[0].alpha = nn.Parameter(torch.rand(1, x.shape[1], 1) + 0.5)
+    twin = MODULES[name]().eval()
+    twin.__dict__["_parameters"] = model[0]._parameters
+    by_kernel.clear()
+    with torch.no_grad():
+        if name == "snake" and x.dim() < 3:
+            return
+        expected, found = twin(x), model[0](x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert found.stride() == expected.stride()
+    if at in (1, 12):
+        assert by_kernel == [True]
+
+
 class Operators(TorchDispatchMode):
     heard = 0
 

@@ -67,9 +67,9 @@ def accelerate(
     rounding, measured on inputs that differ in their last place or layout, moves its results by more.
 
     Where no derivative is recorded, a convolution, the normalization behind it (of batches, instances or groups), what
-    is added to that and the activation behind all, in a `torch.nn.Sequential` or a forward method that calls one behind the other, are
-    measured in one call, too, and computed so where that is faster. With `layers="all"` normalizations and activations
-    that stand alone are measured by kernels of their own, Snake among them.
+    is added to that and the activation behind all, in a `torch.nn.Sequential` or a forward method that calls one behind
+    the other, are measured in one call, too, and computed so where that is faster. With `layers="all"` normalizations
+    and activations that stand alone are measured by kernels of their own, Snake among them.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the

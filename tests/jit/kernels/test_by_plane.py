@@ -37,6 +37,7 @@ def run(target, x, groups, activation=None, threads=1, y=None, **arrays):
     pool, threads, start = launch.starting(threads, False, False)
     words = np.zeros(len(Words), np.int64)
     words[Words.POOL] = pool
+    words[Words.X_STEP] = x.strides[1]
     for name, array in ({"X": x, "Y": y} | arrays).items():
         words[Words[name]] = 0 if array is None else array.ctypes.data
     words[Words.EPS : Words.EPS + 1].view(np.float64)[0] = EPS
@@ -121,6 +122,18 @@ def test_in_place_and_of_the_residual():
         y = given[0] if y is x else given[1]
         assert run(isa.current(), given[0], 3, Activation("relu"), y=y, residual=given[1]) is y
         close(y, expected)
+
+
+def test_cells_cut_off_at_both_ends():
+    """What lies between the channels of x is neither read nor written."""
+    whole = np.full((2, 3, 50), np.nan, np.float32)
+    x = whole[..., 3:44]
+    x[...] = np.random.default_rng(6).standard_normal(x.shape)
+    y = np.empty(x.shape, np.float32)
+    for groups in (0, 3):
+        run(isa.current(), x, groups, Activation("tanh"), y=y)
+        close(y, defined(x, groups, Activation("tanh")))
+    assert np.isnan(whole[..., :3]).all()
 
 
 @pytest.mark.parametrize("threads", [2, 3, 8])

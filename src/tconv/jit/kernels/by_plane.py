@@ -43,6 +43,7 @@ class Words(IntEnum):
     POOL = 0  #: of threads
     NEXT = auto()  #: the counter, 0
     X = auto()
+    X_STEP = auto()  #: bytes from one channel of x to the next; where groups have statistics of several, they are dense
     Y = auto()
     RESIDUAL = auto()
     PARAMETERS = auto()  #: of the activation: one number, or one for each channel
@@ -102,18 +103,21 @@ def _emit_work(module: Module, kernel: ByPlane, v: Vector) -> None:
     f = module.function("work", [("ptr", "words")])
     size, statistics = BYTES[v.element], f.stack(16)
     channels, elements = f.word("%words", Words.CHANNELS), f.word("%words", Words.SIZE)
-    groups = f.word("%words", Words.GROUPS)
+    groups, step = f.word("%words", Words.GROUPS), f.word("%words", Words.X_STEP)
     of_group = f.mul(channels, elements)
     run = _Channel(f, v, kernel, elements)
     with in_turn(f, f.at("%words", 8 * Words.NEXT), f.word("%words", Words.ALL)) as group:
         begin = f.mul(f.mul(group, of_group), size)
         if kernel.normalizes:
-            x = f.at(f.pointer("%words", Words.X), begin)
+            x = f.at(f.pointer("%words", Words.X), f.mul(f.mul(group, channels), step))
             f.do(f"call void @statistics(ptr {x}, i64 {of_group}, ptr {statistics})")
             run.normalized_by(statistics)
         first = f.mul(f.let(f"urem i64 {group}, {groups}"), channels)
+        of_all = f.mul(group, channels)
         with f.loop(channels, once=True) as (number, _):
-            run.finish(f.add(begin, f.mul(f.mul(number, elements), size)), f.mul(f.add(first, number), size))
+            read = f.mul(f.add(of_all, number), step)
+            written = f.add(begin, f.mul(f.mul(number, elements), size))
+            run.finish(read, written, f.mul(f.add(first, number), size))
     f.ret()
 
 
@@ -141,8 +145,8 @@ class _Channel:
         self.left = f.let(f"fsub double {mean}, {_widen(f, self.v.element, rounded)}")
         self.mean = f.splat(self.v, rounded)
 
-    def finish(self, begin: Value, channel: Value) -> None:
-        """Do it from a place on, with what a channel has at another."""
+    def finish(self, read: Value, written: Value, channel: Value) -> None:
+        """Do it from a place in x to one in y, with what a channel has at a third."""
         f, v, kernel = self.f, self.v, self.kernel
         if kernel.parameter == "channels":
             self.parameter = f.broadcast(v, f.pointer("%words", Words.PARAMETERS), channel)
@@ -154,8 +158,9 @@ class _Channel:
             factor = f.let(f"fmul double {self.factor}, {scale}")
             shift = f.let(f"fsub double {shift}, {f.let(f'fmul double {self.left}, {factor}')}")
             self.by, self.plus = (f.splat(v, _narrow(f, v, each)) for each in (factor, shift))
-        words = (Words.X, Words.Y, *([Words.RESIDUAL] if kernel.residual else []))
-        x, y, *others = (f.at(f.pointer("%words", word), begin) for word in words)
+        x = f.at(f.pointer("%words", Words.X), read)
+        words = (Words.Y, *([Words.RESIDUAL] if kernel.residual else []))
+        y, *others = (f.at(f.pointer("%words", word), written) for word in words)
         with f.loop(self.vectors, step=v.lanes) as (i, _):
             at = f.mul(i, BYTES[v.element])
             f.vstore(v, self._value([f.vload(v, each, at) for each in (x, *others)]), y, at)

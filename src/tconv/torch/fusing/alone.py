@@ -48,32 +48,48 @@ def computed(module: Any, kind: type, x: Any) -> Tensor | None:
     """What a module that had a class makes of x, None where its forward method has to compute it."""
     if torch.compiler.is_compiling() or not isinstance(x, Tensor) or not plain(x, x, None):
         return None
-    if not planes.serves(x.dtype) or not x.is_contiguous() or not x.data_ptr() or getattr(module, "inplace", False):
+    if not planes.serves(x.dtype) or not x.data_ptr() or getattr(module, "inplace", False):
         return None
     if kind in BY_STATISTICS:
         return _normalized(module, kind, x)
     known, follower = follower_of(module, kind)
     if not known or follower is None or not _is_readable(x, follower.slope):
         return None
-    if follower.slope is None:
+    step, shape = _step(x), x.shape
+    if step < 0 or (follower.slope is not None and (x.dim() < 3 or follower.slope.shape != (shape[1],))):
+        return None
+    if follower.slope is None and not step:
         parts = gcd(x.numel(), PARTS)
-        shape: tuple[int, ...] = (1, parts, x.numel() // parts)
-    elif x.dim() < 3 or follower.slope.shape != (x.shape[1],):
+        shape = torch.Size((1, parts, x.numel() // parts))
+    kernel, y = planes.prepared(shape, x.dtype, 0, follower), _like(x)
+    if kernel is None or not y.is_contiguous():
         return None
-    else:
-        shape = x.shape
-    kernel = planes.prepared(shape, x.dtype, 0, follower)
-    if kernel is None:
-        return None
-    kernel.run(x, y := _like(x), follower.slope)
+    kernel.run(x, y, follower.slope, step=step)
     return y
+
+
+def _step(x: Tensor) -> int:
+    """Bytes from one channel of x to the next, as where cells were cut off; 0 where x is dense, -1 where there is none."""
+    if x.is_contiguous():
+        return 0
+    if x.dim() < 3:
+        return -1
+    channels, step = x.shape[1], x.stride(1)
+    dense = x[0, 0].is_contiguous() and step >= x[0, 0].numel()
+    return step * x.element_size() if dense and (x.shape[0] == 1 or x.stride(0) == channels * step) else -1
 
 
 def _normalized(norm: Any, kind: type, x: Tensor) -> Tensor | None:
     own = norm._parameters
     scale, shift = own.get("weight"), own.get("bias")
     axes = BY_STATISTICS[kind]
-    if x.dim() < 3 or (axes and x.dim() != axes + 2) or gathers(norm) or not _is_readable(x, scale, shift):
+    if (
+        x.dim() < 3
+        or not x.is_contiguous()
+        or (axes and x.dim() != axes + 2)
+        or gathers(norm)
+        or not _is_readable(x, scale, shift)
+    ):
         return None
     if not normalizes(norm, x, None, kind):
         return None

@@ -59,7 +59,7 @@ def prepared(
 class Planes(PreparedCall):
     """A kernel for tensors of a shape."""
 
-    __slots__ = ("_at", "_held", "_kernel", "_name", "_sizes", "_threads")
+    __slots__ = ("_at", "_dense", "_held", "_kernel", "_name", "_sizes", "_threads")
     current = staticmethod(Call.current)
 
     def __init__(
@@ -77,29 +77,33 @@ class Planes(PreparedCall):
         self._at = [address(each) for each in self._held]
         parts = groups or channels
         self._sizes = batch * parts, parts, channels // parts, prod(size)
+        self._dense = prod(size) * dtype.itemsize
         self._threads = launch.useful(prod(shape) * ELEMENT, batch * parts)
         self._name = "tconv::normalization" if groups else "tconv::activation"
 
     def run(
         self, x: Tensor, y: Tensor, slope: Tensor | None = None, scale: Tensor | None = None,
-        shift: Tensor | None = None, eps: float = 0.0, residual: Tensor | None = None,
+        shift: Tensor | None = None, eps: float = 0.0, residual: Tensor | None = None, step: int = 0,
     ) -> None:  # fmt: skip
-        """Write y from x, which may be the same; all of them lie in memory as they are read."""
+        """Write y from x, which may be the same; all of them lie in memory as they are read.
+
+        `step`: bytes from one channel of x to the next, 0 where they follow each other.
+        """
         if profiled():
             with record_function(self._name):
-                self._run(x, y, (slope, scale, shift), eps, residual)
+                self._run(x, y, (slope, scale, shift), eps, residual, step)
         else:
-            self._run(x, y, (slope, scale, shift), eps, residual)
+            self._run(x, y, (slope, scale, shift), eps, residual, step)
 
     def _run(
-        self, x: Tensor, y: Tensor, others: tuple[Tensor | None, ...], eps: float, residual: Tensor | None
+        self, x: Tensor, y: Tensor, others: tuple[Tensor | None, ...], eps: float, residual: Tensor | None, step: int
     ) -> None:
         pool, count, start = 0, 1, 0
         if self._threads > 1:
             pool, count, start = launch.starting(min(self._threads, threads()), False, True)
         at = [known if t is None else t.data_ptr() for t, known in zip(others, self._at, strict=True)]
         added = 0 if residual is None else residual.data_ptr()
-        given = _Given(pool, 0, x.data_ptr(), y.data_ptr(), added, *at, _bits(eps), *self._sizes)
+        given = _Given(pool, 0, x.data_ptr(), step or self._dense, y.data_ptr(), added, *at, _bits(eps), *self._sizes)
         self._kernel(given, count, start)
 
 
