@@ -69,7 +69,7 @@ def computed(module: Any, kind: type, x: Any) -> Tensor | None:
 
 
 def _step(x: Tensor) -> int:
-    """Bytes from one channel of x to the next, as where cells were cut off; 0 where x is dense, -1 where there is none."""
+    """Bytes from one channel of x to the next, as where cells were cut off; 0: it is dense, -1: there is no step."""
     if x.is_contiguous():
         return 0
     if x.dim() < 3:
