@@ -11,7 +11,7 @@ from registry import needs_kernels
 from torch import nn
 
 from tconv.torch import accelerate
-from tconv.torch.fusing import call, chains, sequences
+from tconv.torch.fusing import call, chains, links, sequences
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 
@@ -231,9 +231,9 @@ def test_what_is_written():
     ]  # fmt: skip
     [chain] = [each for each in chains.chained(OnTheLeft.forward).chains if len(each) > 1]
     assert [type(each).__name__ for each in chain] == ["Pair", "str", "Pair", "str", "Add", "Pair"]
-    assert [each.argument for each in chain if isinstance(each, chains.Pair)] == ["slope", 0.3, 0.7]
+    assert [each.argument for each in chain if isinstance(each, links.Pair)] == ["slope", 0.3, 0.7]
     kept = [each for chain in chains.chained(Kept.forward).chains for each in chain]
-    assert not any(isinstance(each, chains.Add) and each.how == "+=" for each in kept)
+    assert not any(isinstance(each, links.Add) and each.how == "+=" for each in kept)
 
 
 def test_a_slope_that_changes():

@@ -22,7 +22,7 @@ from tconv.torch.acceleration_report import MeasuredRun
 from tconv.torch.both_ways import OURS, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.call import computed
-from tconv.torch.fusing.chains import Add, Pair
+from tconv.torch.fusing.links import Add, Pair
 from tconv.torch.fusing.runs import Run, starting
 from tconv.torch.fusing.sequences import chains_of, in_order
 from tconv.torch.kept import PackedWeights

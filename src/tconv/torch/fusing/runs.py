@@ -24,7 +24,7 @@ from tconv.finishing import Finishing
 from tconv.torch.accelerated import LAYERS
 from tconv.torch.engine import Operation
 from tconv.torch.fusing import snakes
-from tconv.torch.fusing.chains import Add, Pair
+from tconv.torch.fusing.links import Add, Pair
 
 _PLAIN = (Tensor, nn.Parameter)
 #: Layers that a run may begin with, accelerated or not, their operation and axes of size.

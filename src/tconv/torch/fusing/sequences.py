@@ -20,7 +20,7 @@ from torch.nn import Module
 from torch.nn.utils import parametrize
 
 from tconv.torch.accelerated import _FROM, _Accelerated, _made
-from tconv.torch.fusing import chains, runs
+from tconv.torch.fusing import chains, links, runs
 from tconv.torch.fusing.call import computed
 from tconv.torch.kept import PackedWeights
 
@@ -49,7 +49,7 @@ def chains_of(module: Module) -> Found:
     kind: Any = type(module)
     if (
         "forward" in vars(module)
-        or hasattr(kind, chains.METHOD)
+        or hasattr(kind, links.METHOD)
         or kind.__call__ is not Module.__call__
         or not isinstance(kind.forward, FunctionType)
         or kind.__reduce_ex__ is not object.__reduce_ex__
@@ -93,7 +93,7 @@ def _with_runs(plain: Any, heads: Heads) -> Any:
         return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads)
 
     def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
-        return in_order(self, names, chains.given(names, called), x, heads)
+        return in_order(self, names, links.given(names, called), x, heads)
 
     if plain.forward is nn.Sequential.forward:
         forward: Any = functools.wraps(plain.forward)(whole)
@@ -106,7 +106,7 @@ def _with_runs(plain: Any, heads: Heads) -> Any:
         return new, (plain, heads, *args[1:]), *rest
 
     same = {name: getattr(plain, name) for name in ("__module__", "__qualname__", "__doc__")}
-    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, chains.METHOD: chain, _FROM: plain}
+    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, links.METHOD: chain, _FROM: plain}
     own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
     made: Any = _made(plain, plain, same | own)
     return made
