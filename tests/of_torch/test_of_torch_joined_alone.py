@@ -380,6 +380,7 @@ def test_a_model_without_layers():
 @every_module
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_traces_and_exports(name, by_kernel):
+    torch.compiler.reset()  # what other tests have compiled counts towards its limit
     model, twin, _ = accelerated(model_of(name))
     with torch.no_grad():
         expected = twin(X)
