@@ -29,6 +29,7 @@ from tconv.torch.becoming import classes_after
 from tconv.torch.closing import closed
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.measuring import MeasuringRuns
+from tconv.torch.fusing.measuring_alone import MeasuringAlone
 from tconv.torch.fusing.sequences import KEPT
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
@@ -67,9 +68,10 @@ def accelerate(
     1e-4 of the largest value (1e-10 in float64) lose, whatever they take. Of the whole model that holds unless its own
     rounding, measured on inputs that differ in their last place or layout, moves its results by more.
 
-    Where no derivative is recorded, a convolution, the batch normalization behind it and the activation behind both, in
-    a `torch.nn.Sequential` or a forward method that calls one behind the other, are measured in one call of the engine,
-    too, and computed so where that is faster.
+    Where no derivative is recorded, a convolution, the normalization behind it (of batches, instances or groups), what
+    is added to that and the activation behind all, in a `torch.nn.Sequential` or a forward method that calls one behind
+    the other, are measured in one call, too, and computed so where that is faster. With `layers="all"` normalizations
+    and activations that stand alone are measured by kernels of their own, Snake among them.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the
@@ -119,7 +121,7 @@ def accelerate(
             report = _by_rule(inner, wanted)
         else:
             report = _measured(inner, example_inputs, effort, new_sizes, winograd, wanted)
-        kept = [found for found in (*report.layers, *report.runs) if found.kept]
+        kept = [found for found in report.found if found.kept]
         for module, kind in classes_after(inner, kept).items():
             module.__class__ = kind
     return model, report
@@ -190,12 +192,18 @@ def _measured(
     args, kwargs = _arguments(example_inputs)
     measuring = Measuring(model, effort, new_sizes=new_sizes, winograd=winograd)
     of_runs = MeasuringRuns(model, new_sizes=new_sizes)
+    alone = MeasuringAlone(model, new_sizes=new_sizes)
 
     def found(module: Module, call: WatchedCall) -> None:
         contest = measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
         of_runs.found(module, call, contest, measuring.effort_now())
 
-    watch = watching.Watch(found, Counter(), wanted)
+    def called(module: Module, args: Any) -> None:
+        alone.called(module, args, measuring.effort_now())
+
+    # They are in front of convolutions, or behind, and are asked for with them.
+    others = frozenset(alone.names if wanted is EVERY else ())
+    watch = watching.Watch(found, Counter(), wanted, others, called)
     with undone(model, (args, kwargs)):
         watching.run(model, args, kwargs, watch)
     slowed = both_ways.seconds_an_operation() if measuring.calls else 0.0
@@ -208,6 +216,8 @@ def _measured(
             reason = _untouchable(module) or _foreign(module) or "not called on the example inputs"
             layers.append(Measured(name, type(module).__name__, (), None, None, False, reason, (operation,)))
     trains, threads = measuring.trained, torch.get_num_threads()
+    runs = tuple(of_runs.together(measuring.calls))
+    taken = of_runs.members(run for run in runs if run.kept)
     report = Report(
         tuple(layers),
         measured=True,
@@ -215,7 +225,8 @@ def _measured(
         threads=threads,
         new_sizes=new_sizes,
         looked_for=wanted,
-        runs=tuple(of_runs.together(measuring.calls)),
+        runs=runs,
+        modules=tuple(alone.by_themselves({*taken, *measuring.calls})),
     )
     return closed(model, Example(args, kwargs, trains, new_sizes), report, effort)
 

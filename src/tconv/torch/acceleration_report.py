@@ -13,6 +13,7 @@ from tconv.torch.engine import Operation
 
 COLUMNS = ("layer", "shape", "before ms", "after ms", "outcome")
 COLUMNS_OF_RUNS = ("run", "modules", *COLUMNS[2:])
+COLUMNS_OF_MODULES = ("module", "class", *COLUMNS[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,20 @@ class MeasuredRun(Measured):
     sequence: str = ""  #: the name of the `nn.Sequential` in the model
     members: tuple[str, ...] = ()  #: the names of the modules in it
     kinds: tuple[str, ...] = ()  #: of their classes
+    in_store: bool = True  #: the engine computes the convolution too; else that is done as it is without a run
 
     def facts(self) -> list[str]:
         """The cells of the table but for the name."""
         return [", ".join(self.kinds), *Measured.facts(self)[1:]]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredModule(Measured):
+    """A normalization or an activation without a convolution, and what came of computing it by a kernel."""
+
+    def facts(self) -> list[str]:
+        """The cells of the table but for the name."""
+        return [self.kind, *Measured.facts(self)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +130,29 @@ class Report:
     whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
     looked_for: tuple[Operation, ...] = ("conv_transpose",)
     runs: tuple[MeasuredRun, ...] = ()  #: convolutions with what stands behind them, measured together
+    modules: tuple[MeasuredModule, ...] = ()  #: normalizations and activations that are in no run
     apart: str = ""  #: what was wrong with the whole model by minimal filtering, which was taken back then
+
+    @property
+    def found(self) -> tuple[Measured, ...]:
+        """All that was measured."""
+        return (*self.layers, *self.runs, *self.modules)
 
     @property
     def changed(self) -> int:
         """How many layers run on the engine now, alone or in a run."""
-        return len({found.name for found in (*self.layers, *self.runs) if found.kept})
+        runs = (run for run in self.runs if run.in_store)
+        return len({found.name for found in (*self.layers, *runs) if found.kept})
 
     @property
     def fused(self) -> int:
         """How many runs are computed in one call now."""
         return sum(run.kept for run in self.runs)
+
+    @property
+    def by_kernels(self) -> int:
+        """How many normalizations and activations are computed by a kernel of their own now."""
+        return sum(module.kept for module in self.modules)
 
     @property
     def before(self) -> float:
@@ -149,29 +172,40 @@ class Report:
         """What came of the whole model, in a sentence."""
         if not self.layers:
             kind = "convolution" if "conv" in self.looked_for else "transposed convolution"
-            return f"no {kind} was found in the model: it is left alone"
+            others = "other modules are by kernels" if self._others else "it is left alone"
+            return f"no {kind} was found in the model: {others}"
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
         if not self.measured and self.changed:
             return f"{of} on tconv's engine, not measured: there were no example inputs"
         if not self.changed and not self._both():
-            return "no layer could be measured: the model is left alone"
-        if not self.changed and self.whole is not None:
+            return f"no layer could be measured: {self._left_alone}"
+        if not self.changed and self.whole is not None and not self._others:
             but = f"with them {self.whole.failure}" if self.whole.failure else "the whole model is slower"
             return f"layers are faster on their own, but {but}: the model is left alone"
         if not self.changed:
-            return "no layer is faster by more than the noise on tconv's engine: the model is left alone"
+            return f"no layer is faster by more than the noise on tconv's engine: {self._left_alone}"
         return f"{of} on tconv's engine: {self.before * 1e3:.3g} ms before, {self.after * 1e3:.3g} ms after"
+
+    @property
+    def _others(self) -> int:
+        """How much has changed beside layers."""
+        return self.fused + self.by_kernels
+
+    @property
+    def _left_alone(self) -> str:
+        return f"{'all of them are' if self._others else 'the model is'} left alone"
 
     @property
     def of_runs(self) -> str:
         """What came of the runs, in a sentence; "" where there were none."""
-        if not self.runs:
-            return ""
-        measured = [run for run in self.runs if run.gain is not None]
-        before = sum(run.before or 0.0 for run in measured)
-        after = sum((run.after if run.kept else run.before) or 0.0 for run in measured)
-        took = f"{before * 1e3:.3g} ms before, {after * 1e3:.3g} ms after"
-        return f"{self.fused} of {checks.count(len(self.runs), 'run')} in one call each: {took}"
+        of = f"{self.fused} of {checks.count(len(self.runs), 'run')} in one call each"
+        return f"{of}: {_took(self.runs)}" if self.runs else ""
+
+    @property
+    def of_modules(self) -> str:
+        """What came of normalizations and activations by themselves, in a sentence; "" where there were none."""
+        of = f"{self.by_kernels} of {checks.count(len(self.modules), 'other module')} by a kernel"
+        return f"{of}: {_took(self.modules)}" if self.modules else ""
 
     @property
     def conditions(self) -> str:
@@ -184,7 +218,10 @@ class Report:
         """The report of each kind of layer, by the operations that they compute, but for what holds of the model."""
         kinds = dict.fromkeys(layer.operation for layer in sorted(self.layers, key=lambda layer: -len(layer.operation)))
         of = {kind: tuple(layer for layer in self.layers if layer.operation == kind) for kind in kinds}
-        return {kind: dataclasses.replace(self, layers=layers, whole=None, runs=()) for kind, layers in of.items()}
+        return {
+            kind: dataclasses.replace(self, layers=layers, whole=None, runs=(), modules=())
+            for kind, layers in of.items()
+        }
 
     def rows(self) -> list[list[str]]:
         """The cells of the table, as `COLUMNS` names them: a row for each layer, or for those of which all is alike."""
@@ -199,7 +236,9 @@ class Report:
         whole = None if self.whole is None else dataclasses.asdict(self.whole)
         of_runs = ["sequence", "members", "kinds", *fields]
         runs = [{field: getattr(run, field) for field in of_runs} for run in self.runs]
-        return {name: getattr(self, name) for name in names} | {"whole": whole, "layers": layers, "runs": runs}
+        others = [{field: getattr(module, field) for field in fields} for module in self.modules]
+        found = {"whole": whole, "layers": layers, "runs": runs, "modules": others}
+        return {name: getattr(self, name) for name in names} | found
 
     def __str__(self) -> str:
         kinds = self.by_operation()
@@ -210,9 +249,11 @@ class Report:
         ]
         if self.runs:
             tables += ["", *aligned(COLUMNS_OF_RUNS, _rows(self.runs), right=COLUMNS_OF_RUNS[2:4])]
+        if self.modules:
+            tables += ["", *aligned(COLUMNS_OF_MODULES, _rows(self.modules), right=COLUMNS_OF_MODULES[3:5])]
         back = f"by Winograd, which is taken back, {self.apart}" if self.apart else ""
-        first = [self.verdict, *filter(None, [self.of_runs]), *self._of_the_whole(), *filter(None, [back])]
-        first.append(self.conditions)
+        sentences = filter(None, [self.verdict, self.of_runs, self.of_modules])
+        first = [*sentences, *self._of_the_whole(), *filter(None, [back]), self.conditions]
         return "\n".join([*first, *tables])
 
     def _table(self) -> list[str]:
@@ -228,11 +269,19 @@ class Report:
         whole = self.whole
         if whole is None:
             return []
-        noise = self.changed and whole.ratio is not None and f"{whole.ratio:.2f}" < "1"
+        noise = (self.changed or self._others) and whole.ratio is not None and f"{whole.ratio:.2f}" < "1"
         lines = [f"{whole}, which is within the noise" if noise else str(whole), whole.agreement]
         if whole.before is not None and whole.before < self.before:
             lines.append("(the machine was busier while layers were measured: their seconds are not to be compared)")
         return [line for line in lines if line]
+
+
+def _took(found: Sequence[Measured]) -> str:
+    """Seconds of what was measured, as it was and as it is now."""
+    measured = [each for each in found if each.gain is not None]
+    before = sum(each.before or 0.0 for each in measured)
+    after = sum((each.after if each.kept else each.before) or 0.0 for each in measured)
+    return f"{before * 1e3:.3g} ms before, {after * 1e3:.3g} ms after"
 
 
 def _rows(found: Sequence[Measured]) -> list[list[str]]:

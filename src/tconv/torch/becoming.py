@@ -7,17 +7,20 @@ from collections.abc import Iterable
 from torch.nn import Module
 
 from tconv.torch.accelerated import class_after
-from tconv.torch.acceleration_report import Measured, MeasuredRun
+from tconv.torch.acceleration_report import Measured, MeasuredModule, MeasuredRun
+from tconv.torch.fusing.alone import by_kernel
 from tconv.torch.fusing.sequences import with_runs
 
 
 def classes_after(model: Module, kept: Iterable[Measured]) -> dict[Module, type]:
-    """The classes that modules have once these layers and runs are accelerated."""
+    """The classes that modules have once these layers, runs and other modules are accelerated."""
     modules, after = dict(model.named_modules()), {}
     heads: dict[Module, dict[str, bool]] = {}
     for found in kept:
         if isinstance(found, MeasuredRun):
             heads.setdefault(modules[found.sequence], {})[found.members[0]] = found.winograd
+        elif isinstance(found, MeasuredModule):
+            after[modules[found.name]] = by_kernel(type(modules[found.name]))
         else:
             module = modules[found.name]
             after[module] = class_after(module, found.operations, filters=found.winograd)

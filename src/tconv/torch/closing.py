@@ -37,7 +37,7 @@ SLOWER = "it is faster alone, and not in the whole model"
 
 def closed(model: Module, example: Example, report: Report, effort: Effort) -> Report:
     """The report, in which those layers are kept by which the whole model does not lose."""
-    kept = sorted((layer for layer in (*report.layers, *report.runs) if layer.kept), key=_saved, reverse=True)
+    kept = sorted((layer for layer in report.found if layer.kept), key=_saved, reverse=True)
     whole, lost, apart = None, False, ""
     while kept:
         with both_forms(model, example, classes_after(model, kept)) as forms:
@@ -56,8 +56,8 @@ def closed(model: Module, example: Example, report: Report, effort: Effort) -> R
         left = {each: dataclasses.replace(each, kept=False, reason=reason) for each in out}
         return tuple(left.get(each, each) for each in found)
 
-    layers, runs = settled(report.layers), settled(report.runs)
-    return dataclasses.replace(report, layers=layers, runs=runs, whole=whole, apart=apart)
+    layers, runs, modules = settled(report.layers), settled(report.runs), settled(report.modules)
+    return dataclasses.replace(report, layers=layers, runs=runs, modules=modules, whole=whole, apart=apart)
 
 
 def _by_the_definition(found: M) -> M:

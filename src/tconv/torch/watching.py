@@ -1,4 +1,7 @@
-"""The convolutions of a model, found while it runs, each with the module whose forward method calls it."""
+"""The convolutions of a model, found while it runs, each with the module whose forward method calls it.
+
+Other modules can be asked for: what they are given is seen with the first operation of their forward method.
+"""
 
 from __future__ import annotations
 
@@ -54,14 +57,19 @@ class Watch:
     found: Callable[[Module, WatchedCall], None]
     operations: Counter[Module]
     wanted: Operations  #: what is looked for
+    others: frozenset[Module] = frozenset()  #: modules that are asked for by themselves
+    called: Callable[[Module, Any], None] = lambda module, args: None  #: who is asked, with their arguments
 
 
 def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Watch) -> None:
     """Run the model once, and report its convolutions as they come."""
     running: list[Module] = []
+    begun: dict[Module, Any] = {}
 
     def begins(module: Module, args: Any) -> None:
         running.append(module)
+        if module in watch.others:
+            begun[module] = args
 
     def ends(module: Module, args: Any, result: Any) -> None:
         while running.pop() is not module:  # one that raised did not end
@@ -73,7 +81,7 @@ def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Wa
             # The first before and the last after, so that whatever other hooks compute belongs to the module.
             handles.append(module.register_forward_pre_hook(begins, prepend=True))
             handles.append(module.register_forward_hook(ends))
-        with eagerly(), _Watching(running, watch):
+        with eagerly(), _Watching(running, begun, watch):
             model(*args, **kwargs)
     finally:
         for handle in handles:
@@ -86,10 +94,13 @@ def eagerly() -> AbstractContextManager[Any]:
 
 
 class _Watching(TorchFunctionMode):
-    def __init__(self, running: list[Module], watch: Watch) -> None:
-        self.running, self.watch = running, watch
+    def __init__(self, running: list[Module], begun: dict[Module, Any], watch: Watch) -> None:
+        self.running, self.begun, self.watch = running, begun, watch
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        # Here no operation is watched, and nothing has been written yet.
+        if self.running and self.running[-1] in self.begun:
+            self.watch.called(self.running[-1], self.begun.pop(self.running[-1]))
         result = func(*args, **(kwargs or {}))
         self.watch.operations.update(set(self.running))
         operation = OPERATION.get(func)

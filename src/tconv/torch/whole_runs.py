@@ -18,7 +18,7 @@ from tconv.measuring.rounds import timed
 from tconv.torch import watching
 from tconv.torch.accelerated import LAYERS, plain_class
 from tconv.torch.both_ways import OURS, anew
-from tconv.torch.fusing.chains import METHOD
+from tconv.torch.fusing.links import METHOD
 from tconv.torch.fusing.sequences import KEPT, KeptRuns
 from tconv.torch.kept import PackedWeights
 from tconv.torch.undone import undone

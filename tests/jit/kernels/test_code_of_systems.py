@@ -15,7 +15,8 @@ from test_assembly import functions
 
 import tconv
 from tconv.bench.layers import public
-from tconv.jit.kernels import linking
+from tconv.jit.kernels import by_plane, linking
+from tconv.jit.kernels.by_plane import ByPlane
 from tconv.jit.kernels.channels import Channels
 from tconv.jit.kernels.pixels import Pixels
 from tconv.jit.kernels.planes import Planes
@@ -110,11 +111,13 @@ def size(part):
 
 
 def beside(target):
-    """The modules that are no kernels: the pool with what the system calls, fingerprints, transposing."""
+    """The modules that no schedule has: the pool with what the system calls, fingerprints, transposing, planes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "function", lambda module, *_, **__: module)
         yield fingerprint._function.__wrapped__(target)
         yield transposing._function.__wrapped__(target, "float", 9)
+    for element in ("float", "double"):
+        yield by_plane.module_of(ByPlane(element, True, "snake", "channels", True), target)
     for calls in CALLS[target.system, target.architecture]:
         module = Module(target)
         pool.emit(module, calls)

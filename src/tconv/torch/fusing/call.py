@@ -9,6 +9,7 @@ them takes as long as packing several times, and who changes them between any tw
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,20 +17,18 @@ import torch
 from torch import Tensor
 from torch.autograd.profiler import record_function
 
-from tconv.activations import Activation
 from tconv.batch_norm import fold_batch_norm
-from tconv.finishing import Finishing
+from tconv.finishing import Epilogue
 from tconv.jit.call import PreparedCall
 from tconv.jit.engine import Addresses, Engine
 from tconv.jit.machine import fingerprint
 from tconv.jit.machine.address import address
 from tconv.torch import calls, formats
 from tconv.torch.engine import DTYPES, MOST_CALLS, Call, Engines, Operation, profiled
-from tconv.torch.fusing.runs import ACTIVATIONS, CONVOLUTIONS, NORMALIZATIONS, Follower, Run
+from tconv.torch.fusing import statistics
+from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run, finishing_of, follower_of, readable, residual_of
 from tconv.torch.kept import Pack, PackedWeights
 from tconv.torch.plain import plain
-
-_PLAIN = (Tensor, torch.nn.Parameter)
 
 
 class Operands(NamedTuple):
@@ -64,18 +63,7 @@ class Operands(NamedTuple):
         recorded = torch.is_grad_enabled()
         if self.w.dtype is not dtype or (recorded and self.w.requires_grad):
             return False
-        return all(
-            t is None
-            or (
-                type(t) in _PLAIN
-                and t.dtype is dtype
-                and t.is_cpu
-                and t.is_contiguous()
-                and not t.is_neg()
-                and not (recorded and t.requires_grad)
-            )
-            for t in self[1:]
-        )
+        return readable(self[1:], dtype) and not (recorded and any(t is not None and t.requires_grad for t in self[1:]))
 
     def fit(self, channels: tuple[int, ...]) -> bool:
         """Whether there is one number for each channel, or one slope."""
@@ -86,8 +74,10 @@ class Operands(NamedTuple):
 
 def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
     """The result of a run, None where its modules have to compute it."""
-    follower = None if run.activation is None else ACTIVATIONS[type(run.activation)](run.activation)
-    if run.activation is not None and follower is None:
+    if run.statistics is not None:
+        return statistics.computed(run, x)
+    known, follower = follower_of(run.activation)
+    if not known:
         return None
     operands = Operands.of(run, None if follower is None else follower.slope)
     if operands is None or not plain(x, operands.w, operands.bias) or not operands.are_readable(x.dtype):
@@ -95,7 +85,10 @@ def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
     if torch.is_grad_enabled() and x.requires_grad:
         return None
     call = _call(run, x, operands, follower, kept.filters)
-    return None if call is None else call.run(run, x, operands, kept)
+    if call is None:
+        return None
+    fits, residual = residual_of(run, (call.call.shape, call.call.strides), x.dtype)
+    return call.run(run, x, operands, residual, kept) if fits else None
 
 
 #: Calls by what they depend on.
@@ -110,7 +103,8 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None, fi
     words = None
     if follower is not None:
         words = follower.name, follower.number, None if follower.slope is None else follower.slope.shape
-    key = operation, given, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words, filters
+    adds = run.residual is not None
+    key = operation, given, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words, adds, filters
     try:
         known = _calls.get(key)
         if known is None or not known.is_current():
@@ -121,11 +115,10 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None, fi
                 return None
             if len(_calls) >= MOST_CALLS:
                 _calls.clear()
-            known = _calls[key] = RunCall(call, call.engines, follower, filters)
+            known = _calls[key] = RunCall(call, call.engines, follower, adds, filters)
     except (RuntimeError, TypeError, ValueError):  # of arguments that the layer refuses, or does not
         return None
-    axes_fit = run.norm is None or NORMALIZATIONS[type(run.norm)] == ndim
-    return known if axes_fit and conv.padding_mode == "zeros" and operands.fit(known.call.bias_shape) else None
+    return known if conv.padding_mode == "zeros" and operands.fit(known.call.bias_shape) else None
 
 
 class RunCall(PreparedCall):
@@ -134,24 +127,29 @@ class RunCall(PreparedCall):
     __slots__ = ("call", "engines", "epilogue", "fingerprint", "parameters", "parameters_at", "ready")
     current = staticmethod(Call.current)
 
-    def __init__(self, call: Call, engines: Engines, follower: Follower | None, filters: bool) -> None:
+    def __init__(self, call: Call, engines: Engines, follower: Follower | None, adds: bool, filters: bool) -> None:
         super().__init__()
-        finishing = None if follower is None else _finishing(follower)
+        finishing = None if follower is None else finishing_of(follower)
         self.call, self.fingerprint = call, fingerprint.function()
         #: The number that kernels read, if the activation has one.
         self.parameters = np.zeros(1) if finishing is None else finishing.parameters(DTYPES[call.dtype])
         self.parameters_at = address(self.parameters)
-        self.engines, self.epilogue = engines, finishing and finishing.epilogue
-        self.ready = engines.followed(self.epilogue, filtered=filters)
+        epilogue = None if finishing is None else finishing.epilogue
+        self.epilogue = replace(epilogue or Epilogue(), residual=True) if adds else epilogue
+        self.engines, self.ready = engines, engines.followed(self.epilogue, filtered=filters)
 
-    def run(self, run: Run, x: Tensor, operands: Operands, kept: PackedWeights) -> Tensor | None:
+    def run(
+        self, run: Run, x: Tensor, operands: Operands, residual: Tensor | None, kept: PackedWeights
+    ) -> Tensor | None:
         """Compute; None where weights are new, or not all finite."""
         if profiled():
             with record_function(f"tconv::{self.call.operation}"):
-                return self._compute(run, x, operands, kept)
-        return self._compute(run, x, operands, kept)
+                return self._compute(run, x, operands, residual, kept)
+        return self._compute(run, x, operands, residual, kept)
 
-    def _compute(self, run: Run, x: Tensor, operands: Operands, kept: PackedWeights) -> Tensor | None:
+    def _compute(
+        self, run: Run, x: Tensor, operands: Operands, residual: Tensor | None, kept: PackedWeights
+    ) -> Tensor | None:
         call, slope = self.call, operands.slope
         if call.order_of_x is not None:
             x = formats.copied(x, call.order_of_x)
@@ -165,7 +163,9 @@ class RunCall(PreparedCall):
         result = torch.empty_strided(call.shape, call.strides, dtype=x.dtype)
         if call.large:
             formats.ask_for_huge_pages(result)
-        given = Addresses(0, self.parameters_at if slope is None else slope.data_ptr())
+        # Of the result, which is new memory, a residual shares nothing: it is whole when it is read once more.
+        added = 0 if residual is None else residual.data_ptr()
+        given = Addresses(added, self.parameters_at if slope is None else slope.data_ptr())
         if ready.run(source, packed.address, result.data_ptr(), given):
             return result
         exact = self.engines.followed(self.epilogue)  # minimal filtering has met what is not finite
@@ -206,26 +206,16 @@ class RunCall(PreparedCall):
 
 def _folded(run: Run, operands: Operands, operation: Operation) -> tuple[Tensor, Tensor | None] | None:
     """Weights in PyTorch's default order and a bias, with the normalization in them; None where that cannot be."""
-    w, bias, _, *statistics = operands
+    w, bias, _, *gathered = operands
     w = w.detach().contiguous()
     if run.norm is None:
         return w, bias
     names = ("bias", "mean", "var", "gamma", "beta")
     given: dict[str, Any] = {
-        name: None if t is None else t.detach().numpy() for name, t in zip(names, (bias, *statistics), strict=True)
+        name: None if t is None else t.detach().numpy() for name, t in zip(names, (bias, *gathered), strict=True)
     }
     try:
         pair = fold_batch_norm(w.numpy(), **given, eps=run.norm.eps, groups=run.conv.groups, operation=operation)
     except (TypeError, ValueError):  # of a variance that has no root, for one
         return None
     return torch.from_numpy(pair[0]), torch.from_numpy(pair[1])
-
-
-def _finishing(follower: Follower) -> Finishing:
-    """What follows, for kernels: of a slope that is a tensor they are given the address."""
-    name, number, slope = follower
-    if slope is not None:
-        value: Any = 0.0 if slope.numel() == 1 else slope.detach().double().numpy()
-        return Finishing(Activation(name, slope=value), None)
-    parameter = Activation(name).definition.parameter
-    return Finishing(Activation(name, **({parameter: number} if number is not None else {})), None)

@@ -3,11 +3,15 @@
     x = self.conv(x)
     x = F.relu(self.norm(x))     ->     x = self._tconv_chain(("conv", "norm", ""), (self.conv, self.norm, F.relu), x)
 
-Only that is rewritten where nothing else can have what is in between: calls that are an argument of each other, and
-statements that follow each other and write the same name, or return. All the rest of the method stays as it is, what it
-does elsewhere and what it decides included, which a trace of it would lose. (What is called is looked up before the
-convolution computes, and not after it: it is taken for granted that a convolution of torch.nn does not change the
-attributes of who calls it.) A method is left alone unless its source, compiled, is what runs.
+    y = self.conv(x)
+    y += x                       ->     y = self._tconv_chain(("conv", "+="), (self.conv, x), x)
+
+An addition of a variable is a call, too, of the variable's value, and so is `F.leaky_relu(x, slope)`. Only that is
+rewritten where nothing else can have what is in between: calls that are an argument of each other, and statements that
+follow each other and write the same name, or return. All the rest of the method stays as it is, what it does elsewhere
+and what it decides included, which a trace of it would lose. (What is called is looked up before the convolution
+computes, and not after it: it is taken for granted that a convolution of torch.nn does not change the attributes of who
+calls it.) A method is left alone unless its source, compiled, is what runs.
 """
 
 from __future__ import annotations
@@ -15,13 +19,13 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-#: The method that a rewritten one calls.
-METHOD = "_tconv_chain"
+from tconv.torch.fusing.links import ADDITIONS, PAIR, Add, Pair
+from tconv.torch.fusing.rewriting import Writer
+
 #: Names with which a method may look at its own variables.
 _LOOKING = {"locals", "vars", "dir", "eval", "exec", "super", "__class__"}
 _SAME = (
@@ -63,7 +67,7 @@ def _chained(function: Any, heads: tuple[str, ...] | None) -> Chained | None:
     ast.increment_lineno(tree, first - method.lineno)
     if not _is_code(_code(method, function), function.__code__) or not _is_plain(method):
         return None
-    writer = _Writer(_own(method), frozenset(function.__code__.co_varnames), heads)
+    writer = Writer(_own(method), frozenset(function.__code__.co_varnames), heads)
     method = writer.visit(method)
     if not writer.chains:
         return None
@@ -78,6 +82,12 @@ def _chained(function: Any, heads: tuple[str, ...] | None) -> Chained | None:
 
 def _meant(node: ast.expr, name: str, function: FunctionType) -> Any:
     """The name of a part of the module, or what a name means outside of it; None where that is not known."""
+    if name in ADDITIONS:
+        return Add(name, None)
+    if name == PAIR and isinstance(node, ast.Tuple):
+        argument = node.elts[1]
+        value = argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument).split(".", 1)[1]
+        return Pair(_meant(node.elts[0], "", function), value)
     if name:
         return name
     path = ast.unparse(node).split(".")
@@ -120,111 +130,3 @@ def _is_plain(method: ast.FunctionDef) -> bool:
         if isinstance(node, ast.Name) and (node.id in _LOOKING or (node.id == own and type(node.ctx) is not ast.Load)):
             return False
     return True
-
-
-class _Chain(NamedTuple):
-    """Calls of one argument each, the first one first."""
-
-    called: tuple[ast.expr, ...]
-    argument: ast.expr
-
-
-class _Writer(ast.NodeTransformer):
-    """Writes chains as calls."""
-
-    def __init__(self, own: str, variables: frozenset[str], heads: tuple[str, ...] | None) -> None:
-        self.own, self.variables, self.heads = own, variables - {own}, heads
-        self.chains: list[list[tuple[ast.expr, str]]] = []
-        self.names: Counter[str] = Counter()
-
-    def visit(self, node: ast.AST) -> Any:
-        """A node rewritten, and statements in it joined first."""
-        for name in ("body", "orelse"):
-            statements = getattr(node, name, None)
-            if isinstance(statements, list):
-                setattr(node, name, list(self._joined(statements)))
-        return super().visit(node)
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        """A chain of two or more, or a call as it is."""
-        chain = self._chain(node)
-        if chain is None or len(chain.called) < 2:
-            return self.generic_visit(node)
-        names = tuple(self._name(called) for called in chain.called)
-        if not any(self._begins(name) for name in names[:-1]):
-            return self.generic_visit(node)
-        self.chains.append(list(zip(chain.called, names, strict=True)))
-        method = ast.Attribute(ast.Name(self.own, ast.Load()), METHOD, ast.Load())
-        written = ast.Tuple([ast.Constant(name) for name in names], ast.Load())
-        called = ast.Tuple([self.visit(called) for called in chain.called], ast.Load())
-        return ast.copy_location(ast.Call(method, [written, called, self.visit(chain.argument)], []), node)
-
-    def _begins(self, name: str) -> bool:
-        return name != "" if self.heads is None else name in self.heads
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Count what of the module is named."""
-        self.names[self._name(node)] += 1
-        return self.generic_visit(node)
-
-    def _joined(self, statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-        """Statements, of which each that only brings the next one its argument has become that argument."""
-        before: ast.Assign | None = None
-        for statement in statements:
-            if before is not None and not self._takes(before, statement):
-                yield before
-            name = _assigned(statement)
-            before = statement if name and isinstance(statement, ast.Assign) and self._chain(statement.value) else None
-            if before is None:
-                yield statement
-        if before is not None:
-            yield before
-
-    def _takes(self, before: ast.Assign, statement: ast.stmt) -> bool:
-        """Let a statement take the value of the one before, if it is the only one that can."""
-        if not isinstance(statement, ast.Assign | ast.Return) or statement.value is None:
-            return False
-        if isinstance(statement, ast.Assign) and _assigned(statement) != _assigned(before):
-            return False
-        chain = self._chain(statement.value)
-        if chain is None or not isinstance(chain.argument, ast.Name) or chain.argument.id != _assigned(before):
-            return False
-        bringing = self._chain(before.value)
-        if bringing is None or not any(self._begins(self._name(called)) for called in bringing.called[-2:]):
-            return False
-        innermost: Any = statement.value
-        while innermost.args[0] is not chain.argument:
-            innermost = innermost.args[0]
-        innermost.args[0] = before.value
-        return True
-
-    def _chain(self, node: ast.expr) -> _Chain | None:
-        """The calls that an expression is made of."""
-        if not isinstance(node, ast.Call) or len(node.args) != 1 or node.keywords:
-            return None
-        # What is called must not depend on variables, one of which may be what is in between.
-        if isinstance(node.args[0], ast.Starred) or _root(node.func) in {"", *self.variables}:
-            return None
-        inner = self._chain(node.args[0])
-        return (
-            _Chain((node.func,), node.args[0]) if inner is None else _Chain((*inner.called, node.func), inner.argument)
-        )
-
-    def _name(self, node: ast.expr) -> str:
-        """The name of a part of the module; "" of anything else."""
-        said = ast.unparse(node)
-        return said.removeprefix(f"{self.own}.") if said.startswith(f"{self.own}.") else ""
-
-
-def _assigned(statement: ast.stmt) -> str:
-    """The one name that a statement writes."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
-        return statement.targets[0].id
-    return ""
-
-
-def _root(node: ast.expr) -> str:
-    """The name of which an expression is an attribute, or that it is; "" where it is something else."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Container, Hashable, Iterator, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import Module
 
 from tconv.measuring.contest import ORIGINAL, Contest
@@ -22,8 +22,9 @@ from tconv.torch.acceleration_report import MeasuredRun
 from tconv.torch.both_ways import OURS, WINOGRAD, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.call import computed
+from tconv.torch.fusing.links import Add, Pair
 from tconv.torch.fusing.runs import Run, starting
-from tconv.torch.fusing.sequences import chains_of, with_runs
+from tconv.torch.fusing.sequences import Heads, chains_of, in_order
 from tconv.torch.kept import PackedWeights
 from tconv.torch.measuring import best, saving_here, settled
 from tconv.torch.watching import WatchedCall
@@ -71,8 +72,14 @@ class MeasuringRuns:
         kind = {OURS: LAYERS[plain], WINOGRAD: FILTERED[plain], None: plain}[best(alone)]
         key = both_ways.key(call, Manner(kind, True, False, self.new_sizes)), tuple(map(repr, run.members))
         if key not in self._contests:
-            self._contests[key] = _contest(run, kind, call.x.detach(), effort, new_sizes=self.new_sizes)
+            self._contests[key] = _contest(run, kind, call, effort, new_sizes=self.new_sizes)
         return self._contests[key]
+
+    def members(self, kept: Iterable[MeasuredRun]) -> set[Module]:
+        """The modules of runs that are computed in one call."""
+        names = {(run.sequence, run.members[0]) for run in kept}
+        found = (place for place in self.places.values() if (place.inside, place.members[0]) in names)
+        return {module for place in found for module in place.run.members}
 
     def together(self, others: Container[Module]) -> Iterator[MeasuredRun]:
         """Those that could be computed in one call, and what came of each; modules of others get another class."""
@@ -88,7 +95,7 @@ def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]
     kinds = tuple(type(module).__name__ for module in place.run.members)
     found = MeasuredRun(
         name, kinds[0], tuple(called.shapes for called in calls), None, None, False, reason, (calls[0].operation,),
-        sequence=place.inside, members=place.members, kinds=kinds,
+        sequence=place.inside, members=place.members, kinds=kinds, in_store=place.run.statistics is None,
     )  # fmt: skip
     return found if reason else settled(found, contests)
 
@@ -103,34 +110,50 @@ def places(model: Module) -> dict[Module, Place]:
 def _of_module(name: str, module: Module) -> Iterator[Place]:
     found = chains_of(module)
     for chain in found.chains:
-        called = [_at(module, each) if isinstance(each, str) else each for each in chain]
-        names = [each if isinstance(each, str) else getattr(each, "__name__", "") for each in chain]
+        called = [_meant(module, each) for each in chain]
+        names = [_said(each) for each in chain]
         for at, head in enumerate(chain):
             run = starting(called, at) if isinstance(head, str) and head in found.heads else None
             if run is not None and type(run.conv) in LAYERS:
-                yield Place(module, name, tuple(names[at : at + len(run.members)]), run)
+                yield Place(module, name, tuple(names[at : at + run.span]), run)
 
 
-def _at(module: Module, name: str) -> Any:
-    """The part of a module that has a name; None where there is none."""
-    try:
-        return module.get_submodule(name)
-    except AttributeError:
-        return None
+def _meant(module: Module, each: Any) -> Any:
+    """What is called: a part of a module that has a name, a function with a number, or what it is."""
+    if type(each) is Pair and isinstance(each.argument, str):
+        return Pair(each.function, _found(module, each.argument))
+    return _found(module, each) if isinstance(each, str) else each
 
 
-def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool) -> Contest | None:
+def _found(module: Any, path: str) -> Any:
+    """What a module has at the end of a path; None where there is nothing."""
+    for name in path.split("."):
+        module = getattr(module, name, None)
+    return module
+
+
+def _said(each: Any) -> str:
+    """What is called, in a word."""
+    if isinstance(each, str):
+        return each
+    if type(each) is Add:
+        return each.how
+    return getattr(each.function if type(each) is Pair else each, "__name__", "")
+
+
+def _contest(run: Run, kind: type, call: WatchedCall, effort: Effort, *, new_sizes: bool) -> Contest | None:
     """Compare and time; None where the run cannot be computed in one call."""
-    separate = _sequence(run, kind)
-    forms = {OURS: _sequence(run, kind, with_runs(nn.Sequential, ("0",)))}
-    if kind in FILTERED.values():
-        forms[WINOGRAD] = _sequence(run, kind, with_runs(nn.Sequential, ("0",), ("0",)))
-    own, kept = Run(forms[OURS][0], run.norm, run.activation), PackedWeights()
+    x, forms = call.x.detach(), {OURS: _Form(run, kind, call.result, ("0",))}
+    # Behind statistics the convolution is a call by itself: its class says whether it is by minimal filtering.
+    if kind in FILTERED.values() and run.statistics is None:
+        forms[WINOGRAD] = _Form(run, kind, call.result, ("0",), ("0",))
+    separate = _Form(run, kind, call.result)
+    own, kept = starting(forms[OURS].called, 0), PackedWeights()
     try:
-        if [computed(own, x, kept) for _ in range(2)][1] is None:
+        if own is None or [computed(own, x, kept) for _ in range(2)][1] is None:
             return None
-        for fused in forms.values():
-            fused(x)  # it meets the weights
+        for form in forms.values():
+            form(x)  # it meets the weights
     except Exception:  # of any class: the model does without
         return None
     runs = {ORIGINAL: _runner(separate, x)}
@@ -139,18 +162,29 @@ def _contest(run: Run, kind: type, x: Tensor, effort: Effort, *, new_sizes: bool
     return both_ways.decided(runs, effort)
 
 
-def _runner(form: Module, x: Tensor) -> Callable[[], list[Tensor]]:
+def _runner(form: _Form, x: Tensor) -> Callable[[], list[Tensor]]:
     return lambda: [form(x).detach()]
 
 
-def _sequence(run: Run, kind: type, of: type = nn.Sequential) -> Any:
-    """The modules of a run, the convolution of one class, in a sequence of another."""
-    made = nn.Sequential(*map(_copied, run.members))
-    made[0].__class__, made.__class__ = kind, of
-    return made
+class _Form:
+    """A run as a rewritten method calls it: with a convolution of one class, a residual and packed weights of its own.
+
+    Without heads it is module by module.
+    """
+
+    def __init__(self, run: Run, kind: type, result: Tensor, heads: Heads = (), filtered: Heads = ()) -> None:
+        self.called: list[Any] = [
+            copied(each) if isinstance(each, Module) else Add(each.how, result.detach().clone()) for each in run.members
+        ]
+        self.called[0].__class__ = kind
+        self.owner, self.heads, self.filtered = Module(), heads, filtered
+        self.names = tuple(map(str, range(len(self.called))))
+
+    def __call__(self, x: Tensor) -> Any:
+        return in_order(self.owner, self.names, self.called, x, self.heads, self.filtered)
 
 
-def _copied(module: Module) -> Any:
+def copied(module: Module) -> Any:
     """The same module with the same tensors, but for the hooks of who watches, and what it keeps."""
     made = copy.copy(module)
     for name in ("_forward_hooks", "_forward_pre_hooks"):

@@ -1,4 +1,6 @@
-"""What a run is: a convolution, then batch normalization in evaluation, then an activation, as modules one by one.
+"""What a run is: a convolution, then a normalization, then an activation, as modules one by one.
+
+Modules that do nothing in evaluation, such as dropout, may stand between them, and modules may stand in sequences.
 
 A run may be computed in one call where nobody could tell but by the time that it takes: classes are those of torch.nn
 and no subclasses, which may compute something else, and no hook looks at what is between. All of that is asked of the
@@ -7,17 +9,24 @@ modules in every call, as it may change between any two of them.
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import Module
 
+from tconv.activations import ACTIVATIONS as DEFINITIONS
+from tconv.activations import Activation
+from tconv.finishing import Finishing
 from tconv.torch.accelerated import FILTERED, LAYERS
 from tconv.torch.engine import Operation
+from tconv.torch.fusing import snakes
+from tconv.torch.fusing.links import Add, Pair
 
+_PLAIN = (Tensor, nn.Parameter)
 #: Layers that a run may begin with, accelerated or not, their operation and axes of size.
 CONVOLUTIONS: dict[type, tuple[Operation, int]] = {
     kind: ("conv_transpose" if "Transpose" in theirs.__name__ else "conv", int(theirs.__name__[-2]))
@@ -57,6 +66,16 @@ ACTIVATIONS: dict[type, Callable[[Any], Follower | None]] = {
 }
 
 
+def finishing_of(follower: Follower) -> Finishing:
+    """What follows, for kernels: of a slope that is a tensor they are given the address."""
+    name, number, slope = follower
+    if slope is not None:
+        value: Any = 0.0 if slope.numel() == 1 else slope.detach().double().numpy()
+        return Finishing(Activation(name, **{DEFINITIONS[name].parameter: value}), None)
+    parameter = DEFINITIONS[name].parameter
+    return Finishing(Activation(name, **({parameter: number} if number is not None else {})), None)
+
+
 #: Functions that do what a module does, when they are given nothing but a tensor.
 FUNCTIONS: dict[Any, Module] = {
     torch.nn.functional.relu: nn.ReLU(),
@@ -69,17 +88,41 @@ FUNCTIONS: dict[Any, Module] = {
 }
 
 
+#: Normalizations by statistics of what they are given, and the axes of size that they want; 0: any.
+BY_STATISTICS: dict[type, int] = {
+    nn.InstanceNorm1d: 1,
+    nn.InstanceNorm2d: 2,
+    nn.InstanceNorm3d: 3,
+    nn.GroupNorm: 0,
+}
+#: What gives back what it is given, in evaluation, and the axes of size that it wants; 0: any.
+NOTHING: dict[type, int] = {
+    nn.Identity: 0,
+    nn.Dropout: 0,
+    nn.AlphaDropout: 0,
+    nn.Dropout1d: 1,
+    nn.Dropout2d: 2,
+    nn.Dropout3d: 3,
+}
+
+
+#: Functions that do it when they are given a number, too.
+WITH_NUMBER: dict[Any, Callable[[float], Module]] = {
+    torch.nn.functional.leaky_relu: functools.lru_cache(nn.LeakyReLU),
+    torch.nn.functional.elu: functools.lru_cache(nn.ELU),
+}
+
+
 class Run(NamedTuple):
-    """The modules of a run; one of the last two at least."""
+    """The modules of a run: a convolution, and a normalization, an addition or an activation at least."""
 
     conv: Any
-    norm: Any
-    activation: Any
-
-    @property
-    def members(self) -> list[Module]:
-        """All of them, in their order."""
-        return [module for module in self if module is not None]
+    norm: Any = None  #: batch normalization, by what it has gathered
+    statistics: Any = None  #: a normalization by statistics of what it is given
+    residual: Any = None  #: the addition of a tensor
+    activation: Any = None
+    members: tuple[Any, ...] = ()  #: all of them, in their order
+    span: int = 1  #: how many of the modules that are called: a sequence is one
 
 
 def starting(modules: Sequence[Any], at: int) -> Run | None:
@@ -87,28 +130,110 @@ def starting(modules: Sequence[Any], at: int) -> Run | None:
     conv = modules[at]
     if type(conv) not in CONVOLUTIONS or not _is_bare(conv):
         return None
-    following = modules[at + 1 : at + 3]
-    norm = following[0] if following and _normalizes(following[0]) else None
-    rest = following[1:] if norm is not None else following[:1]
-    last = None if not rest else rest[0] if isinstance(rest[0], Module) else _function(rest[0])
-    activation = last if type(last) in ACTIVATIONS and _is_bare(last) else None
-    return None if norm is None and activation is None else Run(conv, norm, activation)
+    run, found = Run(conv, members=(conv,)), None
+    for number, called in enumerate(modules[at + 1 :], 2):
+        longer = _followed(run, _parts(called))
+        if longer is None:
+            break
+        run = longer._replace(span=number)
+        if any(each is not None for each in run[1:5]):
+            found = run
+    return found
+
+
+def follower_of(activation: Any, kind: type | None = None) -> tuple[bool, Follower | None]:
+    """Whether it is known what a module of a class does, its own one or the one given; that, or None of no module."""
+    if activation is None:
+        return True, None
+    make = ACTIVATIONS.get(kind or type(activation))
+    if make is not None:
+        follower = make(activation)
+    elif snakes.is_snake(activation, kind):
+        follower = Follower("snake", slope=activation._parameters["alpha"].view(-1))
+    else:
+        follower = None
+    return follower is not None, follower
+
+
+def residual_of(run: Run, y: tuple[tuple[int, ...], tuple[int, ...]], dtype: torch.dtype) -> tuple[bool, Tensor | None]:
+    """Whether a kernel can add what a run adds to a result of a shape and strides; that, or None of nothing."""
+    if run.residual is None:
+        return True, None
+    other = run.residual.other
+    if type(other) not in _PLAIN or other.dtype is not dtype or not other.is_cpu or other.layout is not torch.strided:
+        return False, None
+    if (other.shape, other.stride()) != y or other.is_neg() or not other.data_ptr():
+        return False, None
+    return not (torch.is_grad_enabled() and other.requires_grad), other
+
+
+def groups_of(norm: Any, kind: type | None = None) -> int:
+    """How many groups of channels have statistics of their own in a normalization of a class."""
+    return int(norm.num_groups if (kind or type(norm)) is nn.GroupNorm else norm.num_features)
+
+
+def gathers(norm: Any) -> bool:
+    """Whether an instance normalization has statistics that are not those of what it is given."""
+    return bool(getattr(norm, "track_running_stats", False)) or any(each is not None for each in norm._buffers.values())
+
+
+def readable(tensors: Iterable[Tensor | None], dtype: torch.dtype) -> bool:
+    """Whether all of them can be read where they lie, in one dtype."""
+    return all(
+        t is None or (type(t) in _PLAIN and t.dtype is dtype and t.is_cpu and t.is_contiguous() and not t.is_neg())
+        for t in tensors
+    )
+
+
+def _followed(run: Run, modules: Sequence[Any]) -> Run | None:
+    """A run with more modules behind it, None where one of them cannot follow."""
+    for module in modules:
+        kind, ndim = type(module), CONVOLUTIONS[type(run.conv)][1]
+        if kind in NOTHING and NOTHING[kind] in (0, ndim) and _is_bare(module):
+            if kind is not nn.Identity and module.training:
+                return None
+            more: dict[str, Any] = {}
+        elif run.activation is not None:
+            return None
+        elif kind is Add and run.residual is None:
+            more = {"residual": module}
+        elif (kind in ACTIVATIONS or snakes.is_snake(module)) and _is_bare(module):
+            more = {"activation": module}
+        elif not any(run[1:4]) and _normalizes(module, ndim):
+            more = {"norm" if kind in NORMALIZATIONS else "statistics": module}
+        else:
+            return None
+        run = run._replace(members=(*run.members, module), **more)
+    return run
+
+
+def _parts(called: Any) -> list[Any]:
+    """What is called one after the other: the modules of a sequence, or the module that does what a function does."""
+    if not isinstance(called, Module):
+        return [called if type(called) is Add else _function(called)]
+    kind: Any = type(called)
+    if kind.forward is not nn.Sequential.forward or kind.__call__ is not Module.__call__ or not _is_bare(called):
+        return [called]
+    return [part for module in called._modules.values() for part in _parts(module)]
 
 
 def _function(called: Any) -> Module | None:
     """The module that does what a function does."""
+    if type(called) is Pair:
+        made = WITH_NUMBER.get(called.function) if isinstance(called.function, Hashable) else None
+        return made(called.argument) if made is not None and type(called.argument) in (int, float) else None
     return FUNCTIONS.get(called) if callable(called) and isinstance(called, Hashable) else None
 
 
-def _normalizes(module: Any) -> bool:
-    """Whether a module is batch normalization by what it has gathered."""
-    return (
-        type(module) in NORMALIZATIONS
-        and not module.training
-        and module._buffers.get("running_mean") is not None
-        and module._buffers.get("running_var") is not None
-        and _is_bare(module)
-    )
+def _normalizes(module: Any, ndim: int) -> bool:
+    """Whether a module is batch normalization by what it has gathered, or one by statistics of what it is given."""
+    kind = type(module)
+    if kind in NORMALIZATIONS:
+        gathered = [module._buffers.get(name) is not None for name in ("running_mean", "running_var")]
+        return NORMALIZATIONS[kind] == ndim and not module.training and all(gathered) and _is_bare(module)
+    if kind not in BY_STATISTICS or BY_STATISTICS[kind] not in (0, ndim) or not _is_bare(module):
+        return False
+    return not gathers(module)
 
 
 def _is_bare(module: Any) -> bool:

@@ -21,7 +21,7 @@ from torch.nn import Module
 from torch.nn.utils import parametrize
 
 from tconv.torch.accelerated import _FROM, _Accelerated, _made
-from tconv.torch.fusing import chains, runs
+from tconv.torch.fusing import chains, links, runs
 from tconv.torch.fusing.call import computed
 from tconv.torch.kept import PackedWeights
 
@@ -50,7 +50,7 @@ def chains_of(module: Module) -> Found:
     kind: Any = type(module)
     if (
         "forward" in vars(module)
-        or hasattr(kind, chains.METHOD)
+        or hasattr(kind, links.METHOD)
         or kind.__call__ is not Module.__call__
         or not isinstance(kind.forward, FunctionType)
         or kind.__reduce_ex__ is not object.__reduce_ex__
@@ -77,7 +77,7 @@ def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any,
         if run is None or result is None:
             x, at = called[at](x), at + 1
         else:
-            x, at = result, at + len(run.members)
+            x, at = result, at + run.span
     return x
 
 
@@ -98,7 +98,7 @@ def _with_runs(plain: Any, heads: Heads, filtered: Heads) -> Any:
         return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads, filtered)
 
     def chain(self: Any, names: Sequence[str], called: Sequence[Any], x: Any) -> Any:
-        return in_order(self, names, called, x, heads, filtered)
+        return in_order(self, names, links.given(names, called), x, heads, filtered)
 
     if plain.forward is nn.Sequential.forward:
         forward: Any = functools.wraps(plain.forward)(whole)
@@ -111,7 +111,7 @@ def _with_runs(plain: Any, heads: Heads, filtered: Heads) -> Any:
         return new, (plain, heads, filtered, *args[1:]), *rest
 
     same = {name: getattr(plain, name) for name in ("__module__", "__qualname__", "__doc__")}
-    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, chains.METHOD: chain, _FROM: plain}
+    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, links.METHOD: chain, _FROM: plain}
     own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
     made: Any = _made(plain, plain, same | own)
     return made
