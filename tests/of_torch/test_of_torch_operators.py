@@ -82,10 +82,15 @@ def test_derivatives_of_the_third_order(name):
 DIMS = [dims for dims in product((None, 0, 1), repeat=3) if dims != (None, None, None)]
 
 
-@pytest.mark.parametrize("name", ["conv_transpose", "conv", "weight_gradient"])
+#: With and without the last argument of two of them, which says whether sums are those of minimal filtering.
+NAMES = [("conv_transpose", ()), ("conv", ()), ("weight_gradient", ()), ("conv_transpose", (True,)), ("conv", (True,))]
+
+
+@pytest.mark.parametrize(("name", "filtered"), NAMES)
 @pytest.mark.parametrize("dims", DIMS)
-def test_vmap(name, dims):
+def test_vmap(name, filtered, dims):
     given, window = calls(*tensors(grad=False))[name]
+    window += filtered
     dims = dims[: len(given)]
     if set(dims) == {None}:
         return

@@ -35,6 +35,9 @@ MADE = [
      "the size of the whole"),
     (lambda: Stream(tconv.Conv(W, dilation=3, output_padding=2)), ValueError,
      "Stream: op must have an output_padding of less than the stride, 1, along the axis of the stream; got 2"),
+    (lambda: Stream([np.tanh, tconv.Conv(W, method="winograd")]), ValueError,
+     'Stream: op[1] must have a method that serves pieces of every size; got "winograd", which does not serve small '
+     "ones"),
     (lambda: Stream([UP, UP]), ValueError, "Stream: op[1] must read the 3 channels that op[0] gives; it reads 2"),
     (lambda: Stream([DOWN, np.tanh, PLANE]), ValueError,
      "Stream: op[2] must have 1 axis of size, as op[0] has; got 2"),

@@ -9,6 +9,7 @@ from itertools import pairwise, takewhile
 from typing import Any, TypeAlias
 
 from tconv import arrays, checks
+from tconv.methods import METHODS
 from tconv.prepared import Conv, ConvTranspose
 from tconv.problem import Array
 from tconv.streaming.arrays import ArrayLayer
@@ -142,7 +143,7 @@ class Stream(Stages):
     Args:
         op: a `tconv.ConvTranspose` or a `tconv.Conv`, or a sequence of them and of functions of one array that change
             each value by itself, such as np.tanh. `output_size`, and "same" of a conv with a stride, mean the size of
-            the whole, and are refused.
+            the whole, and are refused; so is `method="winograd"`, which does not serve pieces of few cells.
         axis: which axis of size the cells are of; the last if left out. Along the others a push is whole.
 
     The state is the last cells that were read, as many as a result reaches back: `nbytes`. Time and memory of a push do
@@ -188,6 +189,9 @@ def _step(name: str, value: Any, axis: Any) -> Stage | Function:
     if not -ndim <= number < ndim:
         axes = checks.count(ndim, "axis", "axes")
         checks.wrong(f"axis must be from {-ndim} to {ndim - 1}, as {name} has {axes} of size; got {number}")
+    if value.method != "auto" and not METHODS[value.method].exact:
+        must = "must have a method that serves pieces of every size"
+        checks.wrong(f'{name} {must}; got "{value.method}", which does not serve small ones')
     return Stage(ArrayLayer(name, value, number))
 
 

@@ -6,7 +6,11 @@ from typing import Any
 
 from torch import Tensor, library
 
+from tconv.torch.engine import OperationWindow
 from tconv.torch.registered import ops as _ops
+
+#: Arguments of a window, of which groups are the last.
+_WINDOW = len(OperationWindow._fields)
 
 
 def _in_batch(t: Tensor, dim: int) -> Tensor:
@@ -45,9 +49,10 @@ def _mapped(operator: Any, info: Any, dims: Any, x: Tensor, w: Tensor, window: t
         if dims[0] is None:  # only the bias is mapped over
             return operator(x, w, None, *window).unsqueeze(0).expand(count, *[-1] * x.dim()), 0
         return operator(_in_batch(x, dims[0]), w, None, *window).unflatten(0, (count, -1)), 0
-    *shared, groups = window
+    *shared, groups = window[:_WINDOW]
     w = w.movedim(dims[1], 0).flatten(0, 1)
-    result = operator(_in_channels(x, dims[0], count), w, None, *shared, groups * count)
+    # Arguments with their default may be left out: of minimal filtering there is nothing behind the window, or one.
+    result = operator(_in_channels(x, dims[0], count), w, None, *shared, groups * count, *window[_WINDOW:])
     return result.unflatten(1, (count, -1)), 1
 
 
