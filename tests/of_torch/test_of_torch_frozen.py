@@ -1,12 +1,15 @@
 """What is compiled with frozen weights: which convolutions Inductor has, and which stay the engine's."""
 
+import copy
+
 import pytest
 import torch
 import torch._inductor.config as inductor
 from torch import nn
 
 import tconv.torch
-from tconv.torch.accelerated import LAYERS
+from tconv.torch.accelerated import FILTERED, LAYERS
+from tconv.torch.engine import Call
 
 OURS = {"tconv.conv", "tconv.conv_transpose"}
 
@@ -85,3 +88,24 @@ def test_a_frozen_graph_has_both_in_channels_last():
     with torch.no_grad(), inductor.patch(freezing=True):
         for _ in range(2):
             torch.testing.assert_close(compiled(x), expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("freezing", [False, True])
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(16, 16, 3), nn.ConvTranspose2d(16, 32, 4, stride=2), nn.Conv1d(16, 16, 7)], ids=str
+)
+def test_what_is_by_minimal_filtering_stays_so_where_no_derivative_is_recorded(layer, recorded, freezing, monkeypatch):
+    filtered, layer = [], copy.deepcopy(layer)
+    compute = Call.compute
+    monkeypatch.setattr(Call, "compute", lambda call, *given: filtered.append(given[4]) or compute(call, *given))
+    torch._dynamo.reset()
+    x = torch.randn(2, 16, *[20] * (layer.weight.dim() - 2))
+    expected = layer(x)
+    layer.__class__ = FILTERED[type(layer)]
+    with torch.set_grad_enabled(recorded), inductor.patch(freezing=freezing):
+        compiled = torch.compile(layer, backend="aot_eager")
+        for _ in range(3):  # weights are packed when they come again
+            torch.testing.assert_close(compiled(x), expected, atol=1e-4, rtol=1e-4)
+    assert filtered
+    assert all(each is not recorded for each in filtered)

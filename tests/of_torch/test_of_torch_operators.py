@@ -111,3 +111,11 @@ def test_other_devices_and_dtypes_are_pytorchs():
     assert found.dtype is torch.bfloat16
     meta = ops.conv_transpose(*(t.to("meta") for t in (x, w, bias)), STRIDE, LOW, FINE, *SHARED)
     assert (meta.shape, meta.device.type, meta.stride()) == (found.shape, "meta", found.stride())
+
+
+@pytest.mark.parametrize("name", ["conv_transpose", "conv"])
+@pytest.mark.parametrize("channels", [3, 64])
+def test_channels_that_do_not_fit_are_refused(name, channels):
+    x, w = torch.randn(1, channels, 8, 8), torch.randn(32, 32, 3, 3)
+    with pytest.raises(RuntimeError, match="channels"):
+        getattr(ops, name)(x, w, None, (1, 1), (1, 1), (8, 8), (1, 1), 1)

@@ -65,7 +65,8 @@ def _filtered(given: Sequence[Any]) -> tuple[OperationWindow, bool]:
 def _computed(
     operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow, filtered: bool
 ) -> Tensor:
-    if gradients.served(x, w, window.groups) and plain(x, w, bias):
+    read = w.shape[0] if operation == "conv_transpose" else w.shape[1] * window.groups
+    if x.shape[1] == read and gradients.served(x, w, window.groups) and plain(x, w, bias):  # else PyTorch says so
         call = engine.call(operation, x, w, window)
         if bias is None or call.bias_fits(bias):
             return call.compute(x, w, bias, kept.of(w), filtered)  # a profiler was told of the operator
