@@ -1,5 +1,7 @@
 """Epilogues: whichever schedule computes a result, each element of it is finished once, when its sum is complete."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from interpreting import posed
@@ -92,7 +94,12 @@ def test_an_epilogue_adds_to_a_program(target):
                 continue
             plain, fused, relu = (program_of(schedule, 1, then) for then in (None, Epilogue("silu"), Epilogue("relu")))
             number = len(plain.code.kernels)
-            assert fused.code.kernels[:number] == plain.code.kernels
+            # Whose results are read again does not write them past the caches.
+            near = [
+                replace(each, **{"streaming": False} if hasattr(each, "streaming") else {})
+                for each in plain.code.kernels
+            ]
+            assert list(fused.code.kernels[:number]) == near
             assert {type(kernel) for kernel in fused.code.kernels[number:]} == {Finish}
             assert not plain.finishes
             assert fused.finishes

@@ -85,7 +85,7 @@ def known(monkeypatch, request):
     with torch.no_grad():
         ours(grid(2, batch=1))
     called, call = [], nn.call
-    monkeypatch.setattr(nn, "call", lambda *given: called.append(given) or call(*given))
+    monkeypatch.setattr(nn, "call", lambda *given, **more: called.append(given) or call(*given, **more))
     return theirs, ours, called
 
 

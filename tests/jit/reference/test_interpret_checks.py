@@ -128,7 +128,7 @@ BROKEN = {
     "behind the weights": ("channels", moved(Piece.W, 6400), "@Channels: reads packed weights from byte # to # of #"),
     "a small panel": ("pixels", header(Header.BLOCK, 64), "@PackRows: writes panel from byte # to # of 64"),
     "no scratch": ("phases", header(Header.SCRATCH, 0), "@PackRows: writes panel from byte # to # of 0"),
-    "a small block": ("channels", header(Header.SCRATCH, 3584), "@Channels: writes block from byte # to # of 64"),
+    "a small block": ("channels", header(Header.SCRATCH, 2752), "@Channels: writes block from byte # to # of 64"),
     "masks elsewhere": ("phases", in_tile(Tile.MASK, 1 << 20), "@Channels: reads program from byte # to # of #"),
     "a tile of no channels": ("phases", in_tile(Tile.COUNT, 0), "@UnpackRuns: loops over 0 where at least 1 is wanted"),
     "no rows": ("pixels", in_op(Piece.COPIES, 4, 0), "@PackRows: loops over 0 where at least 1 is wanted"),
