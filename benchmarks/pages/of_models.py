@@ -36,7 +36,8 @@ def in_short(*records: Record) -> list[str]:
 
 def ahead(*records: Record) -> list[str]:
     """Of how many models tconv's ways are ahead of what else there is."""
-    rows = [[name, *(cell for record in records for cell in _ahead(record, name))] for name in OURS]
+    there = [name for name in OURS if any(name in _ways(record) for record in records)]
+    rows = [[name, *(cell for record in records for cell in _ahead(record, name))] for name in there]
     columns = ["ahead of frozen torch.compile", "ahead of all others"]
     return table(["way", *columns * len(records)], rows)
 
