@@ -17,7 +17,7 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from torch import Tensor
 
 import tconv.torch
 from benchmarks.record import Row, keep, milliseconds, record_option
+from benchmarks.ways import tensors
 from benchmarks.zoo import ENTRIES, Entry
 from tconv.bench import cores, machine
 from tconv.measuring.contest import ORIGINAL, difference, in_turns
@@ -116,19 +117,6 @@ def runner(model: torch.nn.Module, inputs: Any) -> Callable[[], Any]:
         return model(**inputs) if isinstance(inputs, dict) else model(inputs)
 
     return run
-
-
-def tensors(result: Any) -> Iterator[Tensor]:
-    """The floating-point tensors of a result, whatever holds them."""
-    if isinstance(result, Tensor):
-        if result.is_floating_point():
-            yield result
-    elif isinstance(result, dict):
-        for value in result.values():
-            yield from tensors(value)
-    elif isinstance(result, tuple | list):
-        for value in result:
-            yield from tensors(value)
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:

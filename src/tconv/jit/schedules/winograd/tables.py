@@ -170,7 +170,6 @@ class WinogradTables(Tables):
         s = self.s
         return {
             W.AXES: len(s.axes),
-            W.INNERMOST: s.innermost,
             W.DIRECT: s.direct,
             W.READ: s.read,
             W.TERMS: TERMS,

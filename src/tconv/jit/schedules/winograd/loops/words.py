@@ -11,7 +11,6 @@ class W(Words):
     """Words of a schedule."""
 
     AXES = auto()
-    INNERMOST = auto()  #: whether channels are innermost in x
     DIRECT = auto()  #: whether results are written into y at once
     READ = auto()  #: channels of a group
     TERMS = auto()  #: of a sum, at most
