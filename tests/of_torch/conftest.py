@@ -45,6 +45,22 @@ def all_win(monkeypatch):
 
 
 @pytest.fixture
+def fused(monkeypatch):
+    """For each run that came by, how many members were computed in one call."""
+    from tconv.torch.fusing import call, sequences
+
+    found = []
+
+    def computed(run, x, kept):
+        result = call.computed(run, x, kept)
+        found.append(0 if result is None else len(run.members))
+        return result
+
+    monkeypatch.setattr(sequences, "computed", computed)
+    return found
+
+
+@pytest.fixture
 def replaced(monkeypatch):
     """The calls of functions that a mode has replaced."""
     from tconv.torch import accelerated

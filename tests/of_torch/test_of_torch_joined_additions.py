@@ -11,25 +11,11 @@ from registry import needs_kernels
 from torch import nn
 
 from tconv.torch import accelerate
-from tconv.torch.fusing import call, chains, links, sequences
+from tconv.torch.fusing import chains, links
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 
 X = torch.randn(2, 4, 6, 5, generator=torch.Generator().manual_seed(0))
-
-
-@pytest.fixture
-def fused(monkeypatch):
-    """For each run that came by, how many members were computed in one call."""
-    found = []
-
-    def computed(run, x, kept):
-        result = call.computed(run, x, kept)
-        found.append(0 if result is None else len(run.members))
-        return result
-
-    monkeypatch.setattr(sequences, "computed", computed)
-    return found
 
 
 class Parts(nn.Module):

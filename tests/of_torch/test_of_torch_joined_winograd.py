@@ -12,7 +12,6 @@ from tconv.jit.engine import Engine
 from tconv.measuring.contest import ORIGINAL
 from tconv.torch import accelerate, accelerated, both_ways, closing, restore
 from tconv.torch.both_ways import OURS, WINOGRAD
-from tconv.torch.fusing import call, sequences
 
 pytestmark = needs_kernels
 
@@ -54,20 +53,6 @@ def exact(monkeypatch):
         return whole
 
     monkeypatch.setattr(Engine, "run", watched)
-    return found
-
-
-@pytest.fixture
-def fused(monkeypatch):
-    """For each run that came by, how many members were computed in one call."""
-    found = []
-
-    def computed(run, x, kept):
-        result = call.computed(run, x, kept)
-        found.append(0 if result is None else len(run.members))
-        return result
-
-    monkeypatch.setattr(sequences, "computed", computed)
     return found
 
 
