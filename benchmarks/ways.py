@@ -32,13 +32,17 @@ class Way(NamedTuple):
 
 Inputs = dict[str, Any] | tuple[Any, ...]
 WAYS: dict[str, Callable[[Module, Inputs, int], Way]] = {}
+#: Ways that begin with the model as another way has left it.
+BEHIND: dict[str, str] = {}
 
 
-def way(name: str) -> Callable[[Any], Any]:
+def way(name: str, behind: str | None = None) -> Callable[[Any], Any]:
     """Name a function that gets a model ready, for a number of threads."""
 
     def named(ready: Any) -> Any:
         WAYS[name] = ready
+        if behind:
+            BEHIND[name] = behind
         return ready
 
     return named
@@ -106,10 +110,9 @@ def compiled(model: Module, inputs: Inputs, threads: int) -> Way:
     return _compiled(model, inputs)
 
 
-@way("accelerate and compile")
+@way("accelerate and compile", behind="accelerate")
 def both(model: Module, inputs: Inputs, threads: int) -> Way:
     """Accelerated, and compiled then."""
-    tconv.torch.accelerate(model, inputs, layers="all")
     return _compiled(model, inputs)
 
 

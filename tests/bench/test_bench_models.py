@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -96,3 +98,15 @@ def test_a_file_of_rows_is_gone_on_with(tmp_path):
     assert whole_models._done(file) == {}
     file.write_text("\n".join(map(json.dumps, ROWS)))
     assert whole_models._done(file)["Head"] == ROWS[1]
+
+
+@pytest.mark.parametrize("asked", [["eager", "ours", "both"], ["both"]])
+def test_a_way_begins_with_a_copy_of_what_the_one_before_it_left(monkeypatch, asked):
+    made = {name: lambda model, inputs, threads, name=name: model.append(name) for name in ("eager", "ours", "both")}
+    monkeypatch.setitem(sys.modules, "benchmarks.ways", SimpleNamespace(WAYS=made, BEHIND={"both": "ours"}))
+    models = {whole_models.UNTOUCHED: []}
+    for which in asked:
+        whole_models._ready(which, models, (), 1)
+    assert models["both"] == ["ours", "both"]
+    assert models["ours"] == ["ours"]
+    assert models[whole_models.UNTOUCHED] == []
