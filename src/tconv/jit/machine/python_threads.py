@@ -11,6 +11,7 @@ import ctypes
 import sys
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from tconv.forks import uninterrupted
@@ -56,16 +57,32 @@ class PythonThreads(NativeThreads):
         return "serve_once"
 
     def grow(self, size: int) -> bool:
-        """Threads up to so many, which start as they are needed."""
+        """Threads up to so many."""
+        from tconv.jit.machine import pool  # here, as what _start runs in must not wait for who imports
+
         with uninterrupted:
             if size > self.size and self.functions and self.entries:
-                from tconv.jit.machine.pool import Pool
-
-                self._serve = _Serve(self.entries["serve_once"])
-                self._executor = ThreadPoolExecutor(size, thread_name_prefix="tconv")
-                ctypes.c_int64.from_address(self.address + 8 * Pool.SLEEPERS).value = size
-                self.size = size
+                # No handler of a signal runs in any thread but the main one. What one raises while a thread is being
+                # started would leave that unknown to its executor, and the process waiting for it in the end.
+                starter = threading.Thread(target=self._start, args=(size, pool.Pool.SLEEPERS), daemon=True)
+                with suppress(RuntimeError):  # as below
+                    starter.start()
+                    starter.join()
         return self.size > 0
+
+    def _start(self, size: int, sleepers: int) -> None:
+        """An executor all threads of which are there: nobody who asks them starts one."""
+        executor, together = ThreadPoolExecutor(size, thread_name_prefix="tconv"), threading.Event()
+        started = 0
+        with suppress(RuntimeError):  # the interpreter is going down, or the system has no more: fewer do as well
+            while started < size:
+                executor.submit(together.wait)
+                started += 1
+        together.set()
+        if started > self.size:
+            self._serve, self._executor = _Serve(self.entries["serve_once"]), executor
+            ctypes.c_int64.from_address(self.address + 8 * sleepers).value = started
+            self.size = started
 
     def _invite(self, most: int) -> None:
         """Ask threads to take a seat, and no longer those that were asked before and have not begun."""
