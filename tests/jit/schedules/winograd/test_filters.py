@@ -33,13 +33,16 @@ def links(axis):
 def reads(axis, position):
     """Of a position that is written, the (cell, tap) that the filters of an axis multiply."""
     tile, rest = divmod(position, axis.written)
-    i, b = divmod(rest, axis.stride)
-    phase = axis.phases[b]
+    result, b = divmod(rest, axis.stride)
+    i, of_bank = divmod(result, len(axis.bank.filters))
+    phase, (before, taps) = axis.phases[b], axis.bank.filters[of_bank]
     first = (tile + phase.slot) * axis.outputs * axis.apart + axis.areas[phase.area]
+    columns = range(sum(taps for _, taps in axis.bank.filters[:of_bank]), axis.bank.taps)[:taps]
     for place, tap in enumerate(axis.kernels[phase.weights]):
-        segment, j = divmod(place, axis.taps)
-        if tap >= 0:
-            yield first + (segment * axis.step * axis.outputs + i + j) * axis.apart, tap
+        segment, column = divmod(place, axis.bank.taps)
+        if tap >= 0 and column in columns:
+            cell = segment * axis.step * axis.outputs + before + i + column - columns.start
+            yield first + cell * axis.apart, tap
 
 
 CASES = [
@@ -52,6 +55,10 @@ CASES = [
     (Axis.conv_transpose(9, 3, padding=1), "conv_transpose", (4, 3)),
     (Axis.conv_transpose(9, 4, stride=2, padding=1), "conv_transpose", (2, 2)),
     (Axis.conv_transpose(9, 3, stride=2, padding=1), "conv_transpose", (3, 2)),
+    (Axis.conv_transpose(9, 3, stride=2, padding=(0, -1)), "conv_transpose", (4, 2)),
+    (Axis.conv_transpose(9, 5, stride=2, padding=2), "conv_transpose", (2, 3)),
+    (Axis.conv_transpose(9, 5, stride=2, padding=2), "conv_transpose", (2, 2)),
+    (Axis.conv_transpose(9, 5, stride=3, padding=1), "conv_transpose", (2, 2)),
     (Axis.conv_transpose(9, 16, stride=4, padding=6), "conv_transpose", (2, 2)),
     (Axis.conv_transpose(9, 2, stride=3), "conv_transpose", (1, 1)),
     (Axis.conv_transpose(9, 3, stride=2, dilation=3), "conv_transpose", (1, 1)),
@@ -77,6 +84,21 @@ def test_all_that_is_read_lies_within_the_cells_of_the_tiles(axis, operation, pa
     found, tiles = filtered(line, *pair), len(in_tiles(line, *pair).span())
     cells = range(found.first, found.first + found.cells(tiles))
     assert all(cell in cells for position in range(line.written) for cell, _ in reads(found, position))
+
+
+@pytest.mark.parametrize(("axis", "operation", "pair"), CASES)
+def test_segments_beyond_those_of_a_phase_have_no_tap(axis, operation, pair):
+    found = filtered(line_of(axis, operation), *pair)
+    for phase in found.phases:
+        kernel = found.kernels[phase.weights]
+        assert all(tap < 0 for tap in kernel[phase.segments * found.bank.taps :])
+        last = kernel[(phase.segments - 1) * found.bank.taps :][: found.bank.taps]
+        assert phase.segments == 1 or any(tap >= 0 for tap in last)
+
+
+def test_phases_of_unequal_taps_share_their_cells():
+    found = filtered(line_of(Axis.conv_transpose(9, 3, stride=2, padding=1), "conv_transpose"), 4, 2)
+    assert (found.points, found.bank.cells, found.written, len(found.phases)) == (9, 5, 8, 1)
 
 
 def choice(kernel, channels=(64, 64), size=(56, 56), last=True, **window):

@@ -88,7 +88,8 @@ def _cycles(problem: Problem, layout: MemoryLayout, isa: Isa, pairs: tuple[Pair,
     (read, written, *_), lanes, size = channels_of(problem), isa.lanes(problem.itemsize), problem.itemsize
     vectors = -(-written // lanes)
     points, phases = prod(axis.points for axis in axes), prod(len(axis.phases) for axis in axes)
-    products = prod(tiles) * phases * prod(axis.segments for axis in axes) * points * vectors * (read + 2)
+    segments = prod(sum(phase.segments for phase in axis.phases) for axis in axes)
+    products = prod(tiles) * segments * points * vectors * (read + 2)
     of_x = prod(slots) * prod(len(axis.areas) for axis in axes) * points
     innermost = layout.channels_last or transposes(axes[-1], tiles[-1], read, lanes)
     wide = slots[-1] if innermost else -(-slots[-1] // lanes) * lanes
