@@ -74,10 +74,11 @@ def measured(layer: dict[str, Any], options: argparse.Namespace) -> dict[str, An
         check_agreement(results)
         errors = errors_of(layer, results)
         results.clear()
+        aside = [name for name in runs if name.startswith("winograd")]
         if options.threads == 1:
-            seconds = quickest(runs, options.rounds)
+            seconds = quickest(runs, options.rounds, aside)
         else:
-            turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None)
+            turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None, aside=aside)
             seconds = {name: statistics.median(each) for name, each in turns.items()}
     row = {"layer": layer["name"], "ms": milliseconds(seconds), **({"error": errors} if "winograd" in errors else {})}
     print(f"{layer['name']:<16}{best(row, 'torch') / best(row, 'tconv'):6.2f}  {row['ms']}", file=sys.stderr)

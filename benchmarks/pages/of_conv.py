@@ -47,10 +47,10 @@ def _about(filtered: Sequence[Row]) -> list[str]:
     )
     most = {who: max(row["error"][who] for row in filtered) for who in ("tconv", "winograd")}
     return [
-        f"On {count(len(filtered), 'layer')} minimal filtering (`winograd`, in the better layout) is offered; it counts for neither side.",
-        f"It is {torch} times as fast as PyTorch and {exact} times as tconv by the definition (geometric means). The error is the",
-        f"largest difference from sums in float64, over the largest of these: at most {most['winograd']:.1e}, by the definition "
-        f"{most['tconv']:.1e}.",
+        f"On {count(len(filtered), 'layer')} minimal filtering (`winograd`, in the better layout) is offered. It",
+        f"counts for neither side, and is {torch} times as fast as PyTorch and {exact} times as tconv by the",
+        "definition (geometric means). The error is the largest difference from sums in float64, over the largest of",
+        f"these: at most {most['winograd']:.1e}, by the definition {most['tconv']:.1e}.",
     ]
 
 

@@ -133,7 +133,8 @@ def test_minimal_filtering_stands_beside_the_ratio_and_does_not_count():
     assert cells == [["1.50", "-", "-", "-"], ["2.00", "2", "4.00", "4.0e-06"]]
     assert lines[5] == "Geometric mean 1.73, least 1.50."
     about = " ".join(lines[7:])
-    assert about.startswith("On 1 layer minimal filtering") and "4.00 times as fast as PyTorch and 2.00 times" in about
+    assert about.startswith("On 1 layer minimal filtering")
+    assert "is 4.00 times as fast as PyTorch and 2.00 times" in about
     assert about.endswith("at most 4.0e-06, by the definition 2.0e-07.")
 
 

@@ -19,7 +19,7 @@ from tconv.problem import OPERATIONS
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 
 ALL = {**OURS, **PEERS}
-#: The first compilation of one takes about twenty seconds; what it compiles is tested below, and so is what serves few layers.
+#: The first compilation of one takes about twenty seconds; what it compiles is tested below. One serves few layers.
 QUICK = [
     (peer, operation, setting)
     for peer in ALL.values()

@@ -1,4 +1,4 @@
-"""What is compared with the peers: the prepared operator, exact and not, and the functional calls, on NumPy arrays in either layout."""
+"""What is compared with the peers: prepared operators and functional calls, on NumPy arrays in either layout."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ class Winograd(Prepared):
 
     name: ClassVar[str] = "winograd"
     method: ClassVar[str] = "winograd"
+    aside = True
 
     def prepare(self, case: Case, setting: str) -> TimedCall:
         """The operator; LeftOut where the layer gains too little."""
