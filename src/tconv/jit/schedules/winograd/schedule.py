@@ -97,6 +97,12 @@ class WinogradSchedule(Schedule):
         """Sets of weights."""
         return prod(len(axis.kernels) for axis in self.axes)
 
+    @property
+    def weights(self) -> int:
+        """Bytes of the points of a group's weights."""
+        of_lanes = self.read * self._whole(self.written) * self.problem.itemsize
+        return self.sets * self.segments * self.points * of_lanes
+
     @cached_property
     def direct(self) -> bool:
         """Whether results are written into y at once."""
