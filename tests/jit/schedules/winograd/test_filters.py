@@ -101,9 +101,9 @@ def test_phases_of_unequal_taps_share_their_cells():
     assert (found.points, found.bank.cells, found.written, len(found.phases)) == (9, 5, 8, 1)
 
 
-def choice(kernel, channels=(64, 64), size=(56, 56), last=True, **window):
-    problem = problem_of(Geometry.conv(size, kernel, **window), batch=1, cin=channels[0], cout=channels[1],
-                         operation="conv")  # fmt: skip
+def choice(kernel, channels=(64, 64), size=(56, 56), last=True, operation="conv", **window):
+    problem = problem_of(getattr(Geometry, operation)(size, kernel, **window), batch=1, cin=channels[0],
+                         cout=channels[1], operation=operation)  # fmt: skip
     return filters.best(problem, layout_of(problem, last), AVX512)
 
 
@@ -114,6 +114,18 @@ def test_a_kernel_of_three_by_three_takes_a_quarter_of_the_products():
 
 def test_a_long_kernel_is_cut_into_segments():
     assert choice(11, size=(3840,), padding=5)[1:] == ((1, 4), (1, 4))
+
+
+@pytest.mark.parametrize(("kernel", "stride", "outputs"), [(3, 2, 4), (5, 2, 4), (5, 3, 3)])
+def test_a_bank_has_so_many_points_at_most(kernel, stride, outputs):
+    found = choice(kernel, (96, 96), (60, 60), stride=stride, padding=1, operation="conv_transpose")
+    assert found.gain > 1.2
+    assert found.outputs == (outputs, outputs)
+
+
+def test_three_taps_at_stride_two_need_many_channels():
+    gains = [choice(3, (n, n), stride=2, padding=1, operation="conv_transpose").gain for n in (8, 256)]
+    assert gains[0] < filters.WORTH < gains[1] < 1.78
 
 
 def test_few_channels_gain_nothing():

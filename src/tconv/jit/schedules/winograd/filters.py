@@ -24,6 +24,8 @@ Pair = tuple[int, int]
 NONE: Pair = (1, 1)
 #: Points of a tile along an axis, at most: rounding grows with them.
 MOST, MOST_OF_TWO = 7, 6
+#: And points of a tile of both axes together, those of all filters of a bank: what a kernel of transforms has in a row.
+MOST_OF_BANKS = 121
 #: Multiply-adds that a point costs on its way from x and to a result, and a result on its way from the block into y, or
 #: into a y of so many bytes that it is far.
 INTO, OUT, MOVED, LARGE = 7.0, 7.0, 30.0, 4 << 20
@@ -52,6 +54,8 @@ def best(problem: Problem, layout: MemoryLayout, isa: Isa) -> Choice:
     for pairs in product(candidates(before), candidates(last)):
         points = [m + r - 1 for m, r in pairs]
         if pairs == (NONE, NONE) or (min(points) > 1 and max(points) > MOST_OF_TWO):
+            continue
+        if filtered(before, *pairs[0]).points * filtered(last, *pairs[1]).points > MOST_OF_BANKS:
             continue
         gain = exact / _cycles(problem, layout, isa, pairs)
         if gain > found.gain:
