@@ -63,8 +63,8 @@ def single(outputs: int, taps: int) -> Bank:
 def matrices(bank: Bank) -> Matrices:
     """The transforms of all filters as one.
 
-    >>> [[int(number) for number in row] for row in matrices(Bank(1, ((0, 1), (0, 2)))).data]
-    [[1, 0], [1, 0], [-1, 1]]
+    >>> [[int(number) for number in row] for row in matrices(Bank(2, ((0, 1), (0, 2)))).data]
+    [[1, 0, 0], [0, 1, 0], [-1, 1, 0], [0, 1, 0], [0, -1, 1]]
     """
     data, weights, results = [], [], []
     tap = 0
