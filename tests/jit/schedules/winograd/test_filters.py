@@ -7,7 +7,7 @@ from tconv import Axis, Geometry
 from tconv.jit.machine import isa
 from tconv.jit.schedules.axes import LoopAxis
 from tconv.jit.schedules.layouts import layout_of
-from tconv.jit.schedules.winograd import filters
+from tconv.jit.schedules.winograd import filters, sizes
 from tconv.jit.schedules.winograd.axis import filtered, in_tiles
 
 pytestmark = pytest.mark.quick
@@ -126,6 +126,20 @@ def test_a_bank_has_so_many_points_at_most(kernel, stride, outputs):
 def test_three_taps_at_stride_two_need_many_channels():
     gains = [choice(3, (n, n), stride=2, padding=1, operation="conv_transpose").gain for n in (8, 256)]
     assert gains[0] < filters.WORTH < gains[1] < 1.78
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_weights_that_are_many_are_read_once_for_a_small_picture(last):
+    def made(channels, size):
+        problem = problem_of(Geometry.conv((size, size), 3, padding=1), batch=1, cin=channels, cout=channels,
+                             operation="conv")  # fmt: skip
+        return sizes.make(problem, layout_of(problem, last), AVX512, (4, 4), (3, 3))
+
+    many, few = made(512, 14), made(128, 56)
+    assert many.weights >= sizes.MANY > few.weights
+    assert (many.cache_block, few.cache_block[1]) == ((1, 4, 4), 2)  # all tiles at once, and two rows of fourteen
+    assert sizes.POINTS < many.area <= sizes.POINTS_OF_MANY
+    assert few.area <= sizes.POINTS
 
 
 def test_few_channels_gain_nothing():
