@@ -6,15 +6,21 @@ Both sides have the layer in both layouts: PyTorch's modules contiguous and chan
 documentation says, under torch.inference_mode; tconv's prepared operator channels first and channels last. All take
 turns in one process, after their results were compared; the better layout of each side counts. On one thread it is the
 quickest call by the time of the thread, which other work on the machine hardly changes; on several the median of turns.
+
+Where minimal filtering is offered (`method="winograd"`), it takes turns as well, and counts for neither side: it is not
+exact. Of its results, and of those by the definition, the largest difference from sums in float64 is noted, over the
+largest of these.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +30,15 @@ import torch
 import tconv
 from benchmarks.held import quickest
 from benchmarks.methods import check_agreement
-from benchmarks.record import keep, milliseconds, record_option
+from benchmarks.record import digits, keep, milliseconds, record_option
 from tconv.bench import cores
 from tconv.measuring.rounds import Effort, in_turns, with_result
 
 LAYERS = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 #: A ratio below this is a target missed.
 LEAST = 0.97
+#: Our ways, by the methods that they are.
+OURS = {"tconv": "auto", "winograd": "winograd"}
 
 Run = Callable[[], Any]
 
@@ -62,14 +70,17 @@ def measured(layer: dict[str, Any], options: argparse.Namespace) -> dict[str, An
         for name, run in runs.items():
             run()  # kernels are compiled
             first[name], results[name] = with_result(run)
-        check_agreement({name: channels_first(name, result) for name, result in results.items()})
+        results = {name: channels_first(name, result) for name, result in results.items()}
+        check_agreement(results)
+        errors = errors_of(layer, results)
         results.clear()
+        aside = [name for name in runs if name.startswith("winograd")]
         if options.threads == 1:
-            seconds = quickest(runs, options.rounds)
+            seconds = quickest(runs, options.rounds, aside)
         else:
-            turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None)
+            turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None, aside=aside)
             seconds = {name: statistics.median(each) for name, each in turns.items()}
-    row = {"layer": layer["name"], "ms": milliseconds(seconds)}
+    row = {"layer": layer["name"], "ms": milliseconds(seconds), **({"error": errors} if "winograd" in errors else {})}
     print(f"{layer['name']:<16}{best(row, 'torch') / best(row, 'tconv'):6.2f}  {row['ms']}", file=sys.stderr)
     return row
 
@@ -82,37 +93,54 @@ def best(row: dict[str, Any], who: str) -> float:
 def channels_first(name: str, result: Any) -> Any:
     """A result as an array with channels first."""
     array = np.asarray(result)
-    return np.moveaxis(array, -1, 1) if name == "tconv channels last" else array
+    return np.moveaxis(array, -1, 1) if name.split()[0] in OURS and name.endswith("last") else array
+
+
+def errors_of(layer: dict[str, Any], results: dict[str, np.ndarray]) -> dict[str, float]:
+    """The largest difference from sums in float64 by each of our ways, in the worse layout, over the largest sum."""
+    module, x = layer_of(layer)
+    w = module.weight.numpy().astype(np.float64)
+    expected = tconv.conv(x.numpy().astype(np.float64), w, **window_of(layer))
+    scale, found = np.abs(expected).max(), {}
+    for name, result in results.items():
+        who = name.split()[0]
+        if who in OURS:
+            found[who] = max(found.get(who, 0.0), float(np.abs(result - expected).max() / scale))
+    return {who: digits(error) for who, error in found.items()}
 
 
 def contestants(layer: dict[str, Any]) -> dict[str, Run]:
     """By side and layout what computes the layer."""
-    window = {name: layer[name] for name in ("stride", "padding", "dilation", "groups")}
-    ndim = len(layer["spatial"])
-    torch.manual_seed(0)
-    module = getattr(torch.nn, f"Conv{ndim}d")(
-        layer["in_channels"], layer["out_channels"], layer["kernel"], bias=False, **window
-    ).eval()
-    x = torch.randn(layer["batch"], layer["in_channels"], *layer["spatial"])
+    module, x = layer_of(layer)
     weights, cells = module.weight.numpy().copy(), x.numpy().copy()
-    first = tconv.Conv(weights, **window)
-    last = tconv.Conv(weights, layout="channels_last", **window)
     moved = np.ascontiguousarray(np.moveaxis(cells, 1, -1))
-    runs: dict[str, Run] = {
-        "torch contiguous": lambda: module(x),
-        "tconv channels first": lambda: first(cells),
-        "tconv channels last": lambda: last(moved),
-    }
-    if ndim > 1:
-        order = torch.channels_last if ndim == 2 else torch.channels_last_3d
-        other = getattr(torch.nn, f"Conv{ndim}d")(
-            layer["in_channels"], layer["out_channels"], layer["kernel"], bias=False, **window
-        )
-        other.load_state_dict(module.state_dict())
-        other.eval().to(memory_format=order)
+    runs: dict[str, Run] = {"torch contiguous": lambda: module(x)}
+    for who, method in OURS.items():
+        for name, layout, grid in (("first", "channels_first", cells), ("last", "channels_last", moved)):
+            with contextlib.suppress(ValueError if method == "winograd" else ()):  # it refuses what it saves little of
+                operator = tconv.Conv(weights, layout=layout, method=method, **window_of(layer))
+                operator(grid)
+                runs[f"{who} channels {name}"] = partial(operator, grid)
+    if x.ndim > 3:
+        order = torch.channels_last if x.ndim == 4 else torch.channels_last_3d
+        other, _ = layer_of(layer)
+        other.to(memory_format=order)
         there = x.to(memory_format=order)
         runs["torch channels last"] = lambda: other(there)
     return runs
+
+
+def layer_of(layer: dict[str, Any]) -> tuple[torch.nn.Module, torch.Tensor]:
+    """PyTorch's module and its input, the same ones every time."""
+    torch.manual_seed(0)
+    kind = getattr(torch.nn, f"Conv{len(layer['spatial'])}d")
+    module = kind(layer["in_channels"], layer["out_channels"], layer["kernel"], bias=False, **window_of(layer)).eval()
+    return module, torch.randn(layer["batch"], layer["in_channels"], *layer["spatial"])
+
+
+def window_of(layer: dict[str, Any]) -> dict[str, Any]:
+    """Its window, as PyTorch and tconv take it."""
+    return {name: layer[name] for name in ("stride", "padding", "dilation", "groups")}
 
 
 if __name__ == "__main__":

@@ -46,6 +46,13 @@ def test_everybody_has_a_turn_in_every_round_but_the_hopeless():
     assert min(seconds["slow"]) >= 0.01 > 0.005 > min(seconds["fast"]) >= 0.001
 
 
+def test_nobody_is_hopeless_against_what_is_measured_aside():
+    logged = Logged(aside=0.001, one=0.01, other=0.02)
+    seconds = rounds.in_turns(logged.runs, logged.first, Effort(5, 0.004), lambda: None, aside=["aside"])
+    assert {name: len(turns) for name, turns in seconds.items()} == {"aside": 5, "one": 5, "other": 5}
+    assert len(rounds.in_turns({"a": lambda: None}, {"a": 2.0}, Effort(3, 0.0), lambda: None, aside=["a"])["a"]) == 3
+
+
 def test_who_takes_for_ever_is_not_called_again():
     logged = Logged(fast=0.001, endless=0.02)
     seconds = rounds.in_turns(logged.runs, {"fast": 0.001, "endless": 2.0}, Effort(3, 0.0), lambda: None)

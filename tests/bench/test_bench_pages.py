@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from benchmarks.pages import __main__ as command
-from benchmarks.pages import engine, figures, means, methods, pytorch, texts
+from benchmarks.pages import engine, figures, means, methods, of_conv, pytorch, texts
 from benchmarks.pages.markdown import table
 from benchmarks.record import RESULTS, Record
 
@@ -116,6 +116,26 @@ def test_what_auto_loses():
         {"layer": "s1.k3", "ms": {"gemm": 1.0, "phases": 2.0, "auto": 1.0}, "picked": "gemm"},
     ]
     assert methods.chosen(Record("", {}, rows)) == {"layers": 2, "at 1": 1, "most": 1.1, "most on": "dcgan.4"}
+
+
+def test_minimal_filtering_stands_beside_the_ratio_and_does_not_count():
+    exact = {"layer": "resnet.1x1", "ms": {"torch contiguous": 3.0, "tconv channels first": 2.0}}
+    ms = {
+        "torch contiguous": 8.0,
+        "tconv channels last": 4.0,
+        "winograd channels first": 3.0,
+        "winograd channels last": 2.0,
+    }
+    both = {"layer": "vae.3x3", "ms": ms, "error": {"tconv": 2e-7, "winograd": 4e-6}}
+    assert "winograd" not in "".join(of_conv.layers(Record("", {}, [exact])))
+    lines = of_conv.layers(Record("", {}, [exact, both]))
+    cells = [[cell.strip() for cell in line.split("|")[-5:-1]] for line in lines[2:4]]
+    assert cells == [["1.50", "-", "-", "-"], ["2.00", "2", "4.00", "4.0e-06"]]
+    assert lines[5] == "Geometric mean 1.73, least 1.50."
+    about = " ".join(lines[7:])
+    assert about.startswith("On 1 layer minimal filtering")
+    assert "is 4.00 times as fast as PyTorch and 2.00 times" in about
+    assert about.endswith("at most 4.0e-06, by the definition 2.0e-07.")
 
 
 def test_what_has_no_figures_is_named():

@@ -19,11 +19,11 @@ from tconv.problem import OPERATIONS
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 
 ALL = {**OURS, **PEERS}
-#: Its first compilation takes about twenty seconds; what it compiles is tested below.
+#: The first compilation of one takes about twenty seconds; what it compiles is tested below. One serves few layers.
 QUICK = [
     (peer, operation, setting)
     for peer in ALL.values()
-    if peer.name != "torch.compile"
+    if peer.name not in ("torch.compile", "winograd")
     for operation in OPERATIONS
     for setting in peer.settings_for(operation)
 ]
@@ -52,7 +52,9 @@ def test_every_setting_gives_the_right_result(peer, operation, setting, layer):
         assert difference(result, reference(case)) < 1e-6
 
 
-OURS_BY_OPERATION = [(name, operation) for name, peer in OURS.items() for operation in peer.operations]
+#: Those that serve every layer.
+EXACT = {name: peer for name, peer in OURS.items() if name != "winograd"}
+OURS_BY_OPERATION = [(name, operation) for name, peer in EXACT.items() for operation in peer.operations]
 
 
 @pytest.mark.parametrize(("name", "operation"), OURS_BY_OPERATION)
@@ -63,6 +65,21 @@ def test_ours_takes_arrays_with_channels_last(name, operation):
         assert difference(call.read(call.run()), reference(case)) < 1e-6
     finally:
         OURS[name].release()
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "channels_last"])
+def test_minimal_filtering_takes_part_where_it_is_offered(layout):
+    channels = {"in_channels": 32, "out_channels": 32, "groups": 1}
+    layer = small_layer(**channels, spatial=(16, 16), kernel=4, stride=2, padding=1, output_padding=0, dilation=1)
+    case = Case.of(layer, 1, layout)
+    try:
+        call = OURS["winograd"].prepare(case, "default")
+        assert 0 < difference(call.read(call.run()), reference(case)) < 2e-5
+        few = Case.of(small_layer(), 1, layout)
+        with pytest.raises(LeftOut, match='method "winograd" saves too little for kernel'):
+            OURS["winograd"].prepare(few, "default")
+    finally:
+        OURS["winograd"].release()
 
 
 def test_torch_compile_gets_the_layer():

@@ -61,7 +61,8 @@ def measure(
         ready = get_ready(case, contestants, say)
         say("times")
         runs = {entry: call.run for entry, call in ready.calls.items()}
-        seconds = in_turns(runs, ready.first, effort, between)
+        aside = [(name, setting) for name, setting in runs if name in {each.name for each in contestants if each.aside}]
+        seconds = in_turns(runs, ready.first, effort, between, aside=aside)
     finally:
         for contestant in contestants:
             contestant.release()

@@ -48,7 +48,7 @@ class Request:
         return [layer for name, layer in layers.public().items() if name in (self.layers or (name,))]
 
     def contestants(self) -> list[Peer]:
-        """Who is measured: tconv's two ways, and the peers."""
+        """Who is measured: tconv's ways, and the peers."""
         return [*OURS.values(), *(peer for name, peer in PEERS.items() if name in (self.peers or (name,)))]
 
     @property

@@ -6,7 +6,7 @@ import gc
 import random
 import statistics
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -39,11 +39,16 @@ def in_turns(
     effort: Effort,
     between: Callable[[], None],
     timer: Timer | None = None,
+    aside: Collection[Key] = (),
 ) -> dict[Key, list[float]]:
-    """Seconds a call, the median of each turn. `first` is what a call took before; `between` begins every round."""
+    """Seconds a call, the median of each turn. `first` is what a call took before; `between` begins every round.
+
+    Against those that are measured `aside`, because they do something else, nobody is hopeless.
+    """
     timer = timer or timed
     probes = {key: probe(run, first[key], timer) for key, run in runs.items()}
-    hopeless = {key: expected > HOPELESS * min(probes.values()) for key, expected in probes.items()}
+    least = min((seconds for key, seconds in probes.items() if key not in aside), default=0.0)
+    hopeless = {key: key not in aside and expected > HOPELESS * least for key, expected in probes.items()}
     endless = {key for key in runs if hopeless[key] and first[key] > ENDLESS_CALL}
     seconds = {key: [first[key]] if key in endless else [] for key in runs}
     gc.collect()

@@ -80,6 +80,7 @@ class Peer(ABC):
     packages: ClassVar[tuple[str, ...]] = ()  #: modules that must be installed
     settings: ClassVar[tuple[str, ...]] = ("default",)
     operations: ClassVar[tuple[Operation, ...]] = ("conv_transpose",)
+    aside: ClassVar[bool] = False  #: it is shown, but nobody is compared with it
 
     def missing(self, threads: int) -> str:
         """Why it cannot be measured here with this many threads; "" where it can. Imports as little as possible."""

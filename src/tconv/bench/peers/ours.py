@@ -1,4 +1,4 @@
-"""What is compared with the peers: the prepared operator and the functional calls, on NumPy arrays in either layout."""
+"""What is compared with the peers: prepared operators and functional calls, on NumPy arrays in either layout."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from tconv.bench.peers.base import Case, Peer, TimedCall
+from tconv.bench.peers.base import Case, LeftOut, Peer, TimedCall
+from tconv.checks import first_line
 from tconv.jit.machine.launch import get_num_threads, set_num_threads
 from tconv.prepared import ConvTranspose
 from tconv.problem import OPERATIONS, Array
 
 
 class Ours(Peer):
-    """What both share: how many threads tconv computes with."""
+    """What all share: how many threads tconv computes with."""
 
     _before: int | None = None
 
@@ -33,14 +34,30 @@ class Prepared(Ours):
     """`tconv.ConvTranspose`: weights packed once, the result written into the same array every time."""
 
     name: ClassVar[str] = "prepared"
+    method: ClassVar[str] = "auto"
 
     def prepare(self, case: Case, setting: str) -> TimedCall:
         """The operator, and an array for its result."""
         self.start(case)
         x = _in_layout(case, case.x)
-        operator = ConvTranspose(case.w, **case.layer.keywords, layout=case.layout)
+        operator = ConvTranspose(case.w, **case.layer.keywords, layout=case.layout, method=self.method)
         out = operator(x)
         return TimedCall(lambda: operator(x, out=out), lambda y: _read(case, y))
+
+
+class Winograd(Prepared):
+    """The same by minimal filtering, where that is offered: shown, but not exact, so that it stands for nothing."""
+
+    name: ClassVar[str] = "winograd"
+    method: ClassVar[str] = "winograd"
+    aside = True
+
+    def prepare(self, case: Case, setting: str) -> TimedCall:
+        """The operator; LeftOut where the layer gains too little."""
+        try:
+            return super().prepare(case, setting)
+        except ValueError as refused:
+            raise LeftOut(first_line(refused)) from None
 
 
 class Functional(Ours):

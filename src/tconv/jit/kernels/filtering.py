@@ -56,12 +56,15 @@ class Transforms(NamedTuple):
 
 @lru_cache(maxsize=64)
 def transforms(outputs: int, taps: int) -> Transforms:
-    """The matrices of F(outputs, taps).
+    """The matrices of F(outputs, taps). Of one tap, outputs are cells times that tap: as many products, none to save.
 
     >>> [[int(number) for number in row] for row in transforms(2, 3).data]
     [[-1, 0, 1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, -1, 0, 1]]
     """
     n = outputs + taps - 1
+    if taps == 1:
+        unit = _matrix([[Fraction(int(i == j)) for j in range(n)] for i in range(n)])
+        return Transforms(outputs, taps, unit, _matrix([[Fraction(1)]] * n), unit)
     points = list(POINTS[n - 1])
     inverse = _inverse(_evaluated(points, n))
     data = [list(column) for column in zip(*inverse, strict=True)]

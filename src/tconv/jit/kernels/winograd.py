@@ -25,11 +25,13 @@ from fractions import Fraction
 from itertools import combinations
 
 from tconv.jit.kernels.abi import PARAMETERS, Context, Given, Tile
-from tconv.jit.kernels.filtering import Matrix, transforms
+from tconv.jit.kernels.banks import Bank, matrices
+from tconv.jit.kernels.filtering import Matrix
 from tconv.jit.machine.ir import BYTES, Function, Module, Vector
 from tconv.jit.machine.shuffles import deinterleave
 
-#: Outputs and taps of F(outputs, taps), along the axis before the last and along the last.
+#: Along the axis before the last and along the last.
+Banks = tuple[Bank, Bank]
 Pair = tuple[int, int]
 
 
@@ -39,15 +41,24 @@ class WinogradInput:
 
     element: str
     lanes: int
-    outputs: Pair
-    taps: Pair
+    banks: Banks
     apart: int  #: cells from a column that a tile reads to the next
     innermost: bool  #: channels are innermost in the panel
 
     @property
+    def cells(self) -> Pair:
+        """Cells that a tile reads along each axis."""
+        return self.banks[0].cells, self.banks[1].cells
+
+    @property
     def points(self) -> Pair:
-        """Cells that a tile reads along each axis, and its points."""
-        return self.outputs[0] + self.taps[0] - 1, self.outputs[1] + self.taps[1] - 1
+        """And the points that come of them."""
+        return self.banks[0].points, self.banks[1].points
+
+    @property
+    def along(self) -> int:
+        """Cells of a row from a tile to the next."""
+        return self.banks[1].outputs * self.apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +67,7 @@ class WinogradOutput:
 
     element: str
     lanes: int
-    outputs: Pair
-    taps: Pair
+    banks: Banks
     vectors: int  #: of a tile of lanes
     tail: int  #: elements that are left for the last vector in y
     direct: bool  #: results go into y
@@ -66,7 +76,12 @@ class WinogradOutput:
     @property
     def points(self) -> Pair:
         """Points of a tile along each axis."""
-        return self.outputs[0] + self.taps[0] - 1, self.outputs[1] + self.taps[1] - 1
+        return self.banks[0].points, self.banks[1].points
+
+    @property
+    def results(self) -> Pair:
+        """And the results that come of them."""
+        return self.banks[0].results, self.banks[1].results
 
     @property
     def starts(self) -> tuple[int, ...]:
@@ -82,8 +97,7 @@ def emit_input(module: Module, name: str, kernel: WinogradInput) -> Function:
     source, target = f.at(panel, f.word("%op", 2)), f.at(panel, f.word("%op", 3))
     tiles, channels, row, step, point, further = (f.word("%op", word) for word in range(4, 10))
     if kernel.innermost:
-        column = f.mul(step, kernel.apart)
-        along = f.mul(column, kernel.outputs[1])
+        column, along = f.mul(step, kernel.apart), f.mul(step, kernel.along)
         with f.loop(tiles, carried=[("ptr", source), ("ptr", target)], once=True) as (_, [x, to]):
             with f.loop(channels, step=kernel.lanes, once=True) as (channel, _):
                 offset = f.mul(channel, size)
@@ -95,7 +109,7 @@ def emit_input(module: Module, name: str, kernel: WinogradInput) -> Function:
         with f.loop(channels, carried=[("ptr", source), ("ptr", target)], once=True) as (_, [x, to]):
             with f.loop(tiles, step=kernel.lanes, once=True) as (tile, _):
                 offset = f.mul(tile, size)
-                cells = _strands(f, v, kernel, f.at(x, f.mul(offset, kernel.outputs[1] * kernel.apart)), row)
+                cells = _strands(f, v, kernel, f.at(x, f.mul(offset, kernel.along)), row)
                 _put(f, v, kernel, cells, f.at(to, offset), point)
                 f.next()
             f.next(f.at(x, step), f.at(to, further))
@@ -105,7 +119,7 @@ def emit_input(module: Module, name: str, kernel: WinogradInput) -> Function:
 
 def _cells(f: Function, v: Vector, kernel: WinogradInput, x: str, row: str, cell: str) -> list[list[str]]:
     """The cells of a tile, a vector of channels each: rows of columns."""
-    rows, columns = kernel.points
+    rows, columns = kernel.cells
     found = []
     for _ in range(rows):
         here, of_row = x, []
@@ -119,7 +133,7 @@ def _cells(f: Function, v: Vector, kernel: WinogradInput, x: str, row: str, cell
 
 def _strands(f: Function, v: Vector, kernel: WinogradInput, x: str, row: str) -> list[list[str]]:
     """The cells of as many tiles as a vector has lanes, one of each tile in a lane."""
-    (rows, columns), together = kernel.points, kernel.outputs[1] * kernel.apart
+    (rows, columns), together = kernel.cells, kernel.along
     found = []
     for _ in range(rows):
         of_row: list[str] = []
@@ -134,7 +148,7 @@ def _strands(f: Function, v: Vector, kernel: WinogradInput, x: str, row: str) ->
 
 def _put(f: Function, v: Vector, kernel: WinogradInput, cells: list[list[str]], to: str, point: str) -> None:
     """Transform the cells along both axes, and write the points."""
-    down, across = (transforms(*pair).data for pair in zip(kernel.outputs, kernel.taps, strict=True))
+    down, across = (matrices(bank).data for bank in kernel.banks)
     columns = [combined(f, v, down, column) for column in zip(*cells, strict=True)]
     for of_row in zip(*columns, strict=True):
         for value in combined(f, v, across, of_row):
@@ -154,7 +168,7 @@ def emit_output(module: Module, name: str, kernel: WinogradOutput) -> Function:
     tiles, rows, columns, point, row, column = (f.word("%op", word) for word in range(4, 10))
     bias = f.at(f.pointer("%context", Context.WEIGHTS), f.word("%tile", Tile.BIAS))
     biases = [f.vload(v, bias, vector * v.bytes) for vector in range(kernel.vectors)]
-    along = f.mul(column, kernel.outputs[1])
+    along = f.mul(column, kernel.results[1])
     mask = f.lanes_between(v, None, kernel.tail) if kernel.direct and _partial(kernel) else ""
     carried = [("ptr", source), ("ptr", target), ("i64", columns), (v.text, "zeroinitializer")]
     with f.loop(tiles, carried=carried, once=True) as (_, [here, to, left, tested]):
@@ -168,7 +182,7 @@ def emit_output(module: Module, name: str, kernel: WinogradOutput) -> Function:
                 _store_what_exists(f, v, kernel, results, place, (row, column), (rows, left), mask)
             else:
                 _store(f, v, results, place, (row, column), "")
-        f.next(f.at(here, pixel), f.at(to, along), f.sub(left, kernel.outputs[1]), tested)
+        f.next(f.at(here, pixel), f.at(to, along), f.sub(left, kernel.results[1]), tested)
     _report(f, v, f.results[3])
     f.ret()
     return f
@@ -181,7 +195,7 @@ def _partial(kernel: WinogradOutput) -> bool:
 def _results(f: Function, v: Vector, kernel: WinogradOutput, here: str, point: str, bias: str) -> list[list[str]]:
     """The results of a tile for a vector of channels: rows of columns."""
     rows, columns = kernel.points
-    down, across = (_transposed(transforms(*pair).results) for pair in zip(kernel.outputs, kernel.taps, strict=True))
+    down, across = (_transposed(matrices(bank).results) for bank in kernel.banks)
     points = []
     for _ in range(rows):
         of_row = []
@@ -211,7 +225,7 @@ def _store_what_exists(
     exist: tuple[str, str], mask: str,
 ) -> None:  # fmt: skip
     """All results of a tile at once, or one by one where some lie beside y."""
-    enough = (f.compare("sge", count, of) for count, of in zip(exist, kernel.outputs, strict=True))
+    enough = (f.compare("sge", count, of) for count, of in zip(exist, kernel.results, strict=True))
     with f.choose(f.both(*enough)) as (whole, partial):
         with whole:
             _store(f, v, results, to, steps, mask)

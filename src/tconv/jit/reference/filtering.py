@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 
 from tconv.jit.kernels.abi import Context, Tile
-from tconv.jit.kernels.filtering import Matrix, transforms
+from tconv.jit.kernels.banks import matrices
+from tconv.jit.kernels.filtering import Matrix
 from tconv.jit.kernels.winograd import WinogradInput, WinogradOutput
 from tconv.jit.machine.ir import BYTES
 from tconv.jit.reference.thread import Thread, Words, iterations
@@ -16,7 +19,7 @@ def winograd_input(kernel: WinogradInput, thread: Thread, op: Words, tile: Words
     """points[i, j] = sum over rows and columns of data[i, row] * x[row, column] * data[j, column]."""
     _, _, source, target, tiles, channels, row, step, point, further = op
     x, to, size = thread.to(Context.PANEL, source), thread.to(Context.PANEL, target), BYTES[kernel.element]
-    (rows, columns), apart = kernel.points, kernel.outputs[1] * kernel.apart
+    (rows, columns), apart = kernel.cells, kernel.along
     whole = len(iterations(channels if kernel.innermost else tiles, kernel.lanes)) * kernel.lanes
     if kernel.innermost:
         grid = (rows, row), (len(iterations(tiles)), step * apart), (columns, step * kernel.apart), (whole, size)
@@ -24,10 +27,12 @@ def winograd_input(kernel: WinogradInput, thread: Thread, op: Words, tile: Words
     else:
         grid = (rows, row), (len(iterations(channels)), step), (whole, apart * size), (columns, kernel.apart * size)
         cells = x.read(*grid).transpose(0, 3, 1, 2)
-    down, across = (_array(transforms(*pair).data) for pair in zip(kernel.outputs, kernel.taps, strict=True))
+    down, across = (_array(matrices(bank).data) for bank in kernel.banks)
     with np.errstate(invalid="ignore"):  # lanes that are in vain hold anything
         points = np.einsum("ir,jc,rctv->ijtv", down, across, cells)
-    to.write(points.reshape(-1, *points.shape[2:]), (rows * columns, point), (points.shape[2], further), (whole, size))
+    to.write(
+        points.reshape(-1, *points.shape[2:]), (prod(kernel.points), point), (points.shape[2], further), (whole, size)
+    )
 
 
 def winograd_output(kernel: WinogradOutput, thread: Thread, op: Words, tile: Words) -> None:
@@ -35,13 +40,13 @@ def winograd_output(kernel: WinogradOutput, thread: Thread, op: Words, tile: Wor
     _, _, source, target, tiles, rows, columns, point, row, column = op
     size, lanes, pixel = BYTES[kernel.element], kernel.vectors * kernel.lanes, kernel.widest * kernel.lanes
     read = thread.to(Context.BLOCK, source).read(
-        (kernel.points[0] * kernel.points[1], point), (len(iterations(tiles)), pixel * size), (lanes, size)
+        (prod(kernel.points), point), (len(iterations(tiles)), pixel * size), (lanes, size)
     )
-    down, across = (_array(transforms(*pair).results) for pair in zip(kernel.outputs, kernel.taps, strict=True))
+    down, across = (_array(matrices(bank).results) for bank in kernel.banks)
     points = read.reshape(*kernel.points, tiles, lanes)
     results = np.einsum("ri,cj,rctv->itjv", down, across, points)
     results = results + thread.to(Context.WEIGHTS, tile[Tile.BIAS]).read((lanes, size))
-    results = results.reshape(kernel.outputs[0], -1, lanes)
+    results = results.reshape(kernel.results[0], -1, lanes)
     if not kernel.direct:
         to, written = thread.to(Context.BLOCK, target), lanes
     else:

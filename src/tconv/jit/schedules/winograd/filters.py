@@ -16,7 +16,7 @@ from tconv.jit.schedules.axes import LoopAxis, phase_taps
 from tconv.jit.schedules.layouts import MemoryLayout, channels_of
 from tconv.jit.schedules.shares import inside
 from tconv.jit.schedules.winograd.axis import filtered
-from tconv.jit.schedules.winograd.sizes import PANEL, POINTS, transposes
+from tconv.jit.schedules.winograd.sizes import MANY, PANEL, most_points, transposes
 from tconv.problem import Problem
 
 Pair = tuple[int, int]
@@ -24,12 +24,15 @@ Pair = tuple[int, int]
 NONE: Pair = (1, 1)
 #: Points of a tile along an axis, at most: rounding grows with them.
 MOST, MOST_OF_TWO = 7, 6
-#: Multiply-adds that a point costs on its way from x and to a result, and a result on its way from the block into y.
-INTO, OUT, MOVED = 7.0, 7.0, 30.0
+#: And points of a tile of both axes together, those of all filters of a bank: what a kernel of transforms has in a row.
+MOST_OF_BANKS = 121
+#: Multiply-adds that a point costs on its way from x and to a result, and a result on its way from the block into y, or
+#: into a y of so many bytes that it is far.
+INTO, OUT, MOVED, LARGE = 7.0, 7.0, 30.0, 4 << 20
 #: Multiply-adds of a result beside its sum, by the exact kernels that write y at once.
 STORED = 8.0
 #: Bytes of weights that come from the outer caches in the time of a multiply-add, and from memory, if there are many.
-NEAR, FAR, MANY = 12.0, 6.0, 16 << 20
+NEAR, FAR = 12.0, 6.0
 #: How many times as fast as the exact kernels it should be to be worth its rounding.
 WORTH = 1.3
 
@@ -51,6 +54,8 @@ def best(problem: Problem, layout: MemoryLayout, isa: Isa) -> Choice:
     for pairs in product(candidates(before), candidates(last)):
         points = [m + r - 1 for m, r in pairs]
         if pairs == (NONE, NONE) or (min(points) > 1 and max(points) > MOST_OF_TWO):
+            continue
+        if filtered(before, *pairs[0]).points * filtered(last, *pairs[1]).points > MOST_OF_BANKS:
             continue
         gain = exact / _cycles(problem, layout, isa, pairs)
         if gain > found.gain:
@@ -88,15 +93,19 @@ def _cycles(problem: Problem, layout: MemoryLayout, isa: Isa, pairs: tuple[Pair,
     (read, written, *_), lanes, size = channels_of(problem), isa.lanes(problem.itemsize), problem.itemsize
     vectors = -(-written // lanes)
     points, phases = prod(axis.points for axis in axes), prod(len(axis.phases) for axis in axes)
-    products = prod(tiles) * phases * prod(axis.segments for axis in axes) * points * vectors * (read + 2)
+    segments = prod(sum(phase.segments for phase in axis.phases) for axis in axes)
+    products = prod(tiles) * segments * points * vectors * (read + 2)
     of_x = prod(slots) * prod(len(axis.areas) for axis in axes) * points
     innermost = layout.channels_last or transposes(axes[-1], tiles[-1], read, lanes)
     wide = slots[-1] if innermost else -(-slots[-1] // lanes) * lanes
-    chunks = max(1.0, of_x * read * size / POINTS, of_x * wide / slots[-1] * read * size / PANEL)
     weights = prod(len(axis.kernels) * axis.segments for axis in axes) * points * read * vectors * lanes * size
+    bytes_of_x = of_x * read * size
+    chunks = max(1.0, bytes_of_x / most_points(weights), bytes_of_x * wide / slots[-1] / PANEL)
     of_channels = -(-read // lanes) if innermost else wide / slots[-1] * read / lanes
     out = prod(tiles) * phases * points * vectors * OUT
-    moved = 0.0 if layout.channels_last else prod(line.written for line in layout.axes) * vectors * MOVED
+    results = prod(line.written for line in layout.axes)
+    far = not layout.channels_last or results * written * size > LARGE
+    moved = results * vectors * MOVED if far else 0.0
     return max(products, _streamed(weights) * chunks) + of_x * of_channels * INTO + out + moved
 
 

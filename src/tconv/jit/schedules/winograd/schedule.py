@@ -9,6 +9,7 @@ part of the block, which is transposed into y as that of other schedules with ch
 A kernel longer than the taps of the filter is a sum of filters, its segments: they read whole tiles further on. An axis
 that is not filtered has tiles of one result and segments of one tap. Each phase of a stride, and each residue of a
 dilation, is filtered by itself (`axis.py`): they have the rows of x in common, and where they begin alike its points.
+Phases of unequal numbers of taps are filtered together, by a bank (`jit/kernels/banks.py`).
 """
 
 from __future__ import annotations
@@ -95,6 +96,12 @@ class WinogradSchedule(Schedule):
     def sets(self) -> int:
         """Sets of weights."""
         return prod(len(axis.kernels) for axis in self.axes)
+
+    @property
+    def weights(self) -> int:
+        """Bytes of the points of a group's weights."""
+        of_lanes = self.read * self._whole(self.written) * self.problem.itemsize
+        return self.sets * self.segments * self.points * of_lanes
 
     @cached_property
     def direct(self) -> bool:
@@ -206,7 +213,7 @@ class WinogradSchedule(Schedule):
     def _beyond(self) -> int:
         """Bytes that the last vectors of tiles may read beyond a row."""
         axis = self.axes[-1]
-        return (self.lanes + axis.points) * axis.outputs * axis.apart * self.problem.itemsize
+        return (self.lanes + axis.bank.cells) * axis.outputs * axis.apart * self.problem.itemsize
 
     @cached_property
     def area(self) -> int:
@@ -245,18 +252,17 @@ class WinogradSchedule(Schedule):
     def code(self) -> Code:
         """The kernels: products, for each shape one a variant; of each variant results and transposes; then points."""
         element, lanes, widest = ELEMENTS[self.problem.dtype], self.lanes, self.widest // self.lanes
-        pairs = self.outputs, self.taps
+        banks = self.axes[-2].bank, self.axes[-1].bank
         kernels: list[Kernel] = [
             Channels(element, lanes, pixels, vectors, self.source_pixel, lanes, rows=rows, bare=True)
             for rows, pixels in self.shapes
             for vectors, _ in self.variants
         ]
         kernels += [
-            WinogradOutput(element, lanes, *pairs, vectors, tail, self.direct, widest)
-            for vectors, tail in self.variants
+            WinogradOutput(element, lanes, banks, vectors, tail, self.direct, widest) for vectors, tail in self.variants
         ]
         kernels += [] if self.direct else [UnpackTransposed(element, lanes, widest)] * len(self.variants)
         apart = self.axes[-1].apart
-        points = WinogradInput(element, lanes, *pairs, apart, self.innermost)
+        points = WinogradInput(element, lanes, banks, apart, self.innermost)
         copy = PackChannelsLast(element, lanes, self.cell) if self.transposed else PackRows(element, lanes)
         return Code(element, lanes, (*kernels, points, copy))

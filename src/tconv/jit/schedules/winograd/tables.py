@@ -107,7 +107,7 @@ class WinogradTables(Tables):
         given, (filters, lists) = array(W, dict(self.words())), self.filters()
         shapes = np.array(s.shapes, np.int64)
         rows = np.empty(prod(s.copied_rows) * COPIED, np.int64)
-        chosen, segments = np.empty(prod(s.cache_block[:-1]), np.int64), np.empty(s.segments, np.int64)
+        chosen, segments = np.empty(prod(s.cache_block[:-1]), np.int64), np.empty(2 * s.segments, np.int64)
         found = np.empty((prod(parts), Piece.TILE), np.int64)
         arrays = (
             given,
@@ -144,7 +144,7 @@ class WinogradTables(Tables):
         for number, axis in enumerate(s.axes):
             words = {
                 A.OUTPUTS: axis.outputs,
-                A.POINTS: axis.points,
+                A.CELLS: axis.bank.cells,
                 A.SEGMENTS: axis.segments,
                 A.STEP: axis.step,
                 A.FIRST: axis.first,

@@ -6,7 +6,7 @@ from functools import lru_cache, reduce
 
 import numpy as np
 
-from tconv.jit.kernels.filtering import transforms
+from tconv.jit.kernels.banks import matrices
 from tconv.jit.schedules.winograd.axis import FilteredAxis
 from tconv.problem import Array
 
@@ -41,11 +41,11 @@ def matrix_of(axes: tuple[tuple[int, FilteredAxis], ...]) -> Array:
 
 def _of_axis(kernel: int, axis: FilteredAxis) -> Array:
     """The same along one axis: a row for each point of each segment of each set, a column for each tap."""
-    of_taps = transforms(axis.outputs, axis.taps).weights
+    of_taps = matrices(axis.bank).weights
     matrix = np.zeros((len(axis.kernels), axis.segments, axis.points, kernel))
     for number, taps in enumerate(axis.kernels):
         for place, tap in enumerate(taps):
-            segment, column = divmod(place, axis.taps)
+            segment, column = divmod(place, axis.bank.taps)
             for point, row in enumerate(of_taps):
                 if tap >= 0:
                     matrix[number, segment, point, tap] = float(row[column])

@@ -25,7 +25,7 @@ def slots_of(axis: Ints, filter: Ints) -> int:
 @native
 def cells_of(axis: Ints, filter: Ints) -> int:
     """Cells of x that they read."""
-    reach = ((slots_of(axis, filter) - 1) * filter[A.OUTPUTS] + filter[A.POINTS] - 1) * filter[A.APART]
+    reach = ((slots_of(axis, filter) - 1) * filter[A.OUTPUTS] + filter[A.CELLS] - 1) * filter[A.APART]
     return reach + 1 + filter[A.SPAN]
 
 

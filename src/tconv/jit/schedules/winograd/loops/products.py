@@ -32,8 +32,10 @@ def products(
         weights = weights * filters[of_axis + A.SETS] + lists[phase + 2]
     for number in range(rows):
         chosen[number] = start + area * s[W.AREA] + slot_of_row(s, axes, filters, number)
-    count = list_segments(s, filters, segments)
-    weights *= count * s[W.POINTS]
+    count = list_segments(s, filters, lists, segments)
+    for n in range(s[W.AXES]):
+        weights *= filters[n * FILTERED + A.SEGMENTS]
+    weights *= s[W.POINTS]
     whole = rows // s[W.ROWS] * s[W.ROWS]
     for point in range(s[W.POINTS]):
         for at in range(0, whole, s[W.ROWS]):
@@ -55,20 +57,28 @@ def slot_of_row(s: Ints, axes: Ints, filters: Ints, number: int) -> int:
 
 
 @native
-def list_segments(s: Ints, filters: Ints, segments: Ints) -> int:
-    """How much further each segment of the kernel reads; returns how many there are."""
+def list_segments(s: Ints, filters: Ints, lists: Ints, segments: Ints) -> int:
+    """The number of each segment that has a tap in the phases at hand, and how much further it reads; how many."""
     total = 1
     for n in range(s[W.AXES]):
-        total *= filters[n * FILTERED + A.SEGMENTS]
+        total *= segments_of(filters[n * FILTERED :], lists)
     for number in range(total):
-        reads, rest = 0, number
+        reads, place, scale, rest = 0, 0, 1, number
         for reverse in range(s[W.AXES]):
             of_axis = (s[W.AXES] - 1 - reverse) * FILTERED
-            segment = rest % filters[of_axis + A.SEGMENTS]
-            rest = rest // filters[of_axis + A.SEGMENTS]
+            segment = rest % segments_of(filters[of_axis:], lists)
+            rest = rest // segments_of(filters[of_axis:], lists)
             reads += segment * filters[of_axis + A.STEP] * filters[of_axis + A.SLOT]
-        segments[number] = reads
+            place += segment * scale
+            scale *= filters[of_axis + A.SEGMENTS]
+        segments[2 * number], segments[2 * number + 1] = place, reads
     return total
+
+
+@native
+def segments_of(filter: Ints, lists: Ints) -> int:
+    """Segments of the phase at hand that have a tap."""
+    return lists[filter[A.PHASES_AT] + PHASE * filter[A.PHASE] + 3]
 
 
 @native
@@ -113,9 +123,14 @@ def sums(
             for row in range(some):
                 put(out, target + row * columns * s[W.POSITION])
             for segment in range(first, first + number):
-                put(out, weights + segment * s[W.POINTS] + point)
+                put(out, weights + segments[2 * segment] * s[W.POINTS] + point)
                 put(out, 0)
-                reads = segments[segment] + point * s[W.POINT] + at * s[W.SOURCE_PIXEL] + channel * s[W.SOURCE_CHANNEL]
+                reads = (
+                    segments[2 * segment + 1]
+                    + point * s[W.POINT]
+                    + at * s[W.SOURCE_PIXEL]
+                    + channel * s[W.SOURCE_CHANNEL]
+                )
                 for row in range(some):
                     put(out, chosen[row] + reads)
             end(out, op)

@@ -43,7 +43,7 @@ class A(Words):
     """Words of an axis that only minimal filtering has (`FilteredAxis`)."""
 
     OUTPUTS = auto()
-    POINTS = auto()
+    CELLS = auto()  #: that a tile reads
     SEGMENTS = auto()
     STEP = auto()
     FIRST = auto()
@@ -52,7 +52,7 @@ class A(Words):
     APART = auto()
     AREAS = auto()  #: how many there are, and where is listed how many cells they begin behind the first
     AREAS_AT = auto()
-    PHASES = auto()  #: how many there are, and where their words are listed: area, slot, set of weights
+    PHASES = auto()  #: how many there are, and where their words are listed: area, slot, set of weights, segments
     PHASES_AT = auto()
     SETS = auto()  #: of weights
     MOST = auto()  #: the last slot that a phase begins with
@@ -62,4 +62,4 @@ class A(Words):
 
 
 #: Words of an axis, and of a phase in a list.
-FILTERED, PHASE = len(A), 3
+FILTERED, PHASE = len(A), 4
