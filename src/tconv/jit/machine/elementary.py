@@ -243,6 +243,13 @@ def snake(a: Arithmetic, x: str, alpha: str) -> str:
     return a.select(a.compare("oeq", alpha, a.number(0)), x, a.do("fadd", x, wave))
 
 
+def snake_beta(a: Arithmetic, x: str, alpha: str, share: str) -> str:
+    """x + share sin(alpha x)^2."""
+    if a.v.element == "float":
+        return in_double(a, snake_beta, x, alpha, share)
+    return a.fma(share, sine_squared(a, a.do("fmul", alpha, x)), x)
+
+
 #: Terms of the series of exp that are enough where the result is rounded to float.
 _FOR_FLOAT = 9
 
@@ -283,3 +290,5 @@ FUNCTIONS: dict[str, Callable[..., str]] = {
     "sigmoid": sigmoid,
     "snake": snake,
 }
+#: Such as have two parameters, each one for each channel. They are no names of `activations.py`.
+OF_TWO: dict[str, Callable[..., str]] = {"snake_beta": snake_beta}
