@@ -106,7 +106,7 @@ def found(owner: Any, path: str) -> Any:
 
 def _of(owner: Module) -> KeptRuns:
     kept: KeptRuns | None = owner.__dict__.get(KEPT)
-    return owner.__dict__.setdefault(KEPT, KeptRuns()) if kept is None else kept  # type: ignore[no-any-return]
+    return owner.__dict__.setdefault(KEPT, KeptRuns()) if kept is None else kept
 
 
 def _kept(owner: Module, name: str, filtered: Heads) -> PackedWeights:

@@ -69,7 +69,7 @@ def _form(module: Any, kind: Any) -> str:
     names = kind.forward.__code__.co_names
     more = {name: value for name, value in vars(module).items() if name not in _ATTRIBUTES}
     numbers = {name: value for name, value in more.items() if not name.startswith("_") or name in names}
-    parameters = module._parameters
+    parameters: dict[str, Any] = module._parameters
     if module._buffers or module._modules or module.training or not all(map(_is_one, parameters.values())):
         return ""
     if len({each.numel() for each in parameters.values()}) != 1:
