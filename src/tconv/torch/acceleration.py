@@ -204,7 +204,9 @@ def _measured(
     # They are in front of convolutions, or behind, and are asked for with them.
     others = frozenset(alone.names if wanted is EVERY else ())
     watch = watching.Watch(found, Counter(), wanted, others, called)
-    with undone(model, (args, kwargs)):
+    with undone(model, (args, kwargs)) as put_back:
+        of_runs.meet(lambda: model(*args, **kwargs))
+        put_back()
         watching.run(model, args, kwargs, watch)
     slowed = both_ways.seconds_an_operation() if measuring.calls else 0.0
     layers = []

@@ -21,10 +21,10 @@ every_isa = pytest.mark.parametrize("name", isa.ISAS)
 EPS = 1e-3
 
 
-def run(target, x, groups, activation=None, threads=1, y=None, **arrays):
+def run(target, x, groups, activation=None, threads=1, y=None, kernel=None, **arrays):
     """What a kernel makes of x (N, C, cells); arrays may be scale, shift and residual."""
     parameters = None if activation is None or activation.value is None else np.atleast_1d(activation.value)
-    kernel = ByPlane(
+    kernel = kernel or ByPlane(
         ELEMENTS[x.dtype.name], groups > 0, activation.name if activation else "",
         "" if parameters is None else "channels" if activation.per_channel else "one", "residual" in arrays,
     )  # fmt: skip
@@ -112,6 +112,28 @@ def test_activations_and_residuals(name, function):
             activation = None if function is None else Activation(function, **parameter)
             more = {"residual": other} if residual else {}
             close(run(meant, x, groups, activation, **more), defined(x, groups, activation, **more), times=16)
+
+
+@every_isa
+def test_an_activation_of_two_parameters(name):
+    meant, rng = target(name), np.random.default_rng(5)
+    for dtype, size, alpha in itertools.product(ELEMENTS, (1, 37, 100), (0.0, -0.3, 40.0, 3000.0)):
+        x, share = rng.standard_normal((2, 4, size)).astype(dtype), rng.standard_normal(4).astype(dtype)
+        alphas = np.linspace(alpha, 2, 4).astype(dtype)
+        kernel = ByPlane(ELEMENTS[dtype], False, "snake_beta", "channels")
+        found = run(meant, x, 0, kernel=kernel, scale=share, parameters=alphas)
+        wide, a, b = (each.astype(np.float64) for each in (x, alphas[:, None], share[:, None]))
+        # NumPy's angle is rounded to double, and one of float without fma to float.
+        angle = 1.0 if dtype == "float32" and isa.ISAS[name].fma else 1.0 + np.abs(a * wide).max()
+        close(found, wide + b * np.sin(a * wide) ** 2, times=16 * angle)
+
+
+def test_what_has_no_wave():
+    x = np.array([[[np.nan, np.inf, -np.inf, 3e7, -3e7, 0.0]]], np.float32)
+    kernel = ByPlane("float", False, "snake_beta", "channels")
+    for alpha in (1.0, 0.0):
+        found = run(isa.current(), x, 0, kernel=kernel, scale=np.ones(1), parameters=np.full(1, alpha))
+        np.testing.assert_array_equal(found, x)
 
 
 def test_in_place_and_of_the_residual():

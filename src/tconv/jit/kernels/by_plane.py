@@ -27,7 +27,7 @@ from tconv.jit.kernels.macro_kernel import in_turn, start
 from tconv.jit.kernels.pack_rows import copy_few
 from tconv.jit.machine import compile as compiler
 from tconv.jit.machine import isa
-from tconv.jit.machine.elementary import FUNCTIONS, Arithmetic
+from tconv.jit.machine.elementary import FUNCTIONS, OF_TWO, Arithmetic
 from tconv.jit.machine.ir import BYTES, Function, Module, Value, Vector
 from tconv.jit.machine.isa import Isa
 
@@ -47,7 +47,7 @@ class Words(IntEnum):
     Y = auto()
     RESIDUAL = auto()
     PARAMETERS = auto()  #: of the activation: one number, or one for each channel
-    SCALE = auto()  #: one for each channel
+    SCALE = auto()  #: one for each channel; of an activation of two parameters the second one
     SHIFT = auto()
     EPS = auto()  #: a double
     ALL = auto()  #: groups of all images
@@ -62,7 +62,7 @@ class ByPlane:
 
     element: str
     normalizes: bool
-    activation: str = ""  #: its name, or none
+    activation: str = ""  #: its name, or none; one of two parameters where nothing is normalized
     parameter: str = ""  #: of it: "", "one", or "channels": one for each
     residual: bool = False
 
@@ -158,6 +158,8 @@ class _Channel:
             factor = f.let(f"fmul double {self.factor}, {scale}")
             shift = f.let(f"fsub double {shift}, {f.let(f'fmul double {self.left}, {factor}')}")
             self.by, self.plus = (f.splat(v, _narrow(f, v, each)) for each in (factor, shift))
+        elif kernel.activation in OF_TWO:
+            self.second = f.broadcast(v, f.pointer("%words", Words.SCALE), channel)
         x = f.at(f.pointer("%words", Words.X), read)
         words = (Words.Y, *([Words.RESIDUAL] if kernel.residual else []))
         y, *others = (f.at(f.pointer("%words", word), written) for word in words)
@@ -177,6 +179,8 @@ class _Channel:
             value = a.do("fadd", value, values[1])
         if not kernel.activation:
             return value
+        if kernel.activation in OF_TWO:
+            return OF_TWO[kernel.activation](a, value, self.parameter, self.second)
         return FUNCTIONS[kernel.activation](a, value, *([self.parameter] if kernel.parameter else []))
 
 

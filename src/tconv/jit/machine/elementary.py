@@ -214,25 +214,37 @@ def _gelu_exponent(a: Arithmetic, x: str) -> tuple[str, str]:
     return result, a.select(below, lost, a.negative(lost))
 
 
-#: pi / 2 in three parts, of which a multiple up to 2^24 is exact for the first two: each has 28 bits.
-_HALF_PI = (1.570796325802803, 9.920935739593517e-10, 5.721188726109832e-18)
-#: Beyond, the sine of a double is not known: a rounding of its argument is worth an eighth.
-_KNOWN = 2.0**49
+@dataclass(frozen=True, slots=True)
+class _Circle:
+    """What the reduction of an angle to an eighth of a circle, and the series of its sine, are made of."""
+
+    half_pi: tuple[float, float, float]  #: pi / 2 in parts, of which multiples are exact for the first two
+    terms: int  #: of the series, but for the first
+    known: float  #: beyond, the sine is not known: a rounding of the angle is worth an eighth
 
 
-def sine_squared(a: Arithmetic, x: str) -> str:
-    """sin(x)^2, of doubles; between 0 and 1 for large arguments, and 0 beyond 2^49."""
+#: Multiples up to 2^24 of parts of 28 bits, and up to 2^13 of parts of 11 bits.
+_CIRCLES = {
+    "double": _Circle((1.570796325802803, 9.920935739593517e-10, 5.721188726109832e-18), 7, 2.0**49),
+    "float": _Circle((1.5703125, 4.837512969970703e-4, 7.549789954891882e-8), 4, 2.0**21),
+}
+
+
+def sine_squared(a: Arithmetic, x: str, lost: str = "") -> str:
+    """sin(x)^2, or sin(x + lost)^2 of a part that is lost in x; between 0 and 1, and 0 where it is not known."""
+    circle = _CIRCLES[a.v.element]
     n, bits = a.rounded(a.do("fmul", x, a.number(2 / pi)))
     r = x
-    for part in _HALF_PI:
+    for part in circle.half_pi:
         r = a.fma(n, a.number(-part), r)
+    r = a.do("fadd", r, lost) if lost else r
     square = a.do("fmul", r, r)
-    series = a.horner(square, [(-1) ** k / factorial(2 * k + 1) for k in range(7, 0, -1)])
+    series = a.horner(square, [(-1) ** k / factorial(2 * k + 1) for k in range(circle.terms, 0, -1)])
     sine = a.fma(a.do("fmul", square, series), r, r)
     sine = a.do("fmul", sine, sine)
     odd = a.f.let(f"icmp ne {a.integers.text} {a.bits('and', bits, 1)}, zeroinitializer")
     result = a.select(odd, a.do("fsub", a.number(1), sine), sine)
-    return a.select(a.compare("olt", a.magnitude(x), a.number(_KNOWN)), result, a.number(0))
+    return a.select(a.compare("olt", a.magnitude(x), a.number(circle.known)), result, a.number(0))
 
 
 def snake(a: Arithmetic, x: str, alpha: str) -> str:
@@ -241,6 +253,15 @@ def snake(a: Arithmetic, x: str, alpha: str) -> str:
         return in_double(a, snake, x, alpha)
     wave = a.do("fdiv", sine_squared(a, a.do("fmul", alpha, x)), alpha)
     return a.select(a.compare("oeq", alpha, a.number(0)), x, a.do("fadd", x, wave))
+
+
+def snake_beta(a: Arithmetic, x: str, alpha: str, share: str) -> str:
+    """x + share sin(alpha x)^2.
+
+    Not by way of double: who computes it in float has lost more with the product than the sine does here.
+    """
+    angle = a.do("fmul", alpha, x)
+    return a.fma(share, sine_squared(a, angle, a.fma(alpha, x, a.negative(angle))), x)
 
 
 #: Terms of the series of exp that are enough where the result is rounded to float.
@@ -283,3 +304,5 @@ FUNCTIONS: dict[str, Callable[..., str]] = {
     "sigmoid": sigmoid,
     "snake": snake,
 }
+#: Such as have two parameters, each one for each channel. They are no names of `activations.py`.
+OF_TWO: dict[str, Callable[..., str]] = {"snake_beta": snake_beta}

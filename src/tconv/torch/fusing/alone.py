@@ -21,7 +21,7 @@ from tconv.activations import ACTIVATIONS as DEFINITIONS
 from tconv.torch import formats
 from tconv.torch.accelerated import _FROM, _Accelerated, _made
 from tconv.torch.fusing import planes, snakes
-from tconv.torch.fusing.runs import ACTIVATIONS, BY_STATISTICS, follower_of, gathers, groups_of, readable
+from tconv.torch.fusing.runs import ACTIVATIONS, BY_STATISTICS, Follower, follower_of, gathers, groups_of, readable
 from tconv.torch.fusing.statistics import normalizes
 from tconv.torch.plain import plain
 
@@ -41,7 +41,7 @@ def serves(module: Module) -> bool:
     if kind in ACTIVATIONS:
         known, follower = follower_of(module)
         return known and follower is not None and not DEFINITIONS[follower.name].exact
-    return snakes.is_snake(module)
+    return snakes.is_snake(module) or snakes.is_snake_beta(module)
 
 
 def computed(module: Any, kind: type, x: Any) -> Tensor | None:
@@ -52,6 +52,8 @@ def computed(module: Any, kind: type, x: Any) -> Tensor | None:
         return None
     if kind in BY_STATISTICS:
         return _normalized(module, kind, x)
+    if snakes.is_snake_beta(module, kind):
+        return _of_two(module, kind, x)
     known, follower = follower_of(module, kind)
     if not known or follower is None or not _is_readable(x, follower.slope):
         return None
@@ -65,6 +67,21 @@ def computed(module: Any, kind: type, x: Any) -> Tensor | None:
     if kernel is None or not y.is_contiguous():
         return None
     kernel.run(x, y, follower.slope, step=step)
+    return y
+
+
+def _of_two(module: Any, kind: type, x: Tensor) -> Tensor | None:
+    """Snake with two parameters for each channel."""
+    if x.dim() != 3 or x.dtype is not torch.float32 or not _is_readable(x, *snakes.operands(module)):
+        return None
+    alpha, share = snakes.factors(module, kind)
+    step = _step(x)
+    if step < 0 or alpha.shape != (x.shape[1],):
+        return None
+    kernel = planes.prepared(x.shape, x.dtype, 0, Follower("snake_beta", slope=alpha))
+    if kernel is None:
+        return None
+    kernel.run(x, y := _like(x), alpha, share, step=step)
     return y
 
 

@@ -6,12 +6,19 @@
     y = self.conv(x)
     y += x                       ->     y = self._tconv_chain(("conv", "+="), (self.conv, x), x)
 
-An addition of a variable is a call, too, of the variable's value, and so is `F.leaky_relu(x, slope)`. Only that is
-rewritten where nothing else can have what is in between: calls that are an argument of each other, and statements that
-follow each other and write the same name, or return. All the rest of the method stays as it is, what it does elsewhere
-and what it decides included, which a trace of it would lose. (What is called is looked up before the convolution
-computes, and not after it: it is taken for granted that a convolution of torch.nn does not change the attributes of who
-calls it.) A method is left alone unless its source, compiled, is what runs.
+    for conv in self.convs:
+        y = conv(x)
+        x = y + x        ->         x = self._tconv_chain(("[]", "+"), (conv, x), x)
+
+An addition of a variable is a call, too, of the variable's value, and so is `F.leaky_relu(x, slope)`. What is called
+may be in a variable or in a list: then the method says only where, and which module it is is known when it is called.
+
+Only that is rewritten where nothing else can have what is in between: calls that are an argument of each other, and
+statements that follow each other and write the same name, or one that nobody reads further down, or return. All the
+rest of the method stays as it is, what it does elsewhere and what it decides included, which a trace of it would lose.
+(What is called is looked up before the first of them computes, and not after it, and so is what an `if` in between
+asks, of attributes of the module and what is None: it is taken for granted that calls do not change the attributes of
+who calls them.) A method is left alone unless its source, compiled, is what runs.
 """
 
 from __future__ import annotations
@@ -23,7 +30,6 @@ from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from tconv.torch.fusing.links import ADDITIONS, PAIR, Add, Pair
 from tconv.torch.fusing.rewriting import Writer
 
 #: Names with which a method may look at its own variables.
@@ -38,8 +44,7 @@ class Chained(NamedTuple):
     """A method rewritten."""
 
     function: Callable[..., Any]
-    chains: tuple[tuple[Any, ...], ...]  #: what is called: names of parts of the module, or functions
-    once: frozenset[str]  #: the names that stand in the method once
+    chains: tuple[tuple[str, ...], ...]  #: what is called: names of parts of the module, "" of functions, or links
 
 
 @functools.cache
@@ -67,7 +72,7 @@ def _chained(function: Any, heads: tuple[str, ...] | None) -> Chained | None:
     ast.increment_lineno(tree, first - method.lineno)
     if not _is_code(_code(method, function), function.__code__) or not _is_plain(method):
         return None
-    writer = Writer(_own(method), frozenset(function.__code__.co_varnames), heads)
+    writer = Writer(method, _own(method), frozenset(function.__code__.co_varnames), heads)
     method = writer.visit(method)
     if not writer.chains:
         return None
@@ -76,25 +81,7 @@ def _chained(function: Any, heads: tuple[str, ...] | None) -> Chained | None:
     made.__kwdefaults__ = function.__kwdefaults__
     for name in ("__module__", "__qualname__", "__doc__", "__annotations__"):
         setattr(made, name, getattr(function, name))
-    chains = tuple(tuple(_meant(node, name, function) for node, name in chain) for chain in writer.chains)
-    return Chained(made, chains, frozenset(name for name, times in writer.names.items() if times == 1))
-
-
-def _meant(node: ast.expr, name: str, function: FunctionType) -> Any:
-    """The name of a part of the module, or what a name means outside of it; None where that is not known."""
-    if name in ADDITIONS:
-        return Add(name, None)
-    if name == PAIR and isinstance(node, ast.Tuple):
-        argument = node.elts[1]
-        value = argument.value if isinstance(argument, ast.Constant) else ast.unparse(argument).split(".", 1)[1]
-        return Pair(_meant(node.elts[0], "", function), value)
-    if name:
-        return name
-    path = ast.unparse(node).split(".")
-    found = function.__globals__.get(path[0])
-    for each in path[1:]:
-        found = getattr(found, each, None)
-    return found
+    return Chained(made, tuple(writer.chains))
 
 
 def _code(method: ast.FunctionDef, function: FunctionType) -> CodeType:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 METHOD = "_tconv_chain"
 #: What stands for the name of an addition: of what is on its right, on its left, or in place.
 ADDITIONS = ("+", "+r", "+=")
+#: For that of what is in a variable, or in a list: which module it is is known when it is called.
+LOOKED_UP = "[]"
 #: And for that of a function that has one more argument, a number: both are given as a pair.
 PAIR = "()"
 
@@ -33,7 +35,7 @@ class Add:
 
 
 class Pair(NamedTuple):
-    """A function with its second argument; as methods are read, that may be the name of an attribute."""
+    """A function with its second argument."""
 
     function: Any
     argument: Any

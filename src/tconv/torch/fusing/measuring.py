@@ -7,7 +7,7 @@ behind it.
 from __future__ import annotations
 
 import copy
-from collections import Counter, OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -22,9 +22,10 @@ from tconv.torch.acceleration_report import MeasuredRun
 from tconv.torch.both_ways import OURS, WINOGRAD, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.call import computed
-from tconv.torch.fusing.links import Add, Pair
+from tconv.torch.fusing.links import LOOKED_UP, Add, Pair
+from tconv.torch.fusing.meeting import Met, met
 from tconv.torch.fusing.runs import Run, starting
-from tconv.torch.fusing.sequences import Heads, chains_of, in_order
+from tconv.torch.fusing.sequences import Heads, in_order, is_sequence
 from tconv.torch.kept import PackedWeights
 from tconv.torch.measuring import best, saving_here, settled
 from tconv.torch.watching import WatchedCall
@@ -37,6 +38,7 @@ class Place(NamedTuple):
     inside: str  #: the name of the sequence
     members: tuple[str, ...]  #: the names of the modules in it
     run: Run
+    times: int = 0  #: how often it is called, of what a forward method calls; 0: not known
 
 
 class Called(NamedTuple):
@@ -50,10 +52,17 @@ class MeasuringRuns:
     """Measures runs, those that are alike once."""
 
     def __init__(self, model: Module, *, new_sizes: bool) -> None:
-        self.places, self.new_sizes = places(model), new_sizes
+        self.model, self.new_sizes = model, new_sizes
+        self.places = _apart(_of_sequences(model))
         #: None: some call of the run could not be computed in one.
         self.calls: dict[Module, list[tuple[Called, Contest | None]]] = {}
         self._contests: dict[Hashable, Contest | None] = {}
+
+    def meet(self, run: Callable[[], Any]) -> None:
+        """Find the runs in forward methods, by a run of the model."""
+        names = {module: name for name, module in self.model.named_modules()}
+        in_methods = (place for each in met(self.model, run) for place in _of_method(names[each.owner], each))
+        self.places = _apart([*_of_sequences(self.model), *in_methods])
 
     def found(self, module: Module, call: WatchedCall, alone: Contest | None, effort: Effort) -> None:
         """Measure the run of a convolution that was measured alone."""
@@ -84,9 +93,10 @@ class MeasuringRuns:
     def together(self, others: Container[Module]) -> Iterator[MeasuredRun]:
         """Those that could be computed in one call, and what came of each; modules of others get another class."""
         for head, found in self.calls.items():
-            contests = [contest for _, contest in found if contest is not None]
-            if len(contests) == len(found) and self.places[head].sequence not in others:
-                yield _measured(self.places[head], [called for called, _ in found], contests)
+            contests, place = [contest for _, contest in found if contest is not None], self.places[head]
+            elsewhere = place.times not in (0, len(found))  # some calls are without what is behind it
+            if len(contests) == len(found) and not elsewhere and place.sequence not in others:
+                yield _measured(place, [called for called, _ in found], contests)
 
 
 def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]) -> MeasuredRun:
@@ -100,42 +110,49 @@ def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]
     return found if reason else settled(found, contests)
 
 
-def places(model: Module) -> dict[Module, Place]:
-    """The runs of a model by their convolutions, of which each is in one place only."""
-    found = [place for name, module in model.named_modules() for place in _of_module(name, module)]
-    times = Counter(place.run.conv for place in found)
-    return {place.run.conv: place for place in found if times[place.run.conv] == 1}
+def _of_sequences(model: Module) -> list[Place]:
+    """The runs in the sequences of a model."""
+    found = []
+    for inside, module in model.named_modules():
+        if is_sequence(module):
+            names, called = tuple(module._modules), tuple(module._modules.values())
+            found += list(_of_chain(module, inside, names, names, called, 0))
+    return found
 
 
-def _of_module(name: str, module: Module) -> Iterator[Place]:
-    found = chains_of(module)
-    for chain in found.chains:
-        called = [_meant(module, each) for each in chain]
-        names = [_said(each) for each in chain]
-        for at, head in enumerate(chain):
-            run = starting(called, at) if isinstance(head, str) and head in found.heads else None
-            if run is not None and type(run.conv) in LAYERS:
-                yield Place(module, name, tuple(names[at : at + run.span]), run)
+def _of_method(inside: str, each: Met) -> Iterator[Place]:
+    """The runs in what a forward method was met calling."""
+    paths = {module: path for path, module in each.owner.named_modules()}
+    heads = [
+        paths.get(called, "") if name == LOOKED_UP and isinstance(called, Module) else name
+        for name, called in zip(each.names, each.called, strict=True)
+    ]
+    names = [
+        head if isinstance(called, Module) else _said(called) for head, called in zip(heads, each.called, strict=True)
+    ]
+    yield from _of_chain(each.owner, inside, heads, names, each.called, each.times)
 
 
-def _meant(module: Module, each: Any) -> Any:
-    """What is called: a part of a module that has a name, a function with a number, or what it is."""
-    if type(each) is Pair and isinstance(each.argument, str):
-        return Pair(each.function, _found(module, each.argument))
-    return _found(module, each) if isinstance(each, str) else each
+def _of_chain(
+    owner: Module, inside: str, heads: Sequence[str], names: Sequence[str], called: Sequence[Any], times: int
+) -> Iterator[Place]:
+    for at, head in enumerate(heads):
+        run = starting(called, at) if head else None
+        if run is not None and type(run.conv) in LAYERS:
+            yield Place(owner, inside, tuple(names[at : at + run.span]), run, times)
 
 
-def _found(module: Any, path: str) -> Any:
-    """What a module has at the end of a path; None where there is nothing."""
-    for name in path.split("."):
-        module = getattr(module, name, None)
-    return module
+def _apart(found: Iterable[Place]) -> dict[Module, Place]:
+    """Those by their convolutions, of which each is in one place only."""
+    of: defaultdict[Module, dict[Hashable, Place]] = defaultdict(dict)
+    for place in found:
+        same, where = of[place.run.conv], (place.sequence, place.members)
+        same[where] = place._replace(times=place.times + (same[where].times if where in same else 0))
+    return {conv: next(iter(places.values())) for conv, places in of.items() if len(places) == 1}
 
 
 def _said(each: Any) -> str:
     """What is called, in a word."""
-    if isinstance(each, str):
-        return each
     if type(each) is Add:
         return each.how
     return getattr(each.function if type(each) is Pair else each, "__name__", "")

@@ -19,6 +19,7 @@ from tconv.jit.kernels import by_plane
 from tconv.jit.kernels.by_plane import ByPlane, Words
 from tconv.jit.machine import isa, launch
 from tconv.jit.machine.address import address
+from tconv.jit.machine.elementary import OF_TWO
 from tconv.jit.machine.ir import ELEMENTS
 from tconv.torch.engine import DTYPES, MOST_CALLS, Call, profiled, threads
 from tconv.torch.fusing.runs import Follower, finishing_of
@@ -42,6 +43,7 @@ def prepared(
 ) -> Planes | None:
     """The kernel for contiguous tensors (N, C, *size); `groups` of channels have statistics of their own, 0: none.
 
+    An activation of two parameters is given the second one as the scale, and nothing is normalized.
     None where there are no kernels on this machine.
     """
     words = None if follower is None else (*follower[:2], follower.slope is None or follower.slope.shape)
@@ -67,9 +69,11 @@ class Planes(PreparedCall):
     ) -> None:
         super().__init__()
         name, (batch, channels, *size) = DTYPES[dtype], shape
-        finishing = None if follower is None else finishing_of(follower)
+        finishing = None if follower is None or follower.name in OF_TWO else finishing_of(follower)
         does = Epilogue() if finishing is None else finishing.epilogue
         made = ByPlane(ELEMENTS[name], groups > 0, does.activation, does.parameter, adds)
+        if follower is not None and follower.name in OF_TWO:
+            made = ByPlane(ELEMENTS[name], False, follower.name, "channels")
         self._kernel = by_plane.function(made, isa.current())
         # Where a call has none: the number that the activation has, and a scale and a shift that do nothing.
         parameter = np.zeros(1) if finishing is None else finishing.parameters(name)

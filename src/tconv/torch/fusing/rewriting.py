@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tconv.torch.fusing.links import ADDITIONS, METHOD, PAIR
+from tconv.torch.fusing.links import ADDITIONS, LOOKED_UP, METHOD, PAIR
+from tconv.torch.fusing.reading import (
+    as_assignment,
+    as_it_was,
+    asks_only,
+    assigned,
+    looks_up,
+    passed_on,
+    variables_in,
+    written_in,
+)
 
 
 class Chain(NamedTuple):
@@ -15,11 +25,13 @@ class Chain(NamedTuple):
 
     called: tuple[ast.expr, ...]
     argument: ast.expr
-    added: frozenset[str] = frozenset()  #: variables that are added
+    read: frozenset[str] = (
+        frozenset()
+    )  #: variables that are called, that what is called is found by, and that are added
 
-    def then(self, called: ast.expr, added: str = "") -> Chain:
+    def then(self, called: ast.expr, read: frozenset[str]) -> Chain:
         """With one more."""
-        return Chain((*self.called, called), self.argument, self.added | ({added} if added else set()))
+        return Chain((*self.called, called), self.argument, self.read | read)
 
 
 class _Added(ast.Name):
@@ -31,10 +43,12 @@ class _Added(ast.Name):
 class Writer(ast.NodeTransformer):
     """Writes chains as calls."""
 
-    def __init__(self, own: str, variables: frozenset[str], heads: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, method: ast.FunctionDef, own: str, variables: frozenset[str], heads: tuple[str, ...] | None
+    ) -> None:
         self.own, self.variables, self.heads = own, variables - {own}, heads
-        self.chains: list[list[tuple[ast.expr, str]]] = []
-        self.names: Counter[str] = Counter()
+        self.passed_on = passed_on(method)
+        self.chains: list[tuple[str, ...]] = []
         self.result = ""  #: the variable that the statement before this one has written
 
     def visit(self, node: ast.AST) -> Any:
@@ -52,26 +66,21 @@ class Writer(ast.NodeTransformer):
     def visit_Call(self, node: ast.expr) -> ast.AST:
         """A chain of two or more, or a call as it is."""
         chain = self._chain(node)
-        if chain is None or len(chain.called) < 2:
+        if chain is None or len(chain.called) < 2 or (chain.read & written_in(chain.argument)):
             return self.generic_visit(node)
         names = tuple(self._name(called) for called in chain.called)
         if not any(self._begins(name) for name in names[:-1]):
             return self.generic_visit(node)
-        self.chains.append(list(zip(chain.called, names, strict=True)))
+        self.chains.append(names)
         method = ast.Attribute(ast.Name(self.own, ast.Load()), METHOD, ast.Load())
         written = ast.Tuple([ast.Constant(name) for name in names], ast.Load())
         called = ast.Tuple([self._written(called) for called in chain.called], ast.Load())
         return ast.copy_location(ast.Call(method, [written, called, self.visit(chain.argument)], []), node)
 
     def _begins(self, name: str) -> bool:
-        if name in ADDITIONS or name == PAIR:
+        if name in ("", *ADDITIONS, PAIR):
             return False
-        return name != "" if self.heads is None else name in self.heads
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        """Count what of the module is named."""
-        self.names[self._name(node)] += 1
-        return self.generic_visit(node)
+        return name == LOOKED_UP or self.heads is None or name in self.heads
 
     def _written(self, called: ast.expr) -> ast.expr:
         """What is called, as the tuple has it."""
@@ -83,28 +92,86 @@ class Writer(ast.NodeTransformer):
     def _joined(self, statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
         """Statements, of which each that only brings the next one its argument has become that argument."""
         before: ast.Assign | None = None
-        for statement in map(_as_assignment, statements):
-            self.result = "" if before is None else _assigned(before)
+        for statement in map(as_assignment, self._branched(statements)):
+            self.result = "" if before is None else assigned(before)
             if before is not None and not self._takes(before, statement):
-                yield _as_it_was(before)
-            name = _assigned(statement)
+                yield as_it_was(before)
+            name = assigned(statement)
             before = statement if name and isinstance(statement, ast.Assign) and self._chain(statement.value) else None
             if before is None:
-                yield _as_it_was(statement)
+                yield as_it_was(statement)
         if before is not None:
-            yield _as_it_was(before)
+            yield as_it_was(before)
         self.result = ""
+
+    def _branched(self, statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+        """Statements, of which an `if` between a chain and what goes on with it is asked before the chain.
+
+        y = self.norm(self.conv(x))         if self.down is not None:
+        if self.down is not None:               y = self.norm(self.conv(x))
+            x = self.down(x)                    x = self.down(x)
+        y += x                       ->         y += x
+                                            else:
+                                                y = self.norm(self.conv(x))
+                                                y += x
+        """
+        done: list[ast.stmt] = []
+        left = list(statements)
+        while left:
+            statement = left.pop(0)
+            if isinstance(statement, ast.If) and not statement.orelse and asks_only(statement.test, self.own):
+                head, tail = self._around(done, left)
+                if head and tail and not variables_in(statement.test) & {assigned(as_assignment(head[-1]))}:
+                    del done[len(done) - len(head) :], left[: len(tail)]
+                    without = copy.deepcopy([*head, *tail])
+                    statement = ast.copy_location(
+                        ast.If(statement.test, [*head, *statement.body, *tail], without), statement
+                    )
+            done.append(statement)
+        return done
+
+    def _around(self, done: list[ast.stmt], left: list[ast.stmt]) -> tuple[list[ast.stmt], list[ast.stmt]]:
+        """The statements of a chain at the end of some, and those that go on with it at the beginning of others."""
+        self.result = assigned(as_assignment(done[-1])) if done else ""
+        first = len(done) - 1
+        while first > 0 and self.result and self._goes_on(done[first]) and self._brings(done[first - 1]):
+            first -= 1
+        head = done[first:] if self.result and self._brings(done[-1]) else []
+        count = 0
+        while count < len(left) and self._goes_on(left[count]):
+            count += 1
+        return head, left[:count]
+
+    def _brings(self, statement: ast.stmt) -> bool:
+        """Whether a statement writes the result of a chain to the variable that is looked at."""
+        written = as_assignment(statement)
+        return (
+            isinstance(written, ast.Assign)
+            and assigned(written) == self.result
+            and self._chain(written.value) is not None
+        )
+
+    def _goes_on(self, statement: ast.stmt) -> bool:
+        """Whether a statement takes the variable that is looked at into a chain, and writes it anew or returns."""
+        written = as_assignment(statement)
+        if not isinstance(written, ast.Assign | ast.Return) or written.value is None:
+            return False
+        if isinstance(written, ast.Assign) and assigned(written) != self.result:
+            return False
+        chain = self._chain(written.value)
+        return chain is not None and isinstance(chain.argument, ast.Name) and chain.argument.id == self.result
 
     def _takes(self, before: ast.Assign, statement: ast.stmt) -> bool:
         """Let a statement take the value of the one before, if it is the only one that can."""
         if not isinstance(statement, ast.Assign | ast.Return) or statement.value is None:
             return False
-        if isinstance(statement, ast.Assign) and _assigned(statement) != _assigned(before):
+        name = assigned(before)
+        if isinstance(statement, ast.Assign) and assigned(statement) != name and name not in self.passed_on:
             return False
         chain = self._chain(statement.value)
-        if chain is None or not isinstance(chain.argument, ast.Name) or chain.argument.id != _assigned(before):
+        if chain is None or not isinstance(chain.argument, ast.Name) or chain.argument.id != name:
             return False
-        if chain.argument.id in chain.added:  # it would be another one
+        if chain.read & {name, *written_in(before.value)}:  # it would be another one
             return False
         bringing = self._chain(before.value)
         if bringing is None or not any(self._begins(self._name(called)) for called in bringing.called[-3:]):
@@ -118,16 +185,15 @@ class Writer(ast.NodeTransformer):
             return self._sum(node)
         if not isinstance(node, ast.Call) or node.keywords or not 1 <= len(node.args) <= 2:
             return None
-        # What is called must not depend on variables, one of which may be what is in between.
-        if any(isinstance(each, ast.Starred) for each in node.args) or _root(node.func) in {"", *self.variables}:
+        if any(isinstance(each, ast.Starred) for each in node.args) or not looks_up(node.func):
             return None
         called = node.func
         if len(node.args) == 2:
             if self._name(node.func) or not self._is_number(node.args[1]):
                 return None
             called = ast.copy_location(ast.Tuple([node.func, node.args[1]], ast.Load()), node)
-        inner = self._chain(node.args[0])
-        return Chain((called,), node.args[0]) if inner is None else inner.then(called)
+        inner, read = self._chain(node.args[0]), variables_in(called) & self.variables
+        return Chain((called,), node.args[0], read) if inner is None else inner.then(called, read)
 
     def _sum(self, node: ast.BinOp) -> Chain | None:
         """A chain, or a variable that may be the result of one, to which a variable is added."""
@@ -140,50 +206,33 @@ class Writer(ast.NodeTransformer):
             if isinstance(other, ast.Name) and other.id in self.variables and self._is_summed(chain):
                 added = ast.copy_location(_Added(other.id, ast.Load()), other)
                 added.how = how
-                inner = self._chain(chain)
-                return Chain((added,), chain, frozenset({other.id})) if inner is None else inner.then(added, other.id)
+                inner, read = self._chain(chain), frozenset({other.id})
+                return Chain((added,), chain, read) if inner is None else inner.then(added, read)
         return None
 
     def _is_summed(self, node: ast.expr) -> bool:
         return self._chain(node) is not None or (isinstance(node, ast.Name) and node.id == self.result)
 
     def _is_number(self, node: ast.expr) -> bool:
-        """Whether an argument may be a number that calls do not change: a constant, or an attribute of the module."""
+        """Whether an argument may be a number that calls do not change: written, of the module, or of its file."""
         if isinstance(node, ast.Constant):
             return type(node.value) in (int, float)
-        return isinstance(node, ast.Attribute) and self._name(node) != ""
+        if isinstance(node, ast.Name):
+            return node.id not in {self.own, *self.variables}
+        return isinstance(node, ast.Attribute) and self._name(node) not in ("", LOOKED_UP)
 
     def _name(self, node: ast.expr) -> str:
-        """The name of a part of the module; "" of anything else but additions and pairs."""
+        """The name of a part of the module, or what stands for one; "" of what is found without variables."""
         if isinstance(node, _Added):
             return node.how
         if isinstance(node, ast.Tuple):
             return PAIR
-        said = ast.unparse(node)
-        return said.removeprefix(f"{self.own}.") if said.startswith(f"{self.own}.") else ""
-
-
-def _as_assignment(statement: ast.stmt) -> ast.stmt:
-    """`y += x` as `y = y + x`, which remembers what it was."""
-    if not isinstance(statement, ast.AugAssign) or not isinstance(statement.op, ast.Add):
-        return statement
-    if not isinstance(statement.target, ast.Name) or not isinstance(statement.value, ast.Name):
-        return statement
-    target = ast.copy_location(ast.Name(statement.target.id, ast.Load()), statement)
-    whole: Any = ast.copy_location(ast.BinOp(target, ast.Add(), statement.value), statement)
-    whole.how = "+="
-    written: Any = ast.copy_location(ast.Assign([statement.target], whole), statement)
-    written.was = statement
-    return written  # type: ignore[no-any-return]
-
-
-def _as_it_was(statement: Any) -> ast.stmt:
-    """`y += x` again, if nothing was put into it."""
-    was: Any = getattr(statement, "was", None)
-    left = getattr(statement, "value", None)
-    unchanged = was is not None and isinstance(left, ast.BinOp) and isinstance(left.left, ast.Name)
-    found: ast.stmt = was if unchanged else statement
-    return found
+        path = node
+        while isinstance(path, ast.Attribute):
+            path = path.value
+        if isinstance(path, ast.Name) and path.id == self.own:
+            return ast.unparse(node).partition(".")[2]
+        return LOOKED_UP if variables_in(node) & {self.own, *self.variables} else ""
 
 
 def _put(node: Any, argument: ast.expr, value: ast.expr) -> None:
@@ -202,17 +251,3 @@ def _put(node: Any, argument: ast.expr, value: ast.expr) -> None:
         if isinstance(inner, ast.Call | ast.BinOp):
             _put(inner, argument, value)
             return
-
-
-def _assigned(statement: ast.stmt) -> str:
-    """The one name that a statement writes."""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name):
-        return statement.targets[0].id
-    return ""
-
-
-def _root(node: ast.expr) -> str:
-    """The name of which an expression is an attribute, or that it is; "" where it is something else."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else ""

@@ -5,7 +5,8 @@ modules, which has the whole run before it: it calls either the engine once, or 
 be half done, as it could be if each of the modules had to know whether the one before had done its work. What the
 modules are is asked in every call; they, their hooks and their tensors may be changed, replaced and removed as before.
 Only the names of the convolutions, which won when they were measured, are part of the class, and which of their runs
-are by minimal filtering.
+are by minimal filtering. A convolution that is called out of a variable or a list has its name while it stands where
+it stood.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from types import FunctionType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,35 +35,40 @@ Heads = tuple[str, ...]
 class KeptRuns(dict[str, PackedWeights]):
     """The packed weights of runs, by the names of their convolutions. Copies and pickles of it are empty."""
 
+    __slots__ = ("names",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: The names of convolutions that are called out of a variable or a list, by their ids.
+        self.names: dict[int, str] = {}
+
     def __reduce__(self) -> Any:
         return KeptRuns, ()
 
 
-class Found(NamedTuple):
-    """What a module's forward method calls in order, and the names among it with which a run may begin."""
-
-    chains: tuple[tuple[Any, ...], ...]
-    heads: frozenset[str]
-
-
-def chains_of(module: Module) -> Found:
-    """What a module calls in order, names of its parts and functions; nothing where it has to keep its class."""
+def is_sequence(module: Module) -> bool:
+    """Whether a module calls those in it one behind the other, and may get another class."""
     kind: Any = type(module)
-    if (
+    return _may_change(module) and kind.forward is nn.Sequential.forward
+
+
+def calls_chains(module: Module) -> bool:
+    """Whether the forward method of a module calls others one behind the other, and it may get another class."""
+    kind: Any = type(module)
+    return _may_change(module) and isinstance(kind.forward, FunctionType) and chains.chained(kind.forward) is not None
+
+
+def _may_change(module: Module) -> bool:
+    kind: Any = type(module)
+    return not (
         "forward" in vars(module)
         or hasattr(kind, links.METHOD)
         or kind.__call__ is not Module.__call__
-        or not isinstance(kind.forward, FunctionType)
         or kind.__reduce_ex__ is not object.__reduce_ex__
         or kind.__reduce__ is not object.__reduce__
         or isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
         or parametrize.is_parametrized(module)
-    ):
-        return Found((), frozenset())
-    if kind.forward is nn.Sequential.forward:
-        return Found((tuple(module._modules),), frozenset(module._modules))
-    found = chains.chained(kind.forward)
-    return Found((), frozenset()) if found is None else Found(found.chains, found.once)
+    )
 
 
 def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads, filtered: Heads) -> Any:
@@ -72,8 +78,9 @@ def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any,
     """
     quiet, at = not (torch.compiler.is_compiling() or runs.hooked_everywhere()), 0
     while at < len(called):
-        run = runs.starting(called, at) if quiet and names[at] in heads else None
-        result = None if run is None else computed(run, x, _kept(owner, names[at], filtered))
+        name = _name_of(owner, called[at], heads) if quiet and names[at] == links.LOOKED_UP else names[at]
+        run = runs.starting(called, at) if quiet and name in heads else None
+        result = None if run is None else computed(run, x, _kept(owner, name, filtered))
         if run is None or result is None:
             x, at = called[at](x), at + 1
         else:
@@ -81,8 +88,29 @@ def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any,
     return x
 
 
+def _name_of(owner: Module, called: Any, heads: Heads) -> str:
+    """The one of these names that a module has in its owner now; "" of another."""
+    names = _of(owner).names
+    if not names:
+        names.update({id(found(owner, head)): head for head in heads})
+    name = names.get(id(called), "")
+    return name if name and found(owner, name) is called else ""
+
+
+def found(owner: Any, path: str) -> Any:
+    """The module at the end of a path; None where there is nothing."""
+    for name in path.split("."):
+        owner = None if owner is None else owner._modules.get(name)
+    return owner
+
+
+def _of(owner: Module) -> KeptRuns:
+    kept: KeptRuns | None = owner.__dict__.get(KEPT)
+    return owner.__dict__.setdefault(KEPT, KeptRuns()) if kept is None else kept
+
+
 def _kept(owner: Module, name: str, filtered: Heads) -> PackedWeights:
-    kept: KeptRuns = owner.__dict__.setdefault(KEPT, KeptRuns())
+    kept = _of(owner)
     known = kept.get(name)
     return kept.setdefault(name, PackedWeights(name in filtered)) if known is None else known
 

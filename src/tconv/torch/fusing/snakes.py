@@ -1,15 +1,17 @@
-"""Which modules are Snake, x + sin(alpha x)^2 / alpha: no class of torch.nn, so found by name and what they compute.
+"""Which modules are Snake, no class of torch.nn, so found by name and by what they compute.
 
-    DAC, its descendants: x + (alpha + 1e-9).reciprocal() * sin(alpha * x).pow(2)
+    DAC, its descendants:    x + (alpha + 1e-9).reciprocal() * sin(alpha * x).pow(2)
+    BigVGAN, Qwen2.5-Omni:   x + (1.0 / (exp(beta) + 1e-9)) * pow(sin(x * exp(alpha)), 2)   (SnakeBeta; exp or not)
 
 A class with "Snake" in its name, whose modules have nothing but an `alpha` for each channel that its forward method
-could read, is called once on numbers of our own, with alphas of our own. The term that keeps it from dividing by zero
-is beyond the digits of float32.
+could read, or an `alpha`, a `beta` and plain numbers, is called once on numbers of our own, with alphas and betas of
+our own. The term that keeps it from dividing by zero is beyond the digits of float32.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Hashable, Mapping
 from types import FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -26,53 +28,117 @@ from tconv.torch.plain import overheard
 _ATTRIBUTES = vars(Module()).keys()
 #: Of either sign, and of several sizes.
 _ALPHAS = (0.03, 0.4, 1.0, -1.6, 5.0, -0.2)
+#: And such of which exp is no larger.
+_LOGARITHMS, _BETAS = (0.03, 0.4, 0.9, -1.6, 0.7, -0.2), (0.5, -0.7, 0.3, 0.8, -0.4, 1.1)
 #: At the largest value, which is 20.
 _LIMIT = 1e-6
-_known: WeakKeyDictionary[type, bool] = WeakKeyDictionary()
+#: What keeps a beta from being 0.
+_LEAST = 1e-9
+#: By class, and by the plain numbers that its modules have.
+_known: WeakKeyDictionary[type, dict[Hashable, str]] = WeakKeyDictionary()
 
 
 def is_snake(module: Any, kind: Any = None) -> bool:
     """Whether a module computes Snake in float32, by the forward method of its class, or of the one that is given."""
-    kind = type(module) if kind is None else kind
-    if "Snake" not in kind.__name__ or not isinstance(module, Module):
-        return False
-    # Such as what a library marks them with.
-    more = vars(module).keys() - _ATTRIBUTES
-    if any(not name.startswith("_") or name in _names(kind) for name in more):
-        return False
-    alpha = module._parameters.get("alpha")
-    if alpha is None or len(module._parameters) > 1 or module._buffers or module._modules or module.training:
-        return False
-    if alpha.dtype is not torch.float32 or alpha.dim() != 3 or alpha.shape != (1, alpha.shape[1], 1):
-        return False
-    known = _known.get(kind)
-    if known is None:
+    return _form(module, type(module) if kind is None else kind) == "snake"
+
+
+def is_snake_beta(module: Any, kind: Any = None) -> bool:
+    """Whether a module computes Snake with two parameters in float32, of axes (N, C, cells)."""
+    return _form(module, type(module) if kind is None else kind) in ("betas", "logarithms")
+
+
+def operands(module: Any) -> tuple[Tensor, Tensor]:
+    """What a module of two parameters has for each channel, as tensors that are flat."""
+    return module._parameters["alpha"].view(-1), module._parameters["beta"].view(-1)
+
+
+def factors(module: Any, kind: Any) -> tuple[Tensor, Tensor]:
+    """Of each channel what x is multiplied by in the sine, and its square by."""
+    alpha, beta = operands(module)
+    if _form(module, kind) == "logarithms":
+        alpha, beta = alpha.exp(), beta.exp()
+    return alpha, (beta + _LEAST).reciprocal()
+
+
+def _form(module: Any, kind: Any) -> str:
+    """What a module computes, in a word; "" of something else."""
+    if "Snake" not in kind.__name__ or not isinstance(module, Module) or not isinstance(kind.forward, FunctionType):
+        return ""
+    # Names that begin so are such as what a library marks them with.
+    names = kind.forward.__code__.co_names
+    more = {name: value for name, value in vars(module).items() if name not in _ATTRIBUTES}
+    numbers = {name: value for name, value in more.items() if not name.startswith("_") or name in names}
+    parameters: dict[str, Any] = module._parameters
+    if module._buffers or module._modules or module.training or not all(map(_is_one, parameters.values())):
+        return ""
+    if len({each.numel() for each in parameters.values()}) != 1:
+        return ""
+    two = parameters.keys() == {"alpha", "beta"}
+    if two:
+        if any(type(value) not in (bool, int, float) for value in numbers.values()):
+            return ""
+    elif parameters.keys() != {"alpha"} or numbers or parameters["alpha"].dim() != 3:
+        return ""
+    key = tuple(parameters), tuple(each.dim() for each in parameters.values()), *sorted(numbers.items())
+    known = _known.setdefault(kind, {})
+    if key not in known:
         if overheard():  # by who is not to hear of this
-            return False
-        known = _known[kind] = _computes_it(module, kind)
-    return known
+            return ""
+        known[key] = _computed_by(module, kind, two)
+    return known[key]
 
 
-def _names(kind: Any) -> tuple[str, ...]:
-    """The names in the forward method of a class."""
-    return kind.forward.__code__.co_names if isinstance(kind.forward, FunctionType) else ()
-
-
-def _computes_it(module: Module, kind: Any) -> bool:
-    if kind.__call__ is not Module.__call__ or not isinstance(kind.forward, FunctionType):
+def _is_one(parameter: Any) -> bool:
+    """Whether a parameter may be one for each channel."""
+    if parameter is None or parameter.dtype is not torch.float32:
         return False
-    alpha = torch.tensor(_ALPHAS)[None, :, None]
-    x = torch.linspace(-20, 20, 2 * len(_ALPHAS) * 35).view(2, len(_ALPHAS), 35)
-    before = x.clone()
+    shape = parameter.shape
+    return len(shape) == 1 or (len(shape) == 3 and shape == (1, shape[1], 1))
+
+
+def _computed_by(module: Module, kind: Any, two: bool) -> str:
+    """The word for what a class computes."""
+    if kind.__call__ is not Module.__call__:
+        return ""
+    alphas, betas = np.array(_LOGARITHMS if two else _ALPHAS), np.array(_BETAS)
+    found = _probed(module, kind, {"alpha": alphas, "beta": betas} if two else {"alpha": alphas})
+    if found is None:
+        return ""
+    x = _x().numpy().astype(np.float64)
+    expected = {"betas": _with_beta(x, alphas, betas), "logarithms": _with_beta(x, np.exp(alphas), np.exp(betas))}
+    if not two:
+        expected = {"snake": ACTIVATIONS["snake"].function(x, alphas[:, None])}
+    limit = _LIMIT * np.abs(x).max()
+    return next((word for word, y in expected.items() if np.abs(found.numpy() - y).max() <= limit), "")
+
+
+def _with_beta(x: Any, alpha: Any, beta: Any) -> Any:
+    return x + np.sin(alpha[:, None] * x) ** 2 / beta[:, None]
+
+
+def _x() -> Tensor:
+    return torch.linspace(-20, 20, 2 * len(_ALPHAS) * 35).view(2, len(_ALPHAS), 35)
+
+
+def _probed(module: Module, kind: Any, given: Mapping[str, Any]) -> Tensor | None:
+    """What comes of numbers of our own, with parameters of our own; None where that is no such tensor."""
+    x, before = _x(), _x()
     probe = copy.copy(module)
     probe.__class__ = kind
-    probe.__dict__["_parameters"] = {"alpha": Parameter(alpha, requires_grad=False)}
+    own = {name: Parameter(_like(module._parameters[name], value), False) for name, value in given.items()}
+    probe.__dict__["_parameters"] = own
     try:
         with torch.no_grad():
             found = kind.forward(probe, x)
     except Exception:  # of any class: it is something else
-        return False
+        return None
     if type(found) is not Tensor or found.shape != x.shape or found.dtype is not x.dtype or not torch.equal(x, before):
-        return False
-    expected = ACTIVATIONS["snake"].function(x.numpy().astype(np.float64), alpha.numpy().astype(np.float64))
-    return bool(np.abs(found.numpy() - expected).max() <= _LIMIT * np.abs(expected).max())
+        return None
+    return found
+
+
+def _like(parameter: Any, value: Any) -> Tensor:
+    """A parameter with other values, on as many axes."""
+    tensor = torch.tensor(value, dtype=torch.float32)
+    return tensor if parameter.dim() == 1 else tensor[None, :, None]

@@ -1,0 +1,205 @@
+"""Snake with two parameters, as BigVGAN and its descendants have it: what is taken for it, and what it computes."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from registry import needs_kernels
+from torch import nn
+
+from tconv.torch import accelerate, restore
+from tconv.torch.fusing import alone, snakes
+
+pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
+
+
+class Logarithms(nn.Module):
+    """As Qwen2.5-Omni has it."""
+
+    def __init__(self, channels=4):
+        super().__init__()
+        self.in_features = channels
+        self.alpha, self.beta = (nn.Parameter(torch.randn(channels) / 2) for _ in range(2))
+        self.no_div_by_zero = 0.000000001
+
+    def forward(self, hidden_states):
+        alpha = torch.exp(self.alpha.unsqueeze(0).unsqueeze(-1))
+        beta = torch.exp(self.beta.unsqueeze(0).unsqueeze(-1))
+        return hidden_states + (1.0 / (beta + self.no_div_by_zero)) * torch.pow(torch.sin(hidden_states * alpha), 2)
+
+
+class Either(nn.Module):
+    """As BigVGAN and Oobleck have it: a number of the module says which."""
+
+    def __init__(self, channels=4, logscale=True):
+        super().__init__()
+        self.alpha, self.beta = (nn.Parameter(torch.rand(1, channels, 1) + 0.2) for _ in range(2))
+        self.logscale = logscale
+
+    def forward(self, x):
+        alpha = self.alpha if not self.logscale else torch.exp(self.alpha)
+        beta = self.beta if not self.logscale else torch.exp(self.beta)
+        return x + (beta + 1e-9).reciprocal() * torch.sin(alpha * x).pow(2)
+
+
+KINDS = {
+    "exp": type("SnakeBeta", (Logarithms,), {"forward": Logarithms.forward}),
+    "either": type("Snake1d", (Either,), {"forward": Either.forward}),
+}
+for made in KINDS.values():  # pickles find classes by name
+    globals()[made.__name__] = made
+    made.__qualname__, made.__module__ = made.__name__, __name__
+MODULES = {"exp": KINDS["exp"], "log": KINDS["either"], "plain": lambda n=4: KINDS["either"](n, logscale=False)}
+every_module = pytest.mark.parametrize("name", MODULES)
+X = torch.randn(2, 4, 37, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def by_kernel(monkeypatch):
+    """For each call of a module, whether a kernel computed it."""
+    found, computed = [], alone.computed
+
+    def recorded(*given):
+        result = computed(*given)
+        found.append(result is not None)
+        return result
+
+    monkeypatch.setattr(alone, "computed", recorded)
+    return found
+
+
+def accelerated(name, channels=4):
+    model = nn.Sequential(MODULES[name](channels), nn.Conv1d(channels, 3, 3)).eval()
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        _, report = accelerate(model, torch.randn(2, channels, 37), layers="all")
+    return model, twin, report
+
+
+def check(model, twin, x=X):
+    with torch.no_grad():
+        expected, found = twin(x), model(x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert found.stride() == expected.stride()
+
+
+@every_module
+def test_it_is_computed_by_a_kernel(name, by_kernel):
+    model, twin, report = accelerated(name)
+    assert [(module.name, module.kept) for module in report.modules] == [("0", True)]
+    by_kernel.clear()
+    cut = torch.randn(1, 4, 60)[..., 7:-9]
+    for x in (X, X[:1, :, :1], torch.randn(3, 4, 4099), cut):
+        check(model[0], twin[0], x)
+    assert by_kernel == [True] * 4
+    for x in (X[:, :, ::2], X.transpose(0, 1).contiguous().transpose(0, 1), X[:0], X.double()):
+        check(model[0], twin[0], x)
+    assert by_kernel[4:] == [False] * 4
+    for each in (model, twin):
+        each[0].alpha.data.mul_(1.5)
+        each[0].beta.data.add_(0.3)
+    check(model, twin)
+    again = pickle.loads(pickle.dumps(copy.deepcopy(model)))
+    check(again, twin)
+    assert type(restore(again)[0]) is type(twin[0])
+
+
+@every_module
+@pytest.mark.parametrize("channels", [1, 17])
+def test_against_the_definition(name, channels):
+    model, twin, _ = accelerated(name, channels)
+    x = torch.randn(2, channels, 100) * 30
+    a, b = (each.detach().double().numpy().reshape(-1, 1) for each in (twin[0].alpha, twin[0].beta))
+    if name != "plain":
+        a, b = np.exp(a), np.exp(b)
+    wide = x.double().numpy()
+    expected = wide + np.sin(a * wide) ** 2 / b
+    with torch.no_grad():
+        np.testing.assert_allclose(model[0](x).numpy(), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_a_beta_of_zero():
+    model, twin, _ = accelerated("plain")
+    for each in (model, twin):
+        each[0].beta.data.zero_()
+    with torch.no_grad():
+        torch.testing.assert_close(model[0](X), twin[0](X), rtol=1e-4, atol=1.0)
+
+
+def test_a_number_that_changes(by_kernel):
+    model, twin, _ = accelerated("log")
+    for each in (model, twin):
+        each[0].logscale = False
+    check(model, twin)
+    assert by_kernel[-1]
+    for each in (model, twin):
+        each[0].logscale = [1]
+    check(model, twin)
+    assert not by_kernel[-1]
+
+
+@every_module
+def test_gradients_and_training(name, by_kernel):
+    model, twin, _ = accelerated(name)
+    by_kernel.clear()
+    found = []
+    for each in (model, twin):
+        x = X.clone().requires_grad_()
+        each(x).square().sum().backward()
+        found.append([t.grad for t in (x, *each.parameters())])
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
+    model.train()
+    check(model, twin)
+    assert by_kernel == [False, False]
+
+
+def of(forward, **attributes):
+    """A module that is called so, with another forward method."""
+    module = type("SnakeBeta", (Logarithms,), {"forward": forward})().eval()
+    for name, value in attributes.items():
+        setattr(module, name, value)
+    return module
+
+
+def swapped(self, x):
+    return x + torch.sin(self.beta.exp()[:, None] * x) ** 2 / self.alpha.exp()[:, None]
+
+
+def of_one(self, x):
+    return x + torch.sin(self.alpha.exp()[:, None] * x) ** 2 / self.alpha.exp()[:, None]
+
+
+def half_of_it(self, x):
+    return x + 0.5 * torch.sin(self.alpha.exp()[:, None] * x) ** 2 / self.beta.exp()[:, None]
+
+
+def in_place(self, x):
+    return x.add_(torch.sin(self.alpha.exp()[:, None] * x) ** 2 / self.beta.exp()[:, None])
+
+
+def fails(self, x):
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [of(swapped), of(of_one), of(half_of_it), of(in_place), of(fails), of(Logarithms.forward, more=nn.Identity()),
+     of(Logarithms.forward, in_features="4"), of(Logarithms.forward, beta=nn.Parameter(torch.ones(3))),
+     of(Logarithms.forward).double(), of(Logarithms.forward).train(), Logarithms().eval()],
+)  # fmt: skip
+def test_what_is_something_else(module):
+    assert not snakes.is_snake_beta(module)
+    assert not snakes.is_snake(module)
+
+
+def test_what_is_not_part_of_a_run():
+    model = nn.Sequential(nn.Conv1d(4, 4, 3), KINDS["exp"]()).eval()
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        _, report = accelerate(model, X, layers="all")
+    assert (report.runs, [module.name for module in report.modules]) == ((), ["1"])
+    check(model, twin)
