@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from weakref import WeakSet
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class _Prepared:
         #: or a weight is not finite.
         self._ready: dict[Any, Packed | None] = {}
         self._packed: dict[Any, tuple[Array, bool]] = {}
-        self._alike: list[_Prepared] = [self]  # all operators that share packed weights
+        self._alike = WeakSet[_Prepared]([self])  # all operators that share packed weights
 
     def __call__(self, grid: Array, /, out: Array | None = None, *, residual: Array | None = None) -> Array:
         """Compute from a grid of shape (N, C, *size), or (N, *size, C) where channels are last; the batch is optional.
@@ -119,7 +120,7 @@ class _Prepared:
         other = object.__new__(type(self))  # a copy would be of what is pickled, without packed weights
         other.__dict__.update(self.__dict__, _window=self._window._replace(padding=padding), _ready={})
         with uninterrupted:
-            self._alike.append(other)
+            self._alike.add(other)
         return other
 
     def plan(self, shape: Any, /) -> Plan:
@@ -142,10 +143,10 @@ class _Prepared:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        return {**state, "_ready": {}, "_packed": {}, "_alike": []}
+        return {**state, "_ready": {}, "_packed": {}, "_alike": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _alike=[self])
+        self.__dict__.update(state, _alike=WeakSet([self]))
 
     @property
     def _read(self) -> str:

@@ -83,10 +83,10 @@ class Weights:
         with uninterrupted:
             made = self._operators.get(padding)
             if made is None:
-                if len(self._operators) >= MOST:
-                    self._operators.clear()
-                known = next(iter(self._operators.values()), None)
-                made = self._made(padding) if known is None else known.padded(padding)
+                known = next(iter(self._operators), None)
+                made = self._made(padding) if known is None else self._operators[known].padded(padding)
+                if known is not None and len(self._operators) >= MOST:
+                    del self._operators[known]
                 self._operators[padding] = made
             return made
 
