@@ -1,5 +1,7 @@
 """`tconv.dask.store`: blocks computed where they belong are those that Dask would copy, and nothing else is written."""
 
+import pickle
+
 import dask
 import dask.array as da
 import numpy as np
@@ -12,9 +14,13 @@ import tconv
 import tconv.dask
 from tconv.dask import blocks
 from tconv.dask.lending import Lender
+from tconv.dask.target import Target
 from tconv.prepared import ConvTranspose
 
 RNG = np.random.default_rng(0)
+ELSEWHERE = (
+    'scheduler must be "threads" or "sync", in this process, where out is; got one of other processes, or of a cluster'
+)
 #: How what is stored into lies: as an array of its own, as a box of a larger one, with its axes the other way round.
 TARGETS = ("own", "box", "turned")
 
@@ -162,13 +168,21 @@ def weights_of(y):
     ]
 
 
-def test_processes_say_that_they_cannot():
+@pytest.mark.parametrize("given", [{}, {"scheduler": "processes"}])
+@pytest.mark.parametrize("ours", [True, False])
+def test_processes_would_write_into_copies(given, ours):
     *_, y, _ = layer("small")
-    with dask.config.set(scheduler="processes", num_workers=1), pytest.raises(TypeError) as caught:
-        tconv.dask.store(y, np.empty(y.shape, np.float32))
-    assert 'tconv.dask.store writes into memory of this process: scheduler="threads" computes in it' in str(
-        caught.value
-    )
+    y = y if ours else y + 1
+    with dask.config.set(scheduler="processes"), pytest.raises(ValueError) as caught:
+        tconv.dask.store(y, np.empty(y.shape, np.float32), **given)
+    assert str(caught.value) == f"store: {ELSEWHERE}"
+
+
+def test_targets_are_not_sent():
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(Target(np.ones(3)))
+    said = 'tconv.dask.store writes into memory of this process: scheduler="threads" computes there'
+    assert str(caught.value) == said
 
 
 WRONG = [

@@ -8,7 +8,7 @@ from uuid import uuid4
 import dask.array as da
 import numpy as np
 from dask._task_spec import DataNode
-from dask.base import compute_as_if_collection
+from dask.base import compute_as_if_collection, get_scheduler
 from dask.highlevelgraph import HighLevelGraph, MaterializedLayer
 
 from tconv import arrays, checks
@@ -26,11 +26,12 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
     Args:
         y: a Dask array, of any kind.
         out: an array of NumPy, a memory map too, of the shape and dtype of y, with any strides. No block may read it.
-        keywords: of `dask.compute`, such as `scheduler="threads"` and `num_workers`. Processes cannot write into `out`,
-            and an error says so.
+        keywords: of `dask.compute`, such as `scheduler="threads"`, which a `distributed.Client` makes necessary, and
+            `num_workers`.
 
     Raises:
-        ValueError, TypeError: y or out is something else, or out cannot be written.
+        ValueError, TypeError: y or out is something else, out cannot be written, or the scheduler would compute in
+            other processes.
 
     >>> import dask.array as da, numpy as np, tconv.dask
     >>> x = da.from_array(np.ones((1, 2, 100, 100), "float32"), chunks=(1, 2, 50, 50))
@@ -44,12 +45,22 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
         if not isinstance(y, da.Array):
             checks.wrong_type(f"y must be a Dask array; got {checks.shorten(y)} of type {type(y).__name__}")
         arrays.output(out, y.shape, str(y.dtype), {})
+        if _elsewhere(y, keywords.get("scheduler")):
+            allowed = '"threads" or "sync", in this process, where out is'
+            checks.wrong(f"scheduler must be {allowed}; got one of other processes, or of a cluster")
     layer = y.dask.layers.get(y.name) if isinstance(y.dask, HighLevelGraph) else None
     if isinstance(layer, Blocks):
         graph, keys = _graph(y, layer, out)
         compute_as_if_collection(da.Array, graph, keys, **keywords)
     else:
         y.store(out, lock=False, **keywords)
+
+
+def _elsewhere(y: da.Array, scheduler: Any) -> bool:
+    """Whether tasks would write into copies of what is in this process."""
+    get = get_scheduler(scheduler=scheduler, collections=[y])
+    of = type(getattr(get, "__self__", None)).__module__
+    return of.startswith("distributed.") or getattr(get, "__module__", "") == "dask.multiprocessing"
 
 
 def _graph(y: da.Array, layer: Blocks, out: Any) -> tuple[HighLevelGraph, list[Any]]:

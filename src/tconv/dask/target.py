@@ -17,7 +17,7 @@ class Target:
         self.out = out
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError('tconv.dask.store writes into memory of this process: scheduler="threads" computes in it')
+        raise TypeError('tconv.dask.store writes into memory of this process: scheduler="threads" computes there')
 
     def __dask_tokenize__(self) -> Any:
         return id(self.out)
