@@ -58,7 +58,7 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(client, tmp_path)
 def test_what_is_in_memory_here_is_computed_here():
     y = tconv.conv_transpose(made(), W, stride=2, padding=1)
     out = np.zeros(y.shape, np.float32)
-    with pytest.raises(ValueError, match="^store: scheduler must be "):
+    with pytest.raises(ValueError, match=r"^store: scheduler must be "):
         tconv.dask.store(y, out)
     tconv.dask.store(y, out, scheduler="threads")
     np.testing.assert_array_equal(out, y.compute(scheduler="sync"))
