@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakSet
 
 import numpy as np
@@ -102,27 +102,6 @@ class _Prepared:
         numpy_ops.run(self._plan(grid.shape), grid, self._w, self._bias, result, given)
         return result
 
-    def into(self, grid: Array, out: Array, whole: int) -> bool:
-        """Compute a box of a result of `whole` elements where it lies, from a grid that may be a box of one too.
-
-        Whether it could be done: kernels go through boxes whose rows of cells, and channels that are last, lie in one
-        piece, in the order of the layout. The two share no memory, and are of the shapes and the dtype of a call.
-        """
-        ready = self._box(grid, out, whole)
-        if ready is None:
-            return False
-        if not ready.finish(grid, out, None):
-            self._otherwise(grid, out)
-        return True
-
-    def padded(self, padding: tuple[tuple[int, int], ...]) -> Self:
-        """The same operator with other zeros around the grid, (low, high) of each axis; weights are shared."""
-        other = object.__new__(type(self))  # a copy would be of what is pickled, without packed weights
-        other.__dict__.update(self.__dict__, _window=self._window._replace(padding=padding), _ready={})
-        with uninterrupted:
-            self._alike.add(other)
-        return other
-
     def plan(self, shape: Any, /) -> Plan:
         """How a call with a grid of this shape would run; see `tconv.plan`."""
         with checks.explained(f"{type(self).__name__}.plan"):
@@ -194,22 +173,6 @@ class _Prepared:
             return known
         ready = self._made(plan, plan.problem, finishing) if plan.is_for_kernels else None
         self._remember(shape, ready)
-        return ready
-
-    def _box(self, grid: Array, out: Array, whole: int) -> Packed | None:
-        """Likewise, for a call on boxes of larger arrays; None: kernels cannot go through them."""
-        key = grid.shape, grid.strides, out.strides, whole, grid.flags.aligned and out.flags.aligned
-        if key in self._ready and ((known := self._ready[key]) is None or known.is_current()):
-            return known
-        plan, ready = self._plan(grid.shape), None
-        if plan.is_for_kernels and grid.dtype == out.dtype == plan.problem.dtype:
-            with uninterrupted:
-                from tconv.jit import boxes
-
-            problem = boxes.posed(plan.problem, plan.layout == "channels_last", grid, out, whole)
-            finishing = None if self.activation is None else Finishing(self.activation, None)
-            ready = None if problem is None else self._made(plan, problem, finishing)
-        self._remember(key, ready)
         return ready
 
     def _made(self, plan: Plan, problem: Problem, finishing: Finishing | None) -> Packed | None:

@@ -11,6 +11,7 @@ from lowered import in_use
 from running import in_layout, is_gradient
 
 import tconv
+from tconv.boxed import into
 from tests.fuzz.boxes import boxed
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial, Wrong
@@ -78,7 +79,7 @@ def _prepared(trial: Trial, arrays: tuple[Any, ...], given: dict[str, Any], out:
     if residual is None:
         pick = Random(trial.seed + 1).choice
         x, out = boxed(x, pick), boxed(np.full_like(out, np.nan), pick)
-        if operator.into(x, out, pick((out.size, 1 << 40))):
+        if into(operator, x, out, pick((out.size, 1 << 40))):
             trial.check(out)
             if out.base is not None and np.isfinite(out.base).sum() != np.isfinite(out).sum():
                 raise Wrong("something is written beside a box")

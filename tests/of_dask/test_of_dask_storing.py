@@ -12,10 +12,10 @@ from test_of_dask_blocks import calls, whole
 
 import tconv
 import tconv.dask
+from tconv import boxed
 from tconv.dask import blocks
 from tconv.dask.lending import Lender
 from tconv.dask.target import Target
-from tconv.prepared import ConvTranspose
 
 RNG = np.random.default_rng(0)
 ELSEWHERE = (
@@ -94,11 +94,11 @@ def test_nothing_is_copied(name, monkeypatch):
     *_, y, _ = layer(name)
     seen, x = [], next(iter(y.dask.layers[next(iter(y.dask.layers))].values())).base  # a copy: Dask made it
 
-    def into(self, grid, out, whole, run=ConvTranspose.into):
-        seen.append((np.shares_memory(grid, x), np.shares_memory(out, stored), run(self, grid, out, whole)))
+    def into(operator, grid, out, whole, run=boxed.into):
+        seen.append((np.shares_memory(grid, x), np.shares_memory(out, stored), run(operator, grid, out, whole)))
         return seen[-1][-1]
 
-    monkeypatch.setattr(ConvTranspose, "into", into)
+    monkeypatch.setattr(boxed, "into", into)
     stored = np.empty(y.shape, np.float32)
     tconv.dask.store(y, stored, scheduler="sync")
     assert seen == [(True, True, True)] * y.npartitions

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from dask.base import tokenize
 
-from tconv import arrays
+from tconv import arrays, boxed
 from tconv.activations import Activation
 from tconv.arguments import Layout
 from tconv.dask.lending import lender
@@ -59,7 +59,7 @@ class Weights:
         operator = self._operator(padding)
         # Kernels write while they read; a residual would have to lie as the part does.
         apart = residual is None and not np.may_share_memory(grid, out)
-        if not (apart and operator.into(grid, out, whole)):
+        if not (apart and boxed.into(operator, grid, out, whole)):
             out[...] = operator(grid, lender.empty(out.shape, out.dtype), residual=residual)
 
     def blank(self, shape: tuple[int, ...], residual: Array | None = None) -> Array:
@@ -84,7 +84,7 @@ class Weights:
             made = self._operators.get(padding)
             if made is None:
                 known = next(iter(self._operators), None)
-                made = self._made(padding) if known is None else self._operators[known].padded(padding)
+                made = self._made(padding) if known is None else boxed.padded(self._operators[known], padding)
                 if known is not None and len(self._operators) >= MOST:
                     del self._operators[known]
                 self._operators[padding] = made
