@@ -4,10 +4,11 @@
 
 pieces: layers that fit into memory, on two threads of Dask, each with one of tconv, and in one piece by an operator
 that is prepared, on two threads; both write into memory that is there and begins at a cache line, where one piece is
-fastest. Blocks are cubes, or slabs: as many cells, in whole rows. storing: what Dask takes to copy blocks that are
-there into that memory. peers: the same work by `map_overlap` of a function as its users write it. graph: microseconds
-a block to make, to optimize and to run. zarr: a volume doubled from one store to another in a process of its own,
-whose peak memory counts; the result is of so many gigabytes. All take turns in one process, and the least counts.
+fastest. Blocks are cubes, or slabs: as many cells, in whole rows. They are stored by `tconv.dask.store`, which computes
+them in that memory ("there"), and by Dask, which copies them there; storing: what Dask takes to copy blocks that are
+there already. peers: the same work by `map_overlap` of a function as its users write it. graph: microseconds a block to
+make, to optimize and to run. zarr: a volume doubled from one store to another in a process of its own, whose peak
+memory counts; the result is of so many gigabytes. All take turns in one process, and the least counts.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import numpy as np
 from dask._task_spec import DataNode
 
 import tconv
+import tconv.dask
 from benchmarks.record import Row, digits, keep, record_option
 from tconv.jit import engine
 
@@ -98,6 +100,15 @@ def stored(y: da.Array, out: np.ndarray) -> Callable[[], None]:
     return way
 
 
+def computed_there(y: da.Array, out: np.ndarray) -> Callable[[], None]:
+    """Likewise, each block computed where it belongs."""
+
+    def way() -> None:
+        tconv.dask.store(y, out, scheduler="threads", num_workers=WORKERS)
+
+    return way
+
+
 def pieces(rounds: int) -> list[Row]:
     """Blocks against one piece."""
     rows = []
@@ -107,16 +118,19 @@ def pieces(rounds: int) -> list[Row]:
         x[:] = values
         op = tconv.ConvTranspose(w, **layer.keywords)
         cubes, slabs = (tconv.conv_transpose(cut(x, chunk), w, **layer.keywords) for chunk in (layer.chunk, layer.slab))
-        out, whole = aligned(cubes.shape), aligned(cubes.shape)
+        out, there_already, whole = (aligned(cubes.shape) for _ in range(3))
         ways = {
             "one piece": lambda op=op, x=x, whole=whole: op(x, out=whole),
             "storing slabs": stored(there(slabs), out),
             "storing": stored(there(cubes), out),
             "slabs": stored(slabs, out),
             "blocks": stored(cubes, out),
+            "slabs, there": computed_there(slabs, there_already),
+            "blocks, there": computed_there(cubes, there_already),
         }
         ms = best(ways, rounds)
-        about = {"layer": name, "bound": layer.bound, "blocks": cubes.npartitions, "equal": bool((out == whole).all())}
+        equal = bool((out == whole).all() and (there_already == whole).all())
+        about = {"layer": name, "bound": layer.bound, "blocks": cubes.npartitions, "equal": equal}
         ratios = ", ".join(f"{way} {ms[way] / ms['one piece']:.2f}" for way in ways)
         print(f"{name:30}{layer.bound:12}one piece {ms['one piece']:8.1f} ms   over it: {ratios}", flush=True)
         rows.append({"part": "pieces", **about, "ms": ms})

@@ -40,6 +40,9 @@ SHOWN_BY = {
     "an epilogue of rows side by side where they are not": 5,
     "an epilogue after each tile of a run": 71,
     "the first phase of another origin": 46,
+    "rows of a box moved as one": 32,
+    "axes of a box joined": 25,
+    "the cell of a single one": 49,
 }
 
 

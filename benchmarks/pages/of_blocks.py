@@ -8,14 +8,17 @@ from benchmarks.record import Record, Row
 
 
 def pieces(record: Record) -> list[str]:
-    """Blocks over one piece, in cubes and in slabs, and how much of it is Dask's own copy."""
-    ways = ("blocks", "storing", "slabs", "storing slabs")
+    """Blocks over one piece, in slabs and in cubes: by `tconv.dask.store`, by Dask, and its copy alone."""
+    ways = ("slabs, there", "blocks, there", "slabs", "blocks", "storing slabs", "storing")
     rows = []
     for row in _part(record, "pieces"):
         ms = row["ms"]
-        ratios = (two(ms[way] / ms["one piece"]) for way in ways)
+        ratios = (two(ms[way] / ms["one piece"]) if way in ms else DASH for way in ways)
         rows.append([row["layer"], row["bound"], str(row["blocks"]), f"{ms['one piece']:.1f}", *ratios])
-    columns = ["layer", "bound by", "blocks", "one piece, ms", "cubes", "storing alone", "slabs", "storing slabs alone"]
+    kinds = [
+        f"{kind}, {way}" for way in ("tconv.dask.store", "y.store", "storing alone") for kind in ("slabs", "cubes")
+    ]
+    columns = ["layer", "bound by", "blocks", "one piece, ms", *kinds]
     return table(columns, rows, words=["bound by"])
 
 

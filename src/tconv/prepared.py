@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakSet
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from tconv.finishing import Finishing, checked
 from tconv.forks import uninterrupted
 from tconv.jit.machine.address import address
 from tconv.plan import Plan, check_words, make_plan
-from tconv.problem import OPERANDS, Array, Operation
+from tconv.problem import OPERANDS, Array, Operation, Problem
 from tconv.resolve import Ints, PaddingLike
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class _Prepared:
         #: or a weight is not finite.
         self._ready: dict[Any, Packed | None] = {}
         self._packed: dict[Any, tuple[Array, bool]] = {}
+        self._alike = WeakSet[_Prepared]([self])  # all operators that share packed weights
 
     def __call__(self, grid: Array, /, out: Array | None = None, *, residual: Array | None = None) -> Array:
         """Compute from a grid of shape (N, C, *size), or (N, *size, C) where channels are last; the batch is optional.
@@ -120,7 +122,10 @@ class _Prepared:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        return {**state, "_ready": {}, "_packed": {}}
+        return {**state, "_ready": {}, "_packed": {}, "_alike": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _alike=WeakSet([self]))
 
     @property
     def _read(self) -> str:
@@ -166,26 +171,32 @@ class _Prepared:
         """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
         if shape in self._ready and ((known := self._ready[shape]) is None or known.is_current()):
             return known
-        ready = None
-        if plan.is_for_kernels:
-            with uninterrupted:
-                from tconv.jit.call import Packed
-
-            last, shapes = plan.layout == "channels_last", plan.result_shape
-            made = Packed(plan.problem, last, shapes, plan.dtype, self._pack, finishing, plan.is_filtered)
-            # Kernels would multiply the zeros around a grid by a NaN or an Inf: numpy_ops.run knows what to do.
-            ready = made if made.finite else None
-        with uninterrupted:
-            if shape not in self._ready and len(self._ready) >= REMEMBERED:
-                del self._ready[next(iter(self._ready))]  # the shape that was seen first
-            self._ready[shape] = ready
-            self._forget_unused()
+        ready = self._made(plan, plan.problem, finishing) if plan.is_for_kernels else None
+        self._remember(shape, ready)
         return ready
+
+    def _made(self, plan: Plan, problem: Problem, finishing: Finishing | None) -> Packed | None:
+        """A call of the engine with packed weights; None where one of these is not finite."""
+        with uninterrupted:
+            from tconv.jit.call import Packed
+
+        last, shape = plan.layout == "channels_last", plan.result_shape
+        made = Packed(problem, last, shape, plan.dtype, self._pack, finishing, plan.is_filtered)
+        # Kernels would multiply the zeros around a grid by a NaN or an Inf: numpy_ops.run knows what to do.
+        return made if made.finite else None
+
+    def _remember(self, key: Any, ready: Packed | None) -> None:
+        with uninterrupted:
+            if key not in self._ready and len(self._ready) >= REMEMBERED:
+                del self._ready[next(iter(self._ready))]  # the shape that was seen first
+            self._ready[key] = ready
+            self._forget_unused()
 
     def _forget_unused(self) -> None:
         """Drop packed weights that no shape uses any more."""
-        used = {id(ready.packed) for ready in self._ready.values() if ready is not None}
-        self._packed = {key: kept for key, kept in self._packed.items() if id(kept[0]) in used}
+        used = {id(ready.packed) for one in self._alike for ready in one._ready.values() if ready is not None}
+        for key in [key for key, kept in self._packed.items() if id(kept[0]) not in used]:
+            del self._packed[key]
 
     def _pack(self, made: Engine) -> tuple[Array, bool]:
         """The weights in the order of an engine, and whether all are finite; packed once for all that agree on it."""

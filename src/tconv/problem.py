@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,17 @@ _WRITTEN: dict[Operation, Literal["x", "w", "y"]] = {"conv_transpose": "y", "con
 Array: TypeAlias = NDArray[Any]
 
 
+class Within(NamedTuple):
+    """Grids that are boxes of larger arrays: only the cells of a row, and channels where they are last, lie together.
+
+    Elements from one image to the next, from one channel, then from one cell along each axis of size.
+    """
+
+    read: tuple[int, ...]  #: of the array that is read
+    written: tuple[int, ...]
+    whole: int  #: elements of the array that the result is a part of
+
+
 @dataclass(frozen=True)
 class Problem:
     """What is to be computed, as integers and words: no arrays. What follows from it is kept: a plan asks often."""
@@ -35,6 +46,7 @@ class Problem:
     out_channels: int  #: of y, on the fine grid
     groups: int
     dtype: str  #: in which it is computed; float16 arrays are computed in float32
+    within: Within | None = None  #: None: the grids are arrays of their own. Nothing else is of a weight gradient
 
     @property
     def written(self) -> Literal["x", "w", "y"]:
@@ -75,6 +87,11 @@ class Problem:
     def itemsize(self) -> int:
         """Bytes of an element."""
         return np.dtype(self.dtype).itemsize
+
+    @cached_property
+    def bytes_written(self) -> int:
+        """Bytes of the array that is written, or of the one that it is a part of."""
+        return self.itemsize * (self.within.whole if self.within else prod(self.written_shape))
 
     @cached_property
     def pairs(self) -> int:

@@ -11,6 +11,8 @@ from lowered import in_use
 from running import in_layout, is_gradient
 
 import tconv
+from tconv.boxed import into
+from tests.fuzz.boxes import boxed
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import Trial, Wrong
 
@@ -74,3 +76,10 @@ def _prepared(trial: Trial, arrays: tuple[Any, ...], given: dict[str, Any], out:
     for _ in range(2):
         trial.check(operator(x, residual=residual))
     trial.check(operator(x, out, residual=residual))
+    if residual is None:
+        pick = Random(trial.seed + 1).choice
+        x, out = boxed(x, pick), boxed(np.full_like(out, np.nan), pick)
+        if into(operator, x, out, pick((out.size, 1 << 40))):
+            trial.check(out)
+            if out.base is not None and np.isfinite(out.base).sum() != np.isfinite(out).sum():
+                raise Wrong("something is written beside a box")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -15,6 +15,7 @@ from problems import family
 from tconv.jit.choice import model
 from tconv.jit.choice.search import variations
 from tconv.jit.schedules.registry import free
+from tests.fuzz import boxes
 from tests.fuzz.caches import caches
 from tests.fuzz.trial import THEN, Trial
 
@@ -42,6 +43,12 @@ class Options:
         sizes = own.choice((1, 2)), own.choice((True, True, False)), number, own.choice((False, False, True))
         then = own.choice(THEN) if own.random() < 0.5 else ""
         return Trial(problem, channels_last, isa, *sizes, then=then)
+
+    def boxed(self, number: int) -> Trial:
+        """The same with its grids in larger arrays; a residual would have to lie as the result does."""
+        trial, own = self.trial(number), Random(f"boxes {self.seed}, {number}")
+        then = trial.then.removeprefix("residual").removeprefix(", ")
+        return replace(trial, problem=boxes.posed(trial.problem, trial.channels_last, own.choice), then=then)
 
 
 def schedules(trial: Trial, seed: int = 0) -> Iterator[Any]:
@@ -79,6 +86,7 @@ def text(trial: Trial, what: Any = "") -> str:
         trial.isa if runs_natively(trial.isa) else f"{trial.isa} lowered",
         f"{trial.threads} thread" + "s" * (trial.threads > 1),
         *(["small caches"] if trial.small else []),
+        *(["boxes"] if p.within else []),
         *([f"then {trial.then}"] if trial.finishing else []),
         f"in ({p.batch}, {p.in_channels}), out {p.out_channels}, groups {p.groups}",
     ]
@@ -97,7 +105,7 @@ def _of_schedule(trial: Trial, schedule: Any, how: str) -> str:
         "from tconv import Geometry",
         "from tconv.jit.schedules.layouts import MemoryLayout",
         "from tconv.jit.schedules.axes import LoopAxis",
-        "from tconv.problem import Problem",
+        "from tconv.problem import Problem, Within",
         f"from {own.__module__} import {own.__name__}",
         "from tests.fuzz.trial import Trial",
         f"trial = {trial!r}",

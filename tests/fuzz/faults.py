@@ -21,6 +21,7 @@ from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import NativeFunction
 from tconv.jit.programs import layer_cache, tables
 from tconv.jit.programs.loops import chunks, copies, finish, rows
+from tconv.jit.schedules import layouts
 from tconv.jit.schedules.channels import schedule as channels_schedule
 from tconv.jit.schedules.channels import sizes as channels_sizes
 from tconv.jit.schedules.channels import tables as channels_tables
@@ -129,4 +130,10 @@ FAULTS = {
         channels_tables.ChannelTables, "finishes", "tile.first + tile.length == s.run", "tile.length > 0"),
     "the first phase of another origin": Fault(
         channels_block, "moves", "max(0, -start) * s[C.ELEMENTS]", "0"),
+    "rows of a box moved as one": Fault(  # this one was real
+        channels_block, "moves", "more and follows(axes[(count - 1) * AXIS :])", "more"),
+    "axes of a box joined": Fault(
+        layouts, "_follow", "outer.y_step == inner.written * inner.y_step", "True"),
+    "the cell of a single one": Fault(  # and so was this
+        layouts, "_steps", "prod(cells) > 1", "True"),
 }  # fmt: skip

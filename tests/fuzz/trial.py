@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from tconv.jit.reference.interpret import NOTHING, interpret
 from tconv.jit.schedules.registry import program_of
 from tconv.methods.taps import run_tap_by_tap
 from tconv.problem import Problem
+from tests.fuzz import boxes
 from tests.fuzz.caches import caches
 
 #: The values of arrays.
@@ -133,6 +133,33 @@ class Trial:
                 f"{result[at]} instead of {self.exact[at]}"
             )
 
+    def _check(self, y: np.ndarray) -> None:
+        """A result in its memory is exact, and nothing beside it was written."""
+        shape, (_, steps) = written(self.problem, self.channels_last), self._steps
+        self.check(boxes.view(y, shape, steps))
+        if not boxes.untouched(y, shape, steps):
+            raise Wrong("something is written between the elements of a box")
+
+    @property
+    def _steps(self) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
+        """Elements from one to the next along the axes of what is read and written; None: they fill their memory."""
+        within = self.problem.within
+        if within is None:
+            return None, None
+        return tuple(boxes.in_order(steps, self.channels_last) for steps in within[:2])  # type: ignore[return-value]
+
+    @property
+    def _room(self) -> int:
+        """Elements of the memory of the result."""
+        return boxes.room(written(self.problem, self.channels_last), self._steps[1])
+
+    def _read(self, x: np.ndarray) -> np.ndarray:
+        """What is read in its memory, NaN between the elements of a box."""
+        x = in_layout(x, self.channels_last)
+        flat = np.full(boxes.room(x.shape, self._steps[0]), np.nan, x.dtype)
+        boxes.view(flat, x.shape, self._steps[0])[...] = x
+        return flat
+
     def _program(self, schedule: Any) -> Program:
         with caches(small=self.small):
             finishing = self.finishing
@@ -141,11 +168,11 @@ class Trial:
     def interpreted(self, schedule: Any) -> None:
         """By the interpreter, which checks every access."""
         x, w, bias = self.arrays
-        y = np.full(written(self.problem, self.channels_last), np.nan, self.problem.dtype)
+        y = np.full(self._room, np.nan, self.problem.dtype)
         w = in_layout(w, self.channels_last) if is_gradient(self.problem) else as_packed(schedule, w)
         finishing = self.finishing_here or NOTHING
-        interpret(self._program(schedule), in_layout(x, self.channels_last), w, bias, y, finishing)
-        self.check(y)
+        interpret(self._program(schedule), self._read(x), w, bias, y, finishing)
+        self._check(y)
 
     def _given(self, packed: np.ndarray, y: np.ndarray, end: str) -> tuple[list[np.ndarray], np.ndarray]:
         """What stands for packed weights where an epilogue follows, and the arrays that it points to."""
@@ -181,9 +208,8 @@ class Trial:
             weights = (w.ctypes.data, 0 if bias is None else bias.ctypes.data, packed.ctypes.data)
             if machine.pack(0, address, address + 8 * first, count, *weights, 1, 0):
                 raise Wrong("packing finds weights that are not finite")
-        shape = written(p, self.channels_last)
-        y, x = guarded(prod(shape) * p.itemsize, end), placed(in_layout(x, self.channels_last), end)
+        y, x = guarded(self._room * p.itemsize, end).view(p.dtype), placed(self._read(x), end)
         kept, packed = self._given(packed, y, end) if program.finishes else ([], packed)
         launch.run(machine, address, *(a.ctypes.data for a in (x, packed, y, scratch)), self.threads)
         del kept  # by here
-        self.check(y.view(p.dtype).reshape(shape))
+        self._check(y)

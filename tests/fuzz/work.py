@@ -46,16 +46,20 @@ class Runner:
 
     def case(self, number: int) -> Iterator[Failure]:
         """One case; its failures."""
-        trial = self.options.trial(number)
+        trial, boxed = self.options.trial(number), self.options.boxed(number)
         self.done.clear()
+        for one in (trial, *([boxed] if boxed.problem.within else [])):
+            yield from self._schedules(one)
+        if self._there_is_time():
+            yield from self._try(trial, METHODS[number % len(METHODS)], "called")
+
+    def _schedules(self, trial: Trial) -> Iterator[Failure]:
         for schedule in cases.schedules(trial, self.options.seed):
             yield from self._try(trial, schedule, "interpreted")
             known = (schedule.code, trial.isa) in self.compiled
             if known or self._there_is_time():
                 self.compiled.add((schedule.code, trial.isa))
                 yield from self._try(trial, schedule, "compiled")
-        if self._there_is_time():
-            yield from self._try(trial, METHODS[number % len(METHODS)], "called")
 
     def _there_is_time(self) -> bool:
         """To compile."""

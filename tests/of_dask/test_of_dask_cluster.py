@@ -11,6 +11,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 import tconv
+import tconv.dask
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
 
@@ -51,6 +52,16 @@ def test_a_worker_that_is_killed_in_the_middle_changes_nothing(client, tmp_path)
     assert set(client.run(os.getpid).values()) != set(before.values())
     whole = tconv.conv_transpose(made().compute(scheduler="sync"), W, stride=2, padding=1)
     np.testing.assert_array_equal(found, whole)
+
+
+@pytest.mark.usefixtures("client")
+def test_what_is_in_memory_here_is_computed_here():
+    y = tconv.conv_transpose(made(), W, stride=2, padding=1)
+    out = np.zeros(y.shape, np.float32)
+    with pytest.raises(ValueError, match=r"^store: scheduler must be "):
+        tconv.dask.store(y, out)
+    tconv.dask.store(y, out, scheduler="threads")
+    np.testing.assert_array_equal(out, y.compute(scheduler="sync"))
 
 
 def test_all_operations_on_a_cluster(client):

@@ -30,7 +30,7 @@ WRONG = [
     (
         {"out": np.empty(3)},
         TypeError,
-        "out must be None for Dask arrays, which are never written into; y.store(out) stores one",
+        "out must be None for Dask arrays, never written into; tconv.dask.store(y, out) computes into one",
         ", out=float64 (3,)",
     ),
     ({"bias": np.ones(5, np.float32)}, ValueError, "bias must have shape (6,); got (5,)", ", bias=float32 (5,)"),

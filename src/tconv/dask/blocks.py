@@ -12,12 +12,15 @@ from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from tconv import numpy_ops
 from tconv.arguments import Layout
 from tconv.dask.along import Part, Range
-from tconv.dask.weights import Weights
+from tconv.dask.target import Place, Target
+from tconv.dask.weights import Padding, Weights
 from tconv.jit.machine import launch
+from tconv.jit.machine.address import address
 from tconv.problem import Array
 
 #: A box of a chunk.
@@ -45,19 +48,45 @@ def rim(chunk: Array, boxes: tuple[Box, ...], layout: Layout) -> Rim:
 
 def computed(weights: Weights, residual: Array | None, parts: tuple[Part, ...], *sources: Array | Rim) -> Array:
     """A block of conv_transpose or conv."""
+    grid, padding = _read(weights, parts, sources)
+    with launch.at_most(threads()):
+        return weights(grid, padding, tuple(part.size for part in parts), residual)
+
+
+def stored(
+    target: Target, place: Place, weights: Weights, residual: Array | None, parts: tuple[Part, ...],
+    *sources: Array | Rim,
+) -> None:  # fmt: skip
+    """Likewise, computed where it belongs, from where x lies."""
+    grid = seamless(parts, weights.layout, sources)
+    if grid is None:
+        grid, padding = _read(weights, parts, sources)
+    else:
+        padding = _padding_inside(weights, parts)
+    with launch.at_most(threads()):
+        weights.into(grid, padding, target.out[place], target.out.size, residual)
+
+
+def _read(weights: Weights, parts: tuple[Part, ...], sources: Sequence[Array | Rim]) -> tuple[Array, Padding]:
+    """What a block reads, and the padding of the layer that maps it to the block."""
     if not all(part.pieces for part in parts):
         raise AssertionError("blocks that read nothing are made by blank")
     grid = gathered(parts, weights.layout, sources)
-    padding = tuple(part.padding for part in parts)
-    if not weights.finite:
-        grid, padding = _cut_off(weights, parts, grid)
-    with launch.at_most(threads()):
-        return weights(grid, padding, tuple(part.size for part in parts), residual)
+    if weights.finite:
+        return grid, tuple(part.padding for part in parts)
+    inside = _index((slice(*part.inside) for part in parts), weights.layout)
+    return grid[inside], _padding_inside(weights, parts)
 
 
 def blank(weights: Weights, residual: Array | None, shape: tuple[int, ...]) -> Array:
     """A block of conv_transpose or conv that reads nothing."""
     return weights.blank(shape, residual)
+
+
+def stored_blank(target: Target, place: Place, weights: Weights, residual: Array | None) -> None:
+    """Likewise, where it belongs."""
+    out = target.out[place]
+    out[...] = weights.blank(out.shape, residual)
 
 
 def partial_gradient(task: Gradient, parts: tuple[Part, ...], x: Array, *sources: Array | Rim) -> Array:
@@ -106,6 +135,27 @@ def gathered(parts: tuple[Part, ...], layout: Layout, sources: Sequence[Array | 
     return grid
 
 
+def seamless(parts: tuple[Part, ...], layout: Layout, sources: Sequence[Array | Rim]) -> Array | None:
+    """All that a block reads of the grid as a view of the array that the chunks are views of; None if they are not.
+
+    It is good as long as the chunks are.
+    """
+    steps = _steps(parts, layout)
+    first, *others = sources
+    if isinstance(first, dict):
+        return None
+    corner, of_sizes = first[steps.read[0]], _index_of_sizes(layout, len(parts))
+    start, strides, dtype = address(corner), corner.strides, corner.dtype
+    along = strides[of_sizes]
+    for source, index, at in zip(others, steps.read[1:], steps.further, strict=True):
+        if isinstance(source, dict) or source.strides != strides or source.dtype != dtype:
+            return None
+        if address(source[index]) - start != sum(n * step for n, step in zip(at, along, strict=True)):
+            return None
+    size = tuple(part.inside[1] - part.inside[0] for part in parts)
+    return as_strided(corner, _with_sizes(corner.shape, size, layout), strides)
+
+
 class _Steps(NamedTuple):
     """How the pieces that blocks read come together; the same for all blocks inside of a grid."""
 
@@ -114,6 +164,7 @@ class _Steps(NamedTuple):
     read: tuple[Any, ...]  #: what takes these from chunks
     written: tuple[Any, ...]  #: where they come
     beyond: tuple[Any, ...]  #: what lies beyond the ends
+    further: tuple[tuple[int, ...], ...]  #: cells from the first piece to each other one
 
 
 @lru_cache(maxsize=512)
@@ -128,7 +179,8 @@ def _steps(parts: tuple[Part, ...], layout: Layout) -> _Steps:
         if cells[0] < cells[1]
     ]
     size = tuple(part.read for part in parts)
-    return _Steps(size, boxes, _indices(boxes, layout), _indices(into, layout), tuple(beyond))
+    further = tuple(tuple(p.at - q.at for p, q in zip(piece, pieces[0], strict=True)) for piece in pieces[1:])
+    return _Steps(size, boxes, _indices(boxes, layout), _indices(into, layout), tuple(beyond), further)
 
 
 @lru_cache(maxsize=512)
@@ -151,8 +203,8 @@ def _with_sizes(shape: tuple[int, ...], size: tuple[int, ...], layout: Layout) -
     return (*shape[: -len(size)], *size)
 
 
-def _cut_off(weights: Weights, parts: tuple[Part, ...], grid: Array) -> tuple[Array, tuple[Range, ...]]:
-    """What is on the grid alone, and the padding of the layer that maps it to the block."""
+def _padding_inside(weights: Weights, parts: tuple[Part, ...]) -> Padding:
+    """The padding of the layer that maps what is on the grid alone to the block."""
     padding = []
     for part, stride in zip(parts, weights.stride, strict=True):
         low, high = part.inside[0], part.read - part.inside[1]
@@ -160,7 +212,7 @@ def _cut_off(weights: Weights, parts: tuple[Part, ...], grid: Array) -> tuple[Ar
             padding.append((part.padding[0] - low * stride, part.padding[1] - high * stride))
         else:
             padding.append((low, high))
-    return grid[_index((slice(*part.inside) for part in parts), weights.layout)], tuple(padding)
+    return tuple(padding)
 
 
 # ---- what a task may take of the machine

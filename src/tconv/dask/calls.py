@@ -33,7 +33,8 @@ def compute(
     with checks.explained(operation, lambda: arguments.called_with(*shown)):
         check_words(layout, method)
         if out is not None:
-            checks.wrong_type("out must be None for Dask arrays, which are never written into; y.store(out) stores one")
+            must = "out must be None for Dask arrays, never written into"
+            checks.wrong_type(f"{must}; tconv.dask.store(y, out) computes into one")
         dtype = _dtype(operands, bias, residual)
         first, second = operands.values()
         kernel, settled = arguments.freeze("kernel_size", kernel_size), arguments.window(*window)

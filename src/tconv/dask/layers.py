@@ -19,8 +19,9 @@ from dask._task_spec import Task, TaskRef
 from dask.highlevelgraph import Layer, MaterializedLayer
 
 from tconv.arguments import Layout
-from tconv.dask.along import Along, Chunks, Part, Range
-from tconv.dask.blocks import Box, Gradient, blank, computed, partial_gradient, rim
+from tconv.dask.along import Along, Chunks, Part, Range, bounds
+from tconv.dask.blocks import Box, Gradient, blank, computed, partial_gradient, rim, stored, stored_blank
+from tconv.dask.target import Place
 
 Key: TypeAlias = tuple[Any, ...]
 
@@ -60,6 +61,7 @@ class Reading:
     """Which chunks, and rims of chunks, blocks take their pieces from."""
 
     def __init__(self, grid: Grid, rims: str, axes: tuple[tuple[Along, ...], ...]) -> None:
+        #: `rims`: the layer of rims; "": all of the chunks stay in memory anyway.
         self.grid, self.rims, self.axes = grid, rims, axes
         #: For each axis and chunk, its length and all that blocks read of it.
         self.cuts = [_cuts(chunks, along) for chunks, along in zip(grid.chunks, axes, strict=True)]
@@ -69,6 +71,8 @@ class Reading:
 
     def boxes(self, chunk: tuple[int, ...]) -> tuple[Box, ...]:
         """The boxes in the rim of a chunk: those of less than half of it, if together they are so little too."""
+        if not self.rims:
+            return ()
         cuts = tuple(self.cuts[axis][number] for axis, number in enumerate(chunk))
         if cuts not in self._boxes:
             whole = prod(length for length, _ in cuts)
@@ -202,11 +206,24 @@ class Apart(Task):
 class Blocks(TasksLater):
     """The blocks of conv_transpose or conv."""
 
-    def __init__(self, name: str, reading: tuple[Any, ...], weights: str, channels: int, residual: str) -> None:
+    def __init__(
+        self, name: str, reading: tuple[Any, ...], weights: str, channels: int, residual: str, target: str = ""
+    ) -> None:
         grid, _, axes = reading
         blocks = list(product(*(range(len(axis)) for axis in axes)))
         super().__init__(name, reading, [grid.key(name, batch, block) for batch in grid.images for block in blocks])
-        self.weights, self.channels, self.residual = weights, channels, residual
+        self.weights, self.channels, self.residual, self.target = weights, channels, residual, target
+
+    @property
+    def reads(self) -> str:
+        """The name of the array that is read."""
+        return self._made_of[0].name
+
+    def stored(self, name: str, target: str, *, rims: bool) -> Blocks:
+        """The layer of tasks that compute the same blocks where they belong; without rims where chunks stay anyway."""
+        grid, of_rims, axes = self._made_of
+        reading = grid, of_rims if rims else "", axes
+        return Blocks(name, reading, self.weights, self.channels, self.residual, target)
 
     def task(self, key: Key) -> Task:
         """Gather what the block reads, and compute it; the residual is in chunks of the result."""
@@ -214,10 +231,29 @@ class Blocks(TasksLater):
         along = tuple(axis[i] for axis, i in zip(self.reading.axes, block, strict=True))
         parts = tuple(one.part for one in along)
         residual = TaskRef((self.residual, *key[1:])) if self.residual else None
-        if not all(part.pieces for part in parts):
+        weights, nothing = TaskRef(self.weights), not all(part.pieces for part in parts)
+        if self.target:
+            there = TaskRef(self.target), self._place(batch, block)
+            if nothing:
+                return Task(key, stored_blank, *there, weights, residual)
+            return Apart(key, stored, *there, weights, residual, parts, *self.reading.sources(batch, along))
+        if nothing:
             shape = self.reading.grid.shape(batch, self.channels, tuple(part.size for part in parts))
-            return Task(key, blank, TaskRef(self.weights), residual, shape)
-        return Apart(key, computed, TaskRef(self.weights), residual, parts, *self.reading.sources(batch, along))
+            return Task(key, blank, weights, residual, shape)
+        return Apart(key, computed, weights, residual, parts, *self.reading.sources(batch, along))
+
+    def _place(self, batch: tuple[int, ...], block: tuple[int, ...]) -> Place:
+        """Where a block belongs in the result."""
+        images = [slice(*self._ends[0][i : i + 2]) for i in batch]
+        cells = [slice(*ends[i : i + 2]) for ends, i in zip(self._ends[-len(block) :], block, strict=True)]
+        return (*images, *cells) if self.reading.grid.layout == "channels_last" else (*images, slice(None), *cells)
+
+    @cached_property
+    def _ends(self) -> list[list[int]]:
+        """Where the blocks begin along the batch, if there is one, and each axis of size."""
+        grid, _, axes = self._made_of
+        sizes = [bounds(tuple(one.part.size for one in axis)) for axis in axes]
+        return sizes if grid.batches is None else [bounds(grid.batches), *sizes]
 
 
 class Gradients(TasksLater):

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from dask.base import tokenize
 
-from tconv import arrays
+from tconv import arrays, boxed
 from tconv.activations import Activation
 from tconv.arguments import Layout
 from tconv.dask.lending import lender
@@ -17,8 +17,8 @@ from tconv.prepared import Conv, ConvTranspose
 from tconv.problem import Array, Operation
 
 Padding: TypeAlias = tuple[tuple[int, int], ...]
-#: Operators that are kept: one for each way in which blocks begin and end between strides. Each holds the weights.
-MOST = 16
+#: Operators that are kept, one for each way in which blocks begin and end: between strides, at the ends of the grid.
+MOST = 64
 
 
 class Weights:
@@ -54,6 +54,14 @@ class Weights:
         out = lender.empty((*images, *inner), self.w.dtype)
         return self._operator(padding)(grid, out, residual=residual)
 
+    def into(self, grid: Array, padding: Padding, out: Array, whole: int, residual: Array | None = None) -> None:
+        """Likewise, in a part of an array of so many elements: computed there, or copied."""
+        operator = self._operator(padding)
+        # Kernels write while they read; a residual would have to lie as the part does.
+        apart = residual is None and not np.may_share_memory(grid, out)
+        if not (apart and boxed.into(operator, grid, out, whole)):
+            out[...] = operator(grid, lender.empty(out.shape, out.dtype), residual=residual)
+
     def blank(self, shape: tuple[int, ...], residual: Array | None = None) -> Array:
         """A block that no tap reaches: the bias alone, and what follows."""
         result = np.zeros(shape, arrays.DTYPES[self.w.dtype.name])
@@ -75,11 +83,16 @@ class Weights:
         with uninterrupted:
             made = self._operators.get(padding)
             if made is None:
-                if len(self._operators) >= MOST:
-                    del self._operators[next(iter(self._operators))]
-                prepared = ConvTranspose if self.operation == "conv_transpose" else Conv
-                made = self._operators[padding] = prepared(
-                    self.w, self.bias, stride=self.stride, padding=padding, dilation=self.dilation,
-                    groups=self.groups, layout=self.layout, method=self.method, activation=self.activation,
-                )  # fmt: skip
+                known = next(iter(self._operators), None)
+                made = self._made(padding) if known is None else boxed.padded(self._operators[known], padding)
+                if known is not None and len(self._operators) >= MOST:
+                    del self._operators[known]
+                self._operators[padding] = made
             return made
+
+    def _made(self, padding: Padding) -> ConvTranspose | Conv:
+        prepared = ConvTranspose if self.operation == "conv_transpose" else Conv
+        return prepared(
+            self.w, self.bias, stride=self.stride, padding=padding, dilation=self.dilation, groups=self.groups,
+            layout=self.layout, method=self.method, activation=self.activation,
+        )  # fmt: skip

@@ -21,4 +21,5 @@ def choose(
     """
     if filtered and (found := by_filter(problem, channels_last, isa, threads)):
         return found
-    return tuned.remembered(problem, channels_last, isa) or by_model(problem, channels_last, isa, threads)
+    known = tuned.remembered(problem, channels_last, isa) if problem.within is None else None
+    return known or by_model(problem, channels_last, isa, threads)

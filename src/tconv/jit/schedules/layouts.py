@@ -36,7 +36,7 @@ def as_one_group(problem: Problem) -> Problem:
 
 
 class MemoryLayout(NamedTuple):
-    """Where the elements of a problem lie in contiguous arrays."""
+    """Where the elements of a problem lie in its arrays."""
 
     axes: tuple[LoopAxis, ...]  #: the batch, then the axes of the grids
     x_channel: int  #: bytes from one channel to the next
@@ -60,7 +60,7 @@ def innermost(problem: Problem, channels_last: bool) -> bool:
 def layout_of(problem: Problem, channels_last: bool) -> MemoryLayout:
     """Where the elements of a problem lie in one of the layouts."""
     spread = spread_out(problem, channels_last)
-    return _joined(problem, spread) if _single_cells(problem) else spread
+    return _joined(problem, spread) if _single_cells(problem) and problem.within is None else spread
 
 
 def _single_cells(problem: Problem) -> bool:
@@ -86,46 +86,73 @@ def spread_out(problem: Problem, channels_last: bool) -> MemoryLayout:
     """Every axis by itself, but for those along which nothing is to be done."""
     channels_last = innermost(problem, channels_last)
     g, size, conv = problem.geometry, problem.itemsize, problem.operation != "conv_transpose"
-    x, y = _Grid(problem.in_channels, g.coarse), _Grid(problem.out_channels, g.fine)
-    x, y = (y, x) if conv else (x, y)
+    x, y = steps_of(problem, channels_last)
     lines = [LoopAxis(problem.batch, problem.batch, 1, 1, 1, 0, size * x.image, size * y.image)]
-    for number, axis in enumerate(g.axes):
-        steps = {"x_step": size * x.step(number, channels_last), "y_step": size * y.step(number, channels_last)}
+    for axis, of_x, of_y in zip(g.axes, x.cells, y.cells, strict=True):
+        steps = {"x_step": size * of_x, "y_step": size * of_y}
         if conv:
             window = (axis.kernel, 1, -axis.dilation, -axis.padding[0])
             lines.append(LoopAxis(axis.fine, axis.coarse, *window, **steps, read_stride=axis.stride))
         else:
             window = (axis.kernel, axis.stride, axis.dilation, axis.padding[0])
             lines.append(LoopAxis(axis.coarse, axis.fine, *window, **steps))
-    x_channel, y_channel = (size * (1 if channels_last else prod(grid.cells)) for grid in (x, y))
+    x_channel, y_channel = size * x.channel, size * y.channel
     channels = channels_of(problem)
     groups = (channels.read * x_channel, channels.written * y_channel)
     return MemoryLayout((lines[0], *_merged(lines[1:])), x_channel, y_channel, *groups, channels_last)
 
 
 def _merged(lines: list[LoopAxis]) -> list[LoopAxis]:
-    """Neighbouring axes along which every cell stays where it is as one: a row that is longer, for the same cells."""
+    """Neighbouring axes along which every cell stays where it is as one: a row that is longer, for the same cells.
+
+    Rows of a box of a larger array do not follow each other: they stay apart.
+    """
     found: list[LoopAxis] = []
     for line in lines:
         if line.read == 1:
             alone = line._replace(stride=1, read_stride=1)  # as a single cell is, whatever would follow it
             line = alone if alone.stays else line
-        if found and found[-1].stays and line.stays:
+        if found and found[-1].stays and line.stays and _follow(found[-1], line):
             cells = found.pop().read * line.read
             line = line._replace(read=cells, written=cells)
         found.append(line)
     return found
 
 
-class _Grid(NamedTuple):
-    channels: int
-    cells: tuple[int, ...]
+def _follow(outer: LoopAxis, inner: LoopAxis) -> bool:
+    """Whether what lies behind the inner axis is the next cell of the outer one, in both arrays."""
+    return outer.x_step == inner.read * inner.x_step and outer.y_step == inner.written * inner.y_step
 
-    @property
-    def image(self) -> int:
-        """Elements of an image."""
-        return self.channels * prod(self.cells)
 
-    def step(self, axis: int, channels_last: bool) -> int:
-        """Elements from one cell to the next along an axis."""
-        return prod(self.cells[axis + 1 :]) * (self.channels if channels_last else 1)
+class Steps(NamedTuple):
+    """Elements of a grid from one image, channel or cell to the next."""
+
+    image: int
+    channel: int
+    cells: tuple[int, ...]  #: along each axis
+
+
+def dense(channels: int, cells: tuple[int, ...], channels_last: bool) -> Steps:
+    """Those of an array of its own."""
+    inner = channels if channels_last else 1
+    along = tuple(inner * prod(cells[axis + 1 :]) for axis in range(len(cells)))
+    return Steps(channels * prod(cells), 1 if channels_last else prod(cells), along)
+
+
+def steps_of(problem: Problem, channels_last: bool) -> tuple[Steps, Steps]:
+    """Those of what is read, and of what is written; of a weight gradient those of y and x."""
+    p, g = problem, problem.geometry
+    coarse, fine = (p.in_channels, g.coarse), (p.out_channels, g.fine)
+    x, y = (coarse, fine) if p.operation == "conv_transpose" else (fine, coarse)
+    of_x, of_y = p.within[:2] if p.within is not None else (None, None)
+    return _steps(*x, channels_last, of_x), _steps(*y, channels_last, of_y)
+
+
+def _steps(channels: int, cells: tuple[int, ...], channels_last: bool, within: tuple[int, ...] | None) -> Steps:
+    """Those of a grid, which may be a box of a larger array."""
+    alone = dense(channels, cells, channels_last)
+    if within is None:
+        return alone
+    image, channel, *along = within
+    # A single cell has none beside it. The distance that is given may be that of another layout (see `innermost`).
+    return Steps(image, channel, tuple(along) if prod(cells) > 1 else alone.cells)

@@ -169,7 +169,7 @@ class ChannelSchedule(BroadcastSchedule):
     def streaming(self) -> bool:
         """Whether results go past the caches: they are many, whole lines are written, and a sum takes one op."""
         p, vector = self.problem, self.lanes * self.problem.itemsize
-        large = prod(p.written_shape) * p.itemsize > STREAM_FROM
+        large = p.bytes_written > STREAM_FROM
         whole = self.last.pixel_step % vector == self.last.y_step % vector == self.written * p.itemsize % vector == 0
         if not (large and whole and self.direct) or self.depthwise:
             return large and whole and self.depthwise

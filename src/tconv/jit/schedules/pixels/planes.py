@@ -128,9 +128,7 @@ def make(problem: Problem, layout: MemoryLayout, isa: Isa, threads: int = 1) -> 
     limit = 32 << 10
     strands = len(residues(lines[-1]))
     cache_block[-1] = max(balanced(columns, max(lanes, limit // (problem.itemsize * strands))))
-    result = prod(problem.written_shape) * problem.itemsize
-
-    streaming, fold = result > STREAM_FROM * min(threads, 2), folded(lines[-1], lanes, isa)
+    streaming, fold = problem.bytes_written > STREAM_FROM * min(threads, 2), folded(lines[-1], lanes, isa)
     sizes = (lanes, 1, vectors, rows, tuple(cache_block), True)
     s = PlaneSchedule(problem, layout, *sizes, streaming=streaming, fold=fold)
     if cache_block[-1] == columns:

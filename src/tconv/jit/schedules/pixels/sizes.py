@@ -123,7 +123,7 @@ def _past_caches(problem: Problem, layout: MemoryLayout, threads: int) -> bool:
     of the stores is gone before it is used.
     """
     *outer, _ = layout.axes
-    large = prod(problem.written_shape) * problem.itemsize > STREAM_FROM * min(threads, 2)
+    large = problem.bytes_written > STREAM_FROM * min(threads, 2)
     whole = layout.y_channel % LINE == 0 and all(line.y_step % LINE == 0 for line in outer)
     return large and whole and not layout.channels_last
 

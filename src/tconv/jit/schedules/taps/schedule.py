@@ -129,8 +129,8 @@ ENOUGH = 3
 
 def able(problem: Problem, layout: MemoryLayout, isa: Isa) -> bool:
     """Whether this schedule serves a problem: its arrays are channels first, and fit scratch."""
-    if problem.operation != "conv_transpose" or layout.channels_last or layout.joined:
-        return False
+    if problem.operation != "conv_transpose" or layout.channels_last or layout.joined or problem.within is not None:
+        return False  # channels are filled as a whole
     cells, size = prod(line.read for line in layout.axes[1:]), problem.itemsize
     vector = isa.lanes(size)
     block = cells * -(-problem.taps // vector) * vector * size

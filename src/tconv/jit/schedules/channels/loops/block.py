@@ -42,17 +42,24 @@ def target_of(s: Ints, axes: Ints) -> int:
 
 
 @native
+def follows(axes: Ints) -> int:
+    """Whether the next position of an axis lies behind the last one of the axis after it."""
+    return axes[AxisWords.Y_STEP] == axes[AXIS + AxisWords.WRITTEN] * axes[AXIS + AxisWords.Y_STEP]
+
+
+@native
 def moves(s: Ints, axes: Ints, out: Ints) -> None:
     """The block into y: positions that follow each other, or all q of a row where phases are in lanes."""
     count, total, together = s[C.AXES] - s[C.PHASES], 1, 1
     last = (s[C.AXES] - 1) * AXIS
     if not s[C.PHASES]:
-        # Whole trailing axes, and the one before them.
+        # Whole trailing axes, and the one before them, if rows follow each other.
         more = 1
         while more:
             count -= 1
             together *= fine(axes[count * AXIS :])
             more = count > 1 and fine(axes[count * AXIS :]) == axes[count * AXIS + AxisWords.WRITTEN]
+            more = more and follows(axes[(count - 1) * AXIS :])
     columns = axes[last + AxisWords.Q_END] - axes[last + AxisWords.Q]
     start = axes[last + AxisWords.Q] * axes[last + AxisWords.STRIDE] - axes[last + AxisWords.ORIGIN]
     for n in range(count):

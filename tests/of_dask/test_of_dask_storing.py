@@ -1,0 +1,206 @@
+"""`tconv.dask.store`: blocks computed where they belong are those that Dask would copy, and nothing else is written."""
+
+import pickle
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_of_dask_blocks import calls, whole
+
+import tconv
+import tconv.dask
+from tconv import boxed
+from tconv.dask import blocks
+from tconv.dask.lending import Lender
+from tconv.dask.target import Target
+
+RNG = np.random.default_rng(0)
+ELSEWHERE = (
+    'scheduler must be "threads" or "sync", in this process, where out is; got one of other processes, or of a cluster'
+)
+#: How what is stored into lies: as an array of its own, as a box of a larger one, with its axes the other way round.
+TARGETS = ("own", "box", "turned")
+
+
+def target(shape, how):
+    """An array to store into, and all that holds it; NaN beside it."""
+    if how == "turned":
+        larger = np.full(shape[::-1], np.nan, np.float32)
+        return larger.T, larger
+    beside = [int(how == "box")] * len(shape)
+    larger = np.full([n + 2 * at for n, at in zip(shape, beside, strict=True)], np.nan, np.float32)
+    return larger[tuple(slice(at, at + n) for n, at in zip(shape, beside, strict=True))], larger
+
+
+@pytest.mark.parametrize("operation", ["conv_transpose", "conv"])
+@given(call=calls(), how=st.sampled_from(TARGETS), then=st.sampled_from(("", "relu", "residual")), turned=st.booleans())
+def test_what_is_stored_is_the_result(operation, call, how, then, turned):
+    """Sums of small whole numbers are exact, in any order: nothing may differ."""
+    geometry, groups, last, w, grids, asked = call
+    x, there = grids[operation == "conv"]
+    if turned:  # chunks whose cells are not in the order of the layout
+        there = da.from_array(np.asfortranarray(x), chunks=there.chunks)
+    window = {"groups": groups, "layout": "channels_last" if last else "channels_first", **geometry.keywords}
+    bias = whole((w.shape[1] * groups if operation == "conv_transpose" else w.shape[0],))
+    wanted = getattr(tconv, operation)(x, w, bias, **window)
+    given = {"relu": {"activation": "relu"}, "residual": {"residual": whole(wanted.shape)}}.get(then, {})
+    wanted = np.maximum(wanted, 0) if then == "relu" else wanted + given.get("residual", 0)
+    y = getattr(tconv.dask, operation)(there, w, bias, **window, **given, chunks=asked)
+    out, larger = target(y.shape, how)
+    assert tconv.dask.store(y, out, scheduler="sync") is None
+    np.testing.assert_array_equal(out, wanted)
+    assert np.isnan(larger).sum() == larger.size - out.size
+
+
+LAYERS = {
+    "channels first": ((1, 3, 20, 18), (3, 4, 4, 4), "channels_first", (1, 3, 8, 18)),
+    "cubes": ((1, 3, 20, 18), (3, 4, 4, 4), "channels_first", (1, 3, 8, 7)),
+    "channels last": ((2, 20, 18, 3), (3, 4, 4, 4), "channels_last", (1, 8, 7, 3)),
+    "one channel": ((1, 9, 20, 18), (1, 1, 4, 4, 4), "channels_first", (1, 4, 20, 18)),
+    "small": ((3, 9), (3, 2, 3), "channels_first", (3, 2)),
+}
+
+
+def layer(name, dtype="float32"):
+    shape, kernel, layout, chunks = LAYERS[name]
+    x, w = RNG.normal(size=shape).astype(dtype), RNG.normal(size=kernel).astype(dtype)
+    window = {"stride": 2, "padding": 1, "layout": layout}
+    return x, w, tconv.dask.conv_transpose(da.from_array(x, chunks=chunks), w, **window), window
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64", "int16"])
+def test_rounding_is_that_of_the_dtype(name, dtype):
+    """Sums of the same products in some order; what is not for kernels as it is is computed apart, and copied."""
+    x, w, y, window = layer(name, dtype)
+    stored = np.full(y.shape, 77, dtype)
+    tconv.dask.store(y, stored, scheduler="sync")
+    whole = tconv.conv_transpose(x, w, **window)
+    if dtype.startswith("int"):
+        np.testing.assert_array_equal(stored, whole)
+    else:
+        sums = tconv.conv_transpose(np.abs(x), np.abs(w), **window)
+        assert (np.abs(stored.astype("c16") - whole) <= 8 * np.finfo(dtype).eps * np.abs(sums)).all()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_nothing_is_copied(name, monkeypatch):
+    """Neither x on its way into a block nor a result: both are read and written where they lie."""
+    monkeypatch.setattr(blocks, "gathered", None)
+    monkeypatch.setattr(Lender, "empty", None)
+    *_, y, _ = layer(name)
+    seen, x = [], next(iter(y.dask.layers[next(iter(y.dask.layers))].values())).base  # a copy: Dask made it
+
+    def into(operator, grid, out, whole, run=boxed.into):
+        seen.append((np.shares_memory(grid, x), np.shares_memory(out, stored), run(operator, grid, out, whole)))
+        return seen[-1][-1]
+
+    monkeypatch.setattr(boxed, "into", into)
+    stored = np.empty(y.shape, np.float32)
+    tconv.dask.store(y, stored, scheduler="sync")
+    assert seen == [(True, True, True)] * y.npartitions
+
+
+@pytest.mark.parametrize("scheduler", ["sync", "threads"])
+def test_chunks_that_tasks_make_are_read_by_their_rims(scheduler):
+    """Where they come from elsewhere, they can be forgotten; blocks are still computed where they belong."""
+    x, w = whole((1, 3, 20, 18)), whole((3, 4, 4, 4))
+    there = da.from_array(x, chunks=(1, 3, 8, 7)) + np.float32(0)
+    y = tconv.dask.conv_transpose(there, w, stride=2, padding=1)
+    out = np.empty(y.shape, np.float32)
+    tconv.dask.store(y, out, scheduler=scheduler)
+    np.testing.assert_array_equal(out, tconv.conv_transpose(x, w, stride=2, padding=1))
+
+
+def test_not_finite_values_reach_what_they_reach_in_one_piece():
+    x, w = RNG.normal(size=(1, 2, 12, 12)).astype(np.float32), RNG.normal(size=(2, 2, 3, 3)).astype(np.float32)
+    for spoiled in (x, w):
+        kept = spoiled[0, 1, 2, 2]
+        spoiled[0, 1, 2, 2] = np.inf
+        y = tconv.dask.conv_transpose(da.from_array(x, chunks=(1, 2, 5, 5)), w, stride=2, padding=1)
+        out, exact = np.empty(y.shape, np.float32), tconv.conv_transpose(x, w, stride=2, padding=1)
+        tconv.dask.store(y, out, scheduler="sync")
+        np.testing.assert_array_equal(np.isfinite(out), np.isfinite(exact))
+        spoiled[0, 1, 2, 2] = kept
+
+
+def test_one_block_over_what_it_is_made_of():
+    x = RNG.normal(size=(1, 2, 9, 8)).astype(np.float32)
+    w = RNG.normal(size=(2, 2, 3, 3)).astype(np.float32)
+    wanted = tconv.conv(x, w, padding=1)
+    tconv.dask.store(tconv.dask.conv(da.from_array(x, chunks=-1), w, padding=1), x, scheduler="sync")
+    np.testing.assert_array_equal(x, wanted)
+
+
+def test_other_arrays_are_stored_as_dask_does(tmp_path):
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", mode="w+", dtype=np.float32, shape=(5, 7))
+    tconv.dask.store(da.ones((5, 7), chunks=3, dtype=np.float32) + 1, out, scheduler="sync")
+    assert (out == 2).all()
+
+
+def test_into_a_memory_map(tmp_path):
+    x, w, y, window = layer("cubes")
+    out = np.lib.format.open_memmap(tmp_path / "out.npy", mode="w+", dtype=np.float32, shape=y.shape)
+    tconv.dask.store(y, out, scheduler="threads")
+    np.testing.assert_allclose(out, tconv.conv_transpose(x, w, **window), rtol=0, atol=1e-4)
+
+
+def test_weights_are_packed_once_for_all_ends():
+    """Blocks at the ends of the grid are layers of other paddings: nine here, of one set of packed weights."""
+    x, w = whole((1, 16, 96, 96)), whole((16, 16, 4, 4))
+    y = tconv.dask.conv_transpose(da.from_array(x, chunks=(1, 16, 32, 32)), w, stride=2, padding=1)
+    (weights,) = (value for _, value in weights_of(y))
+    tconv.dask.store(y, np.empty(y.shape, np.float32), scheduler="sync")
+    operators = list(weights._operators.values())
+    assert len(operators) == 9
+    made = [call.packed for op in operators for call in op._ready.values()]
+    assert len(made) == 9
+    assert len(set(map(id, made))) == 1
+
+
+def weights_of(y):
+    """The nodes of weights in the graph of an array."""
+    return [
+        (k, v.value) for name, one in y.dask.layers.items() if name.startswith("tconv-weights") for k, v in one.items()
+    ]
+
+
+@pytest.mark.parametrize("given", [{}, {"scheduler": "processes"}])
+@pytest.mark.parametrize("ours", [True, False])
+def test_processes_would_write_into_copies(given, ours):
+    *_, y, _ = layer("small")
+    y = y if ours else y + 1
+    with dask.config.set(scheduler="processes"), pytest.raises(ValueError) as caught:
+        tconv.dask.store(y, np.empty(y.shape, np.float32), **given)
+    assert str(caught.value) == f"store: {ELSEWHERE}"
+
+
+def test_targets_are_not_sent():
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(Target(np.ones(3)))
+    said = 'tconv.dask.store writes into memory of this process: scheduler="threads" computes there'
+    assert str(caught.value) == said
+
+
+WRONG = [
+    (
+        {"y": np.ones(3)},
+        TypeError,
+        "store: y must be a Dask array; got array([1., 1., 1.]) of type ndarray",
+    ),
+    ({"out": [1.0]}, TypeError, "store: out must be a NumPy array; got [1.0] of type list"),
+    ({"out": np.empty((3, 8), np.float32)}, ValueError, "store: out must have shape (2, 17); got (3, 8)"),
+    ({"out": np.empty((2, 17))}, TypeError, "store: out must have dtype float32, in native byte order; got float64"),
+]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize(("changed", "kind", "said"), WRONG)
+def test_what_is_wrong(changed, kind, said):
+    *_, y, _ = layer("small")
+    with pytest.raises(kind) as caught:
+        tconv.dask.store(**{"y": y, "out": np.empty(y.shape, np.float32), **changed})
+    assert str(caught.value) == said
