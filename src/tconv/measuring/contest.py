@@ -32,6 +32,8 @@ LOSS = 1.01
 CHANCE = 0.02
 #: Who was faster in all of so many rounds is not measured longer to see whether it loses.
 LEADING = 4
+#: Who was faster by so much in all of so many rounds has won: what it might lose in others is not its own time.
+CLEAR, CLEARLY = 1.1, 3
 ORIGINAL = "original"
 #: Results are compared in parts of so many elements.
 PART = 1 << 20
@@ -112,10 +114,16 @@ def in_turns(
     return times
 
 
-def nobody_wins(turns: Mapping[str, Sequence[float]]) -> bool:
-    """Whether nobody wins, whatever comes: who was not faster by `MARGIN` in two rounds has not won in all but one."""
-    rounds = len(turns[ORIGINAL])
-    return all(sum(ratio < MARGIN for ratio in ratios) > 1 or len(ratios) < rounds for ratios in _ratios(turns))
+def verdict(turns: Mapping[str, Sequence[float]], name: str, against: str = ORIGINAL) -> bool | None:
+    """Whether one has won against another so far, whatever comes; None while that may still fall either way.
+
+    Who was not faster by `MARGIN` in two rounds has not won in all but one. Who is hopeless had one turn, as a probe.
+    """
+    rounds, other = max(map(len, turns.values())), turns[against]
+    ratios = [a / b for a, b in zip([*other] * rounds if len(other) == 1 else other, turns[name], strict=False)]
+    if len(ratios) < rounds or sum(ratio < MARGIN for ratio in ratios) > 1:
+        return False
+    return True if rounds >= CLEARLY and min(ratios) >= CLEAR else None
 
 
 def all_lead(turns: Mapping[str, Sequence[float]]) -> bool:
