@@ -1,4 +1,4 @@
-"""Whole models before and after tconv.torch.accelerate with `layers="transposed"`: those of `benchmarks.zoo`, in eval mode.
+"""Whole models of `benchmarks.zoo` before and after tconv.torch.accelerate with `layers="transposed"`, in eval mode.
 
     python -m benchmarks.torch_models [--models "SAM mask decoder" VITS] [--threads 1] [--rounds 5]
                                       [--layers] [--json FILE]

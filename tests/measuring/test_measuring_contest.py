@@ -79,10 +79,15 @@ def test_who_is_hopeless_does_not_keep_others_waiting():
 
 @pytest.mark.parametrize(
     ("ours", "decided"),
-    [([0.9] * 3, False), ([0.9] * 4, True), ([0.9, 1.1, 0.9, 0.9], False), ([1.0] * 4, False), ([9.0], False)],
-)
-def test_who_leads_in_all_of_four_rounds_is_not_about_to_lose(ours, decided):
-    assert all_lead({ORIGINAL: [1.0] * max(4, len(ours)), "one": ours}) == decided
+    [
+        ([0.9] * 3, False), ([0.9] * 4, True), ([0.9, 1.1, 0.9, 0.9], False), ([1.0] * 4, False), ([9.0], False),
+        ([1.1, 0.9, 0.9, 0.9, 0.9], False), ([1.1, 0.9, 0.9, 0.9, 1.1, 0.9, 0.9], True), ([1.1] * 4 + [0.9] * 4, False),
+    ],
+)  # fmt: skip
+def test_who_leads_in_all_of_four_rounds_or_in_most_of_nine_is_not_about_to_lose(ours, decided):
+    turns = {ORIGINAL: [1.0] * max(4, len(ours)), "one": ours}
+    assert all_lead(turns, 9) == decided
+    assert not decided or not Contest({ORIGINAL: [1.0] * 9, "one": [*ours, *[1.1] * (9 - len(ours))][:9]}).lost("one")
 
 
 def test_a_contest_ends_with_the_round_that_decides_it():
@@ -95,6 +100,21 @@ def test_a_contest_ends_with_the_round_that_decides_it():
     for took, rounds in ((0.9, 3), (0.95, 9)):
         runs["other"] = lambda took=took: took
         assert len(in_turns(runs, dict.fromkeys(runs, 0.3), effort, timer)["other"]) == rounds
+
+
+@pytest.mark.parametrize(("took", "rounds"), [(0.5, 3), (0.9, 3), (1.1, 1)])
+def test_who_is_hopeless_was_so_twice(took, rounds):
+    runs = {ORIGINAL: lambda: 0.5, "other": lambda: took}
+    turns = in_turns(runs, {ORIGINAL: 0.5, "other": 9.0}, Effort(rounds=3, turn=0.0), lambda run: run())
+    assert turns == {ORIGINAL: [0.5] * 3, "other": [took] * rounds}
+
+
+@pytest.mark.parametrize(("long", "calls"), [(0.25, 2 + 2 * 3), (0.1, 3)])
+def test_long_calls_bring_their_own_data_into_the_caches(long, calls):
+    made = []
+    runs = {ORIGINAL: lambda: made.append(1) or 0.2}
+    in_turns(runs, {ORIGINAL: 0.2}, Effort(rounds=3, turn=0.0, long=long), lambda run: run())
+    assert len(made) == calls
 
 
 def test_a_timer_may_do_something_before_the_clock_is_read():

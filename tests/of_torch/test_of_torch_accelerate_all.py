@@ -235,8 +235,8 @@ def test_models_of_many_kinds_of_calls_take_no_longer_for_each(monkeypatch):
     turns = [effort.turn for effort in efforts]
     assert turns[:9] == [turns[0]] * 9
     assert turns == sorted(turns, reverse=True)
-    assert turns[16] == turns[0] / 2
-    assert turns[-1] == turns[0] / 4
+    assert turns[12] == turns[0] / 1.5
+    assert turns[-1] == turns[0] / 2
     assert len({effort.rounds for effort in efforts}) == 1
 
 

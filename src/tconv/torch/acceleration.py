@@ -41,6 +41,8 @@ M = TypeVar("M", bound=Module)
 _TRANSPOSED, _ANY = torch.nn.modules.conv._ConvTransposeNd, torch.nn.modules.conv._ConvNd
 #: Why a layer is left alone where nothing is measured: most take about as long either way, some half, some twice.
 NO_RULE = "no rule says who is faster at an ordinary convolution: give example inputs, to measure it"
+#: Seconds of a turn; and of calls that bring their data into the caches as they do in the model.
+TURN, LONG = 0.01, 0.02
 #: What `layers` may say, and the operations that are looked for.
 LOOKED_FOR: dict[str, Operations] = {"transposed": ("conv_transpose",), "all": EVERY}
 
@@ -107,7 +109,7 @@ def accelerate(
     with checks.explained("accelerate", lambda: checks.echo(**said)):
         inner = _inner(model)
         checks.choice("layers", layers, tuple(LOOKED_FOR))
-        effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=0.02)
+        effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=TURN, long=LONG)
         checks.truth("new_sizes", new_sizes)
         checks.truth("winograd", winograd)
         tensors = itertools.chain(inner.named_parameters(), inner.named_buffers())

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from torch.nn import Module
@@ -102,7 +103,7 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
 
 def _in_turns(forms: Mapping[str, Form], effort: Effort) -> Contest:
     """Time the two models in turns: as many rounds as are asked for, and more while ours seems to have lost."""
-    effort = dataclasses.replace(effort, enough=all_lead)
+    effort = dataclasses.replace(effort, enough=partial(all_lead, of=effort.rounds))
     first = {name: form.seconds() for name, form in forms.items()}
     turns: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(LONGER):

@@ -25,8 +25,8 @@ from tconv.torch.watching import WatchedCall
 
 M = TypeVar("M", bound=Measured)
 
-#: Contests that have all of their time. Of a model with more kinds of calls each has less, down to a quarter.
-UNHURRIED, SHORTEST = 8, 4
+#: Contests that have all of their time. Of a model with more kinds of calls each has less, down to half.
+UNHURRIED, SHORTEST = 8, 2
 
 
 class Called(NamedTuple):
