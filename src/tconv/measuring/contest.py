@@ -132,7 +132,7 @@ def verdict(turns: Mapping[str, Sequence[float]], name: str, against: str = ORIG
 
 
 def all_lead(turns: Mapping[str, Sequence[float]], of: int) -> bool:
-    """Whether nobody is about to lose: each was faster than the original in `LEADING` rounds, all of them, or in most."""
+    """Whether nobody is about to lose: each was faster than the original in all of `LEADING` rounds, or in most."""
     ratios = Contest(turns).ratios.values()
     return all(len(r) >= LEADING and (min(r) > 1 or sum(ratio > 1 for ratio in r) > of / 2) for r in ratios)
 
