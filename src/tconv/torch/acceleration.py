@@ -88,7 +88,8 @@ def accelerate(
             convolutions are left alone: of these no rule says who is faster.
         layers: "all", or "transposed" for transposed convolutions alone and what stands behind them, which takes less
             time. The report has a table for each kind.
-        rounds: turns that each way of computing has; at least 3. (The whole model has up to three times as many.)
+        rounds: turns that each way of computing has at most, where it is not decided before; at least 3. (The whole
+            model has up to three times as many.)
         winograd: whether layers of torch.nn, and runs that begin with one, are measured in a second form too, where no
             derivative is recorded: by minimal filtering (Winograd), which takes half of the products of a 3x3 kernel,
             and rounds more: results differ by 1e-6 to 1e-5 of the largest value. It is kept where it is 3 % or more
