@@ -128,13 +128,19 @@ def verdict(turns: Mapping[str, Sequence[float]], name: str, against: str = ORIG
     ratios = [a / b for a, b in zip([*other] * rounds if len(other) == 1 else other, turns[name], strict=False)]
     if len(ratios) < rounds or sum(ratio < MARGIN for ratio in ratios) > 1:
         return False
-    return True if rounds >= CLEARLY and min(ratios) >= CLEAR else None
+    return True if _is_clear(ratios) else None
 
 
 def all_lead(turns: Mapping[str, Sequence[float]], of: int) -> bool:
-    """Whether nobody is about to lose: each was faster than the original in all of `LEADING` rounds, or in most."""
-    ratios = Contest(turns).ratios.values()
-    return all(len(r) >= LEADING and (min(r) > 1 or sum(ratio > 1 for ratio in r) > of / 2) for r in ratios)
+    """Whether nobody is about to lose: each was faster in all rounds, of which there are enough, or most `of` all."""
+    return all(
+        _is_clear(ratios) or (len(ratios) >= LEADING and (min(ratios) > 1 or sum(r > 1 for r in ratios) > of / 2))
+        for ratios in Contest(turns).ratios.values()
+    )
+
+
+def _is_clear(ratios: Sequence[float]) -> bool:
+    return len(ratios) >= CLEARLY and min(ratios) >= CLEAR
 
 
 def disagreement(results: Sequence[Array], expected: Sequence[Array]) -> str:
