@@ -1,4 +1,4 @@
-"""tconv.torch.accelerate on whole models, before and after: those of `benchmarks.zoo`, in eval mode under no_grad.
+"""Whole models of `benchmarks.zoo` before and after tconv.torch.accelerate with `layers="transposed"`, in eval mode.
 
     python -m benchmarks.torch_models [--models "SAM mask decoder" VITS] [--threads 1] [--rounds 5]
                                       [--layers] [--json FILE]
@@ -88,7 +88,7 @@ def before_and_after(each: Entry, rounds: int) -> tuple[dict[str, Any], tconv.to
     torch.manual_seed(0)
     model, inputs = each.build()
     model.eval()
-    fast, report = tconv.torch.accelerate(copy.deepcopy(model), inputs)
+    fast, report = tconv.torch.accelerate(copy.deepcopy(model), inputs, layers="transposed")
     runs = {ORIGINAL: runner(model, inputs), "tconv": runner(fast, inputs)}
     expected, results = (list(tensors(run())) for run in runs.values())
     differs = difference([t.numpy() for t in results], [t.numpy() for t in expected]) if telling(expected) else None

@@ -99,8 +99,8 @@ def _last(tensor: Tensor) -> Tensor:
 
 @way("accelerate")
 def accelerate(model: Module, inputs: Inputs, threads: int) -> Way:
-    """`tconv.torch.accelerate` with all layers, on the inputs that it is timed with."""
-    tconv.torch.accelerate(model, inputs, layers="all")
+    """`tconv.torch.accelerate`, on the inputs that it is timed with."""
+    tconv.torch.accelerate(model, inputs)
     return _called(model, inputs)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tconv.measuring.contest import ORIGINAL, Contest, all_lead, difference, disagreement, in_turns, nobody_wins
+from tconv.measuring.contest import ORIGINAL, Contest, all_lead, difference, disagreement, in_turns, verdict
 from tconv.measuring.rounds import Effort
 
 pytestmark = pytest.mark.quick
@@ -54,27 +54,41 @@ def test_every_form_has_its_turns_in_every_round():
 
 
 @pytest.mark.parametrize(
-    ("ours", "decided"),
-    [([0.5], False), ([1.0], False), ([1.0, 1.0], True), ([1.0, 0.5], False), ([1.0, 0.5, 0.99], True)],
-)
-def test_nobody_wins_who_was_not_faster_twice(ours, decided):
-    turns = {ORIGINAL: [1.0] * len(ours), "one": ours}
-    assert nobody_wins(turns) == decided
-    assert not nobody_wins({**turns, "two": [0.5] * len(ours)})
-    assert not decided or Contest({ORIGINAL: [1.0] * 9, "one": [*ours, *[0.5] * (9 - len(ours))]}).winner is None
+    ("ours", "said"),
+    [
+        ([0.5], None), ([1.0], None), ([1.0, 1.0], False), ([1.0, 0.5], None), ([1.0, 0.5, 0.99], False),
+        ([0.9, 0.9], None), ([0.9, 0.9, 0.9], True), ([0.92, 0.9, 0.9], None), ([0.5, 1.0, 0.5, 0.5], None),
+    ],
+)  # fmt: skip
+def test_a_verdict_comes_with_the_round_after_which_no_other_is_to_be_expected(ours, said):
+    turns = {ORIGINAL: [1.0] * len(ours), "one": ours, "two": [2.0] * len(ours)}
+    assert verdict(turns, "one") is said
+    assert verdict(turns, "two", "one") is (False if len(ours) > 1 else None)
+    whole = Contest({ORIGINAL: [1.0] * 9, "one": [*ours, *[0.5] * (9 - len(ours))]})
+    assert said is not False or whole.winner is None
+    assert said is not True or (Contest({ORIGINAL: turns[ORIGINAL], "one": ours}).winner == whole.winner == "one")
 
 
 def test_who_is_hopeless_does_not_keep_others_waiting():
-    assert not nobody_wins({ORIGINAL: [1.0], "one": [9.0]})
-    assert nobody_wins({ORIGINAL: [1.0, 1.0], "one": [9.0]})
+    assert verdict({ORIGINAL: [1.0], "one": [9.0]}, "one") is None
+    assert verdict({ORIGINAL: [1.0, 1.0], "one": [9.0]}, "one") is False
+    slow = {ORIGINAL: [1.0] * 3, "one": [9.0], "two": [0.9] * 3}
+    assert verdict(slow, "two", "one") is True
+    assert verdict(slow, "two") is True
 
 
 @pytest.mark.parametrize(
     ("ours", "decided"),
-    [([0.9] * 3, False), ([0.9] * 4, True), ([0.9, 1.1, 0.9, 0.9], False), ([1.0] * 4, False), ([9.0], False)],
-)
-def test_who_leads_in_all_of_four_rounds_is_not_about_to_lose(ours, decided):
-    assert all_lead({ORIGINAL: [1.0] * max(4, len(ours)), "one": ours}) == decided
+    [
+        ([0.9] * 2, False), ([0.9] * 3, True), ([0.95, 0.9, 0.9], False), ([0.95] * 4, True),
+        ([0.9, 1.1, 0.9, 0.9], False), ([1.0] * 4, False), ([9.0], False),
+        ([1.1, 0.9, 0.9, 0.9, 0.9], False), ([1.1, 0.9, 0.9, 0.9, 1.1, 0.9, 0.9], True), ([1.1] * 4 + [0.9] * 4, False),
+    ],
+)  # fmt: skip
+def test_who_leads_in_all_rounds_or_in_most_of_nine_is_not_about_to_lose(ours, decided):
+    turns = {ORIGINAL: [1.0] * max(4, len(ours)), "one": ours}
+    assert all_lead(turns, 9) == decided
+    assert not decided or not Contest({ORIGINAL: [1.0] * 9, "one": [*ours, *[1.1] * (9 - len(ours))][:9]}).lost("one")
 
 
 def test_a_contest_ends_with_the_round_that_decides_it():
@@ -82,10 +96,26 @@ def test_a_contest_ends_with_the_round_that_decides_it():
         return run()
 
     runs = {ORIGINAL: lambda: 1.0, "other": lambda: 1.1}
-    effort = Effort(rounds=9, turn=0.0, enough=nobody_wins)
+    effort = Effort(rounds=9, turn=0.0, enough=lambda turns: verdict(turns, "other") is not None)
     assert in_turns(runs, dict.fromkeys(runs, 0.3), effort, timer) == {ORIGINAL: [1.0] * 2, "other": [1.1] * 2}
-    runs["other"] = lambda: 0.9
-    assert len(in_turns(runs, dict.fromkeys(runs, 0.3), effort, timer)["other"]) == 9
+    for took, rounds in ((0.9, 3), (0.95, 9)):
+        runs["other"] = lambda took=took: took
+        assert len(in_turns(runs, dict.fromkeys(runs, 0.3), effort, timer)["other"]) == rounds
+
+
+@pytest.mark.parametrize(("took", "rounds"), [(0.5, 3), (0.9, 3), (1.1, 1)])
+def test_who_is_hopeless_was_so_twice(took, rounds):
+    runs = {ORIGINAL: lambda: 0.5, "other": lambda: took}
+    turns = in_turns(runs, {ORIGINAL: 0.5, "other": 9.0}, Effort(rounds=3, turn=0.0), lambda run: run())
+    assert turns == {ORIGINAL: [0.5] * 3, "other": [took] * rounds}
+
+
+@pytest.mark.parametrize(("long", "calls"), [(0.25, 2 + 2 * 3), (0.1, 3)])
+def test_long_calls_bring_their_own_data_into_the_caches(long, calls):
+    made = []
+    runs = {ORIGINAL: lambda: made.append(1) or 0.2}
+    in_turns(runs, {ORIGINAL: 0.2}, Effort(rounds=3, turn=0.0, long=long), lambda run: run())
+    assert len(made) == calls
 
 
 def test_a_timer_may_do_something_before_the_clock_is_read():

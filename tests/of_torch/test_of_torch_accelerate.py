@@ -78,11 +78,12 @@ def test_a_model_in_which_nothing_wins_is_left_alone(clocks):
     assert report.verdict == "no layer is faster by more than the noise on tconv's engine: the model is left alone"
 
 
-def test_a_model_without_transposed_convolutions():
-    model, report = accelerate(nn.Linear(3, 3), torch.randn(1, 3))
+@pytest.mark.parametrize(("layers", "kind"), [("all", "convolution"), ("transposed", "transposed convolution")])
+def test_a_model_without_convolutions(layers, kind):
+    model, report = accelerate(nn.Linear(3, 3), torch.randn(1, 3), layers=layers)
     assert type(model) is nn.Linear
-    assert str(report).startswith("no transposed convolution was found in the model: it is left alone")
-    assert accelerate(nn.Linear(3, 3))[1].verdict == report.verdict
+    assert str(report).startswith(f"no {kind} was found in the model: it is left alone")
+    assert accelerate(nn.Linear(3, 3), layers=layers)[1].verdict == report.verdict
 
 
 def test_without_example_inputs_all_layers_are_taken_unmeasured():

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
 import tconv.torch
-from tconv.measuring.contest import ORIGINAL
+from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.torch import accelerated, both_ways, closing, measuring
 from tconv.torch.both_ways import OURS, WINOGRAD
 
@@ -362,9 +362,9 @@ def test_new_sizes():
 
 
 def test_without_inputs_nothing_is_by_it():
-    model = nn.Sequential(nn.Conv2d(32, 32, 3))
-    tconv.torch.accelerate(model, layers="all")
-    assert type(model[0]) is accelerated.Conv2d
+    model = nn.Sequential(nn.ConvTranspose2d(32, 32, 3))
+    tconv.torch.accelerate(model)
+    assert type(model[0]) is accelerated.ConvTranspose2d
 
 
 def test_a_module_that_is_called_twice_is_so_in_both_or_neither(monkeypatch):
@@ -385,6 +385,29 @@ def test_a_module_that_is_called_twice_is_so_in_both_or_neither(monkeypatch):
     _, report = accelerate(model, x)
     assert [(layer.before, layer.after, layer.winograd) for layer in report.layers] == [(8.0, 3.0, True)]
     assert report.layers[0].exactly.after == 4.0
+
+
+@pytest.mark.parametrize(
+    ("ours", "filtered", "decided"),
+    [
+        ([0.5] * 3, [0.4] * 3, True),
+        ([0.5] * 2, [0.4] * 2, False),
+        ([0.5] * 3, [0.47] * 3, False),  # it is faster, by too little to be sure
+        ([0.5] * 3, [0.6] * 3, True),
+        ([0.95] * 3, [0.4] * 3, True),  # whatever becomes of ours
+        ([0.95] * 3, [1.0] * 3, False),
+        ([1.0] * 2, [1.0] * 2, True),
+        ([1.0] * 3, [0.97] * 3, False),
+        ([4.0], [0.5] * 3, True),  # after a probe
+        ([0.5] * 3, [4.0], True),
+    ],
+)
+def test_when_a_contest_of_three_is_decided(ours, filtered, decided):
+    turns = {ORIGINAL: [1.0] * max(len(ours), len(filtered)), OURS: ours, WINOGRAD: filtered}
+    assert measuring.is_decided(turns) == decided
+    if decided:  # one round more, in which all take as long, makes no difference
+        more = {who: of if len(of) == 1 else [*of, 1.0] for who, of in turns.items()}
+        assert measuring.best(Contest(turns)) == measuring.best(Contest(more))
 
 
 def test_every_layer_has_a_class():

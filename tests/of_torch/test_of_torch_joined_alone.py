@@ -242,7 +242,7 @@ def test_what_is_left_alone(activation):
 def test_transposed_convolutions_alone_leave_them_alone():
     model = nn.Sequential(nn.ELU(), nn.ConvTranspose2d(4, 3, 2)).eval()
     with torch.no_grad():
-        _, report = accelerate(model, X)
+        _, report = accelerate(model, X, layers="transposed")
     assert report.modules == ()
 
 

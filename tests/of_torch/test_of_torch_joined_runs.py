@@ -434,7 +434,7 @@ def test_restored():
         assert model(X).equal(twin(X))
     accelerate(model, X)
     accelerate(model, X)
-    assert kept(model) == ["3"]  # gradients are recorded
+    assert kept(model) == ["0", "3", "6"]  # gradients are recorded: no runs
 
 
 def test_compiled(fused):

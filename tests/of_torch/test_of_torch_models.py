@@ -17,10 +17,13 @@ def check(model, inputs, layers):
     with torch.no_grad():
         expected = model(*inputs)
         accelerate(model, inputs)
-        report = accelerate(model, inputs)[1]
-        result = model(*inputs)
-        assert report.changed == len(report.layers) == layers, str(report)
-        assert difference([result.numpy()], [expected.numpy()]) <= 1e-4
+        for which in ("transposed", "all"):
+            report = accelerate(model, inputs, layers=which)[1]
+            result = model(*inputs)
+            assert report.changed == len(report.layers), str(report)
+            assert which == "all" or report.changed == layers
+            assert difference([result.numpy()], [expected.numpy()]) <= 1e-4
+        assert report.changed > layers
         assert torch.equal(restore(model)(*inputs), expected)
 
 

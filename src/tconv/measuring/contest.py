@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tconv.measuring.rounds import HOPELESS, Effort, Timer, probe, shuffled, timed, turn
+from tconv.measuring.rounds import Effort, Timer, probe, shuffled, timed, turn
 from tconv.problem import Array
 
 #: How results may differ, at the largest value of the original's result: by sums in another order, and no more.
@@ -30,8 +30,12 @@ MARGIN = 1.03
 LOSS = 1.01
 #: How often a fair coin may fall as one-sidedly as the rounds of who has lost.
 CHANCE = 0.02
+#: Who takes so many times as long as the original in a probe is hopeless.
+HOPELESS = 2.0
 #: Who was faster in all of so many rounds is not measured longer to see whether it loses.
 LEADING = 4
+#: Who was faster by so much in all of so many rounds has won: what it might lose in others is not its own time.
+CLEAR, CLEARLY = 1.1, 3
 ORIGINAL = "original"
 #: Results are compared in parts of so many elements.
 PART = 1 << 20
@@ -96,7 +100,10 @@ def in_turns(
     runs: Mapping[str, Callable[[], Any]], first: Mapping[str, float], effort: Effort, timer: Timer = timed
 ) -> dict[str, list[float]]:
     """Seconds a run, the median of each turn; those that are hopeless against the original have no turn but a probe."""
-    probes = {name: probe(run, first[name], timer) for name, run in runs.items()}
+    probes = {name: probe(run, first[name], timer, effort.long) for name, run in runs.items()}
+    for name in runs:
+        if probes[name] > HOPELESS * probes[ORIGINAL]:  # it may be by chance, where that is of one call
+            probes[name] = min(probes[name], timer(runs[name]))
     slow = {name for name in runs if probes[name] > HOPELESS * probes[ORIGINAL]}
     times: dict[str, list[float]] = {name: [probes[name]] if name in slow else [] for name in runs}
     gc.collect(1)  # what is older stays: to look through all objects of a process takes longer than many a contest
@@ -104,7 +111,7 @@ def in_turns(
     try:
         for number in range(effort.rounds):
             for name in shuffled([name for name in runs if name not in slow], number):
-                times[name].append(turn(runs[name], probes[name], effort.turn, timer))
+                times[name].append(turn(runs[name], probes[name], effort.turn, timer, effort.long))
             if effort.enough is not None and effort.enough(times):
                 break
     finally:
@@ -112,19 +119,28 @@ def in_turns(
     return times
 
 
-def nobody_wins(turns: Mapping[str, Sequence[float]]) -> bool:
-    """Whether nobody wins, whatever comes: who was not faster by `MARGIN` in two rounds has not won in all but one."""
-    rounds = len(turns[ORIGINAL])
-    return all(sum(ratio < MARGIN for ratio in ratios) > 1 or len(ratios) < rounds for ratios in _ratios(turns))
+def verdict(turns: Mapping[str, Sequence[float]], name: str, against: str = ORIGINAL) -> bool | None:
+    """Whether one has won against another so far, whatever comes; None while that may still fall either way.
+
+    Who was not faster by `MARGIN` in two rounds has not won in all but one. Who is hopeless had one turn, as a probe.
+    """
+    rounds, other = max(map(len, turns.values())), turns[against]
+    ratios = [a / b for a, b in zip([*other] * rounds if len(other) == 1 else other, turns[name], strict=False)]
+    if len(ratios) < rounds or sum(ratio < MARGIN for ratio in ratios) > 1:
+        return False
+    return True if _is_clear(ratios) else None
 
 
-def all_lead(turns: Mapping[str, Sequence[float]]) -> bool:
-    """Whether all were faster than the original in each of the first `LEADING` rounds: nobody is about to lose."""
-    return all(len(ratios) >= LEADING and min(ratios) > 1 for ratios in _ratios(turns))
+def all_lead(turns: Mapping[str, Sequence[float]], of: int) -> bool:
+    """Whether nobody is about to lose: each was faster in all rounds, of which there are enough, or most `of` all."""
+    return all(
+        _is_clear(ratios) or (len(ratios) >= LEADING and (min(ratios) > 1 or sum(r > 1 for r in ratios) > of / 2))
+        for ratios in Contest(turns).ratios.values()
+    )
 
 
-def _ratios(turns: Mapping[str, Sequence[float]]) -> list[list[float]]:
-    return list(Contest(turns).ratios.values())
+def _is_clear(ratios: Sequence[float]) -> bool:
+    return len(ratios) >= CLEARLY and min(ratios) >= CLEAR
 
 
 def disagreement(results: Sequence[Array], expected: Sequence[Array]) -> str:

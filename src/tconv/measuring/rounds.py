@@ -31,6 +31,7 @@ class Effort:
     turn: float = 0.04  #: seconds of timed calls in a turn, at least one call
     pause: float = 0.0  #: seconds before a turn, in which the threads of the one before go to sleep
     enough: Callable[[Mapping[str, Sequence[float]]], bool] | None = None  #: of a contest: whether it is decided before
+    long: float = LONG_CALL  #: seconds of a call before which there is none that is not timed
 
 
 def in_turns(
@@ -46,7 +47,7 @@ def in_turns(
     Against those that are measured `aside`, because they do something else, nobody is hopeless.
     """
     timer = timer or timed
-    probes = {key: probe(run, first[key], timer) for key, run in runs.items()}
+    probes = {key: probe(run, first[key], timer, effort.long) for key, run in runs.items()}
     least = min((seconds for key, seconds in probes.items() if key not in aside), default=0.0)
     hopeless = {key: key not in aside and expected > HOPELESS * least for key, expected in probes.items()}
     endless = {key for key in runs if hopeless[key] and first[key] > ENDLESS_CALL}
@@ -60,7 +61,7 @@ def in_turns(
                 if not hopeless[key] or number < TURNS_OF_HOPELESS:
                     time.sleep(effort.pause)
                     lasting = effort.turn / (SHORTER if hopeless[key] else 1)
-                    seconds[key].append(turn(runs[key], probes[key], lasting, timer))
+                    seconds[key].append(turn(runs[key], probes[key], lasting, timer, effort.long))
     finally:
         gc.enable()
     return seconds
@@ -77,14 +78,14 @@ def timed(run: Run) -> float:
     return with_result(run)[0]  # what it returned is freed after the clock was read
 
 
-def probe(run: Run, first: float, timer: Timer = timed) -> float:
+def probe(run: Run, first: float, timer: Timer = timed, long: float = LONG_CALL) -> float:
     """About how long a call takes, if one took so long before: that where it was long, else the best of two more."""
-    return first if first > LONG_CALL else min(timer(run), timer(run))
+    return first if first > long else min(timer(run), timer(run))
 
 
-def turn(run: Run, expected: float, lasting: float, timer: Timer = timed) -> float:
+def turn(run: Run, expected: float, lasting: float, timer: Timer = timed, long: float = LONG_CALL) -> float:
     """The median of as many calls as that time holds, after an untimed one that brings its data into the caches."""
-    if expected < LONG_CALL:
+    if expected < long:
         timer(run)
     return statistics.median(timer(run) for _ in range(max(1, round(lasting / expected))))
 

@@ -39,6 +39,10 @@ from tconv.torch.whole_runs import Example
 M = TypeVar("M", bound=Module)
 
 _TRANSPOSED, _ANY = torch.nn.modules.conv._ConvTransposeNd, torch.nn.modules.conv._ConvNd
+#: Why a layer is left alone where nothing is measured: most take about as long either way, some half, some twice.
+NO_RULE = "no rule says who is faster at an ordinary convolution: give example inputs, to measure it"
+#: Seconds of a turn; and of calls that bring their data into the caches as they do in the model.
+TURN, LONG = 0.01, 0.02
 #: What `layers` may say, and the operations that are looked for.
 LOOKED_FOR: dict[str, Operations] = {"transposed": ("conv_transpose",), "all": EVERY}
 
@@ -47,31 +51,30 @@ def accelerate(
     model: M,
     example_inputs: Any = None,
     *,
-    layers: Literal["transposed", "all"] = "transposed",
+    layers: Literal["transposed", "all"] = "all",
     rounds: int = 9,
     new_sizes: bool = False,
     winograd: bool = True,
 ) -> tuple[M, Report]:
-    """Let every transposed convolution of a model run on whichever is faster, measured on example inputs.
+    """Let every convolution of a model, transposed or not, run on whichever is faster, measured on example inputs.
 
-    With `layers="all"` every convolution is measured, transposed or not.
-
-    Returns the same model, changed in place, and a report that prints as a table. Each transposed convolution that a
-    run of the model comes to is computed by PyTorch and by tconv, the results are compared, and both are timed in
-    turns, in the layout, dtype and number of threads at hand. tconv's is kept if it is 3 % or more faster in all rounds
-    but one; everything else is left alone. At last the whole model is compared and timed, as it was and with the layers
-    that won: those of them that had the least to win are left alone if it has become slower by them, beyond the noise.
+    Returns the same model, changed in place, and a report that prints as a table. Each convolution that a run of the
+    model comes to is computed by PyTorch and by tconv, the results are compared, and both are timed in turns, in the
+    layout, dtype and number of threads at hand. tconv's is kept if it is 3 % or more faster in all rounds but one;
+    everything else is left alone. At last the whole model is compared and timed, as it was and with the layers that
+    won: those of them that had the least to win are left alone if it has become slower by them, beyond the noise.
     `tconv.torch.restore` undoes it.
 
     Layers of torch.nn are measured, with weight_norm, other parametrizations, tied weights and hooks; so are calls of
-    `F.conv_transpose1d` to `3d` in forward methods, in the module whose method it is. Results that differ by more than
-    1e-4 of the largest value (1e-10 in float64) lose, whatever they take. Of the whole model that holds unless its own
-    rounding, measured on inputs that differ in their last place or layout, moves its results by more.
+    `F.conv_transpose1d` to `3d` and `F.conv1d` to `3d` in forward methods, in the module whose method it is. Results
+    that differ by more than 1e-4 of the largest value (1e-10 in float64) lose, whatever they take. Of the whole model
+    that holds unless its own rounding, measured on inputs that differ in their last place or layout, moves its results
+    by more.
 
     Where no derivative is recorded, a convolution, the normalization behind it (of batches, instances or groups), what
     is added to that and the activation behind all, in a `torch.nn.Sequential` or a forward method that calls one behind
-    the other, are measured in one call, too, and computed so where that is faster. With `layers="all"` normalizations
-    and activations that stand alone are measured by kernels of their own, Snake among them.
+    the other, are measured in one call, too, and computed so where that is faster. Normalizations and activations that
+    stand alone are measured by kernels of their own, Snake among them.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the
@@ -80,11 +83,13 @@ def accelerate(
     Args:
         model: any `torch.nn.Module`; one that is compiled, or distributed, is accelerated inside.
         example_inputs: what the model is called with: a tuple or list of arguments, a dictionary of named ones, or one
-            argument. Without it nothing is measured: layers of torch.nn that the engine serves are all taken, and tconv
-            goes by its rules, which leave to PyTorch what that is expected to do faster.
-        layers: "transposed" for transposed convolutions alone, or "all" for `torch.nn.Conv1d` to `3d` and calls of
-            `F.conv1d` to `3d` as well, in all that is said here. The report has a table for each kind.
-        rounds: turns that each way of computing has; at least 3. (The whole model has up to three times as many.)
+            argument. Without it nothing is measured: transposed convolutions of torch.nn that the engine serves are all
+            taken, and tconv goes by its rules, which leave to PyTorch what that is expected to do faster. Other
+            convolutions are left alone: of these no rule says who is faster.
+        layers: "all", or "transposed" for transposed convolutions alone and what stands behind them, which takes less
+            time. The report has a table for each kind.
+        rounds: turns that each way of computing has at most, where it is not decided before; at least 3. (The whole
+            model has up to three times as many.)
         winograd: whether layers of torch.nn, and runs that begin with one, are measured in a second form too, where no
             derivative is recorded: by minimal filtering (Winograd), which takes half of the products of a 3x3 kernel,
             and rounds more: results differ by 1e-6 to 1e-5 of the largest value. It is kept where it is 3 % or more
@@ -105,7 +110,7 @@ def accelerate(
     with checks.explained("accelerate", lambda: checks.echo(**said)):
         inner = _inner(model)
         checks.choice("layers", layers, tuple(LOOKED_FOR))
-        effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=0.02)
+        effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=TURN, long=LONG)
         checks.truth("new_sizes", new_sizes)
         checks.truth("winograd", winograd)
         tensors = itertools.chain(inner.named_parameters(), inner.named_buffers())
@@ -173,12 +178,12 @@ def _whole(model: Module) -> Iterator[None]:
 
 
 def _by_rule(model: Module, wanted: Operations) -> Report:
-    """The report without a run: every layer that the engine serves is taken."""
+    """The report without a run: every layer that the engine serves, and is expected to be faster at, is taken."""
     layers = []
     for name, module in model.named_modules():
         operation = _operation_of(module)
         if operation in wanted:
-            reason = _unserved(module)
+            reason = _unserved(module) or (NO_RULE if operation == "conv" else "")
             kept = not reason
             layers.append(Measured(name, type(module).__name__, (), None, None, kept, reason, (operation,)))
     threads = torch.get_num_threads()

@@ -128,7 +128,7 @@ class Report:
     threads: int
     new_sizes: bool = False  #: whether every run was measured as the first one of a size
     whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
-    looked_for: tuple[Operation, ...] = ("conv_transpose",)
+    looked_for: tuple[Operation, ...] = ("conv_transpose", "conv")
     runs: tuple[MeasuredRun, ...] = ()  #: convolutions with what stands behind them, measured together
     modules: tuple[MeasuredModule, ...] = ()  #: normalizations and activations that are in no run
     apart: str = ""  #: what was wrong with the whole model by minimal filtering, which was taken back then

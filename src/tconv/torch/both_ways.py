@@ -19,7 +19,7 @@ from tconv.jit import engine
 from tconv.jit.choice import expected
 from tconv.jit.machine import isa
 from tconv.measuring.contest import ORIGINAL, Contest, in_turns
-from tconv.measuring.rounds import Effort, Run, timed
+from tconv.measuring.rounds import Effort, Run, probe, timed
 from tconv.torch import calls
 from tconv.torch.accelerated import EVERY, FILTERED, LAYERS, CallsReplaced
 from tconv.torch.comparing import disagreement
@@ -80,7 +80,7 @@ def contest(call: WatchedCall, manner: Manner, effort: Effort) -> Contest:
     """Compare and time; what goes wrong with tconv's is its failure."""
     runs = _runs(call, manner)
     if call.operation == "conv" and not manner.trains:
-        seconds, least = min(timed(runs[ORIGINAL]) for _ in range(3)), _expected(call)
+        seconds, least = probe(runs[ORIGINAL], timed(runs[ORIGINAL]), long=effort.long), _expected(call)
         if least > UNLIKELY * seconds:  # no kernels are made for it
             return Contest({ORIGINAL: [seconds] * effort.rounds, OURS: [least]})
     return decided(runs, effort)

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from torch.nn import Module
 
 from tconv import checks
 from tconv.measuring.contest import ORIGINAL, Contest, all_lead, in_turns
-from tconv.measuring.rounds import Effort
+from tconv.measuring.rounds import Effort, with_result
 from tconv.torch.acceleration_report import Measured, Report, Whole
 from tconv.torch.becoming import classes_after
 from tconv.torch.both_ways import OURS
@@ -78,13 +79,14 @@ def _saved(layer: Measured) -> float:
 def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Whole, bool]:
     """What came of the model with so many layers on the engine, and whether they have to go."""
     try:
-        expected, again = (forms[ORIGINAL].results() for _ in range(2))
+        expected = forms[ORIGINAL].results()
+        before, again = with_result(forms[ORIGINAL].results)
     except Exception as error:  # of any class: that it ran forward once does not mean that it runs backward
         return Whole(layers, unmeasured=f"it fails when it is run again: {checks.first_line(error)}"), False
     outputs = forms[ORIGINAL].run.outputs
     try:
-        for _ in range(2):  # weights of runs are folded when they come a second time
-            results = forms[OURS].results()
+        forms[OURS].results()  # weights of runs are folded when they come a second time
+        after, results = with_result(forms[OURS].results)
     except Exception as error:
         return Whole(layers, failure=f"it fails: {checks.first_line(error)}"), True
     differs, rounding = None, None
@@ -94,16 +96,18 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
             return Whole(layers, failure=wrong), True
         differs = difference(results, expected)
     del expected, again, results
-    came = _in_turns(forms, effort)
+    came = _in_turns(forms, {ORIGINAL: before, OURS: after}, effort)
     # Seconds drift from round to round, and their medians may say the opposite of the ratio: one of them follows.
     before, ratio = came.seconds[ORIGINAL], came.ratio(OURS)
     return Whole(layers, before, before / ratio, ratio, differs, rounding), came.lost(OURS)
 
 
-def _in_turns(forms: Mapping[str, Form], effort: Effort) -> Contest:
-    """Time the two models in turns: as many rounds as are asked for, and more while ours seems to have lost."""
-    effort = dataclasses.replace(effort, enough=all_lead)
-    first = {name: form.seconds() for name, form in forms.items()}
+def _in_turns(forms: Mapping[str, Form], first: Mapping[str, float], effort: Effort) -> Contest:
+    """Time the two models in turns: as many rounds as are asked for, and more while ours seems to have lost.
+
+    `first` is what a run took before.
+    """
+    effort = dataclasses.replace(effort, enough=partial(all_lead, of=effort.rounds))
     turns: dict[str, list[float]] = {name: [] for name in forms}
     for _ in range(LONGER):
         for name, seconds in in_turns(forms, first, effort, _seconds).items():

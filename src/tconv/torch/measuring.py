@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import Module
 
-from tconv.measuring.contest import ORIGINAL, Contest, nobody_wins
+from tconv.measuring.contest import ORIGINAL, Contest, verdict
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
 from tconv.torch.accelerated import EVERY, LAYERS, plain_class
@@ -25,8 +25,8 @@ from tconv.torch.watching import WatchedCall
 
 M = TypeVar("M", bound=Measured)
 
-#: Contests that have all of their time. Of a model with more kinds of calls each has less, down to a quarter.
-UNHURRIED, SHORTEST = 8, 4
+#: Contests that have all of their time. Of a model with more kinds of calls each has less, down to half.
+UNHURRIED, SHORTEST = 8, 2
 
 
 class Called(NamedTuple):
@@ -74,7 +74,7 @@ class Measuring:
     def effort_now(self) -> Effort:
         """What the next contest is to take."""
         shorter = min(max(1.0, len(self._contests) / UNHURRIED), SHORTEST)
-        return dataclasses.replace(self.effort, turn=self.effort.turn / shorter, enough=nobody_wins)
+        return dataclasses.replace(self.effort, turn=self.effort.turn / shorter, enough=is_decided)
 
     def _is_stored(self, w: Tensor, module: Module) -> bool:
         """Whether the model has the weights themselves, and does not compute them in every run."""
@@ -123,6 +123,15 @@ def _best(total: Contest) -> str | None:
     if WINOGRAD in total.turns and all(_has_won(WINOGRAD, total, against) for against in (ORIGINAL, OURS)):
         return WINOGRAD
     return OURS if _has_won(OURS, total) else None
+
+
+def is_decided(turns: Mapping[str, Sequence[float]]) -> bool:
+    """Whether more rounds of a contest would not change who is best."""
+    exact = verdict(turns, OURS)
+    if WINOGRAD not in turns:
+        return exact is not None
+    filtered = {verdict(turns, WINOGRAD, against) for against in (ORIGINAL, OURS)}
+    return filtered == {True} or (False in filtered and exact is not None)
 
 
 def _has_won(name: str, total: Contest, against: str = ORIGINAL) -> bool:
