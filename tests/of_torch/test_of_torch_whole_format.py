@@ -182,7 +182,7 @@ def test_models_that_cannot_be_channels_last(result, reason):
     with torch.no_grad():
         look = looking.looked(model, Example((x,), {}, False, False))
         assert look.reason.startswith(reason)
-        _, report = accelerate(model, x)
+        _, report = accelerate(model, x, layers="transposed")
     assert (report.channels_last, report.in_formats) == (False, None)
     assert (last(model), type(model)) == ([], Separable)
 
