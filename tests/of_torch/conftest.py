@@ -30,14 +30,6 @@ def by_engine():
     engine._calls.clear()
 
 
-@pytest.fixture(autouse=True)
-def in_its_own_format(monkeypatch):
-    """No model is faster in another memory format, but in tests of that: which one a clock would prefer is chance."""
-    from tconv.torch import looking
-
-    monkeypatch.setattr(looking, "_seconds", lambda run, again, last: (1.0, 2.0))
-
-
 @pytest.fixture
 def all_win(monkeypatch):
     """For `accelerate`, every layer and every model is twice as fast, and nothing is timed."""

@@ -5,18 +5,22 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 
 torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
 from torch import nn  # noqa: E402
 
+import tconv.torch  # noqa: E402
 from tconv.measuring.contest import ORIGINAL  # noqa: E402
-from tconv.torch import accelerate, accelerated, both_ways, closing, looking, restore  # noqa: E402
+from tconv.torch import accelerated, both_ways, closing, looking, restore  # noqa: E402
 from tconv.torch.acceleration_report import Report, Whole  # noqa: E402
 from tconv.torch.formats import suggests_last  # noqa: E402
 from tconv.torch.looking import Look, better, looked  # noqa: E402
 from tconv.torch.whole_runs import Example  # noqa: E402
+
+accelerate = partial(tconv.torch.accelerate, memory_format="measure")
 
 SECONDS = looking._seconds  # before tests set clocks
 
@@ -201,7 +205,7 @@ def test_keep_has_no_look(monkeypatch):
 
 
 def test_another_word():
-    with pytest.raises(ValueError, match='memory_format must be one of "measure", "keep"; got'):
+    with pytest.raises(ValueError, match='memory_format must be one of "keep", "measure"; got'):
         accelerate(model_of(), X, memory_format="channels_last")
 
 

@@ -7,6 +7,7 @@ import io
 import itertools
 import pickle
 from collections import OrderedDict
+from functools import partial
 
 import pytest
 
@@ -15,10 +16,13 @@ from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 from torch.nn.utils import parametrizations  # noqa: E402
 
-from tconv.torch import accelerate, looking, restore  # noqa: E402
+import tconv.torch  # noqa: E402
+from tconv.torch import looking, restore  # noqa: E402
 from tconv.torch.formats import suggests_last  # noqa: E402
 from tconv.torch.whole_format import Order, as_before, order_of  # noqa: E402
 from tconv.torch.whole_runs import Example  # noqa: E402
+
+accelerate = partial(tconv.torch.accelerate, memory_format="measure")
 
 
 @pytest.fixture(autouse=True)

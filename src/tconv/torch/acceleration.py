@@ -56,7 +56,7 @@ def accelerate(
     rounds: int = 9,
     new_sizes: bool = False,
     winograd: bool = True,
-    memory_format: Literal["measure", "keep"] = "measure",
+    memory_format: Literal["keep", "measure"] = "keep",
 ) -> tuple[M, Report]:
     """Let every convolution of a model, transposed or not, run on whichever is faster, measured on example inputs.
 
@@ -78,8 +78,9 @@ def accelerate(
     the other, are measured in one call, too, and computed so where that is faster. Normalizations and activations that
     stand alone are measured by kernels of their own, Snake among them.
 
-    Models with convolutions of two or three axes are looked at channels last, too, and measured and kept so where that
-    is faster: weights lie in that order then, in the same parameters, and results lie as before.
+    With `memory_format="measure"` models with convolutions of two or three axes are looked at channels last, too, and
+    measured and kept so where that is faster: weights lie in that order then, in the same parameters, and results lie
+    as before.
 
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the
@@ -101,9 +102,10 @@ def accelerate(
             faster than both PyTorch and the engine by the definition. False: these alone.
         new_sizes: whether inputs mostly come in sizes that the model has not met, such as speech or scans of all
             lengths. Every run is measured with what the first one of a size takes longer, about 1.5 ms a layer.
-        memory_format: "measure": whether the model is faster with channels innermost in memory is measured, in PyTorch
-            alone by a few runs, and where that promises something with layers on whichever is faster, too. "keep":
-            weights stay as they lie.
+        memory_format: "keep": weights stay as they lie. "measure": whether the model is faster with channels innermost
+            in memory is measured, in PyTorch alone by a few runs, and where that promises something with layers on
+            whichever is faster, too, which may take twice the time. A `view` in a branch that the example does not take
+            may fail then.
 
     Errors: TypeError and ValueError for other arguments, and whatever the model raises on the example inputs; then the
     model is as it was.
@@ -122,7 +124,7 @@ def accelerate(
         effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=TURN, long=LONG)
         checks.truth("new_sizes", new_sizes)
         checks.truth("winograd", winograd)
-        checks.choice("memory_format", memory_format, ("measure", "keep"))
+        checks.choice("memory_format", memory_format, ("keep", "measure"))
         tensors = itertools.chain(inner.named_parameters(), inner.named_buffers())
         lazy = [name for name, tensor in tensors if torch.nn.parameter.is_lazy(tensor)]
         if lazy:
