@@ -12,6 +12,7 @@ from __future__ import annotations
 import copyreg
 import functools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import torch
@@ -176,9 +177,18 @@ def is_accelerated(module: torch.nn.Module) -> bool:
     return _before(plain_class(module)) is not plain_class(module)
 
 
-def is_accelerated_layer(module: torch.nn.Module) -> bool:
-    """Whether it is a layer of torch.nn that was accelerated: it keeps its packed weights itself."""
-    return plain_class(module) in _BEFORE
+def may_get_a_forward(module: torch.nn.Module) -> bool:
+    """Whether a module may become one of a class made here, from its own, that has another forward method."""
+    kind: Any = type(module)
+    return not (
+        isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
+        or "forward" in vars(module)
+        or kind.__call__ is not torch.nn.Module.__call__
+        or not isinstance(kind.forward, FunctionType)
+        or kind.__reduce_ex__ is not object.__reduce_ex__
+        or kind.__reduce__ is not object.__reduce__
+        or parametrize.is_parametrized(module)
+    )
 
 
 def class_after(module: torch.nn.Module, operations: Operations, *, filters: bool = False) -> type:

@@ -6,7 +6,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -21,7 +21,6 @@ from tconv.torch.accelerated import (
     Operations,
     class_before,
     is_accelerated,
-    is_accelerated_layer,
     plain_class,
 )
 from tconv.torch.acceleration_report import Measured, Report
@@ -31,9 +30,11 @@ from tconv.torch.engine import Operation
 from tconv.torch.fusing.measuring import MeasuringRuns
 from tconv.torch.fusing.measuring_alone import MeasuringAlone
 from tconv.torch.fusing.sequences import KEPT
+from tconv.torch.looking import Look, better, looked
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
 from tconv.torch.watching import WatchedCall
+from tconv.torch.whole_format import ChannelsLast, put_back
 from tconv.torch.whole_runs import Example
 
 M = TypeVar("M", bound=Module)
@@ -55,6 +56,7 @@ def accelerate(
     rounds: int = 9,
     new_sizes: bool = False,
     winograd: bool = True,
+    memory_format: Literal["keep", "measure"] = "keep",
 ) -> tuple[M, Report]:
     """Let every convolution of a model, transposed or not, run on whichever is faster, measured on example inputs.
 
@@ -76,6 +78,10 @@ def accelerate(
     the other, are measured in one call, too, and computed so where that is faster. Normalizations and activations that
     stand alone are measured by kernels of their own, Snake among them.
 
+    With `memory_format="measure"` models with convolutions of two or three axes are looked at channels last, too, and
+    measured and kept so where that is faster: weights lie in that order then, in the same parameters, and results lie
+    as before.
+
     What is measured is what the model is about to do: forward; and backward with it if the model is in training mode
     and gradients are enabled. Nothing of the runs stays: buffers, attributes of modules, the example, and the
     generators of random numbers are put back, and no gradient is touched.
@@ -96,6 +102,10 @@ def accelerate(
             faster than both PyTorch and the engine by the definition. False: these alone.
         new_sizes: whether inputs mostly come in sizes that the model has not met, such as speech or scans of all
             lengths. Every run is measured with what the first one of a size takes longer, about 1.5 ms a layer.
+        memory_format: "keep": weights stay as they lie. "measure": whether the model is faster with channels innermost
+            in memory is measured, in PyTorch alone by a few runs, and where that promises something with layers on
+            whichever is faster, too, which may take twice the time. A `view` in a branch that the example does not take
+            may fail then.
 
     Errors: TypeError and ValueError for other arguments, and whatever the model raises on the example inputs; then the
     model is as it was.
@@ -106,13 +116,15 @@ def accelerate(
     >>> [(layer.name, layer.shape, layer.gain > 0) for layer in report.layers]
     [('0', '1x4x100 -> 1x2x404', True)]
     """
-    said = {"layers": layers, "rounds": rounds, "new_sizes": new_sizes, "winograd": winograd}
+    said: dict[str, Any] = {"layers": layers, "rounds": rounds, "new_sizes": new_sizes, "winograd": winograd}
+    said["memory_format"] = memory_format
     with checks.explained("accelerate", lambda: checks.echo(**said)):
         inner = _inner(model)
         checks.choice("layers", layers, tuple(LOOKED_FOR))
         effort = Effort(rounds=checks.integer("rounds", rounds, 3), turn=TURN, long=LONG)
         checks.truth("new_sizes", new_sizes)
         checks.truth("winograd", winograd)
+        checks.choice("memory_format", memory_format, ("keep", "measure"))
         tensors = itertools.chain(inner.named_parameters(), inner.named_buffers())
         lazy = [name for name, tensor in tensors if torch.nn.parameter.is_lazy(tensor)]
         if lazy:
@@ -125,15 +137,23 @@ def accelerate(
         if example_inputs is None:
             report = _by_rule(inner, wanted)
         else:
-            report = _measured(inner, example_inputs, effort, new_sizes, winograd, wanted)
+            args, kwargs = _arguments(example_inputs)
+            look = looked(inner, Example(args, kwargs, False, new_sizes)) if memory_format == "measure" else Look()
+
+            def measured(last: ChannelsLast | None) -> Report:
+                return _measured(inner, args, kwargs, effort, new_sizes, winograd, wanted, last)
+
+            report = better(look, measured)
         kept = [found for found in report.found if found.kept]
         for module, kind in classes_after(inner, kept).items():
             module.__class__ = kind
+        if report.channels_last and look.last is not None:
+            look.last.take()
     return model, report
 
 
 def restore(model: M) -> M:
-    """Undo `accelerate`: every module has the class again that it had before; returns the model.
+    """Undo `accelerate`: modules have their classes again, and weights lie as before; returns the model.
 
     What was done to the model in between, such as training or loading weights, stays.
 
@@ -146,7 +166,8 @@ def restore(model: M) -> M:
         inner = _inner(model)
     before = {module: class_before(module) for module in modules(inner) if is_accelerated(module)}
     for module, kind in before.items():
-        packed = "_kept" if is_accelerated_layer(module) else KEPT
+        packed = "_kept" if isinstance(module, nn._Layer) else KEPT
+        put_back(module)
         module.__class__ = kind
         module.__dict__.pop(packed, None)
     return model
@@ -191,10 +212,10 @@ def _by_rule(model: Module, wanted: Operations) -> Report:
 
 
 def _measured(
-    model: Module, example_inputs: Any, effort: Effort, new_sizes: bool, winograd: bool, wanted: Operations
-) -> Report:
-    """The report with a run of the model, in which each layer is measured both ways."""
-    args, kwargs = _arguments(example_inputs)
+    model: Module, args: Any, kwargs: Any, effort: Effort, new_sizes: bool, winograd: bool, wanted: Operations,
+    last: ChannelsLast | None,
+) -> Report:  # fmt: skip
+    """The report with a run of the model, in which each layer is measured both ways; `last`: channels last."""
     measuring = Measuring(model, effort, new_sizes=new_sizes, winograd=winograd)
     of_runs = MeasuringRuns(model, new_sizes=new_sizes)
     alone = MeasuringAlone(model, new_sizes=new_sizes)
@@ -209,9 +230,9 @@ def _measured(
     # They are in front of convolutions, or behind, and are asked for with them.
     others = frozenset(alone.names if wanted is EVERY else ())
     watch = watching.Watch(found, Counter(), wanted, others, called)
-    with undone(model, (args, kwargs)) as put_back:
+    with undone(model, (args, kwargs)) as again, nullcontext() if last is None else last.lying():
         of_runs.meet(lambda: model(*args, **kwargs))
-        put_back()
+        again()
         watching.run(model, args, kwargs, watch)
     slowed = both_ways.seconds_an_operation() if measuring.calls else 0.0
     layers = []
@@ -235,7 +256,7 @@ def _measured(
         runs=runs,
         modules=tuple(alone.by_themselves({*taken, *measuring.calls})),
     )
-    return closed(model, Example(args, kwargs, trains, new_sizes), report, effort)
+    return closed(model, Example(args, kwargs, trains, new_sizes), report, effort, last)
 
 
 def _arguments(example_inputs: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:

@@ -132,6 +132,8 @@ class Report:
     runs: tuple[MeasuredRun, ...] = ()  #: convolutions with what stands behind them, measured together
     modules: tuple[MeasuredModule, ...] = ()  #: normalizations and activations that are in no run
     apart: str = ""  #: what was wrong with the whole model by minimal filtering, which was taken back then
+    channels_last: bool = False  #: whether the model was laid so, which it was not before
+    in_formats: tuple[float, float] | None = None  #: seconds of it by PyTorch alone, as it was and channels last
 
     @property
     def found(self) -> tuple[Measured, ...]:
@@ -155,6 +157,12 @@ class Report:
         return sum(module.kept for module in self.modules)
 
     @property
+    def gain(self) -> float:
+        """How many times as fast the whole model is now; 1 where nothing has changed, or that is not known."""
+        changed = self.changed or self._others
+        return self.whole.ratio if changed and self.whole is not None and self.whole.ratio is not None else 1.0
+
+    @property
     def before(self) -> float:
         """Seconds that PyTorch took for what was measured both ways, in a run of the model."""
         return sum(layer.before for layer in self._both() if layer.before is not None)
@@ -172,8 +180,8 @@ class Report:
         """What came of the whole model, in a sentence."""
         if not self.layers:
             kind = "convolution" if "conv" in self.looked_for else "transposed convolution"
-            others = "other modules are by kernels" if self._others else "it is left alone"
-            return f"no {kind} was found in the model: {others}"
+            others = "other modules are by kernels" if self.by_kernels else "its memory format is another"
+            return f"no {kind} was found in the model: {others if self._others else 'it is left alone'}"
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
         if not self.measured and self.changed:
             return f"{of} on tconv's engine, not measured: there were no example inputs"
@@ -189,7 +197,7 @@ class Report:
     @property
     def _others(self) -> int:
         """How much has changed beside layers."""
-        return self.fused + self.by_kernels
+        return self.fused + self.by_kernels + self.channels_last
 
     @property
     def _left_alone(self) -> str:
@@ -200,6 +208,14 @@ class Report:
         """What came of the runs, in a sentence; "" where there were none."""
         of = f"{self.fused} of {checks.count(len(self.runs), 'run')} in one call each"
         return f"{of}: {_took(self.runs)}" if self.runs else ""
+
+    @property
+    def of_formats(self) -> str:
+        """What the memory format brings, in a sentence; "" where the model lies as it did."""
+        if self.in_formats is None or not self.channels_last:
+            return ""
+        before, after = (f"{seconds * 1e3:.3g} ms" for seconds in self.in_formats)
+        return f"channels last: by PyTorch alone {before} before, {after} after"
 
     @property
     def of_modules(self) -> str:
@@ -219,7 +235,7 @@ class Report:
         kinds = dict.fromkeys(layer.operation for layer in sorted(self.layers, key=lambda layer: -len(layer.operation)))
         of = {kind: tuple(layer for layer in self.layers if layer.operation == kind) for kind in kinds}
         return {
-            kind: dataclasses.replace(self, layers=layers, whole=None, runs=(), modules=())
+            kind: dataclasses.replace(self, layers=layers, whole=None, runs=(), modules=(), channels_last=False)
             for kind, layers in of.items()
         }
 
@@ -238,7 +254,8 @@ class Report:
         runs = [{field: getattr(run, field) for field in of_runs} for run in self.runs]
         others = [{field: getattr(module, field) for field in fields} for module in self.modules]
         found = {"whole": whole, "layers": layers, "runs": runs, "modules": others}
-        return {name: getattr(self, name) for name in names} | found
+        of_formats = {"channels_last": self.channels_last, "in_formats": self.in_formats}
+        return {name: getattr(self, name) for name in names} | of_formats | found
 
     def __str__(self) -> str:
         kinds = self.by_operation()
@@ -252,7 +269,7 @@ class Report:
         if self.modules:
             tables += ["", *aligned(COLUMNS_OF_MODULES, _rows(self.modules), right=COLUMNS_OF_MODULES[3:5])]
         back = f"by Winograd, which is taken back, {self.apart}" if self.apart else ""
-        sentences = filter(None, [self.verdict, self.of_runs, self.of_modules])
+        sentences = filter(None, [self.verdict, self.of_runs, self.of_modules, self.of_formats])
         first = [*sentences, *self._of_the_whole(), *filter(None, [back]), self.conditions]
         return "\n".join([*first, *tables])
 

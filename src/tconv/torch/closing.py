@@ -26,6 +26,7 @@ from tconv.torch.becoming import classes_after
 from tconv.torch.both_ways import OURS
 from tconv.torch.comparing import difference, disagreement
 from tconv.torch.rounding import judged
+from tconv.torch.whole_format import ChannelsLast
 from tconv.torch.whole_runs import Example, Form, both_forms
 
 M = TypeVar("M", bound=Measured)
@@ -36,16 +37,18 @@ LONGER = 3
 SLOWER = "it is faster alone, and not in the whole model"
 
 
-def closed(model: Module, example: Example, report: Report, effort: Effort) -> Report:
-    """The report, in which those layers are kept by which the whole model does not lose."""
+def closed(model: Module, example: Example, report: Report, effort: Effort, last: ChannelsLast | None = None) -> Report:
+    """The report, in which those layers are kept by which the whole model does not lose, or channels last alone."""
     kept = sorted((layer for layer in report.found if layer.kept), key=_saved, reverse=True)
     whole, lost, apart = None, False, ""
-    while kept:
-        with both_forms(model, example, classes_after(model, kept)) as forms:
+    while kept or last is not None:
+        with both_forms(model, example, classes_after(model, kept), last) as forms:
             whole, lost = _contest(forms, len(kept), effort)
         if not lost:
             break
-        if whole.failure and any(found.winograd for found in kept):
+        if not kept:
+            last = None
+        elif whole.failure and any(found.winograd for found in kept):
             report, apart = _exactly(report), whole.failure
             kept = [found for found in map(_by_the_definition, kept) if found.kept]
         else:
@@ -58,7 +61,9 @@ def closed(model: Module, example: Example, report: Report, effort: Effort) -> R
         return tuple(left.get(each, each) for each in found)
 
     layers, runs, modules = settled(report.layers), settled(report.runs), settled(report.modules)
-    return dataclasses.replace(report, layers=layers, runs=runs, modules=modules, whole=whole, apart=apart)
+    return dataclasses.replace(
+        report, layers=layers, runs=runs, modules=modules, whole=whole, apart=apart, channels_last=last is not None
+    )
 
 
 def _by_the_definition(found: M) -> M:

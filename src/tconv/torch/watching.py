@@ -61,8 +61,8 @@ class Watch:
     called: Callable[[Module, Any], None] = lambda module, args: None  #: who is asked, with their arguments
 
 
-def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Watch) -> None:
-    """Run the model once, and report its convolutions as they come."""
+def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Watch) -> Any:
+    """Run the model once, and report its convolutions as they come; returns its result."""
     running: list[Module] = []
     begun: dict[Module, Any] = {}
 
@@ -82,7 +82,7 @@ def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Wa
             handles.append(module.register_forward_pre_hook(begins, prepend=True))
             handles.append(module.register_forward_hook(ends))
         with eagerly(), _Watching(running, begun, watch):
-            model(*args, **kwargs)
+            return model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()

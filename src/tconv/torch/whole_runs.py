@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Module, Parameter
 from torch.utils._pytree import tree_leaves
 
 from tconv.measuring.contest import ORIGINAL
@@ -22,6 +22,7 @@ from tconv.torch.fusing.links import METHOD
 from tconv.torch.fusing.sequences import KEPT, KeptRuns
 from tconv.torch.kept import PackedWeights
 from tconv.torch.undone import undone
+from tconv.torch.whole_format import ChannelsLast, lie
 
 
 class Example(NamedTuple):
@@ -76,10 +77,12 @@ class Form:
     kinds: Mapping[Module, type]
     put_back: Callable[[], None]
     compute: Callable[[], Results]
+    weights: Mapping[Parameter, Tensor] = field(default_factory=dict)  #: that lie in one way in it
 
     def take_shape(self) -> None:
         """Make the model this one, in the state of the beginning."""
         self.put_back()
+        lie(self.weights)
         for module, kind in self.kinds.items():
             module.__class__ = kind
 
@@ -105,13 +108,21 @@ class Form:
 
 
 @contextmanager
-def both_forms(model: Module, example: Example, after: Mapping[Module, type]) -> Iterator[dict[str, Form]]:
-    """The model as it was, and with modules of the classes that accelerate them; in the end it is as it was."""
+def both_forms(
+    model: Module, example: Example, after: Mapping[Module, type], last: ChannelsLast | None = None
+) -> Iterator[dict[str, Form]]:
+    """The model as it was, and with modules of the classes that accelerate them; in the end it is as it was.
+
+    `last`: as it is channels last, if it is to be that too.
+    """
+    if last is not None:
+        after = {**after, model: last.kind(after.get(model, type(model)))}
     with _packed(after), watching.eagerly(), undone(model, (example.args, example.kwargs)) as put_back:
         run = ModelRun(model, example)
-        original = Form(run, {module: type(module) for module in after}, put_back, run.results)
+        kinds = {module: type(module) for module in after}
+        original = Form(run, kinds, put_back, run.results, {} if last is None else last.before)
         compute = anew(run.results) if example.new_sizes else run.results
-        ours = Form(run, after, put_back, compute)
+        ours = Form(run, after, put_back, compute, {} if last is None else last.after)
         try:
             yield {ORIGINAL: original, OURS: ours}
         finally:

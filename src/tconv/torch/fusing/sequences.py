@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from types import FunctionType
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import Module
-from torch.nn.utils import parametrize
 
-from tconv.torch.accelerated import _FROM, _Accelerated, _made
+from tconv.torch.accelerated import _FROM, _Accelerated, _made, may_get_a_forward
 from tconv.torch.fusing import chains, links, runs
 from tconv.torch.fusing.call import computed
 from tconv.torch.kept import PackedWeights
@@ -55,20 +53,11 @@ def is_sequence(module: Module) -> bool:
 def calls_chains(module: Module) -> bool:
     """Whether the forward method of a module calls others one behind the other, and it may get another class."""
     kind: Any = type(module)
-    return _may_change(module) and isinstance(kind.forward, FunctionType) and chains.chained(kind.forward) is not None
+    return _may_change(module) and chains.chained(kind.forward) is not None
 
 
 def _may_change(module: Module) -> bool:
-    kind: Any = type(module)
-    return not (
-        "forward" in vars(module)
-        or hasattr(kind, links.METHOD)
-        or kind.__call__ is not Module.__call__
-        or kind.__reduce_ex__ is not object.__reduce_ex__
-        or kind.__reduce__ is not object.__reduce__
-        or isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
-        or parametrize.is_parametrized(module)
-    )
+    return may_get_a_forward(module) and not hasattr(type(module), links.METHOD)
 
 
 def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads, filtered: Heads) -> Any:
