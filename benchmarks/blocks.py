@@ -32,6 +32,7 @@ from dask._task_spec import DataNode
 
 import tconv
 import tconv.dask
+from benchmarks.memory import peak
 from benchmarks.record import Row, digits, keep, record_option
 from tconv.jit import engine
 
@@ -268,14 +269,8 @@ def child(folder: Path) -> None:
     with dask.config.set(scheduler="threads", num_workers=WORKERS):
         y.to_zarr(str(folder / "y.zarr"))
     seconds = digits(perf_counter() - start)
-    peak = _peak() / 1e6
-    print(json.dumps({"gigabytes": digits(y.nbytes / 1e9), "seconds": seconds, "peak_mb": round(peak)}))
-
-
-def _peak() -> int:
-    """Bytes that this process had in memory at most; what getrusage says begins with those of whoever started it."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
+    at_most = peak() / 1e6
+    print(json.dumps({"gigabytes": digits(y.nbytes / 1e9), "seconds": seconds, "peak_mb": round(at_most)}))
 
 
 def _shown(ms: dict[str, float]) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 
 import tconv.torch
 from benchmarks.decoders import HifiGan
+from benchmarks.memory import peak
 from benchmarks.record import digits, keep, record_option, without_files
 
 
@@ -163,11 +163,6 @@ def run(name: str, how: str, folder: str, options: argparse.Namespace) -> dict[s
         else:
             out[:] = model(torch.from_numpy(np.array(x))).numpy()
     return {"seconds": digits(time.perf_counter() - start), "gigabytes": digits((peak() - before) / 1e9)}
-
-
-def peak() -> int:
-    """Bytes of memory of this process at most; mapped files count while their pages are there."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 if __name__ == "__main__":

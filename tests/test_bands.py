@@ -1,5 +1,6 @@
 """Pictures that are read and written by bands: as enlarged whole, bounded in memory, and whole files or none."""
 
+import inspect
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.memory import peak
 from tconv import bands
 from tconv.pictures import enlarge
 from tconv.upsample import upsample
@@ -257,14 +259,12 @@ def test_small_tiff_files_keep_what_pillow_would_not(tmp_path, name):
     np.testing.assert_array_equal(content(tmp_path / "out.tif"), upsample(PIXELS[name], 2))
 
 
-CHILD = """
+CHILD = (
+    inspect.getsource(peak)
+    + """
 import sys, numpy as np, zarr
 from pathlib import Path
 from tconv.pictures import enlarge
-
-def peak():  # what getrusage says begins with the memory of whoever started the process
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
 
 folder = Path(sys.argv[1])
 source = zarr.create_array(folder / "in.zarr", shape=(4000, 8000), chunks=(256, 256), dtype="uint8")
@@ -275,6 +275,7 @@ before = peak()
 enlarge(folder / "in.zarr", folder / "out.tif", 3)
 print(peak() - before)
 """
+)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bytes are counted otherwise elsewhere")

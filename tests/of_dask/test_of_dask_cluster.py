@@ -1,5 +1,6 @@
 """Workers in processes of their own: threads, one of them killed in the middle; and memory, in a child."""
 
+import inspect
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from distributed import Client, LocalCluster
 
 import tconv
 import tconv.dask
+from benchmarks.memory import peak
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows kills otherwise")
 
@@ -95,13 +97,11 @@ def test_a_task_takes_as_many_threads_as_the_nanny_says(client):
     assert client.submit(with_three, pure=False).result(timeout=120) == 3
 
 
-CHILD = """
+CHILD = (
+    inspect.getsource(peak)
+    + """
 import sys
 import dask, dask.array as da, numpy as np, tconv, zarr
-
-def peak():  # what getrusage says begins with the memory of whoever started the process
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmHWM"))
 
 folder = sys.argv[1]
 cells, chunk = 192, 48
@@ -117,6 +117,7 @@ print(y.nbytes, peak() - before)
 found = zarr.open_array(f"{folder}/y.zarr", mode="r")
 assert found[0, 0, 100, 100, 100] == 2 * 8 * 48 and found[0, 0, 383, 0, 0] == 2 * 144
 """
+)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="bytes are counted otherwise elsewhere")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import tconv.torch
+from benchmarks.memory import peak
 from tconv.torch import dispatched
 
 X = torch.arange(3 * 4 * 13 * 17).reshape(3, 4, 13, 17).sin()
@@ -264,8 +266,9 @@ def test_plans_take_no_longer_for_more_tiles():
     assert few.work < many.work < 1.01 * few.work
 
 
-CHILD = """
-import resource, sys
+CHILD = (
+    inspect.getsource(peak)
+    + """
 import numpy as np, torch, tconv.torch
 torch.set_num_threads(1)
 conv, relu = torch.nn.Conv3d, torch.nn.ReLU()
@@ -274,7 +277,6 @@ net = torch.nn.Sequential(*layers).eval()
 x, out = np.zeros((1, 1, 128, 128, 128), "f4"), np.zeros((1, 1, 128, 128, 128), "f4")
 x[..., ::3] = 1
 out[:] = 2
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 tconv.torch.tiles(net, x[..., :40, :40, :40], tile=32)
 before = peak()
 tconv.torch.tiles(net, x, tile=32, out=out)
@@ -283,6 +285,7 @@ with torch.no_grad():
     whole = net(torch.from_numpy(x))
 print(tiled, peak() - before, float((whole - torch.from_numpy(out)).abs().max()))
 """
+)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not count memory that way")
