@@ -29,6 +29,7 @@ from tconv.torch.closing import closed
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.measuring import MeasuringRuns
 from tconv.torch.fusing.measuring_alone import MeasuringAlone
+from tconv.torch.fusing.measuring_bordered import MeasuringBordered
 from tconv.torch.fusing.sequences import KEPT
 from tconv.torch.looking import Look, better, looked
 from tconv.torch.measuring import Measuring, together
@@ -76,7 +77,8 @@ def accelerate(
     Where no derivative is recorded, a convolution, the normalization behind it (of batches, instances or groups), what
     is added to that and the activation behind all, in a `torch.nn.Sequential` or a forward method that calls one behind
     the other, are measured in one call, too, and computed so where that is faster. Normalizations and activations that
-    stand alone are measured by kernels of their own, Snake among them.
+    stand alone are measured by kernels of their own, Snake among them, and forward methods that pad one axis by
+    reflection or replication with that done row by row.
 
     With `memory_format="measure"` models with convolutions of two or three axes are looked at channels last, too, and
     measured and kept so where that is faster: weights lie in that order then, in the same parameters, and results lie
@@ -219,6 +221,7 @@ def _measured(
     measuring = Measuring(model, effort, new_sizes=new_sizes, winograd=winograd)
     of_runs = MeasuringRuns(model, new_sizes=new_sizes)
     alone = MeasuringAlone(model, new_sizes=new_sizes)
+    bordered = MeasuringBordered(model)
 
     def found(module: Module, call: WatchedCall) -> None:
         contest = measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
@@ -227,14 +230,18 @@ def _measured(
     def called(module: Module, args: Any) -> None:
         alone.called(module, args, measuring.effort_now())
 
+    def padded(module: Module, *args: Any, **kwargs: Any) -> None:
+        if wanted is EVERY:
+            bordered.padded(module, measuring.effort_now(), *args, **kwargs)
+
     # They are in front of convolutions, or behind, and are asked for with them.
     others = frozenset(alone.names if wanted is EVERY else ())
-    watch = watching.Watch(found, Counter(), wanted, others, called)
+    watch = watching.Watch(found, Counter(), wanted, others, called, padded)
     with undone(model, (args, kwargs)) as again, nullcontext() if last is None else last.lying():
         of_runs.meet(lambda: model(*args, **kwargs))
         again()
         watching.run(model, args, kwargs, watch)
-    slowed = both_ways.seconds_an_operation() if measuring.calls else 0.0
+    slowed = both_ways.seconds_an_operation() if measuring.calls or bordered.calls else 0.0
     layers = []
     for name, module in model.named_modules():
         if module in measuring.calls:
@@ -246,6 +253,7 @@ def _measured(
     trains, threads = measuring.trained, torch.get_num_threads()
     runs = tuple(of_runs.together(measuring.calls))
     taken = of_runs.members(run for run in runs if run.kept)
+    inside = {model.get_submodule(run.sequence) for run in runs if run.kept}
     report = Report(
         tuple(layers),
         measured=True,
@@ -254,7 +262,10 @@ def _measured(
         new_sizes=new_sizes,
         looked_for=wanted,
         runs=runs,
-        modules=tuple(alone.by_themselves({*taken, *measuring.calls})),
+        modules=(
+            *alone.by_themselves({*taken, *measuring.calls}),
+            *bordered.by_themselves({*inside, *measuring.calls, *alone.calls}, watch.operations, slowed),
+        ),
     )
     return closed(model, Example(args, kwargs, trains, new_sizes), report, effort, last)
 

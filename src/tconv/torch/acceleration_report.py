@@ -85,6 +85,8 @@ class MeasuredRun(Measured):
 class MeasuredModule(Measured):
     """A normalization or an activation without a convolution, and what came of computing it by a kernel."""
 
+    pads: bool = False  #: it is neither, but pads with copies, row by row, and only padding was measured
+
     def facts(self) -> list[str]:
         """The cells of the table but for the name."""
         return [self.kind, *Measured.facts(self)]
@@ -130,7 +132,7 @@ class Report:
     whole: Whole | None = None  #: the last contest of the whole model; None where no layer won
     looked_for: tuple[Operation, ...] = ("conv_transpose", "conv")
     runs: tuple[MeasuredRun, ...] = ()  #: convolutions with what stands behind them, measured together
-    modules: tuple[MeasuredModule, ...] = ()  #: normalizations and activations that are in no run
+    modules: tuple[MeasuredModule, ...] = ()  #: normalizations and activations that are in no run, and what pads
     apart: str = ""  #: what was wrong with the whole model by minimal filtering, which was taken back then
     channels_last: bool = False  #: whether the model was laid so, which it was not before
     in_formats: tuple[float, float] | None = None  #: seconds of it by PyTorch alone, as it was and channels last
@@ -154,7 +156,12 @@ class Report:
     @property
     def by_kernels(self) -> int:
         """How many normalizations and activations are computed by a kernel of their own now."""
-        return sum(module.kept for module in self.modules)
+        return sum(module.kept for module in self.modules if not module.pads)
+
+    @property
+    def by_rows(self) -> int:
+        """How many modules that pad one axis with copies do so row by row now."""
+        return sum(module.kept for module in self.modules if module.pads)
 
     @property
     def gain(self) -> float:
@@ -180,8 +187,12 @@ class Report:
         """What came of the whole model, in a sentence."""
         if not self.layers:
             kind = "convolution" if "conv" in self.looked_for else "transposed convolution"
-            others = "other modules are by kernels" if self.by_kernels else "its memory format is another"
-            return f"no {kind} was found in the model: {others if self._others else 'it is left alone'}"
+            others = [
+                (self.by_kernels, "other modules are by kernels"),
+                (self.by_rows, "what pads does so row by row"),
+                (self.channels_last, "its memory format is another"),
+            ]
+            return f"no {kind} was found in the model: {next((s for n, s in others if n), 'it is left alone')}"
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
         if not self.measured and self.changed:
             return f"{of} on tconv's engine, not measured: there were no example inputs"
@@ -197,7 +208,7 @@ class Report:
     @property
     def _others(self) -> int:
         """How much has changed beside layers."""
-        return self.fused + self.by_kernels + self.channels_last
+        return self.fused + self.by_kernels + self.by_rows + self.channels_last
 
     @property
     def _left_alone(self) -> str:
@@ -219,9 +230,11 @@ class Report:
 
     @property
     def of_modules(self) -> str:
-        """What came of normalizations and activations by themselves, in a sentence; "" where there were none."""
-        of = f"{self.by_kernels} of {checks.count(len(self.modules), 'other module')} by a kernel"
-        return f"{of}: {_took(self.modules)}" if self.modules else ""
+        """What came of normalizations and activations by themselves, and of padding, in a line each; "" of none."""
+        pads, others = (tuple(each for each in self.modules if each.pads is which) for which in (True, False))
+        of_others = f"{self.by_kernels} of {checks.count(len(others), 'other module')} by a kernel: {_took(others)}"
+        of_pads = f"{self.by_rows} of {checks.count(len(pads), 'module')} with a border row by row: {_took(pads)}"
+        return "\n".join(said for found, said in ((others, of_others), (pads, of_pads)) if found)
 
     @property
     def conditions(self) -> str:
@@ -252,7 +265,7 @@ class Report:
         whole = None if self.whole is None else dataclasses.asdict(self.whole)
         of_runs = ["sequence", "members", "kinds", *fields]
         runs = [{field: getattr(run, field) for field in of_runs} for run in self.runs]
-        others = [{field: getattr(module, field) for field in fields} for module in self.modules]
+        others = [{field: getattr(module, field) for field in [*fields, "pads"]} for module in self.modules]
         found = {"whole": whole, "layers": layers, "runs": runs, "modules": others}
         of_formats = {"channels_last": self.channels_last, "in_formats": self.in_formats}
         return {name: getattr(self, name) for name in names} | of_formats | found

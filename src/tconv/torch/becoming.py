@@ -9,6 +9,7 @@ from torch.nn import Module
 from tconv.torch.accelerated import class_after
 from tconv.torch.acceleration_report import Measured, MeasuredModule, MeasuredRun
 from tconv.torch.fusing.alone import by_kernel
+from tconv.torch.fusing.bordered import by_rows
 from tconv.torch.fusing.sequences import with_runs
 
 
@@ -20,7 +21,8 @@ def classes_after(model: Module, kept: Iterable[Measured]) -> dict[Module, type]
         if isinstance(found, MeasuredRun):
             heads.setdefault(modules[found.sequence], {})[found.members[0]] = found.winograd
         elif isinstance(found, MeasuredModule):
-            after[modules[found.name]] = by_kernel(type(modules[found.name]))
+            make = by_rows if found.pads else by_kernel
+            after[modules[found.name]] = make(type(modules[found.name]))
         else:
             module = modules[found.name]
             after[module] = class_after(module, found.operations, filters=found.winograd)

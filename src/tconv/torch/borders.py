@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
-from torch.nn.functional import pad
 
 from tconv import checks, sizes
 from tconv.sizes import Ends, Padding
 from tconv.torch import messages, windows
+from tconv.torch.bordering import padded
 from tconv.torch.calls import call
 from tconv.torch.engine import Operation
 from tconv.torch.kept import PackedWeights
@@ -49,7 +49,7 @@ def _conv(
         pads = windows.paddings_of_conv(said.padding, tuple(w.shape[2:]), said.stride, said.dilation)
         for pair, fine in zip(pads, y.shape[-ndim:], strict=True):
             _check(mode, pair, fine)
-    y = pad(y, [cells for pair in reversed(pads) for cells in pair], mode=mode)
+    y = padded(y, [cells for pair in reversed(pads) for cells in pair], mode=mode)
     return call("conv", ndim, y, w, bias, tuple(said._replace(padding=(0,) * ndim)), layer)
 
 

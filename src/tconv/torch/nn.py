@@ -221,8 +221,8 @@ class Conv2d(_Conv, torch.nn.Conv2d):
     """`torch.nn.Conv2d` on tconv's engine: a subclass, with the same constructor, parameters and repr.
 
     Its state_dict is that of PyTorch's layer, so checkpoints load into either. Beyond PyTorch, `padding` may have an
-    integer or a (low, high) pair for each axis. With another `padding_mode` than "zeros" the input is padded first, by
-    `torch.nn.functional.pad`, as PyTorch's layer does. Wrong arguments, copies and packed weights are as in
+    integer or a (low, high) pair for each axis. With another `padding_mode` than "zeros" the input is padded first, as
+    PyTorch's layer does, around one axis row by row. Wrong arguments, copies and packed weights are as in
     `ConvTranspose2d`.
 
     >>> import torch, tconv.torch

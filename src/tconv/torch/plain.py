@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.overrides import TorchFunctionMode
 from torch.utils._device import DeviceContext
 
 #: Their elements lie where `data_ptr` says. Subclasses, such as fake tensors, may have none.
@@ -43,9 +44,15 @@ def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     )
 
 
+class Deaf(TorchFunctionMode):
+    """A mode of tconv's own that has nothing to do with convolutions, nor with what is computed along with them."""
+
+
 def _modes_listen() -> bool:
     """Whether a mode is another than `torch.set_default_device("cpu")` or `with torch.device("cpu")` leave behind."""
-    return not all(type(mode) is DeviceContext and mode.device.type == "cpu" for mode in _stack())
+    return not all(
+        (type(mode) is DeviceContext and mode.device.type == "cpu") or isinstance(mode, Deaf) for mode in _stack()
+    )
 
 
 def overheard() -> bool:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import Module
+from torch.nn.functional import pad
 from torch.overrides import TorchFunctionMode
 
 from tconv.torch.accelerated import OPERATION, Operations
@@ -59,6 +60,7 @@ class Watch:
     wanted: Operations  #: what is looked for
     others: frozenset[Module] = frozenset()  #: modules that are asked for by themselves
     called: Callable[[Module, Any], None] = lambda module, args: None  #: who is asked, with their arguments
+    padded: Callable[..., None] = lambda module, *args, **kwargs: None  #: who is asked about calls of `F.pad`
 
 
 def run(model: Module, args: Sequence[Any], kwargs: Mapping[str, Any], watch: Watch) -> Any:
@@ -103,6 +105,8 @@ class _Watching(TorchFunctionMode):
             self.watch.called(self.running[-1], self.begun.pop(self.running[-1]))
         result = func(*args, **(kwargs or {}))
         self.watch.operations.update(set(self.running))
+        if func is pad and self.running:
+            self.watch.padded(self.running[-1], *args, **(kwargs or {}))
         operation = OPERATION.get(func)
         if operation in self.watch.wanted and self.running:
             names = _NAMES[operation]

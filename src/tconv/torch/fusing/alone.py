@@ -32,9 +32,7 @@ PARTS = 64
 def serves(module: Module) -> bool:
     """Whether a kernel may compute a module. What is made of products and choices takes the time of its memory only."""
     kind: Any = type(module)
-    if "forward" in vars(module) or kind.__call__ is not Module.__call__ or parametrize.is_parametrized(module):
-        return False
-    if not isinstance(kind.forward, FunctionType) or kind.__reduce_ex__ is not object.__reduce_ex__:
+    if not may_change(module):
         return False
     if kind in BY_STATISTICS:
         return not gathers(module)
@@ -42,6 +40,18 @@ def serves(module: Module) -> bool:
         known, follower = follower_of(module)
         return known and follower is not None and not DEFINITIONS[follower.name].exact
     return snakes.is_snake(module) or snakes.is_snake_beta(module)
+
+
+def may_change(module: Module) -> bool:
+    """Whether calling a module runs the forward method of its class, and pickles name that class only."""
+    kind: Any = type(module)
+    if "forward" in vars(module) or kind.__call__ is not Module.__call__ or parametrize.is_parametrized(module):
+        return False
+    return isinstance(kind.forward, FunctionType) and _has_usual_pickles(kind)
+
+
+def _has_usual_pickles(kind: Any) -> bool:
+    return kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
 
 
 def computed(module: Any, kind: type, x: Any) -> Tensor | None:
@@ -142,6 +152,12 @@ def _by_kernel(plain_kind: Any) -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = computed(self, plain_kind, args[0]) if len(args) == 1 and not kwargs else None
         return plain_kind.forward(self, *args, **kwargs) if result is None else result
+
+    return with_forward(plain_kind, forward, new)
+
+
+def with_forward(plain_kind: Any, forward: Any, new: Any) -> Any:
+    """A class like another one but for its forward method; `new` makes an object of it from the other one."""
 
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))

@@ -1,0 +1,65 @@
+"""Modules that pad one axis with copies in a forward method of their own: row by row, where PyTorch goes cell by cell.
+
+Codecs pad what their convolutions read by lengths that they compute there, other networks have layers that pad. Such a
+module stays the same object, of a class that runs its method while `F.pad` is another function, and as it is where
+derivatives are recorded or somebody listens.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.nn import functional as F
+
+from tconv.torch.bordering import PadsReplaced, padded
+from tconv.torch.fusing.alone import may_change, with_forward
+from tconv.torch.plain import overheard
+
+#: Layers whose forward method is nothing but a call of `F.pad`, and its mode.
+LAYERS = {torch.nn.ReflectionPad1d: "reflect", torch.nn.ReplicationPad1d: "replicate"}
+
+
+def serves(module: Module) -> bool:
+    """Whether the forward method of a module can be run so."""
+    return may_change(module) and not isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
+
+
+def form(kind: type) -> Callable[..., Tensor]:
+    """`F.pad` as the forward method of a module that had a class comes to it."""
+    return padded if kind in LAYERS else _replaced
+
+
+def _replaced(*given: Any) -> Tensor:
+    with PadsReplaced():
+        return F.pad(*given)
+
+
+def by_rows(plain_kind: Any) -> Any:
+    """The class of a module that pads row by row, made from the class that it had."""
+    return _by_rows(plain_kind)
+
+
+@functools.cache
+def _by_rows(plain_kind: Any) -> Any:
+    @functools.wraps(plain_kind.forward)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_compiling() or torch.is_grad_enabled() or overheard():
+            return plain_kind.forward(self, *args, **kwargs)
+        if mode is not None and len(args) == 1 and not kwargs:
+            return padded(args[0], self.padding, mode)
+        with PadsReplaced():
+            return plain_kind.forward(self, *args, **kwargs)
+
+    mode = LAYERS.get(plain_kind)
+    return with_forward(plain_kind, forward, new)
+
+
+def new(plain_kind: Any, *args: Any) -> Any:
+    """A module that pads row by row, as pickles make it: they find classes by name."""
+    made = by_rows(plain_kind)
+    return made.__new__(made, *args)

@@ -1,0 +1,66 @@
+"""Padding with copies measured as it comes by, module by module: row by row, and by PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Hashable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+from torch.nn import functional as F
+
+from tconv.measuring.contest import ORIGINAL, Contest
+from tconv.measuring.rounds import Effort
+from tconv.torch import both_ways
+from tconv.torch.acceleration_report import MeasuredModule
+from tconv.torch.bordering import ends_of
+from tconv.torch.both_ways import OURS
+from tconv.torch.fusing.bordered import LAYERS, form, serves
+from tconv.torch.measuring import settled
+
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+class MeasuringBordered:
+    """Measures calls of `F.pad` by the modules whose forward methods have them, those that are alike once."""
+
+    def __init__(self, model: Module) -> None:
+        self.names = {module: name for name, module in model.named_modules()}
+        self.calls: dict[Module, list[tuple[Shapes, Contest]]] = {}
+        self._contests: dict[Hashable, Contest] = {}
+
+    def padded(
+        self, module: Module, effort: Effort, x: Tensor, pad: Any, mode: str = "constant", value: Any = None
+    ) -> None:
+        """Measure a call that may be computed row by row; what else a module pads takes as long as before."""
+        ends = None if torch.is_grad_enabled() else ends_of(x, pad, mode, value)
+        if ends is None or not serves(module):
+            return
+        pad_as = form(type(module))
+        key = x.dtype, x.shape, ends, mode, pad_as
+        if key not in self._contests:
+            given = x, pad, mode, value
+            runs = {ORIGINAL: lambda: [F.pad(*given)], OURS: lambda: [pad_as(*given)]}
+            self._contests[key] = both_ways.decided(runs, effort)
+        shapes = tuple(x.shape), (*x.shape[:-1], sum(ends) + x.shape[-1])
+        self.calls.setdefault(module, []).append((shapes, self._contests[key]))
+
+    def by_themselves(
+        self, others: Container[Module], operations: Mapping[Module, int], slowed: float
+    ) -> Iterator[MeasuredModule]:
+        """What came of each module but others, which get another class.
+
+        Every operation of its forward method takes so much longer then, unless that is one call of `F.pad`.
+        """
+        for module, found in self.calls.items():
+            if module not in others:
+                extra = 0.0 if type(module) in LAYERS else slowed * operations[module]
+                yield _measured(module, self.names[module], found, extra)
+
+
+def _measured(module: Module, name: str, calls: list[tuple[Shapes, Contest]], extra: float) -> MeasuredModule:
+    shapes, contests = tuple(shapes for shapes, _ in calls), [contest for _, contest in calls]
+    reason = next((wrong for contest in contests if (wrong := contest.failures.get(OURS, ""))), "")
+    found = MeasuredModule(name, type(module).__name__, shapes, None, None, False, reason, (), pads=True)
+    return found if reason else settled(found, contests, extra)

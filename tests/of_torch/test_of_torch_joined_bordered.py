@@ -1,0 +1,296 @@
+"""Forward methods that pad one axis with copies, row by row: equal bit for bit, or as they were."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import pytest
+import torch
+import torch.nn.functional as F
+from accelerated_models import kept
+from registry import needs_kernels
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from tconv.torch import accelerate, bordering, restore
+from tconv.torch.fusing import bordered
+from tconv.torch.plain import plain
+
+pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win", "rows")]
+
+X = torch.randn(2, 4, 9, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """For each border that was copied row by row, its ends; small tensors are, too."""
+    found, by_rows = [], bordering._by_rows
+
+    def recorded(x, ends, mode):
+        found.append(ends)
+        return by_rows(x, ends, mode)
+
+    monkeypatch.setattr(bordering, "FEW", 0)
+    monkeypatch.setattr(bordering, "_by_rows", recorded)
+    return found
+
+
+class Codec(nn.Module):
+    """As EnCodec has it: lengths in tensors, a static method, and a border of what may be too short."""
+
+    def __init__(self, mode="reflect", stride=2):
+        super().__init__()
+        self.conv, self.mode = nn.Conv1d(4, 4, 5, stride), mode
+        self.total = nn.Buffer(torch.tensor(5 - stride), persistent=False)
+
+    @staticmethod
+    def pad(x, cells, mode):
+        missing = max(max(cells) - x.shape[-1] + 1, 0)
+        x = F.pad(x, (0, missing)) if missing else x
+        y = F.pad(x, cells, mode, 0.0)
+        return y[..., : y.shape[-1] - missing]
+
+    def forward(self, x):
+        frames = torch.ceil(x.shape[-1] / torch.tensor(self.conv.stride[0])).to(torch.int64)
+        extra = frames * self.conv.stride[0] - x.shape[-1]
+        return self.conv(self.pad(x, (self.total - self.total // 2, self.total // 2 + extra), self.mode))
+
+
+MODELS = {
+    "reflect": Codec,
+    "replicate": lambda: Codec("replicate"),
+    "layer that reflects": lambda: nn.Sequential(nn.ReflectionPad1d((2, 1)), nn.Conv1d(4, 4, 3)),
+    "layer that replicates": lambda: nn.Sequential(nn.ReplicationPad1d((0, 3)), nn.Conv1d(4, 4, 3)),
+}
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+def accelerated(model, x=X):
+    model = model.eval()
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        _, report = accelerate(model, x)
+    return model, twin, report
+
+
+def check(model, twin, x=X):
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), twin(x))
+
+
+def padder(model):
+    return model if isinstance(model, Codec) else model[0]
+
+
+@every_model
+def test_all_of_them(name, rows):
+    model, twin, report = accelerated(MODELS[name]())
+    kind = type(padder(twin)).__name__
+    assert [(found.kind, found.pads, found.kept) for found in report.modules] == [(kind, True, True)]
+    assert len(kept(model)) == 2
+    assert repr(model) == repr(twin)
+    for x in (X, X[0], torch.randn(1, 4, 33), torch.randn(3, 4, 4)):
+        rows.clear()
+        check(model, twin, x)
+        assert len(rows) == 1
+    restore(model)
+    assert [type(module) for module in model.modules()] == [type(module) for module in twin.modules()]
+
+
+@every_model
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_other_dtypes(name, dtype, rows):
+    model, twin, _ = accelerated(MODELS[name]().to(dtype), X.to(dtype))
+    rows.clear()
+    with torch.no_grad():
+        torch.testing.assert_close(model(X.to(dtype)), twin(X.to(dtype)), rtol=1e-2, atol=1e-2)
+    assert len(rows) == 1
+
+
+@every_model
+def test_copies_and_pickles(name, rows):
+    model, twin, _ = accelerated(MODELS[name]())
+    for made in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), copy.copy(model)):
+        assert kept(made) == kept(model)
+        rows.clear()
+        check(made, twin)
+        assert rows
+        assert type(padder(restore(made))) is type(padder(twin))
+
+
+@every_model
+def test_derivatives_training_and_compilers(name, rows):
+    model, twin, _ = accelerated(MODELS[name]())
+    rows.clear()
+    found = []
+    for each in (model.train(), twin.train()):
+        x = X.clone().requires_grad_()
+        y = each(x)
+        found.append([y, *torch.autograd.grad(y.square().sum(), [x, *each.parameters()])])
+    torch.testing.assert_close(*found)
+    model.eval(), twin.eval()
+    if not isinstance(model, Codec):  # whose sizes are in tensors, which no whole graph has
+        with torch.no_grad():
+            torch.testing.assert_close(torch.compile(model, backend="aot_eager", fullgraph=True)(X), twin(X))
+    assert not rows
+
+
+class Counting(TorchFunctionMode):
+    """A mode that knows what it has seen."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.seen.append(func)
+        return func(*args, **(kwargs or {}))
+
+
+@every_model
+def test_whoever_listens_hears_what_pytorch_does(name, rows):
+    model, twin, _ = accelerated(MODELS[name]())
+    rows.clear()
+    with torch.no_grad():
+        with Counting() as ours:
+            y = model(X)
+        with Counting() as theirs:
+            torch.testing.assert_close(y, twin(X))
+        assert [mode.seen.count(F.pad) for mode in (ours, theirs)] == [1, 1]
+        torch.testing.assert_close(torch.func.vmap(model)(X[None])[0], y)
+    assert not rows
+
+
+@every_model
+def test_hooks_see_what_is_there(name):
+    model, twin, _ = accelerated(MODELS[name]())
+    seen = []
+    for each in (model, twin):
+        conv = each.conv if isinstance(each, Codec) else each[1]
+        conv.register_forward_pre_hook(lambda module, args: seen.append(args[0].clone()))
+    check(model, twin)
+    assert len(seen) == 2
+    assert seen[0].equal(seen[1])
+
+
+def test_errors_are_pytorchs():
+    model, twin, _ = accelerated(MODELS["layer that reflects"]())
+    for x in (torch.ones(1, 4, 2), torch.ones(1, 4, 0), torch.ones(9)):
+        with torch.no_grad():
+            with pytest.raises(RuntimeError) as theirs:
+                twin(x)
+            with pytest.raises(RuntimeError) as ours:
+                model(x)
+        assert str(ours.value) == str(theirs.value)
+    assert torch._C._len_torch_function_stack() == 0
+
+
+def test_what_lies_in_another_way(rows):
+    model, twin, _ = accelerated(MODELS["layer that reflects"]())
+    rows.clear()
+    check(model, twin, X.mT.contiguous().mT)
+    check(model, twin, torch.randn(2, 4, 12)[..., :9])
+    assert not rows
+
+
+def test_convolutions_inside_are_as_quick():
+    x = torch.ones(2)
+    with bordering.PadsReplaced():
+        assert plain(x, x, None)
+        with Counting():
+            assert not plain(x, x, None)
+
+
+def test_what_is_left_alone():
+    class Own(Codec):
+        def __reduce__(self):
+            return Own, ()
+
+    assert not accelerated(Own())[2].modules
+    assert not accelerated(nn.Sequential(nn.ConstantPad1d(1, 0.0), nn.Conv1d(4, 4, 3)))[2].modules
+    assert not accelerated(nn.Conv1d(4, 4, 3, padding=1, padding_mode="reflect"))[2].modules
+    planes = nn.Sequential(nn.ReflectionPad2d(1), nn.Conv2d(2, 4, 3))
+    assert not accelerated(planes, torch.randn(2, 2, 4, 9))[2].modules
+    model = Codec().eval()
+    assert not accelerate(model, X)[1].modules  # derivatives are recorded
+    with torch.no_grad():
+        assert not accelerate(Codec().eval(), X, layers="transposed")[1].modules
+
+
+def test_other_operations_take_longer(monkeypatch):
+    """What the mode costs is weighed, but where there is none."""
+    from tconv.torch import both_ways
+
+    monkeypatch.setattr(both_ways, "seconds_an_operation", lambda: 1.0)
+    assert [found.kept for found in accelerated(Codec())[2].modules] == [False]
+    assert [found.kept for found in accelerated(MODELS["layer that reflects"]())[2].modules] == [True]
+
+
+def test_modules_within_each_other(rows):
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.border = nn.ModuleList([Codec(), Codec("replicate")]), nn.ReflectionPad1d(1)
+
+        def forward(self, x):
+            x = F.pad(x, (1, 0), "replicate")
+            for part in self.inner:
+                x = part(x)
+            return self.border(x)
+
+    model, twin, report = accelerated(Outer())
+    assert [found.name for found in report.modules] == ["", "inner.0", "inner.1", "border"]
+    rows.clear()
+    check(model, twin)
+    assert len(rows) == 4
+
+
+def test_the_report():
+    report = accelerated(nn.Sequential(nn.ELU(), Codec()))[2]
+    assert "1 of 1 other module by a kernel: 2e+03 ms before, 1e+03 ms after" in str(report)
+    assert "1 of 1 module with a border row by row: 2e+03 ms before, 1e+03 ms after" in str(report)
+    assert (report.by_kernels, report.by_rows) == (1, 1)
+    assert [module["pads"] for module in report.as_dict()["modules"]] == [False, True]
+    json.dumps(report.as_dict())
+    alone = accelerated(nn.Sequential(nn.ReflectionPad1d(1)))[2]
+    assert alone.verdict == "no convolution was found in the model: what pads does so row by row"
+
+
+def test_traces_are_of_pytorchs(rows):
+    model, twin, _ = accelerated(MODELS["layer that reflects"]())
+    rows.clear()
+    with torch.no_grad():
+        assert "ReflectionPad1d" in str(torch.fx.symbolic_trace(model))
+        for made in (torch.jit.trace(model, X, check_trace=False), torch.export.export(model, (X,)).module()):
+            torch.testing.assert_close(made(X), twin(X))
+    assert not rows
+
+
+def test_training_is_not_slowed(monkeypatch):
+    """Operations take as long as before where nothing may be computed row by row."""
+    model, twin, _ = accelerated(Codec())
+    monkeypatch.setattr(bordered, "PadsReplaced", None)
+    torch.testing.assert_close(model(X), twin(X))
+    with Counting(), torch.no_grad():
+        torch.testing.assert_close(model(X), twin(X))
+    with torch.no_grad(), pytest.raises(TypeError):
+        model(X)
+
+
+def test_what_is_compiled_inside(rows):
+    inside = nn.Sequential(nn.ReflectionPad1d(1), nn.Conv1d(4, 4, 3))
+    model = Codec().eval()
+    twin = copy.deepcopy(model)
+    twin.conv = nn.Sequential(twin.conv, inside)
+    model.conv = nn.Sequential(model.conv, torch.compile(inside, backend="aot_eager", fullgraph=True))
+    for each in (model, twin):
+        each.conv.stride = (2,)
+    model.__class__ = bordered.by_rows(Codec)
+    check(model, twin)
+    assert len(rows) == 1
+
+
+def test_a_class_is_made_once():
+    assert bordered.by_rows(Codec) is bordered.by_rows(Codec)
