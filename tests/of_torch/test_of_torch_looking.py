@@ -15,9 +15,10 @@ from torch import nn  # noqa: E402
 import tconv.torch  # noqa: E402
 from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.torch import accelerated, both_ways, closing, looking, restore  # noqa: E402
-from tconv.torch.acceleration_report import Report, Whole  # noqa: E402
+from tconv.torch.acceleration_report import Report  # noqa: E402
 from tconv.torch.formats import suggests_last  # noqa: E402
 from tconv.torch.looking import Look, better, looked  # noqa: E402
+from tconv.torch.measured import Whole  # noqa: E402
 from tconv.torch.whole_runs import Example  # noqa: E402
 
 accelerate = partial(tconv.torch.accelerate, memory_format="measure")

@@ -9,7 +9,8 @@ from torch import nn
 
 from tconv.measuring.contest import ORIGINAL
 from tconv.torch import accelerate, both_ways, closing, comparing, rounding
-from tconv.torch.acceleration_report import Measured, Report, Whole
+from tconv.torch.acceleration_report import Report
+from tconv.torch.measured import Measured, Whole
 from tconv.torch.whole_runs import Example, both_forms
 
 X = torch.linspace(-1, 1, 96).reshape(2, 3, 16)

@@ -23,7 +23,7 @@ from tconv.torch.accelerated import (
     is_accelerated,
     plain_class,
 )
-from tconv.torch.acceleration_report import Measured, Report
+from tconv.torch.acceleration_report import Report
 from tconv.torch.becoming import classes_after
 from tconv.torch.closing import closed
 from tconv.torch.engine import Operation
@@ -32,6 +32,7 @@ from tconv.torch.fusing.measuring_alone import MeasuringAlone
 from tconv.torch.fusing.measuring_bordered import MeasuringBordered
 from tconv.torch.fusing.sequences import KEPT
 from tconv.torch.looking import Look, better, looked
+from tconv.torch.measured import Measured
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
 from tconv.torch.watching import WatchedCall

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from torch.nn import Module
 
 from tconv.torch.accelerated import class_after
-from tconv.torch.acceleration_report import Measured, MeasuredModule, MeasuredRun
 from tconv.torch.fusing.alone import by_kernel
 from tconv.torch.fusing.bordered import by_rows
 from tconv.torch.fusing.sequences import with_runs
+from tconv.torch.measured import Measured, MeasuredModule, MeasuredRun
 
 
 def classes_after(model: Module, kept: Iterable[Measured]) -> dict[Module, type]:

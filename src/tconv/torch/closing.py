@@ -21,10 +21,11 @@ from torch.nn import Module
 from tconv import checks
 from tconv.measuring.contest import ORIGINAL, Contest, all_lead, in_turns
 from tconv.measuring.rounds import Effort, with_result
-from tconv.torch.acceleration_report import Measured, Report, Whole
+from tconv.torch.acceleration_report import Report
 from tconv.torch.becoming import classes_after
 from tconv.torch.both_ways import OURS
 from tconv.torch.comparing import difference, disagreement
+from tconv.torch.measured import Measured, Whole
 from tconv.torch.rounding import judged
 from tconv.torch.whole_format import ChannelsLast
 from tconv.torch.whole_runs import Example, Form, both_forms

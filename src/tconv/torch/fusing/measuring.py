@@ -18,7 +18,6 @@ from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
 from tconv.torch.accelerated import FILTERED, LAYERS
-from tconv.torch.acceleration_report import MeasuredRun
 from tconv.torch.both_ways import OURS, WINOGRAD, Manner
 from tconv.torch.engine import Operation
 from tconv.torch.fusing.call import computed
@@ -27,6 +26,7 @@ from tconv.torch.fusing.meeting import Met, met
 from tconv.torch.fusing.runs import Run, starting
 from tconv.torch.fusing.sequences import Heads, in_order, is_sequence
 from tconv.torch.kept import PackedWeights
+from tconv.torch.measured import MeasuredRun
 from tconv.torch.measuring import best, saving_here, settled
 from tconv.torch.watching import WatchedCall
 

@@ -11,10 +11,10 @@ from torch.nn import Module
 from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
-from tconv.torch.acceleration_report import MeasuredModule
 from tconv.torch.both_ways import OURS
 from tconv.torch.fusing.alone import by_kernel, computed, serves
 from tconv.torch.fusing.measuring import copied
+from tconv.torch.measured import MeasuredModule
 from tconv.torch.measuring import saving_here, settled
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
