@@ -1,6 +1,8 @@
 """`tconv.dask.store`: blocks computed where they belong are those that Dask would copy, and nothing else is written."""
 
 import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import dask
 import dask.array as da
@@ -212,6 +214,23 @@ def test_processes_would_write_into_copies(given, ours):
     assert str(caught.value) == f"store: {ELSEWHERE}"
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_nor_do_pools_of_processes(ours):
+    *_, y, _ = layer("small")
+    y = y if ours else y + 1
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(TypeError, match="of this process"):
+        tconv.dask.store(y, np.empty(y.shape, np.float32), pool=pool)
+
+
+def test_any_array_of_dask_is_stored():
+    """Also of a dtype that has no short name."""
+    for kind in ("O", "U3", "M8[s]", [("a", "i4"), ("b", "f8")]):
+        values = np.zeros((2, 5), kind)
+        out = np.ones((2, 5), kind)
+        tconv.dask.store(da.from_array(values, chunks=2), out, scheduler="sync")
+        np.testing.assert_array_equal(out, values)
+
+
 def test_targets_are_not_sent():
     with pytest.raises(TypeError) as caught:
         pickle.dumps(Target(np.ones(3)))
@@ -228,6 +247,11 @@ WRONG = [
     ({"out": [1.0]}, TypeError, "store: out must be a NumPy array; got [1.0] of type list"),
     ({"out": np.empty((3, 8), np.float32)}, ValueError, "store: out must have shape (2, 17); got (3, 8)"),
     ({"out": np.empty((2, 17))}, TypeError, "store: out must have dtype float32, in native byte order; got float64"),
+    (
+        {"compute": False},
+        TypeError,
+        "store: keywords must be those of dask.compute; got compute, which is of the method y.store",
+    ),
 ]
 
 
