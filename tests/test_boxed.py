@@ -35,6 +35,21 @@ def test_operators_compute_into_boxes(operator, last):
     assert boxed.padded(op, ((1, 1), (2, 0)))._packed is op._packed
 
 
+def test_what_is_not_of_a_call_is_for_the_operator():
+    """An element of another type, as wide, and a batch that out has no room for: what is known is of other arrays."""
+    op = tconv.ConvTranspose(np.ones((3, 4, 4, 4), np.float32), stride=2, padding=1)
+    x, out = np.ones((2, 3, 5, 6), np.float32), np.zeros((2, 4, 10, 12), np.float32)
+    assert boxed.into(op, x, out, out.size)
+    out[...] = 0
+    for other in (x.astype(np.int32), x.astype(x.dtype.newbyteorder())):
+        assert not boxed.into(op, other, out, out.size)
+    assert not boxed.into(op, x, out[:1], out.size)
+    assert not out.any()
+    with pytest.raises(ValueError, match="ConvTranspose: x must have 3 channels") as caught:
+        boxed.into(op, x[:, :2], out, out.size)
+    assert type(caught.value) is ValueError
+
+
 def test_weights_that_are_not_finite_are_for_others():
     w = np.ones((3, 4, 4, 4), np.float32)
     w[0, 0, 0, 0] = np.inf

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from tconv import checks
 from tconv.finishing import Finishing
 from tconv.forks import uninterrupted
 from tconv.prepared import Conv, ConvTranspose
@@ -22,7 +23,8 @@ def into(operator: ConvTranspose | Conv, grid: Array, out: Array, whole: int) ->
     """Compute a box of a result of `whole` elements where it lies, from a grid that may be a box of one too.
 
     Whether it could be done: kernels go through boxes whose rows of cells, and channels that are last, lie in one
-    piece, in the order of the layout. The two share no memory, and are of the shapes and the dtype of a call.
+    piece, in the order of the layout. The two share no memory; what is not of the shapes and the dtype of a call is for
+    the operator, which says so.
     """
     ready = _ready(operator, grid, out, whole)
     if ready is None:
@@ -43,11 +45,14 @@ def padded(operator: Operator, padding: tuple[tuple[int, int], ...]) -> Operator
 
 def _ready(operator: ConvTranspose | Conv, grid: Array, out: Array, whole: int) -> Packed | None:
     """Everything a call needs, kept for the next one; None: kernels cannot go through these boxes."""
-    key = grid.shape, grid.strides, out.strides, whole, grid.flags.aligned and out.flags.aligned
+    of_grid, of_out = ((a.shape, a.strides, a.dtype, a.flags.aligned) for a in (grid, out))
+    key = of_grid, of_out, whole
     if key in operator._ready and ((known := operator._ready[key]) is None or known.is_current()):
         return known
-    plan, ready = operator._plan(grid.shape), None
-    if plan.is_for_kernels and grid.dtype == out.dtype == plan.problem.dtype:
+    with checks.explained(type(operator).__name__):
+        plan = operator._plan(grid.shape)
+    ready = None
+    if plan.is_for_kernels and grid.dtype == out.dtype == plan.problem.dtype and out.shape == plan.result_shape:
         with uninterrupted:
             from tconv.jit import boxes
 

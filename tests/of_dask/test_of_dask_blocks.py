@@ -200,6 +200,21 @@ def test_weights_and_a_bias_may_be_dask_arrays_too():
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_byte_order_of_a_result_is_that_of_the_processor(operation):
+    """Whatever that of what is read is, as the result of arrays of NumPy has it."""
+    x, w, y = whole((1, 3, 9, 8)), whole((3, 4, 4, 4)), whole((1, 4, 18, 16))
+    first, second = {"conv_transpose": (x, w), "conv": (y, w), "weight_gradient": (x, y)}[operation]
+    size = {"kernel_size": 4} if operation == "weight_gradient" else {}
+    wanted = getattr(tconv, operation)(first, second, **size, stride=2, padding=1)
+    first, second = first.astype(">f4"), second.astype(">f4")
+    there = da.from_array(first, chunks=(1, -1, 4, 5))
+    lazy = getattr(tconv.dask, operation)(there, second, **size, stride=2, padding=1)
+    found = lazy.compute(scheduler="sync")
+    assert lazy.dtype == found.dtype == np.float32
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_images(operation):
     x, y, w = da.ones((0, 2, 5)), da.ones((0, 3, 11)), np.ones((2, 3, 3))
     operands = {"conv_transpose": (x, w), "conv": (y, w), "weight_gradient": (x, y)}[operation]

@@ -1,6 +1,8 @@
 """`tconv.dask.store`: blocks computed where they belong are those that Dask would copy, and nothing else is written."""
 
 import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import dask
 import dask.array as da
@@ -127,6 +129,40 @@ def test_not_finite_values_reach_what_they_reach_in_one_piece():
         spoiled[0, 1, 2, 2] = kept
 
 
+OTHER_CHUNKS = {
+    "more images": (lambda chunk: np.concatenate([chunk, chunk]), "out must have shape (2, 4, 18, 16); got (1, "),
+    "fewer cells": (lambda chunk: chunk[..., :-1].copy(), "could not broadcast input array from shape (1,3,9,7) into"),
+    "no batch": (lambda chunk: chunk[0], "out must have shape (4, 18, 16); got (1, 4, 18, 16)"),
+    "integers": (lambda chunk: chunk.astype(np.int32), "x must have the dtype of w, float32; got int32"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_CHUNKS)
+def test_chunks_that_are_not_what_dask_was_told(name):
+    """They are refused, as where blocks are computed apart: kernels would go on beside the arrays."""
+    change, said = OTHER_CHUNKS[name]
+    x, larger = whole((1, 3, 9, 8)), np.full((3, 4, 18, 16), np.nan, np.float32)
+    there = da.from_array(x, chunks=-1).map_blocks(change, dtype=x.dtype, meta=np.empty((0,) * 4, x.dtype))
+    y = tconv.dask.conv_transpose(there, whole((3, 4, 4, 4)), stride=2, padding=1)
+    with pytest.raises((ValueError, TypeError)) as caught:
+        tconv.dask.store(y, larger[1:2], scheduler="sync")
+    assert said in str(caught.value)
+    assert np.isnan(larger).all()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_chunks_in_another_byte_order_are_read_as_they_are(first):
+    x, w = whole((2, 3, 9, 8)), whole((3, 4, 4, 4))
+    native = da.from_array(x, chunks=(1, 3, 9, 8))
+    swapped = native.map_blocks(lambda chunk: chunk.astype(">f4"), dtype=x.dtype, meta=native._meta)
+    some = [native + np.float32(0), swapped]
+    there = da.concatenate([some[first][:1], some[1 - first][1:]])
+    y = tconv.dask.conv_transpose(there, w, stride=2, padding=1)
+    out = np.empty(y.shape, np.float32)
+    tconv.dask.store(y, out, scheduler="sync")
+    np.testing.assert_array_equal(out, tconv.conv_transpose(x, w, stride=2, padding=1))
+
+
 def test_one_block_over_what_it_is_made_of():
     x = RNG.normal(size=(1, 2, 9, 8)).astype(np.float32)
     w = RNG.normal(size=(2, 2, 3, 3)).astype(np.float32)
@@ -178,6 +214,23 @@ def test_processes_would_write_into_copies(given, ours):
     assert str(caught.value) == f"store: {ELSEWHERE}"
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_nor_do_pools_of_processes(ours):
+    *_, y, _ = layer("small")
+    y = y if ours else y + 1
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(TypeError, match="of this process"):
+        tconv.dask.store(y, np.empty(y.shape, np.float32), pool=pool)
+
+
+def test_any_array_of_dask_is_stored():
+    """Also of a dtype that has no short name."""
+    for kind in ("O", "U3", "M8[s]", [("a", "i4"), ("b", "f8")]):
+        values = np.zeros((2, 5), kind)
+        out = np.ones((2, 5), kind)
+        tconv.dask.store(da.from_array(values, chunks=2), out, scheduler="sync")
+        np.testing.assert_array_equal(out, values)
+
+
 def test_targets_are_not_sent():
     with pytest.raises(TypeError) as caught:
         pickle.dumps(Target(np.ones(3)))
@@ -194,6 +247,11 @@ WRONG = [
     ({"out": [1.0]}, TypeError, "store: out must be a NumPy array; got [1.0] of type list"),
     ({"out": np.empty((3, 8), np.float32)}, ValueError, "store: out must have shape (2, 17); got (3, 8)"),
     ({"out": np.empty((2, 17))}, TypeError, "store: out must have dtype float32, in native byte order; got float64"),
+    (
+        {"compute": False},
+        TypeError,
+        "store: keywords must be those of dask.compute; got compute, which is of the method y.store",
+    ),
 ]
 
 

@@ -110,3 +110,14 @@ def test_a_dtype_of_the_result():
     x = xarray.DataArray(np.full((1, 4), 100, "uint8"), dims=("c", "t"))
     y = tconv.conv_transpose(x, np.full((1, 1, 2), 3, "uint8"), dtype="int32")
     assert (y.dtype, int(y.max())) == (np.dtype("int32"), 600)
+
+
+def test_big_endian_values():
+    """As files of netCDF 3 have them."""
+    values = np.arange(90.0).reshape(1, 3, 5, 6).astype(">f4")
+    given = xarray.DataArray(values, dims=("n", "c", "a", "b"))
+    wanted = tconv.conv_transpose(values, W.astype(np.float32), stride=2)
+    for one in (given, given.chunk({"a": 2})):
+        found = tconv.conv_transpose(one, W.astype(np.float32), stride=2)
+        assert found.dtype == found.values.dtype == np.float32
+        np.testing.assert_allclose(found.values, wanted, rtol=1e-5)

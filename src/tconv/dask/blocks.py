@@ -141,16 +141,16 @@ def seamless(parts: tuple[Part, ...], layout: Layout, sources: Sequence[Array | 
     It is good as long as the chunks are.
     """
     steps = _steps(parts, layout)
-    first, *others = sources
-    if isinstance(first, dict):
+    if any(isinstance(source, dict) for source in sources):
         return None
-    corner, of_sizes = first[steps.read[0]], _index_of_sizes(layout, len(parts))
+    cut = [source[index] for source, index in zip(sources, steps.read, strict=True)]
+    corner, of_sizes = cut[0], _index_of_sizes(layout, len(parts))
     start, strides, dtype = address(corner), corner.strides, corner.dtype
     along = strides[of_sizes]
-    for source, index, at in zip(others, steps.read[1:], steps.further, strict=True):
-        if isinstance(source, dict) or source.strides != strides or source.dtype != dtype:
-            return None
-        if address(source[index]) - start != sum(n * step for n, step in zip(at, along, strict=True)):
+    for piece, cells, at in zip(cut, steps.cells, steps.further, strict=True):
+        if piece.strides != strides or piece.dtype != dtype or piece.shape != _with_sizes(corner.shape, cells, layout):
+            return None  # chunks that are smaller than is said end before the view would
+        if address(piece) - start != sum(n * step for n, step in zip(at, along, strict=True)):
             return None
     size = tuple(part.inside[1] - part.inside[0] for part in parts)
     return as_strided(corner, _with_sizes(corner.shape, size, layout), strides)
@@ -164,7 +164,8 @@ class _Steps(NamedTuple):
     read: tuple[Any, ...]  #: what takes these from chunks
     written: tuple[Any, ...]  #: where they come
     beyond: tuple[Any, ...]  #: what lies beyond the ends
-    further: tuple[tuple[int, ...], ...]  #: cells from the first piece to each other one
+    cells: tuple[tuple[int, ...], ...]  #: of each piece
+    further: tuple[tuple[int, ...], ...]  #: cells from the first piece to each one
 
 
 @lru_cache(maxsize=512)
@@ -179,8 +180,9 @@ def _steps(parts: tuple[Part, ...], layout: Layout) -> _Steps:
         if cells[0] < cells[1]
     ]
     size = tuple(part.read for part in parts)
-    further = tuple(tuple(p.at - q.at for p, q in zip(piece, pieces[0], strict=True)) for piece in pieces[1:])
-    return _Steps(size, boxes, _indices(boxes, layout), _indices(into, layout), tuple(beyond), further)
+    cells = tuple(tuple(stop - start for start, stop in box) for box in boxes)
+    further = tuple(tuple(p.at - q.at for p, q in zip(piece, pieces[0], strict=True)) for piece in pieces)
+    return _Steps(size, boxes, _indices(boxes, layout), _indices(into, layout), tuple(beyond), cells, further)
 
 
 @lru_cache(maxsize=512)

@@ -85,7 +85,7 @@ def _blocks(
             ),
         },
     )
-    return da.Array(graph, name, result, dtype=array.dtype, meta=np.empty((0,) * array.ndim, array.dtype))
+    return da.Array(graph, name, result, meta=np.empty((0,) * array.ndim, _native(array)))
 
 
 def _weight_gradient(
@@ -106,7 +106,7 @@ def _weight_gradient(
     gradients = Gradients(parts, reading, x.name, task)
     shape = (problem.in_channels, problem.cout, *geometry.kernel)
     if not len(gradients):  # no images, or padding alone
-        return da.zeros(shape, dtype=x.dtype, chunks=shape)
+        return da.zeros(shape, dtype=_native(x), chunks=shape)
     last = (name, *(0 for _ in shape))
     graph = _graph(
         [x, y],
@@ -116,7 +116,13 @@ def _weight_gradient(
             name: (sums(name, gradients.names, last, total, (wide, dtype)), {parts}),
         },
     )
-    return da.Array(graph, name, tuple((n,) for n in shape), dtype=x.dtype, meta=np.empty((0,) * len(shape), x.dtype))
+    return da.Array(graph, name, tuple((n,) for n in shape), meta=np.empty((0,) * len(shape), _native(x)))
+
+
+def _native(array: da.Array) -> np.dtype[Any]:
+    """The dtype of a result: whatever the byte order of what is read, blocks are computed in that of the processor."""
+    found: np.dtype[Any] = array.dtype.newbyteorder("=")
+    return found
 
 
 _names: dict[Operation, str] = {

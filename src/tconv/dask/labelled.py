@@ -19,7 +19,7 @@ import dask.array as da
 import numpy as np
 import xarray
 
-from tconv import arguments, checks, numpy_ops
+from tconv import arguments, arrays, checks, numpy_ops
 from tconv.arguments import Layout
 from tconv.axis import Axis
 from tconv.dask import calls
@@ -44,7 +44,7 @@ def compute(
     if operation == "weight_gradient" or not isinstance(first, xarray.DataArray):
         return result
     posed, batched = arguments.problem(
-        operation, first.shape, second.shape, None, str(first.dtype), arguments.window(*window), layout
+        operation, first.shape, second.shape, None, arrays.name_of(first.dtype), arguments.window(*window), layout
     )
     coords = _coordinates(operation, first, posed.geometry.axes, batched, layout)
     return xarray.DataArray(result, coords, first.dims, first.name, first.attrs)

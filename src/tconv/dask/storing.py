@@ -15,6 +15,9 @@ from tconv import arrays, checks
 from tconv.dask.layers import Blocks
 from tconv.dask.target import Target
 
+#: Keywords of `y.store` that `dask.compute` has not: when or where blocks are stored, and what is given back.
+OF_METHOD = ("lock", "regions", "compute", "return_stored", "load_stored")
+
 
 def store(y: Any, out: Any, **keywords: Any) -> None:
     """Compute a Dask array into an array of NumPy that is there, as `y.store(out)` does, with fewer copies.
@@ -27,11 +30,11 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
         y: a Dask array, of any kind.
         out: an array of NumPy, a memory map too, of the shape and dtype of y, with any strides. No block may read it.
         keywords: of `dask.compute`, such as `scheduler="threads"`, which a `distributed.Client` makes necessary, and
-            `num_workers`.
+            `num_workers`. Those of `y.store`, such as `compute`, are none of them.
 
     Raises:
-        ValueError, TypeError: y or out is something else, out cannot be written, or the scheduler would compute in
-            other processes.
+        ValueError, TypeError: y or out is something else, out cannot be written, a keyword is of `y.store`, or the
+            scheduler would compute in other processes.
 
     >>> import dask.array as da, numpy as np, tconv.dask
     >>> x = da.from_array(np.ones((1, 2, 100, 100), "float32"), chunks=(1, 2, 50, 50))
@@ -44,7 +47,9 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
     with checks.explained("store"):
         if not isinstance(y, da.Array):
             checks.wrong_type(f"y must be a Dask array; got {checks.shorten(y)} of type {type(y).__name__}")
-        arrays.output(out, y.shape, str(y.dtype), {})
+        arrays.output(out, y.shape, y.dtype, {})
+        for name in filter(keywords.__contains__, OF_METHOD):
+            checks.wrong_type(f"keywords must be those of dask.compute; got {name}, which is of the method y.store")
         if _elsewhere(y, keywords.get("scheduler")):
             allowed = '"threads" or "sync", in this process, where out is'
             checks.wrong(f"scheduler must be {allowed}; got one of other processes, or of a cluster")
@@ -53,7 +58,8 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
         graph, keys = _graph(y, layer, out)
         compute_as_if_collection(da.Array, graph, keys, **keywords)
     else:
-        y.store(out, lock=False, **keywords)
+        target: Any = Target(out)
+        y.store(target, lock=False, **keywords)
 
 
 def _elsewhere(y: da.Array, scheduler: Any) -> bool:

@@ -16,6 +16,9 @@ class Target:
     def __init__(self, out: Array) -> None:
         self.out = out
 
+    def __setitem__(self, place: Any, block: Any) -> None:
+        self.out[place] = block
+
     def __reduce__(self) -> NoReturn:
         raise TypeError('tconv.dask.store writes into memory of this process: scheduler="threads" computes there')
 

@@ -32,7 +32,7 @@ class Weights:
         groups: int, layout: Layout, method: str, activation: Activation | None = None,
     ) -> None:  # fmt: skip
         # Copies: the graph is of the values that its keys are made of, whatever becomes of the arrays.
-        self.operation, self.w = operation, np.array(w, order="C")
+        self.operation, self.w = operation, np.array(w, w.dtype.newbyteorder("="), order="C")
         self.bias = None if bias is None else np.array(bias)
         self.stride, self.dilation, self.groups, self.layout, self.method = stride, dilation, groups, layout, method
         self.activation = activation
