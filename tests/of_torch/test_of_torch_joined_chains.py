@@ -268,6 +268,15 @@ def caught(self, x):
     return x
 
 
+def caught_in_a_group(self, x):
+    try:
+        x = self.conv(x)
+        x = self.norm(x)
+    except* ValueError:
+        x = x + 1
+    return x
+
+
 def suppressed(self, x):
     with contextlib.suppress(ValueError):
         x = self.conv(x)
@@ -313,8 +322,9 @@ def decorated(self, x):
 
 @pytest.mark.parametrize(
     "method",
-    [used_elsewhere, written_twice, with_arguments, of_a_variable, caught, suppressed, looks, later, writes_itself,
-     of_others, makes, makes(None), decorated, len, nn.Linear, None, eval("lambda self, x: self.norm(self.conv(x))")],
+    [used_elsewhere, written_twice, with_arguments, of_a_variable, caught, caught_in_a_group, suppressed, looks, later,
+     writes_itself, of_others, makes, makes(None), decorated, len, nn.Linear, None,
+     eval("lambda self, x: self.norm(self.conv(x))")],
 )  # fmt: skip
 def test_what_stays_as_it_is(method):
     assert chains.chained(method, ("conv",)) is None
@@ -385,3 +395,13 @@ def test_a_source_that_is_not_what_runs(tmp_path):
     file.write_text("def forward(self, x):\n    return self.norm(self.other(x))\n")
     exec(compile("def forward(self, x):\n    return self.relu(self.conv(x))\n", str(file), "exec"), names)
     assert chains.chained(names["forward"], ("conv",)) is None
+
+
+@pytest.mark.parametrize(
+    "source", ["", "# nothing\n", "def forward(self, x):\n    return ((\n", 'def f(self):\n    """ \n', "\0"]
+)
+def test_a_source_that_breaks_off(source, tmp_path):
+    file, names = tmp_path / "broken.py", {}
+    exec(compile("def forward(self, x):\n    return self.norm(self.conv(x))\n", str(file), "exec"), names)
+    file.write_text(source)
+    assert chains.chained(names["forward"]) is None

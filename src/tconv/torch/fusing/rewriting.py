@@ -121,7 +121,8 @@ class Writer(ast.NodeTransformer):
             statement = left.pop(0)
             if isinstance(statement, ast.If) and not statement.orelse and asks_only(statement.test, self.own):
                 head, tail = self._around(done, left)
-                if head and tail and not variables_in(statement.test) & {assigned(as_assignment(head[-1]))}:
+                written = {self.result}.union(*map(written_in, head))
+                if head and tail and not variables_in(statement.test) & written:
                     del done[len(done) - len(head) :], left[: len(tail)]
                     without = copy.deepcopy([*head, *tail])
                     statement = ast.copy_location(
