@@ -6,6 +6,7 @@ import contextlib
 import copy
 import inspect
 import pickle
+from typing import ClassVar
 
 import pytest
 import torch
@@ -230,6 +231,39 @@ def test_layers_that_are_parametrized_or_replaced(fused):
         each.relu = nn.Tanh()
     check(model, twin)
     assert fused[-1] == 2  # that of `down` alone
+
+
+class Registered(nn.Module):
+    kinds: ClassVar = {}
+
+    def __init_subclass__(cls, /, word):
+        super().__init_subclass__()
+        cls.kinds[word] = cls
+
+
+class InRegister(Registered, word="mine"):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.up = nn.Conv2d(3, 3, 3, padding=1), Calls()
+
+    def forward(self, x):
+        return self.up(F.relu(self.conv(x)))
+
+
+class Calls(Registered, word="calls"):
+    def forward(self, x):
+        return F.conv_transpose2d(x, x.new_ones(3, 2, 2, 2))
+
+
+def test_classes_that_know_who_inherits_from_them(fused):
+    known = dict(Registered.kinds)
+    model, twin, report = accelerated(InRegister())
+    assert [run.members for run in report.runs] == [("conv", "relu")]
+    assert Registered.kinds == known
+    assert [isinstance(model, InRegister), type(model) is InRegister, type(model.up) is Calls] == [True, False, False]
+    check(model, twin)
+    assert fused[-1] == 2
+    assert type(restore(pickle.loads(pickle.dumps(model)))) is InRegister
 
 
 # ---- what is written anew
