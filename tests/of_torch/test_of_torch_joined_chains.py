@@ -233,6 +233,22 @@ def test_layers_that_are_parametrized_or_replaced(fused):
     assert fused[-1] == 2  # that of `down` alone
 
 
+def test_layers_that_pad_in_another_way(fused):
+    model, twin, _ = accelerated(Basic())
+    for each in (model, twin):
+
+        def around(x, w, bias):
+            return F.conv2d(F.pad(x, (1, 1, 1, 1), "circular"), w, bias)
+
+        each.conv1._conv_forward = around
+    check(model, twin)
+    assert fused[-2:] == [2, 2]
+    for each in (model, twin):
+        del each.conv1._conv_forward
+    check(model, twin)
+    assert fused[-3:] == [3, 2, 2]
+
+
 class Registered(nn.Module):
     kinds: ClassVar = {}
 

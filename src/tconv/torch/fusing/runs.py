@@ -249,6 +249,7 @@ def _is_bare(module: Any) -> bool:
         or state["_backward_hooks"]
         or state["_backward_pre_hooks"]
         or "forward" in state
+        or "_conv_forward" in state
         or state.get("_compiled_call_impl") is not None
     )
 
