@@ -347,6 +347,15 @@ def test_what_is_joined():
     assert loop == ("[]", "()", "[]", "+")
 
 
+def a_long_sum(self, x, a):
+    return self.convs[0](x) + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a
+
+
+def test_a_long_sum():
+    [chain] = chains.chained(a_long_sum).chains
+    assert chain == ("[]", *["+"] * 23)
+
+
 def read_further_down(self, x):
     y = self.conv(x)
     x = y + x
