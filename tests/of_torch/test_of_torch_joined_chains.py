@@ -6,6 +6,7 @@ import contextlib
 import copy
 import inspect
 import pickle
+from typing import ClassVar
 
 import pytest
 import torch
@@ -232,6 +233,55 @@ def test_layers_that_are_parametrized_or_replaced(fused):
     assert fused[-1] == 2  # that of `down` alone
 
 
+def test_layers_that_pad_in_another_way(fused):
+    model, twin, _ = accelerated(Basic())
+    for each in (model, twin):
+
+        def around(x, w, bias):
+            return F.conv2d(F.pad(x, (1, 1, 1, 1), "circular"), w, bias)
+
+        each.conv1._conv_forward = around
+    check(model, twin)
+    assert fused[-2:] == [2, 2]
+    for each in (model, twin):
+        del each.conv1._conv_forward
+    check(model, twin)
+    assert fused[-3:] == [3, 2, 2]
+
+
+class Registered(nn.Module):
+    kinds: ClassVar = {}
+
+    def __init_subclass__(cls, /, word):
+        super().__init_subclass__()
+        cls.kinds[word] = cls
+
+
+class InRegister(Registered, word="mine"):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.up = nn.Conv2d(3, 3, 3, padding=1), Calls()
+
+    def forward(self, x):
+        return self.up(F.relu(self.conv(x)))
+
+
+class Calls(Registered, word="calls"):
+    def forward(self, x):
+        return F.conv_transpose2d(x, x.new_ones(3, 2, 2, 2))
+
+
+def test_classes_that_know_who_inherits_from_them(fused):
+    known = dict(Registered.kinds)
+    model, twin, report = accelerated(InRegister())
+    assert [run.members for run in report.runs] == [("conv", "relu")]
+    assert Registered.kinds == known
+    assert [isinstance(model, InRegister), type(model) is InRegister, type(model.up) is Calls] == [True, False, False]
+    check(model, twin)
+    assert fused[-1] == 2
+    assert type(restore(pickle.loads(pickle.dumps(model)))) is InRegister
+
+
 # ---- what is written anew
 
 
@@ -265,6 +315,15 @@ def caught(self, x):
         x = self.norm(x)
     except ValueError:
         return x
+    return x
+
+
+def caught_in_a_group(self, x):
+    try:
+        x = self.conv(x)
+        x = self.norm(x)
+    except* ValueError:
+        x = x + 1
     return x
 
 
@@ -313,8 +372,9 @@ def decorated(self, x):
 
 @pytest.mark.parametrize(
     "method",
-    [used_elsewhere, written_twice, with_arguments, of_a_variable, caught, suppressed, looks, later, writes_itself,
-     of_others, makes, makes(None), decorated, len, nn.Linear, None, eval("lambda self, x: self.norm(self.conv(x))")],
+    [used_elsewhere, written_twice, with_arguments, of_a_variable, caught, caught_in_a_group, suppressed, looks, later,
+     writes_itself, of_others, makes, makes(None), decorated, len, nn.Linear, None,
+     eval("lambda self, x: self.norm(self.conv(x))")],
 )  # fmt: skip
 def test_what_stays_as_it_is(method):
     assert chains.chained(method, ("conv",)) is None
@@ -385,3 +445,13 @@ def test_a_source_that_is_not_what_runs(tmp_path):
     file.write_text("def forward(self, x):\n    return self.norm(self.other(x))\n")
     exec(compile("def forward(self, x):\n    return self.relu(self.conv(x))\n", str(file), "exec"), names)
     assert chains.chained(names["forward"], ("conv",)) is None
+
+
+@pytest.mark.parametrize(
+    "source", ["", "# nothing\n", "def forward(self, x):\n    return ((\n", 'def f(self):\n    """ \n', "\0"]
+)
+def test_a_source_that_breaks_off(source, tmp_path):
+    file, names = tmp_path / "broken.py", {}
+    exec(compile("def forward(self, x):\n    return self.norm(self.conv(x))\n", str(file), "exec"), names)
+    file.write_text(source)
+    assert chains.chained(names["forward"]) is None

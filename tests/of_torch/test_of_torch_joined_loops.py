@@ -347,6 +347,15 @@ def test_what_is_joined():
     assert loop == ("[]", "()", "[]", "+")
 
 
+def a_long_sum(self, x, a):
+    return self.convs[0](x) + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a
+
+
+def test_a_long_sum():
+    [chain] = chains.chained(a_long_sum).chains
+    assert chain == ("[]", *["+"] * 23)
+
+
 def read_further_down(self, x):
     y = self.conv(x)
     x = y + x
@@ -403,10 +412,23 @@ def called_by_what_is_between(self, x):
     return x.norms[0](x)
 
 
+def computed_before(self, x):
+    y = self.conv(x)
+    return (x * 2).add(y)
+
+
+def asked_of_what_is_written_on_the_way(self, x, z):
+    y = self.conv(z := x)
+    if z is not None:
+        x = self.down(x)
+    y += x
+    return y
+
+
 @pytest.mark.parametrize(
     "method",
     [read_further_down, read_in_the_next_turn, read_at_the_top, added_in_place, deleted, written_before, drawn,
-     called_by_what_is_between],
+     called_by_what_is_between, computed_before, asked_of_what_is_written_on_the_way],
 )  # fmt: skip
 def test_what_stays_as_it_is(method):
     assert chains.chained(method) is None

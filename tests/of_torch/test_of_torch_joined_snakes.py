@@ -185,15 +185,86 @@ def fails(self, x):
     raise ValueError("no")
 
 
+def with_another_term(self, x):
+    return x + torch.sin(self.alpha.exp()[:, None] * x) ** 2 / (self.beta.exp()[:, None] + 1e-6)
+
+
+def without_a_term(self, x):
+    return x + torch.sin(self.alpha.exp()[:, None] * x) ** 2 / self.beta.exp()[:, None]
+
+
+def of_beta_within_limits(self, x):
+    return Logarithms.forward(self, x) if self.beta.min() > -10 else x
+
+
+def of_x_within_limits(self, x):
+    return Logarithms.forward(self, x.clamp(-100, 100))
+
+
+def counting(self, x):
+    self.in_features += 1
+    return Logarithms.forward(self, x)
+
+
 @pytest.mark.parametrize(
     "module",
     [of(swapped), of(of_one), of(half_of_it), of(in_place), of(fails), of(Logarithms.forward, more=nn.Identity()),
+     of(with_another_term), of(without_a_term), of(of_beta_within_limits), of(of_x_within_limits), of(counting),
      of(Logarithms.forward, in_features="4"), of(Logarithms.forward, beta=nn.Parameter(torch.ones(3))),
      of(Logarithms.forward).double(), of(Logarithms.forward).train(), Logarithms().eval()],
 )  # fmt: skip
 def test_what_is_something_else(module):
     assert not snakes.is_snake_beta(module)
     assert not snakes.is_snake(module)
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta"])
+@pytest.mark.parametrize("value", [-100.0, -40.0, -20.0, 100.0, np.nan, np.inf, -np.inf])
+def test_parameters_without_limits(name, value, by_kernel):
+    model, twin, _ = accelerated("log")
+    for each in (model, twin):
+        getattr(each[0], name).data[:, 1] = value
+    by_kernel.clear()
+    with torch.no_grad():
+        torch.testing.assert_close(model[0](X), twin[0](X), rtol=1e-4, atol=1e-5, equal_nan=True)
+    assert by_kernel == [True]
+
+
+def test_a_method_that_reads_a_number_elsewhere():
+    kind = type("SnakeBeta", (Either,), {"forward": Either.forward})
+    kind.logscale = property(lambda self: self._said, lambda self, said: setattr(self, "_said", said))
+    module, other = kind().eval(), kind(logscale=False).eval()
+    assert snakes.is_snake_beta(module)
+    assert snakes.is_snake_beta(other)
+    _, share = snakes.factors(other, kind)
+    torch.testing.assert_close(share, 1 / (other.beta.detach().view(-1) + 1e-9))
+    kind.forward = lambda self, x: x
+    assert not snakes.is_snake_beta(module)
+
+
+@pytest.mark.parametrize("flattens", [False, True])
+def test_axes_behind_channels(flattens, by_kernel):
+    def forward(self, x):
+        cells = x.flatten(2) if flattens else x
+        return (cells + (self.alpha + 1e-9).reciprocal() * torch.sin(self.alpha * cells).pow(2)).view(x.shape)
+
+    module = type("Snake1d", (nn.Module,), {"forward": forward})()
+    module.alpha = nn.Parameter(torch.rand(1, 4, 1) + 0.2)
+    model = nn.Sequential(module, nn.Conv1d(4, 3, 3)).eval()
+    twin = copy.deepcopy(model)
+    with torch.no_grad():
+        _, report = accelerate(model, torch.randn(2, 4, 37), layers="all")
+    assert report.modules[0].kept
+    by_kernel.clear()
+    for shape in ((2, 4, 9), (2, 4, 4, 5)):
+        check(model[0], twin[0], torch.randn(shape))
+    assert by_kernel == [True, flattens]
+    assert snakes.has_any_axes(twin[0]) == flattens
+    with torch.no_grad():
+        model = nn.Sequential(nn.Conv2d(4, 4, 1), twin[0])
+        assert [run.kinds for run in accelerate(model, torch.randn(1, 4, 4, 4), layers="all")[1].runs] == (
+            [("Conv2d", "Snake1d")] if flattens else []
+        )
 
 
 def test_what_is_not_part_of_a_run():

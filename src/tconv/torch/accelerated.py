@@ -9,10 +9,11 @@ stay, and a copy or a pickle of it is accelerated too. What a module was before 
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 import functools
 from collections.abc import Callable
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, TypeAlias
 
 import torch
@@ -237,9 +238,18 @@ def _with_plain(module: torch.nn.Module, plain: type) -> type:
 
 
 def _made(like: Any, base: type, names: dict[str, Any]) -> type:
-    """A class, by the metaclass of another one and with its name."""
+    """A class, by the metaclass of another one and with its name.
+
+    What a base does with those who inherit from it, such as to keep them by their names, is not for this one.
+    """
     metaclass: Any = type(like)
-    made: type = metaclass(like.__name__, (base,), names)
+    made: type
+    if isinstance(base.__init_subclass__, MethodType):  # that of object is none
+        with contextlib.suppress(TypeError):  # of a base that lies in memory in another way
+            made = metaclass(like.__name__, (torch.nn.Module,), names)
+            made.__bases__ = (base,)
+            return made
+    made = metaclass(like.__name__, (base,), names)
     return made
 
 

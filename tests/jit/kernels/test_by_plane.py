@@ -136,6 +136,15 @@ def test_what_has_no_wave():
         np.testing.assert_array_equal(found, x)
 
 
+@pytest.mark.parametrize("alpha", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ELEMENTS)
+def test_a_wave_of_no_finite_length(alpha, dtype):
+    x = np.array([[[np.nan, np.inf, 1.0, 0.0]] * 2], dtype)
+    kernel = ByPlane(ELEMENTS[dtype], False, "snake_beta", "channels")
+    found = run(isa.current(), x, 0, kernel=kernel, scale=np.ones(2, dtype), parameters=np.array([alpha, 0], dtype))
+    np.testing.assert_array_equal(found, [[[np.nan] * 4, x[0, 1]]])
+
+
 def test_in_place_and_of_the_residual():
     x, other = np.random.default_rng(2).standard_normal((2, 2, 3, 1001))
     expected = defined(x, 3, Activation("relu"), residual=other)

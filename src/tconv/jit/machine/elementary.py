@@ -230,8 +230,8 @@ _CIRCLES = {
 }
 
 
-def sine_squared(a: Arithmetic, x: str, lost: str = "") -> str:
-    """sin(x)^2, or sin(x + lost)^2 of a part that is lost in x; between 0 and 1, and 0 where it is not known."""
+def sine_squared(a: Arithmetic, x: str, lost: str = "", unknown: str = "") -> str:
+    """sin(x)^2, or sin(x + lost)^2 of a part that is lost in x; where it is not known 0, or what is given."""
     circle = _CIRCLES[a.v.element]
     n, bits = a.rounded(a.do("fmul", x, a.number(2 / pi)))
     r = x
@@ -244,7 +244,7 @@ def sine_squared(a: Arithmetic, x: str, lost: str = "") -> str:
     sine = a.do("fmul", sine, sine)
     odd = a.f.let(f"icmp ne {a.integers.text} {a.bits('and', bits, 1)}, zeroinitializer")
     result = a.select(odd, a.do("fsub", a.number(1), sine), sine)
-    return a.select(a.compare("olt", a.magnitude(x), a.number(circle.known)), result, a.number(0))
+    return a.select(a.compare("olt", a.magnitude(x), a.number(circle.known)), result, unknown or a.number(0))
 
 
 def snake(a: Arithmetic, x: str, alpha: str) -> str:
@@ -258,10 +258,12 @@ def snake(a: Arithmetic, x: str, alpha: str) -> str:
 def snake_beta(a: Arithmetic, x: str, alpha: str, share: str) -> str:
     """x + share sin(alpha x)^2.
 
-    Not by way of double: who computes it in float has lost more with the product than the sine does here.
+    Not by way of double: who computes it in float has lost more with the product than the sine does here. An alpha that
+    is not finite gives NaN: here nobody has asked for it before.
     """
     angle = a.do("fmul", alpha, x)
-    return a.fma(share, sine_squared(a, angle, a.fma(alpha, x, a.negative(angle))), x)
+    unknown = a.do("fmul", alpha, a.number(0))
+    return a.fma(share, sine_squared(a, angle, a.fma(alpha, x, a.negative(angle)), unknown), x)
 
 
 #: Terms of the series of exp that are enough where the result is rounded to float.

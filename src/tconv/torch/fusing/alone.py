@@ -67,6 +67,8 @@ def computed(module: Any, kind: type, x: Any) -> Tensor | None:
     known, follower = follower_of(module, kind)
     if not known or follower is None or not _is_readable(x, follower.slope):
         return None
+    if follower.name == "snake" and x.dim() != 3 and not snakes.has_any_axes(module, kind):
+        return None
     step, shape = _step(x), x.shape
     if step < 0 or (follower.slope is not None and (x.dim() < 3 or follower.slope.shape != (shape[1],))):
         return None

@@ -34,6 +34,10 @@ from tconv.torch.fusing.rewriting import Writer
 
 #: Names with which a method may look at its own variables.
 _LOOKING = {"locals", "vars", "dir", "eval", "exec", "super", "__class__"}
+#: Statements and expressions that leave in the middle, and come back, or have variables of others.
+_APART = (
+    ast.Try | ast.TryStar | ast.With | ast.Lambda | ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal
+)  # fmt: skip
 _SAME = (
     "co_code", "co_consts", "co_names", "co_varnames", "co_freevars", "co_cellvars", "co_argcount",
     "co_posonlyargcount", "co_kwonlyargcount", "co_flags",
@@ -55,7 +59,7 @@ def chained(function: Any, heads: tuple[str, ...] | None = None) -> Chained | No
     """
     try:
         return _chained(function, heads)
-    except (OSError, SyntaxError, TypeError, ValueError, RecursionError):  # there is no source, or another one
+    except Exception:  # of any class: there is no source, or another one, which breaks off anywhere
         return None
 
 
@@ -110,7 +114,7 @@ def _is_plain(method: ast.FunctionDef) -> bool:
     """Whether nobody in a method can look at a variable but by its name, further down."""
     own = _own(method)
     for node in ast.walk(method):
-        if isinstance(node, ast.Try | ast.With | ast.Lambda | ast.Yield | ast.YieldFrom | ast.Global | ast.Nonlocal):
+        if isinstance(node, _APART):
             return False
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node is not method:
             return False

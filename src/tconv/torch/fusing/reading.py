@@ -15,11 +15,14 @@ def looks_up(node: ast.AST) -> bool:
         return True
     if isinstance(node, ast.Attribute):
         return looks_up(node.value)
-    if isinstance(node, ast.Subscript):
-        return looks_up(node.value) and looks_up(node.slice)
-    if isinstance(node, ast.BinOp):  # of a number in brackets
-        return looks_up(node.left) and looks_up(node.right)
-    return isinstance(node, ast.UnaryOp) and looks_up(node.operand)
+    return isinstance(node, ast.Subscript) and looks_up(node.value) and _is_place(node.slice)
+
+
+def _is_place(node: ast.AST) -> bool:
+    """Whether what stands in brackets is found, or computed of what is: numbers, which nobody changes in place."""
+    if isinstance(node, ast.BinOp):
+        return _is_place(node.left) and _is_place(node.right)
+    return _is_place(node.operand) if isinstance(node, ast.UnaryOp) else looks_up(node)
 
 
 def asks_only(test: ast.AST, own: str) -> bool:

@@ -121,7 +121,8 @@ class Writer(ast.NodeTransformer):
             statement = left.pop(0)
             if isinstance(statement, ast.If) and not statement.orelse and asks_only(statement.test, self.own):
                 head, tail = self._around(done, left)
-                if head and tail and not variables_in(statement.test) & {assigned(as_assignment(head[-1]))}:
+                written = {self.result}.union(*map(written_in, head))
+                if head and tail and not variables_in(statement.test) & written:
                     del done[len(done) - len(head) :], left[: len(tail)]
                     without = copy.deepcopy([*head, *tail])
                     statement = ast.copy_location(
@@ -203,15 +204,14 @@ class Writer(ast.NodeTransformer):
         for chain, other, how in ((node.left, node.right, in_place or "+"), (node.right, node.left, "+r")):
             if in_place and how == "+r":
                 return None
-            if isinstance(other, ast.Name) and other.id in self.variables and self._is_summed(chain):
+            if not isinstance(other, ast.Name) or other.id not in self.variables:
+                continue
+            inner = self._chain(chain)  # once: it may be a sum itself, of many
+            if inner is not None or (isinstance(chain, ast.Name) and chain.id == self.result):
                 added = ast.copy_location(_Added(other.id, ast.Load()), other)
-                added.how = how
-                inner, read = self._chain(chain), frozenset({other.id})
+                added.how, read = how, frozenset({other.id})
                 return Chain((added,), chain, read) if inner is None else inner.then(added, read)
         return None
-
-    def _is_summed(self, node: ast.expr) -> bool:
-        return self._chain(node) is not None or (isinstance(node, ast.Name) and node.id == self.result)
 
     def _is_number(self, node: ast.expr) -> bool:
         """Whether an argument may be a number that calls do not change: written, of the module, or of its file."""

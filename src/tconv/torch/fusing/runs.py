@@ -197,7 +197,7 @@ def _followed(run: Run, modules: Sequence[Any]) -> Run | None:
             return None
         elif kind is Add and run.residual is None:
             more = {"residual": module}
-        elif (kind in ACTIVATIONS or snakes.is_snake(module)) and _is_bare(module):
+        elif (kind in ACTIVATIONS or _is_snake(module, ndim)) and _is_bare(module):
             more = {"activation": module}
         elif not any(run[1:4]) and _normalizes(module, ndim):
             more = {"norm" if kind in NORMALIZATIONS else "statistics": module}
@@ -205,6 +205,10 @@ def _followed(run: Run, modules: Sequence[Any]) -> Run | None:
             return None
         run = run._replace(members=(*run.members, module), **more)
     return run
+
+
+def _is_snake(module: Any, ndim: int) -> bool:
+    return snakes.is_snake(module) and (ndim == 1 or snakes.has_any_axes(module))
 
 
 def _parts(called: Any) -> list[Any]:
@@ -245,6 +249,7 @@ def _is_bare(module: Any) -> bool:
         or state["_backward_hooks"]
         or state["_backward_pre_hooks"]
         or "forward" in state
+        or "_conv_forward" in state
         or state.get("_compiled_call_impl") is not None
     )
 

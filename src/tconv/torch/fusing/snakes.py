@@ -5,7 +5,8 @@
 
 A class with "Snake" in its name, whose modules have nothing but an `alpha` for each channel that its forward method
 could read, or an `alpha`, a `beta` and plain numbers, is called once on numbers of our own, with alphas and betas of
-our own. The term that keeps it from dividing by zero is beyond the digits of float32.
+our own, and where there are two on large ones, with betas of which some are so small that the term which keeps it from
+dividing by zero is seen. Of one parameter that term is beyond the digits of float32.
 """
 
 from __future__ import annotations
@@ -30,16 +31,28 @@ _ATTRIBUTES = vars(Module()).keys()
 _ALPHAS = (0.03, 0.4, 1.0, -1.6, 5.0, -0.2)
 #: And such of which exp is no larger.
 _LOGARITHMS, _BETAS = (0.03, 0.4, 0.9, -1.6, 0.7, -0.2), (0.5, -0.7, 0.3, 0.8, -0.4, 1.1)
-#: At the largest value, which is 20.
-_LIMIT = 1e-6
+#: Those of another call, in which x is as many times as large, and alpha as small: near the term below, and far.
+_FAR = 50
+_FAR_BETAS, _FAR_LOGARITHMS = (1e-9, 0.0, -3e-8, 1e-5, 60.0, 1e4), (-20.0, -40.0, -17.0, -5.0, 4.0, 9.0)
+#: At the largest value, and at the largest that is added in a channel, where sines of float32 differ.
+_LIMIT, _LIMIT_ADDED = 1e-6, 1e-4
 #: What keeps a beta from being 0.
 _LEAST = 1e-9
-#: By class, and by the plain numbers that its modules have.
+_NUMBERS = (bool, int, float)
+#: By class, and by its forward method and the plain numbers that its modules have.
 _known: WeakKeyDictionary[type, dict[Hashable, str]] = WeakKeyDictionary()
 
 
 def is_snake(module: Any, kind: Any = None) -> bool:
-    """Whether a module computes Snake in float32, by the forward method of its class, or of the one that is given."""
+    """Whether a module computes Snake in float32, by the forward method of its class, or of the one that is given.
+
+    That is of axes (N, C, cells), and of any behind (N, C) where `has_any_axes`.
+    """
+    return _form(module, type(module) if kind is None else kind) in ("snake", "cells")
+
+
+def has_any_axes(module: Any, kind: Any = None) -> bool:
+    """Whether a module that computes Snake has the second axis for that of channels, however many there are."""
     return _form(module, type(module) if kind is None else kind) == "snake"
 
 
@@ -69,6 +82,8 @@ def _form(module: Any, kind: Any) -> str:
     names = kind.forward.__code__.co_names
     more = {name: value for name, value in vars(module).items() if name not in _ATTRIBUTES}
     numbers = {name: value for name, value in more.items() if not name.startswith("_") or name in names}
+    # But properties may read them.
+    marks = {name: value for name, value in more.items() if name not in numbers and type(value) in _NUMBERS}
     parameters: dict[str, Any] = module._parameters
     if module._buffers or module._modules or module.training or not all(map(_is_one, parameters.values())):
         return ""
@@ -76,11 +91,12 @@ def _form(module: Any, kind: Any) -> str:
         return ""
     two = parameters.keys() == {"alpha", "beta"}
     if two:
-        if any(type(value) not in (bool, int, float) for value in numbers.values()):
+        if any(type(value) not in _NUMBERS for value in numbers.values()):
             return ""
     elif parameters.keys() != {"alpha"} or numbers or parameters["alpha"].dim() != 3:
         return ""
-    key = tuple(parameters), tuple(each.dim() for each in parameters.values()), *sorted(numbers.items())
+    dims = tuple(each.dim() for each in parameters.values())
+    key = kind.forward.__code__, tuple(parameters), dims, *sorted((numbers | marks).items())
     known = _known.setdefault(kind, {})
     if key not in known:
         if overheard():  # by who is not to hear of this
@@ -101,33 +117,59 @@ def _computed_by(module: Module, kind: Any, two: bool) -> str:
     """The word for what a class computes."""
     if kind.__call__ is not Module.__call__:
         return ""
-    alphas, betas = np.array(_LOGARITHMS if two else _ALPHAS), np.array(_BETAS)
-    found = _probed(module, kind, {"alpha": alphas, "beta": betas} if two else {"alpha": alphas})
-    if found is None:
-        return ""
-    x = _x().numpy().astype(np.float64)
-    expected = {"betas": _with_beta(x, alphas, betas), "logarithms": _with_beta(x, np.exp(alphas), np.exp(betas))}
+    x, alphas = _x(), np.array(_ALPHAS)
     if not two:
-        expected = {"snake": ACTIVATIONS["snake"].function(x, alphas[:, None])}
-    limit = _LIMIT * np.abs(x).max()
-    return next((word for word, y in expected.items() if np.abs(found.numpy() - y).max() <= limit), "")
+        given, flat = {"alpha": alphas}, _snake(x, alphas)
+        if not _is_near(_probed(module, kind, x, given), x, flat):
+            return ""
+        return (
+            "snake" if _is_near(_probed(module, kind, x[..., None], given), x[..., None], flat[..., None]) else "cells"
+        )
+    alphas, betas = np.array(_LOGARITHMS), np.array(_BETAS)
+    found = _probed(module, kind, x, {"alpha": alphas, "beta": betas})
+    if _is_near(found, x, _with_beta(x, alphas, betas)):
+        word, given = "betas", {"alpha": alphas / _FAR, "beta": np.array(_FAR_BETAS)}
+        y = _with_beta(x * _FAR, *given.values())
+    elif _is_near(found, x, _with_beta(x, np.exp(alphas), np.exp(betas))):
+        word, given = "logarithms", {"alpha": alphas - np.log(_FAR), "beta": np.array(_FAR_LOGARITHMS)}
+        y = _with_beta(x * _FAR, *map(np.exp, given.values()))
+    else:
+        return ""
+    return word if _is_near(_probed(module, kind, x * _FAR, given), x * _FAR, y, _LIMIT_ADDED) else ""
 
 
-def _with_beta(x: Any, alpha: Any, beta: Any) -> Any:
-    return x + np.sin(alpha[:, None] * x) ** 2 / beta[:, None]
+def _is_near(found: Tensor | None, x: Tensor, y: Any, added: float = 0.0) -> bool:
+    """Whether a result is what it should be, by the largest value, and by the largest that is added in a channel."""
+    if found is None:
+        return False
+    limit = _LIMIT * x.abs().max().item() + added * np.abs(y - x.numpy()).max((0, 2), keepdims=True)
+    return bool((np.abs(found.numpy() - y) <= limit).all())
+
+
+def _snake(x: Tensor, alpha: Any) -> Any:
+    return ACTIVATIONS["snake"].function(x.double().numpy(), alpha[:, None])
+
+
+def _with_beta(x: Tensor, alpha: Any, beta: Any) -> Any:
+    wide = x.double().numpy()
+    return wide + np.sin(alpha[:, None] * wide) ** 2 / (beta[:, None] + _LEAST)
 
 
 def _x() -> Tensor:
     return torch.linspace(-20, 20, 2 * len(_ALPHAS) * 35).view(2, len(_ALPHAS), 35)
 
 
-def _probed(module: Module, kind: Any, given: Mapping[str, Any]) -> Tensor | None:
-    """What comes of numbers of our own, with parameters of our own; None where that is no such tensor."""
-    x, before = _x(), _x()
+def _probed(module: Module, kind: Any, x: Tensor, given: Mapping[str, Any]) -> Tensor | None:
+    """What comes of numbers of our own, with parameters of our own; None where that is no such tensor.
+
+    None, too, of a module that is not the same afterwards: it has more to do than to compute.
+    """
+    before = x.clone()
     probe = copy.copy(module)
     probe.__class__ = kind
     own = {name: Parameter(_like(module._parameters[name], value), False) for name, value in given.items()}
     probe.__dict__["_parameters"] = own
+    state = dict(vars(probe))
     try:
         with torch.no_grad():
             found = kind.forward(probe, x)
@@ -135,7 +177,8 @@ def _probed(module: Module, kind: Any, given: Mapping[str, Any]) -> Tensor | Non
         return None
     if type(found) is not Tensor or found.shape != x.shape or found.dtype is not x.dtype or not torch.equal(x, before):
         return None
-    return found
+    now = vars(probe)
+    return found if now.keys() == state.keys() and all(now[name] is state[name] for name in now) else None
 
 
 def _like(parameter: Any, value: Any) -> Tensor:
