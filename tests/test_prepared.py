@@ -164,6 +164,19 @@ def test_more_shapes_than_are_remembered(case):
     assert len(op._ready) == prepared.REMEMBERED
 
 
+def test_what_is_remembered_is_found_in_one_step(case):
+    """Between two another thread may forget it."""
+
+    class Forgetting(dict):
+        def __getitem__(self, key):
+            raise KeyError(key)
+
+    op = case.make(W, case.bias, **case.keywords)
+    wanted = op(case.grid)
+    op._ready = Forgetting(op._ready)
+    np.testing.assert_array_equal(op(case.grid), wanted)
+
+
 def test_weights_and_bias_are_copied(case):
     w, b = W.copy(), case.bias.copy()
     op, wanted = case.op(w, b), case.wanted(case.grid)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tconv import checks
 from tconv.finishing import Finishing
 from tconv.forks import uninterrupted
-from tconv.prepared import Conv, ConvTranspose
+from tconv.prepared import UNSEEN, Conv, ConvTranspose
 from tconv.problem import Array
 
 if TYPE_CHECKING:
@@ -47,17 +47,20 @@ def _ready(operator: ConvTranspose | Conv, grid: Array, out: Array, whole: int) 
     """Everything a call needs, kept for the next one; None: kernels cannot go through these boxes."""
     of_grid, of_out = ((a.shape, a.strides, a.dtype, a.flags.aligned) for a in (grid, out))
     key = of_grid, of_out, whole
-    if key in operator._ready and ((known := operator._ready[key]) is None or known.is_current()):
+    known = operator._ready.get(key, UNSEEN)
+    if known is None or (known is not UNSEEN and known.is_current()):
         return known
     with checks.explained(type(operator).__name__):
         plan = operator._plan(grid.shape)
-    ready = None
     if plan.is_for_kernels and grid.dtype == out.dtype == plan.problem.dtype and out.shape == plan.result_shape:
         with uninterrupted:
             from tconv.jit import boxes
 
         problem = boxes.posed(plan.problem, plan.layout == "channels_last", grid, out, whole)
         finishing = None if operator.activation is None else Finishing(operator.activation, None)
-        ready = None if problem is None else operator._made(plan, problem, finishing)
-    operator._remember(key, ready)
-    return ready
+        with uninterrupted:
+            ready = None if problem is None else operator._made(plan, problem, finishing)
+            operator._remember(key, ready)
+        return ready
+    operator._remember(key, None)
+    return None

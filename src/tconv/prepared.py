@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Shapes of what is read that an operator remembers how to compute.
 REMEMBERED = 64
+#: What is found of a shape that has not been met.
+UNSEEN: Any = object()
 
 
 class _Prepared:
@@ -169,10 +171,12 @@ class _Prepared:
 
     def _prepare(self, plan: Plan, shape: Any, finishing: Finishing | None) -> Packed | None:
         """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
-        if shape in self._ready and ((known := self._ready[shape]) is None or known.is_current()):
+        known = self._ready.get(shape, UNSEEN)  # in one step: another thread may forget it
+        if known is None or (known is not UNSEEN and known.is_current()):
             return known
-        ready = self._made(plan, plan.problem, finishing) if plan.is_for_kernels else None
-        self._remember(shape, ready)
+        with uninterrupted:  # what is packed is in use from the beginning
+            ready = self._made(plan, plan.problem, finishing) if plan.is_for_kernels else None
+            self._remember(shape, ready)
         return ready
 
     def _made(self, plan: Plan, problem: Problem, finishing: Finishing | None) -> Packed | None:

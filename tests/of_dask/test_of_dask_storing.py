@@ -231,6 +231,16 @@ def test_any_array_of_dask_is_stored():
         np.testing.assert_array_equal(out, values)
 
 
+def test_what_blocks_read_is_no_target():
+    """Dask copies arrays that it is given, but a graph may hold the very array."""
+    a = np.ones((1, 2, 8, 8), np.float32)
+    x = da.Array({("x", 0, 0, 0, 0): a[..., :4], ("x", 0, 0, 0, 1): a[..., 4:]}, "x", ((1,), (2,), (8,), (4, 4)), a.dtype)
+    y = tconv.dask.conv(x, np.ones((2, 2, 3, 3), np.float32), padding=1)
+    with pytest.raises(ValueError, match="out must share no memory with .*, which y is computed from; got arrays that"):
+        tconv.dask.store(y, a, scheduler="sync")
+    assert (a == 1).all()
+
+
 def test_targets_are_not_sent():
     with pytest.raises(TypeError) as caught:
         pickle.dumps(Target(np.ones(3)))

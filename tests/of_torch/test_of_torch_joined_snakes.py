@@ -218,6 +218,20 @@ def test_what_is_something_else(module):
     assert not snakes.is_snake(module)
 
 
+def test_words_and_objects_that_a_method_may_read_elsewhere():
+    module = MODULES["exp"]().eval()
+    assert snakes.is_snake_beta(module)
+    module._wave = "sin"
+    assert not snakes.is_snake_beta(module)
+
+
+def test_a_number_that_changes_in_every_call_is_not_remembered_for_ever():
+    module = MODULES["exp"]().eval()
+    for module.step in range(3 * snakes._MOST_KNOWN):
+        assert snakes.is_snake_beta(module)
+    assert len(snakes._known[type(module)]) <= snakes._MOST_KNOWN
+
+
 @pytest.mark.parametrize("name", ["alpha", "beta"])
 @pytest.mark.parametrize("value", [-100.0, -40.0, -20.0, 100.0, np.nan, np.inf, -np.inf])
 def test_parameters_without_limits(name, value, by_kernel):

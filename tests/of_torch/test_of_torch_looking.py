@@ -205,6 +205,24 @@ def test_keep_has_no_look(monkeypatch):
     assert (report.in_formats, report.channels_last) == (None, False)
 
 
+def test_there_is_nothing_to_measure_on():
+    with pytest.raises(ValueError, match='memory_format must be "keep" without example_inputs'):
+        accelerate(model_of())
+
+
+def test_the_report_says_why_not():
+    class Viewed(nn.Sequential):
+        def forward(self, x):
+            y = super().forward(x)
+            return y.view(y.shape[0], -1)
+
+    model = Viewed(*model_of()).eval()
+    _, report = accelerate(model, torch.randn(2, *X.shape[1:]))
+    said = next(line for line in str(report).splitlines() if line.startswith("not channels last: it fails: view size"))
+    assert said.endswith(report.as_dict()["not_channels_last"])
+    assert not is_last(model)
+
+
 def test_another_word():
     with pytest.raises(ValueError, match='memory_format must be one of "keep", "measure"; got'):
         accelerate(model_of(), X, memory_format="channels_last")

@@ -288,3 +288,38 @@ def test_a_model_that_is_a_layer(kind):
             assert vars(restore(each)).keys() == vars(kind(3, 4, 3)).keys()
             assert type(each) is kind
             assert each(x).equal(expected)
+
+
+def test_weights_that_are_parts_of_one_tensor_stay_there():
+    model = Separable().eval()
+    together = torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
+    torch.nn.utils.vector_to_parameters(together, model.parameters())
+    with torch.no_grad():
+        _, report = accelerate(model, x_of())
+    assert (last(model), report.channels_last) == ([], False)
+    places = range(together.data_ptr(), together.data_ptr() + together.nbytes)
+    assert all(each.data_ptr() in places for each in model.parameters())
+
+
+def test_a_model_that_fails_lies_as_it_did():
+    model, x = Separable().eval(), x_of()
+    with torch.no_grad():
+        accelerate(model, x)
+        kinds = [type(module) for module in model.modules()]
+        with pytest.raises(RuntimeError):
+            accelerate(model, x[:, :2])
+    assert (last(model), [type(module) for module in model.modules()]) == (USED, kinds)
+    restore(model)
+    assert last(model) == []
+
+
+@pytest.mark.parametrize("result", [lambda y: (y, y.to_sparse()), lambda y: (y, y.shape)], ids=["sparse", "a size"])
+def test_results_of_which_some_lie_in_no_order(result):
+    model, x = Separable(result=result).eval(), x_of()
+    with torch.no_grad():
+        expected = model(x)
+        assert accelerate(model, x)[1].channels_last
+        found = model(x)
+    torch.testing.assert_close(found[0], expected[0], rtol=1e-4, atol=1e-5)
+    assert found[0].is_contiguous()
+    assert type(found[1]) is type(expected[1])

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Any, TypeAlias
@@ -19,6 +18,7 @@ from dask._task_spec import Task, TaskRef
 from dask.highlevelgraph import Layer, MaterializedLayer
 
 from tconv.arguments import Layout
+from tconv.cached import cached_property
 from tconv.dask.along import Along, Chunks, Part, Range, bounds
 from tconv.dask.blocks import Box, Gradient, blank, computed, partial_gradient, rim, stored, stored_blank
 from tconv.dask.target import Place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -47,7 +48,7 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
     with checks.explained("store"):
         if not isinstance(y, da.Array):
             checks.wrong_type(f"y must be a Dask array; got {checks.shorten(y)} of type {type(y).__name__}")
-        arrays.output(out, y.shape, y.dtype, {})
+        arrays.output(out, y.shape, y.dtype, {f"{key}, which y is computed from": a for key, a in _arrays(y)})
         for name in filter(keywords.__contains__, OF_METHOD):
             checks.wrong_type(f"keywords must be those of dask.compute; got {name}, which is of the method y.store")
         if _elsewhere(y, keywords.get("scheduler")):
@@ -72,14 +73,25 @@ def _elsewhere(y: da.Array, scheduler: Any) -> bool:
 def _graph(y: da.Array, layer: Blocks, out: Any) -> tuple[HighLevelGraph, list[Any]]:
     """The graph of y with a layer of tasks that store its blocks, and their keys."""
     name, target = (f"{kind}-{uuid4().hex}" for kind in ("tconv-store", "tconv-target"))
-    stored = layer.stored(name, target, rims=not _stays(y.dask.layers[layer.reads]))
+    stored = layer.stored(name, target, rims=not _stays(y.dask.layers.get(layer.reads)))
     layers = {**y.dask.layers, target: MaterializedLayer({target: DataNode(target, Target(out))}), name: stored}
     needed = {**y.dask.dependencies, target: set(), name: {*y.dask.dependencies[y.name], target}}
     return HighLevelGraph(layers, needed), stored.names
 
 
+def _arrays(y: da.Array) -> Iterator[tuple[Any, Any]]:
+    """The arrays of NumPy in a graph: a block that is computed in one would change what others read."""
+    for layer in y.dask.layers.values() if isinstance(y.dask, HighLevelGraph) else ():
+        yield from ((key, value) for key, value in _held(layer) if isinstance(value, np.ndarray))
+
+
+def _held(layer: Any) -> Iterator[tuple[Any, Any]]:
+    """What a layer has, by its keys: tasks, and chunks that are there."""
+    nodes = layer.mapping.items() if isinstance(layer, MaterializedLayer) else ()
+    yield from ((key, node.value if isinstance(node, DataNode) else node) for key, node in nodes)
+
+
 def _stays(layer: Any) -> bool:
     """Whether the chunks of an array are in memory as long as the graph is: then nothing is won by forgetting them."""
-    chunks = layer.mapping.values() if isinstance(layer, MaterializedLayer) else ()
-    values = [chunk.value if isinstance(chunk, DataNode) else chunk for chunk in chunks]
+    values = [value for _, value in _held(layer)]
     return bool(values) and all(type(value) is np.ndarray for value in values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -25,8 +24,8 @@ from tconv.torch.accelerated import (
 )
 from tconv.torch.acceleration_report import Report
 from tconv.torch.becoming import classes_after
+from tconv.torch.candidates import foreign, operation_of, unserved, untouchable
 from tconv.torch.closing import closed
-from tconv.torch.engine import Operation
 from tconv.torch.fusing.measuring import MeasuringRuns
 from tconv.torch.fusing.measuring_alone import MeasuringAlone
 from tconv.torch.fusing.measuring_bordered import MeasuringBordered
@@ -36,12 +35,11 @@ from tconv.torch.measured import Measured
 from tconv.torch.measuring import Measuring, together
 from tconv.torch.undone import modules, undone
 from tconv.torch.watching import WatchedCall
-from tconv.torch.whole_format import ChannelsLast, put_back
+from tconv.torch.whole_format import ChannelsLast, laid_in, lie, put_back
 from tconv.torch.whole_runs import Example
 
 M = TypeVar("M", bound=Module)
 
-_TRANSPOSED, _ANY = torch.nn.modules.conv._ConvTransposeNd, torch.nn.modules.conv._ConvNd
 #: Why a layer is left alone where nothing is measured: most take about as long either way, some half, some twice.
 NO_RULE = "no rule says who is faster at an ordinary convolution: give example inputs, to measure it"
 #: Seconds of a turn; and of calls that bring their data into the caches as they do in the model.
@@ -110,8 +108,9 @@ def accelerate(
             whichever is faster, too, which may take twice the time. A `view` in a branch that the example does not take
             may fail then.
 
-    Errors: TypeError and ValueError for other arguments, and whatever the model raises on the example inputs; then the
-    model is as it was.
+    Raises:
+        TypeError, ValueError: for other arguments; and whatever the model raises on the example inputs. Then it is as
+            it was.
 
     >>> import torch, tconv.torch
     >>> model = torch.nn.Sequential(torch.nn.ConvTranspose1d(4, 2, 8, stride=4), torch.nn.Tanh())
@@ -128,6 +127,8 @@ def accelerate(
         checks.truth("new_sizes", new_sizes)
         checks.truth("winograd", winograd)
         checks.choice("memory_format", memory_format, ("keep", "measure"))
+        if example_inputs is None and memory_format == "measure":
+            checks.wrong('memory_format must be "keep" without example_inputs, on which it would be measured')
         tensors = itertools.chain(inner.named_parameters(), inner.named_buffers())
         lazy = [name for name, tensor in tensors if torch.nn.parameter.is_lazy(tensor)]
         if lazy:
@@ -190,11 +191,12 @@ def _inner(model: Any) -> Module:
 
 @contextmanager
 def _whole(model: Module) -> Iterator[None]:
-    """All modules keep their classes where the block raises."""
-    before = {module: type(module) for module in model.modules()}
+    """All modules keep their classes, and weights their memory, where the block raises."""
+    before, weights = {module: type(module) for module in model.modules()}, laid_in(model)
     try:
         yield
     except BaseException:
+        lie(weights)
         for module, kind in before.items():
             if type(module) is not kind:
                 module.__class__ = kind
@@ -205,9 +207,9 @@ def _by_rule(model: Module, wanted: Operations) -> Report:
     """The report without a run: every layer that the engine serves, and is expected to be faster at, is taken."""
     layers = []
     for name, module in model.named_modules():
-        operation = _operation_of(module)
+        operation = operation_of(module)
         if operation in wanted:
-            reason = _unserved(module) or (NO_RULE if operation == "conv" else "")
+            reason = unserved(module) or (NO_RULE if operation == "conv" else "")
             kept = not reason
             layers.append(Measured(name, type(module).__name__, (), None, None, kept, reason, (operation,)))
     threads = torch.get_num_threads()
@@ -225,18 +227,18 @@ def _measured(
     bordered = MeasuringBordered(model)
 
     def found(module: Module, call: WatchedCall) -> None:
-        contest = measuring.found(module, call, _untouchable(module) or both_ways.refusal(call))
+        contest = measuring.found(module, call, untouchable(module) or both_ways.refusal(call))
         of_runs.found(module, call, contest, measuring.effort_now())
 
     def called(module: Module, args: Any) -> None:
         alone.called(module, args, measuring.effort_now())
 
     def padded(module: Module, *args: Any, **kwargs: Any) -> None:
-        if wanted is EVERY:
+        if wanted == EVERY:
             bordered.padded(module, measuring.effort_now(), *args, **kwargs)
 
     # They are in front of convolutions, or behind, and are asked for with them.
-    others = frozenset(alone.names if wanted is EVERY else ())
+    others = frozenset(alone.names if wanted == EVERY else ())
     watch = watching.Watch(found, Counter(), wanted, others, called, padded)
     with undone(model, (args, kwargs)) as again, nullcontext() if last is None else last.lying():
         of_runs.meet(lambda: model(*args, **kwargs))
@@ -248,8 +250,8 @@ def _measured(
         if module in measuring.calls:
             extra = 0.0 if plain_class(module) in LAYERS else slowed * watch.operations[module]
             layers.append(together(name, module, measuring.calls[module], extra))
-        elif (operation := _operation_of(module)) in wanted:
-            reason = _untouchable(module) or _foreign(module) or "not called on the example inputs"
+        elif (operation := operation_of(module)) in wanted:
+            reason = untouchable(module) or foreign(module) or "not called on the example inputs"
             layers.append(Measured(name, type(module).__name__, (), None, None, False, reason, (operation,)))
     trains, threads = measuring.trained, torch.get_num_threads()
     runs = tuple(of_runs.together(measuring.calls))
@@ -275,38 +277,3 @@ def _arguments(example_inputs: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:
     if isinstance(example_inputs, Mapping):
         return (), example_inputs
     return tuple(example_inputs) if isinstance(example_inputs, tuple | list) else (example_inputs,), {}
-
-
-def _unserved(module: Module) -> str:
-    tensor = next((t for t in itertools.chain(module.parameters(), module.buffers())), torch.empty(0))
-    return _untouchable(module) or _foreign(module) or both_ways.unserved(tensor)
-
-
-def _operation_of(module: Module) -> Operation | None:
-    """The operation of a layer, also of one that is one by its name only, as quantized ones are."""
-    if isinstance(module, _ANY):
-        return "conv_transpose" if isinstance(module, _TRANSPOSED) else "conv"
-    kind = module.original_name if isinstance(module, torch.jit.ScriptModule) else type(module).__name__
-    if next(module.children(), None) is not None:
-        return None
-    return "conv_transpose" if "ConvTranspose" in kind else "conv" if re.search(r"Conv(ReLU)?[123]d", kind) else None
-
-
-def _untouchable(module: Module) -> str:
-    """Why a module has to keep its class."""
-    if isinstance(module, torch.jit.ScriptModule):
-        return "it is TorchScript, which runs without Python; accelerate what it was made of, and trace that"
-    if isinstance(module, nn._Layer):
-        return "it is one of tconv's already"
-    if getattr(module, "qconfig", None) is not None:
-        return "torch.ao.quantization is to replace it; accelerate the model without a qconfig"
-    if "forward" in vars(module):
-        return "the object has a forward of its own, in place of its class's"
-    return ""
-
-
-def _foreign(module: Module) -> str:
-    """Why a module that is a layer by its name cannot become one of tconv's. Calls of its forward method might."""
-    return (
-        "" if isinstance(module, _ANY) else f"{type(module).__module__}.{type(module).__name__} is no layer of torch.nn"
-    )

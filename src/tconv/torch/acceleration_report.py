@@ -33,6 +33,7 @@ class Report:
     apart: str = ""  #: what was wrong with the whole model by minimal filtering, which was taken back then
     channels_last: bool = False  #: whether the model was laid so, which it was not before
     in_formats: tuple[float, float] | None = None  #: seconds of it by PyTorch alone, as it was and channels last
+    not_channels_last: str = ""  #: why that cannot be, where it was asked for
 
     @property
     def found(self) -> tuple[Measured, ...]:
@@ -89,7 +90,7 @@ class Report:
                 (self.by_rows, "what pads does so row by row"),
                 (self.channels_last, "its memory format is another"),
             ]
-            return f"no {kind} was found in the model: {next((s for n, s in others if n), 'it is left alone')}"
+            return f"no {kind} was found in the model: {", ".join(said for n, said in others if n) or "it is left alone"}"
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
         if not self.measured and self.changed:
             return f"{of} on tconv's engine, not measured: there were no example inputs"
@@ -119,7 +120,9 @@ class Report:
 
     @property
     def of_formats(self) -> str:
-        """What the memory format brings, in a sentence; "" where the model lies as it did."""
+        """What the memory format brings, or why it cannot, in a sentence; "" where the model lies as it did."""
+        if self.not_channels_last:
+            return f"not channels last: {self.not_channels_last}"
         if self.in_formats is None or not self.channels_last:
             return ""
         before, after = (f"{seconds * 1e3:.3g} ms" for seconds in self.in_formats)
@@ -164,8 +167,8 @@ class Report:
         runs = [{field: getattr(run, field) for field in of_runs} for run in self.runs]
         others = [{field: getattr(module, field) for field in [*fields, "pads"]} for module in self.modules]
         found = {"whole": whole, "layers": layers, "runs": runs, "modules": others}
-        of_formats = {"channels_last": self.channels_last, "in_formats": self.in_formats}
-        return {name: getattr(self, name) for name in names} | of_formats | found
+        of_formats = ("channels_last", "in_formats", "not_channels_last")
+        return {name: getattr(self, name) for name in (*names, *of_formats)} | found
 
     def __str__(self) -> str:
         kinds = self.by_operation()

@@ -29,7 +29,7 @@ from tconv.torch.acceleration_report import Report
 from tconv.torch.formats import suggests_last
 from tconv.torch.undone import undone
 from tconv.torch.watching import Watch, WatchedCall
-from tconv.torch.whole_format import FORMATS, ChannelsLast, Laid, order_of
+from tconv.torch.whole_format import FORMATS, ChannelsLast, Laid, is_laid, is_size, order_of
 from tconv.torch.whole_runs import Example, ModelRun
 
 #: The part of the time that convolutions of two and three axes have at least, for the format to matter; and from which
@@ -40,7 +40,7 @@ LASTING, FEWEST, MOST = 0.04, 2, 20
 #: Where PyTorch alone gains so much, layers are not measured in the other format too, which seldom brings that back.
 CLEAR = 1.5
 #: What a result may hold beside tensors; in anything else there may be more of them.
-_PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
+_PLAIN = (int, float, complex, str, bytes, type(None), torch.dtype, torch.device, torch.Size)
 
 
 class Look(NamedTuple):
@@ -96,9 +96,9 @@ class _Seen(TorchFunctionMode):
         with self:
             result = watching.run(model, example.args, example.kwargs, Watch(self._found, Counter(), EVERY))
         self.share = self._convolving / (time.perf_counter() - start)
-        leaves = tree_leaves(result)
+        leaves = tree_leaves(result, is_leaf=is_size)
         #: Shapes, and the orders of their axes in memory.
-        self.results = [(leaf.shape, order_of(leaf)) for leaf in leaves if isinstance(leaf, Tensor)]
+        self.results = [(leaf.shape, order_of(leaf)) for leaf in leaves if is_laid(leaf)]
         self.opaque = next((leaf for leaf in leaves if not isinstance(leaf, (Tensor, *_PLAIN))), None)
 
     def _found(self, module: Module, call: WatchedCall) -> None:
@@ -120,7 +120,7 @@ class _Seen(TorchFunctionMode):
 
 def _movable(model: Module, weights: Container[Parameter]) -> tuple[str, ...]:
     """The names of weights that may lie otherwise: parameters of the model with memory that is theirs alone."""
-    places = Counter(each.data_ptr() for each in chain(model.parameters(), model.buffers()))
+    places = Counter(each.data_ptr() for each in chain(model.parameters(), model.buffers()) if is_laid(each))
     return tuple(
         name
         for name, each in model.named_parameters()
@@ -130,6 +130,7 @@ def _movable(model: Module, weights: Container[Parameter]) -> tuple[str, ...]:
         and not (suggests_last(each) or each.is_inference())
         and not each.is_shared()  # type: ignore[no-untyped-call]  # other processes read it where it is
         and places[each.data_ptr()] == 1
+        and each.untyped_storage().nbytes() == each.nbytes  # and it is no part of another tensor
     )
 
 
@@ -166,7 +167,8 @@ def _seconds(run: ModelRun, again: Callable[[], None], last: ChannelsLast) -> tu
 def better(look: Look, measured: Callable[[ChannelsLast | None], Report]) -> Report:
     """What came of a model in the format in which it is faster, by a function that measures it in one."""
     report = _better(look, measured)
-    return replace(report, in_formats=(look.before, look.after)) if look.after else report
+    measured_so = (look.before, look.after) if look.after else None
+    return replace(report, in_formats=measured_so, not_channels_last=look.reason)
 
 
 def _better(look: Look, measured: Callable[[ChannelsLast | None], Report]) -> Report:

@@ -92,12 +92,23 @@ def _strides(t: Tensor, axes: Sequence[int]) -> list[int]:
     return [t.stride(axis) for axis in axes if t.shape[axis] != 1]  # of one cell they say nothing
 
 
+def laid_in(model: Module) -> dict[Parameter, Tensor]:
+    """The memory of weights that are channels last, of a model and of those inside of it."""
+    found: dict[Parameter, Tensor] = {}
+    for module in model.modules():
+        laid: Laid | None = getattr(type(module), _LAID, None)
+        if laid is not None:
+            weights = dict(module.named_parameters(remove_duplicate=False))
+            found |= {weights[name]: weights[name].data for name in laid.weights if name in weights}
+    return found
+
+
 def as_before(result: Any, orders: Sequence[Order]) -> Any:
     """A result with its tensors in these orders; one that nobody has seen before is contiguous."""
-    leaves, held = tree_flatten(result, is_leaf=_is_size)
+    leaves, held = tree_flatten(result, is_leaf=is_size)
     known, changed = iter(orders), False
     for number, leaf in enumerate(leaves):
-        if isinstance(leaf, Tensor) and leaf.layout is torch.strided:
+        if is_laid(leaf):
             order = next(known, Order(()))
             leaves[number] = _in_order(
                 leaf, order if len(order.axes) == leaf.dim() else Order(tuple(range(leaf.dim())))
@@ -106,8 +117,14 @@ def as_before(result: Any, orders: Sequence[Order]) -> Any:
     return tree_unflatten(leaves, held) if changed else result
 
 
-def _is_size(held: Any) -> bool:
-    return isinstance(held, torch.Size)  # of which a tuple would be made
+def is_laid(leaf: Any) -> bool:
+    """Whether something is a tensor whose elements lie in some order."""
+    return isinstance(leaf, Tensor) and leaf.layout is torch.strided
+
+
+def is_size(held: Any) -> bool:
+    """Whether something is a size, of which a tree would make a tuple."""
+    return isinstance(held, torch.Size)
 
 
 def _in_order(t: Tensor, order: Order) -> Tensor:

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import functools
 from math import gcd
-from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Module
-from torch.nn.utils import parametrize
 
 from tconv.activations import ACTIVATIONS as DEFINITIONS
 from tconv.torch import formats
-from tconv.torch.accelerated import _FROM, _Accelerated, _made
+from tconv.torch.accelerated import _FROM, _Accelerated, _made, may_get_a_forward
 from tconv.torch.fusing import planes, snakes
 from tconv.torch.fusing.runs import ACTIVATIONS, BY_STATISTICS, Follower, follower_of, gathers, groups_of, readable
 from tconv.torch.fusing.statistics import normalizes
@@ -32,7 +30,7 @@ PARTS = 64
 def serves(module: Module) -> bool:
     """Whether a kernel may compute a module. What is made of products and choices takes the time of its memory only."""
     kind: Any = type(module)
-    if not may_change(module):
+    if not may_get_a_forward(module):
         return False
     if kind in BY_STATISTICS:
         return not gathers(module)
@@ -40,18 +38,6 @@ def serves(module: Module) -> bool:
         known, follower = follower_of(module)
         return known and follower is not None and not DEFINITIONS[follower.name].exact
     return snakes.is_snake(module) or snakes.is_snake_beta(module)
-
-
-def may_change(module: Module) -> bool:
-    """Whether calling a module runs the forward method of its class, and pickles name that class only."""
-    kind: Any = type(module)
-    if "forward" in vars(module) or kind.__call__ is not Module.__call__ or parametrize.is_parametrized(module):
-        return False
-    return isinstance(kind.forward, FunctionType) and _has_usual_pickles(kind)
-
-
-def _has_usual_pickles(kind: Any) -> bool:
-    return kind.__reduce_ex__ is object.__reduce_ex__ and kind.__reduce__ is object.__reduce__
 
 
 def computed(module: Any, kind: type, x: Any) -> Tensor | None:

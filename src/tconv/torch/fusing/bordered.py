@@ -13,20 +13,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import Module
 from torch.nn import functional as F
 
 from tconv.torch.bordering import PadsReplaced, padded
-from tconv.torch.fusing.alone import may_change, with_forward
+from tconv.torch.fusing.alone import with_forward
 from tconv.torch.plain import overheard
 
 #: Layers whose forward method is nothing but a call of `F.pad`, and its mode.
 LAYERS = {torch.nn.ReflectionPad1d: "reflect", torch.nn.ReplicationPad1d: "replicate"}
-
-
-def serves(module: Module) -> bool:
-    """Whether the forward method of a module can be run so."""
-    return may_change(module) and not isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
 
 
 def form(kind: type) -> Callable[..., Tensor]:

@@ -15,7 +15,8 @@ from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
 from tconv.torch.bordering import ends_of
 from tconv.torch.both_ways import OURS
-from tconv.torch.fusing.bordered import LAYERS, form, serves
+from tconv.torch.accelerated import may_get_a_forward
+from tconv.torch.fusing.bordered import LAYERS, form
 from tconv.torch.measured import MeasuredModule
 from tconv.torch.measuring import settled
 
@@ -35,7 +36,7 @@ class MeasuringBordered:
     ) -> None:
         """Measure a call that may be computed row by row; what else a module pads takes as long as before."""
         ends = None if torch.is_grad_enabled() else ends_of(x, pad, mode, value)
-        if ends is None or not serves(module):
+        if ends is None or not may_get_a_forward(module):
             return
         pad_as = form(type(module))
         key = x.dtype, x.shape, ends, mode, pad_as

@@ -69,11 +69,11 @@ class Planes(PreparedCall):
     ) -> None:
         super().__init__()
         name, (batch, channels, *size) = DTYPES[dtype], shape
-        finishing = None if follower is None or follower.name in OF_TWO else finishing_of(follower)
+        of_two = follower is not None and follower.name in OF_TWO
+        finishing = None if follower is None or of_two else finishing_of(follower)
         does = Epilogue() if finishing is None else finishing.epilogue
-        made = ByPlane(ELEMENTS[name], groups > 0, does.activation, does.parameter, adds)
-        if follower is not None and follower.name in OF_TWO:
-            made = ByPlane(ELEMENTS[name], False, follower.name, "channels")
+        activation = (follower.name, "channels") if follower and of_two else (does.activation, does.parameter)
+        made = ByPlane(ELEMENTS[name], groups > 0, *activation, adds)
         self._kernel = by_plane.function(made, isa.current())
         # Where a call has none: the number that the activation has, and a scale and a shift that do nothing.
         parameter = np.zeros(1) if finishing is None else finishing.parameters(name)

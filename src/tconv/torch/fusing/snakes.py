@@ -39,6 +39,8 @@ _LIMIT, _LIMIT_ADDED = 1e-6, 1e-4
 #: What keeps a beta from being 0.
 _LEAST = 1e-9
 _NUMBERS = (bool, int, float)
+#: Of a class so much is remembered.
+_MOST_KNOWN = 64
 #: By class, and by its forward method and the plain numbers that its modules have.
 _known: WeakKeyDictionary[type, dict[Hashable, str]] = WeakKeyDictionary()
 
@@ -78,29 +80,28 @@ def _form(module: Any, kind: Any) -> str:
     """What a module computes, in a word; "" of something else."""
     if "Snake" not in kind.__name__ or not isinstance(module, Module) or not isinstance(kind.forward, FunctionType):
         return ""
-    # Names that begin so are such as what a library marks them with.
-    names = kind.forward.__code__.co_names
     more = {name: value for name, value in vars(module).items() if name not in _ATTRIBUTES}
+    if any(type(value) not in _NUMBERS for value in more.values()):
+        return ""
+    # Names that begin so are such as what a library marks modules with, though what a method calls may read them.
+    names = kind.forward.__code__.co_names
     numbers = {name: value for name, value in more.items() if not name.startswith("_") or name in names}
-    # But properties may read them.
-    marks = {name: value for name, value in more.items() if name not in numbers and type(value) in _NUMBERS}
     parameters: dict[str, Any] = module._parameters
     if module._buffers or module._modules or module.training or not all(map(_is_one, parameters.values())):
         return ""
     if len({each.numel() for each in parameters.values()}) != 1:
         return ""
     two = parameters.keys() == {"alpha", "beta"}
-    if two:
-        if any(type(value) not in _NUMBERS for value in numbers.values()):
-            return ""
-    elif parameters.keys() != {"alpha"} or numbers or parameters["alpha"].dim() != 3:
+    if not two and (parameters.keys() != {"alpha"} or numbers or parameters["alpha"].dim() != 3):
         return ""
     dims = tuple(each.dim() for each in parameters.values())
-    key = kind.forward.__code__, tuple(parameters), dims, *sorted((numbers | marks).items())
+    key = kind.forward.__code__, tuple(parameters), dims, *sorted(more.items())
     known = _known.setdefault(kind, {})
     if key not in known:
         if overheard():  # by who is not to hear of this
             return ""
+        if len(known) >= _MOST_KNOWN:  # of a number that changes
+            known.clear()
         known[key] = _computed_by(module, kind, two)
     return known[key]
 
