@@ -47,7 +47,7 @@ def _ready(operator: ConvTranspose | Conv, grid: Array, out: Array, whole: int) 
     """Everything a call needs, kept for the next one; None: kernels cannot go through these boxes."""
     of_grid, of_out = ((a.shape, a.strides, a.dtype, a.flags.aligned) for a in (grid, out))
     key = of_grid, of_out, whole
-    known = operator._ready.get(key, UNSEEN)
+    known: Packed | None = operator._ready.get(key, UNSEEN)
     if known is None or (known is not UNSEEN and known.is_current()):
         return known
     with checks.explained(type(operator).__name__):

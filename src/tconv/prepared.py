@@ -171,7 +171,7 @@ class _Prepared:
 
     def _prepare(self, plan: Plan, shape: Any, finishing: Finishing | None) -> Packed | None:
         """Everything a call with this plan needs, kept for the next; None: it is for `numpy_ops.run`."""
-        known = self._ready.get(shape, UNSEEN)  # in one step: another thread may forget it
+        known: Packed | None = self._ready.get(shape, UNSEEN)  # in one step: another thread may forget it
         if known is None or (known is not UNSEEN and known.is_current()):
             return known
         with uninterrupted:  # what is packed is in use from the beginning

@@ -234,9 +234,13 @@ def test_any_array_of_dask_is_stored():
 def test_what_blocks_read_is_no_target():
     """Dask copies arrays that it is given, but a graph may hold the very array."""
     a = np.ones((1, 2, 8, 8), np.float32)
-    x = da.Array({("x", 0, 0, 0, 0): a[..., :4], ("x", 0, 0, 0, 1): a[..., 4:]}, "x", ((1,), (2,), (8,), (4, 4)), a.dtype)
+    x = da.Array(
+        {("x", 0, 0, 0, 0): a[..., :4], ("x", 0, 0, 0, 1): a[..., 4:]}, "x", ((1,), (2,), (8,), (4, 4)), a.dtype
+    )
     y = tconv.dask.conv(x, np.ones((2, 2, 3, 3), np.float32), padding=1)
-    with pytest.raises(ValueError, match="out must share no memory with .*, which y is computed from; got arrays that"):
+    with pytest.raises(
+        ValueError, match=r"out must share no memory with .*, which y is computed from; got arrays that"
+    ):
         tconv.dask.store(y, a, scheduler="sync")
     assert (a == 1).all()
 

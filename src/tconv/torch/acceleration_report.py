@@ -90,7 +90,9 @@ class Report:
                 (self.by_rows, "what pads does so row by row"),
                 (self.channels_last, "its memory format is another"),
             ]
-            return f"no {kind} was found in the model: {", ".join(said for n, said in others if n) or "it is left alone"}"
+            return (
+                f"no {kind} was found in the model: {', '.join(said for n, said in others if n) or 'it is left alone'}"
+            )
         of = f"{self.changed} of {checks.count(len(self.layers), 'layer')}"
         if not self.measured and self.changed:
             return f"{of} on tconv's engine, not measured: there were no example inputs"
