@@ -80,17 +80,17 @@ def test_all_operations_on_a_cluster(client):
 def test_a_task_takes_as_many_threads_as_the_nanny_says(client):
     """`OMP_NUM_THREADS` in its environment, which is 1 unless it is configured."""
 
-    def threads():
-        from tconv.dask import blocks
+    def found():
+        from tconv.dask import threads
 
-        return blocks.threads(), os.environ["OMP_NUM_THREADS"]
+        return threads.of_a_task(), os.environ["OMP_NUM_THREADS"]
 
-    assert client.submit(threads, pure=False).result(timeout=120) == (1, "1")
+    assert client.submit(found, pure=False).result(timeout=120) == (1, "1")
 
     def with_three():
         before, os.environ["OMP_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"], "3"
         try:
-            return threads()[0]
+            return found()[0]
         finally:
             os.environ["OMP_NUM_THREADS"] = before
 

@@ -11,7 +11,7 @@ from dask.base import tokenize
 
 import tconv
 import tconv.dask
-from tconv.dask import blocks, weights
+from tconv.dask import blocks, threads, weights
 from tconv.jit.machine import launch
 
 pytestmark = pytest.mark.quick
@@ -130,9 +130,9 @@ def test_few_operators_are_kept():
 
 
 def test_tasks_beside_each_other_compute_on_one_thread_each():
-    assert blocks.threads() == launch.MOST_THREADS  # here nothing runs beside
+    assert threads.of_a_task() == launch.MOST_THREADS  # here nothing runs beside
     seen = []
-    thread = threading.Thread(target=lambda: seen.append(blocks.threads()))
+    thread = threading.Thread(target=lambda: seen.append(threads.of_a_task()))
     thread.start()
     thread.join()
     assert seen == [1]

@@ -17,7 +17,8 @@ from tconv.arguments import Layout
 from tconv.dask import chunks as chunking
 from tconv.dask.along import Along, Chunks, blocks
 from tconv.dask.blocks import Gradient, total
-from tconv.dask.layers import Blocks, Gradients, Grid, Rims, sums
+from tconv.dask.layers import Blocks, Gradients, Rims, sums
+from tconv.dask.reading import Grid, Reading
 from tconv.dask.weights import Weights
 from tconv.hints import words
 from tconv.plan import check_words, make_plan
@@ -73,7 +74,7 @@ def _blocks(
     form = (problem.operation, geometry.stride, geometry.dilation, problem.groups, layout, method, activation)
     token = tokenize(array.name, w, bias, geometry, form, written, None if after is None else after.name)
     name, rims, weights = (f"{kind}-{token}" for kind in (_names[problem.operation], "tconv-rims", "tconv-weights"))
-    reading = (grid, rims, axes)
+    reading = Reading(grid, rims, axes)
     graph = _graph(
         [array, *(one for one in (w, bias, after) if isinstance(one, da.Array))],
         {
@@ -102,7 +103,7 @@ def _weight_gradient(
     _check_gradient(problem, of_x, of_y, axes, dtype, layout, method)
     token = tokenize(x.name, y.name, geometry, task)
     name, rims, parts = (f"{kind}-{token}" for kind in (_names["weight_gradient"], "tconv-rims", "tconv-gradients"))
-    reading = (of_y, rims, axes)
+    reading = Reading(of_y, rims, axes)
     gradients = Gradients(parts, reading, x.name, task)
     shape = (problem.in_channels, problem.cout, *geometry.kernel)
     if not len(gradients):  # no images, or padding alone
@@ -113,7 +114,7 @@ def _weight_gradient(
         {
             rims: (Rims(rims, reading), _layers(y)),
             parts: (gradients, {rims, *_layers(x, y)}),
-            name: (sums(name, gradients.names, last, total, (wide, dtype)), {parts}),
+            name: (sums(name, list(gradients.get_output_keys()), last, total, (wide, dtype)), {parts}),
         },
     )
     return da.Array(graph, name, tuple((n,) for n in shape), meta=np.empty((0,) * len(shape), _native(x)))

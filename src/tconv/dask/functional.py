@@ -43,7 +43,7 @@ def conv_transpose(
         x: (N, Cin, *coarse), or (Cin, *coarse) without a batch: a Dask array, or a DataArray of xarray, whose axes are
             told by their places, whatever the names of its dims. Chunks of channels are joined.
         w: (Cin, Cout / groups, *kernel), of NumPy; or a Dask array, which every worker has as a whole.
-        bias: (Cout,), or None; likewise.
+        bias: (Cout,), or None; of NumPy or Dask, as w is.
         stride, padding, output_padding, output_size, groups, dilation, layout, method, dtype, activation: as in
             `tconv.conv_transpose`.
         residual: of the shape and dtype of the result, of Dask or NumPy, added before the activation, or None.

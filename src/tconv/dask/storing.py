@@ -73,10 +73,10 @@ def _elsewhere(y: da.Array, scheduler: Any) -> bool:
 def _graph(y: da.Array, layer: Blocks, out: Any) -> tuple[HighLevelGraph, list[Any]]:
     """The graph of y with a layer of tasks that store its blocks, and their keys."""
     name, target = (f"{kind}-{uuid4().hex}" for kind in ("tconv-store", "tconv-target"))
-    stored = layer.stored(name, target, rims=not _stays(y.dask.layers.get(layer.reads)))
+    stored = layer.stored(name, target, rims=not _stays(y.dask.layers.get(layer.reading.grid.name)))
     layers = {**y.dask.layers, target: MaterializedLayer({target: DataNode(target, Target(out))}), name: stored}
     needed = {**y.dask.dependencies, target: set(), name: {*y.dask.dependencies[y.name], target}}
-    return HighLevelGraph(layers, needed), stored.names
+    return HighLevelGraph(layers, needed), list(stored.get_output_keys())
 
 
 def _arrays(y: da.Array) -> Iterator[tuple[Any, Any]]:

@@ -55,7 +55,7 @@ class Weights:
         return self._operator(padding)(grid, out, residual=residual)
 
     def into(self, grid: Array, padding: Padding, out: Array, whole: int, residual: Array | None = None) -> None:
-        """Likewise, in a part of an array of so many elements: computed there, or copied."""
+        """The result written into `out`, a part of an array of `whole` elements: computed there, or copied."""
         operator = self._operator(padding)
         # Kernels write while they read; a residual would have to lie as the part does.
         apart = residual is None and not np.may_share_memory(grid, out)
