@@ -95,7 +95,7 @@ def output(out: Any, shape: tuple[int, ...], dtype: str, others: Mapping[str, An
     if _overlaps_itself(out):
         checks.wrong(f"out must hold each element once; got strides {out.strides} for shape {out.shape}")
     for name, other in others.items():
-        if other is not None and _share_memory(out, other):
+        if other is not None and share_memory(out, other):
             checks.wrong(f"out must share no memory with {name}; got arrays that overlap")
 
 
@@ -111,7 +111,8 @@ def _overlaps_itself(a: Any) -> bool:
     return False
 
 
-def _share_memory(a: Any, b: Any) -> bool:
+def share_memory(a: Any, b: Any) -> bool:
+    """Whether two arrays of NumPy have an element in common, or may have where that is hard to tell."""
     if not np.may_share_memory(a, b):
         return False
     try:

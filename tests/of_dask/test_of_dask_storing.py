@@ -1,13 +1,16 @@
 """`tconv.dask.store`: blocks computed where they belong are those that Dask would copy, and nothing else is written."""
 
+import inspect
 import pickle
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import dask
 import dask.array as da
+import dask.threaded
 import numpy as np
 import pytest
+from dask.local import get_async, get_sync
 from hypothesis import given
 from hypothesis import strategies as st
 from test_of_dask_blocks import calls, whole
@@ -15,13 +18,17 @@ from test_of_dask_blocks import calls, whole
 import tconv
 import tconv.dask
 from tconv import boxed
-from tconv.dask import blocks
+from tconv.dask import blocks, storing
 from tconv.dask.lending import Lender
 from tconv.dask.target import Target
 
 RNG = np.random.default_rng(0)
 ELSEWHERE = (
     'scheduler must be "threads" or "sync", in this process, where out is; got one of other processes, or of a cluster'
+)
+KEYWORDS = (
+    "keywords must be among scheduler, num_workers, pool, chunksize, callbacks, cache, rerun_exceptions_locally, "
+    "optimize_graph, traverse"
 )
 #: How what is stored into lies: as an array of its own, as a box of a larger one, with its axes the other way round.
 TARGETS = ("own", "box", "turned")
@@ -238,10 +245,10 @@ def test_what_blocks_read_is_no_target():
         {("x", 0, 0, 0, 0): a[..., :4], ("x", 0, 0, 0, 1): a[..., 4:]}, "x", ((1,), (2,), (8,), (4, 4)), a.dtype
     )
     y = tconv.dask.conv(x, np.ones((2, 2, 3, 3), np.float32), padding=1)
-    with pytest.raises(
-        ValueError, match=r"out must share no memory with .*, which y is computed from; got arrays that"
-    ):
+    with pytest.raises(ValueError) as caught:
         tconv.dask.store(y, a, scheduler="sync")
+    must = "store: out must share no memory with what y is computed from"
+    assert str(caught.value) == f"{must}; got an array that overlaps ('x', 0, 0, 0, 0) of its graph"
     assert (a == 1).all()
 
 
@@ -261,11 +268,9 @@ WRONG = [
     ({"out": [1.0]}, TypeError, "store: out must be a NumPy array; got [1.0] of type list"),
     ({"out": np.empty((3, 8), np.float32)}, ValueError, "store: out must have shape (2, 17); got (3, 8)"),
     ({"out": np.empty((2, 17))}, TypeError, "store: out must have dtype float32, in native byte order; got float64"),
-    (
-        {"compute": False},
-        TypeError,
-        "store: keywords must be those of dask.compute; got compute, which is of the method y.store",
-    ),
+    ({"compute": False}, TypeError, f"store: {KEYWORDS}; got compute, which is of the method y.store"),
+    ({"scheduler": get_sync, "lock": True}, TypeError, f"store: {KEYWORDS}; got lock, which is of the method y.store"),
+    ({"num_worker": 2}, TypeError, f"store: {KEYWORDS}; got num_worker"),
 ]
 
 
@@ -276,3 +281,32 @@ def test_what_is_wrong(changed, kind, said):
     with pytest.raises(kind) as caught:
         tconv.dask.store(**{"y": y, "out": np.empty(y.shape, np.float32), **changed})
     assert str(caught.value) == said
+
+
+def test_keywords_are_those_of_dask():
+    """All that its schedulers in one process name, but for what they are given by Dask itself."""
+    ours = {"self", "args", "kwargs", "get", "submit", "dsk", "keys", "result", "get_id", "pack_exception"}
+    ours |= {"raise_exception", "dumps", "loads"}
+    some = (dask.compute, dask.threaded.get, get_async)
+    assert {name for function in some for name in inspect.signature(function).parameters} - ours == set(
+        storing.KEYWORDS
+    )
+    *_, y, _ = layer("small")
+    given = {"num_workers": 2, "chunksize": 1, "callbacks": None, "rerun_exceptions_locally": True, "traverse": True}
+    for one in (y, y + 1):
+        tconv.dask.store(one, np.empty(y.shape, np.float32), scheduler="threads", **given)
+
+
+def test_a_scheduler_of_ones_own_takes_its_own_keywords():
+    *_, y, _ = layer("small")
+    seen, out = [], np.empty(y.shape, np.float32)
+
+    def scheduler(graph, keys, *, patience, **keywords):
+        seen.append(patience)
+        return get_sync(graph, keys, **keywords)
+
+    tconv.dask.store(y, out, scheduler=scheduler, patience=3)
+    with dask.config.set(scheduler=scheduler):
+        tconv.dask.store(y, out, patience=4)
+    assert seen == [3, 4]
+    np.testing.assert_array_equal(out, y.compute(scheduler="sync"))

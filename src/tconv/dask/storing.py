@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import dask
 import dask.array as da
 import numpy as np
 from dask._task_spec import DataNode
@@ -16,7 +17,12 @@ from tconv import arrays, checks
 from tconv.dask.layers import Blocks
 from tconv.dask.target import Target
 
-#: Keywords of `y.store` that `dask.compute` has not: when or where blocks are stored, and what is given back.
+#: Keywords of `dask.compute`, and of Dask's schedulers in one process.
+KEYWORDS = (
+    "scheduler", "num_workers", "pool", "chunksize", "callbacks", "cache", "rerun_exceptions_locally",
+    "optimize_graph", "traverse",
+)  # fmt: skip
+#: Keywords of `y.store` that are none of them: when or where blocks are stored, and what is given back.
 OF_METHOD = ("lock", "regions", "compute", "return_stored", "load_stored")
 
 
@@ -30,12 +36,13 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
     Args:
         y: a Dask array, of any kind.
         out: an array of NumPy, a memory map too, of the shape and dtype of y, with any strides. No block may read it.
-        keywords: of `dask.compute`, such as `scheduler="threads"`, which a `distributed.Client` makes necessary, and
-            `num_workers`. Those of `y.store`, such as `compute`, are none of them.
+        keywords: of `dask.compute` and its schedulers, such as `scheduler="threads"`, which a `distributed.Client`
+            makes necessary, and `num_workers`; of a scheduler of your own, a function, any that it takes. Those of
+            `y.store`, such as `compute`, are none of them.
 
     Raises:
-        ValueError, TypeError: y or out is something else, out cannot be written, a keyword is of `y.store`, or the
-            scheduler would compute in other processes.
+        ValueError, TypeError: y or out is something else, out cannot be written or is read, a keyword is unknown, or
+            the scheduler would compute in other processes.
 
     >>> import dask.array as da, numpy as np, tconv.dask
     >>> x = da.from_array(np.ones((1, 2, 100, 100), "float32"), chunks=(1, 2, 50, 50))
@@ -48,9 +55,12 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
     with checks.explained("store"):
         if not isinstance(y, da.Array):
             checks.wrong_type(f"y must be a Dask array; got {checks.shorten(y)} of type {type(y).__name__}")
-        arrays.output(out, y.shape, y.dtype, {f"{key}, which y is computed from": a for key, a in _arrays(y)})
-        for name in filter(keywords.__contains__, OF_METHOD):
-            checks.wrong_type(f"keywords must be those of dask.compute; got {name}, which is of the method y.store")
+        arrays.output(out, y.shape, y.dtype, {})
+        for key, held in _arrays(y):
+            if arrays.share_memory(out, held):
+                must = "out must share no memory with what y is computed from"
+                checks.wrong(f"{must}; got an array that overlaps {key!r} of its graph")
+        _check_keywords(keywords)
         if _elsewhere(y, keywords.get("scheduler")):
             allowed = '"threads" or "sync", in this process, where out is'
             checks.wrong(f"scheduler must be {allowed}; got one of other processes, or of a cluster")
@@ -61,6 +71,15 @@ def store(y: Any, out: Any, **keywords: Any) -> None:
     else:
         target: Any = Target(out)
         y.store(target, lock=False, **keywords)
+
+
+def _check_keywords(keywords: dict[str, Any]) -> None:
+    """Dask would pass over what is misspelt."""
+    own = callable(keywords.get("scheduler") or dask.config.get("scheduler", None))
+    for name in keywords:
+        if name in OF_METHOD or not (own or name in KEYWORDS):
+            of = ", which is of the method y.store" if name in OF_METHOD else ""
+            checks.wrong_type(f"keywords must be among {', '.join(KEYWORDS)}; got {name}{of}")
 
 
 def _elsewhere(y: da.Array, scheduler: Any) -> bool:
