@@ -32,7 +32,7 @@ from benchmarks.held import quickest
 from benchmarks.methods import check_agreement
 from benchmarks.record import digits, keep, milliseconds, record_option
 from tconv.bench import cores
-from tconv.measuring.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, peers_in_turns, with_result
 
 LAYERS = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 #: A ratio below this is a target missed.
@@ -78,7 +78,9 @@ def measured(layer: dict[str, Any], options: argparse.Namespace) -> dict[str, An
         if options.threads == 1:
             seconds = quickest(runs, options.rounds, aside)
         else:
-            turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None, aside=aside)
+            turns = peers_in_turns(
+                runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None, aside=aside
+            )
             seconds = {name: statistics.median(each) for name, each in turns.items()}
     row = {"layer": layer["name"], "ms": milliseconds(seconds), **({"error": errors} if "winograd" in errors else {})}
     print(f"{layer['name']:<16}{best(row, 'torch') / best(row, 'tconv'):6.2f}  {row['ms']}", file=sys.stderr)

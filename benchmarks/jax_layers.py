@@ -26,7 +26,7 @@ from benchmarks.methods import check_agreement
 from benchmarks.record import Row, keep, milliseconds, record_option
 from tconv.bench import cores, drawn, machine
 from tconv.bench.layers import BenchLayer, public
-from tconv.measuring.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, peers_in_turns, with_result
 
 #: XLA has plain loops for depthwise layers, for grouped ones of three axes, and for three axes with stride. They do so
 #: many multiplications a second, and for the gradient by the weights so many; who would take longer than --limit by
@@ -97,7 +97,7 @@ def seconds(layer: BenchLayer, mode: str, options: Any) -> dict[str, float]:
         first[name], results[name] = with_result(runs[name])
     check_agreement({name: np.asarray(result[0]) for name, result in results.items()})
     results.clear()
-    turns = in_turns(runs, first, Effort(rounds=options.rounds), lambda: None)
+    turns = peers_in_turns(runs, first, Effort(rounds=options.rounds), lambda: None)
     return {name: statistics.median(values) for name, values in turns.items()}
 
 

@@ -22,7 +22,7 @@ from benchmarks.jax_layers import by_lax, chosen, flipped, wait
 from benchmarks.methods import check_agreement
 from tconv.bench import cores, machine
 from tconv.bench.layers import BenchLayer, public
-from tconv.measuring.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, peers_in_turns, with_result
 
 EFFORT = Effort(rounds=5, turn=0.02)
 
@@ -61,7 +61,7 @@ def seconds(layer: BenchLayer, limit: float) -> dict[str, float]:
         first[name], results[name] = with_result(runs[name])
     check_agreement({name: np.asarray(result) for name, result in results.items()})
     results.clear()
-    turns = in_turns(runs, first, EFFORT, lambda: None)
+    turns = peers_in_turns(runs, first, EFFORT, lambda: None)
     return {name: statistics.median(values) for name, values in turns.items()}
 
 

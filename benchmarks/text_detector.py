@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.record import Row, digits, keep, milliseconds, record_option
 from tconv.bench import cores
 from tconv.measuring.contest import ORIGINAL
-from tconv.measuring.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, peers_in_turns, with_result
 
 PICTURES = ("page", "text")
 AS_IT_IS = "as it is"
@@ -76,7 +76,7 @@ def pipeline_rows(name: str, pipelines: dict[str, Any], effort: Effort) -> list[
     runs = {form: lambda found=found: boxes(found, picture(name)) for form, found in pipelines.items()}
     first = {form: with_result(run) for form, run in runs.items()}
     expected = first[AS_IT_IS][1]
-    times = in_turns(runs, {form: seconds for form, (seconds, _) in first.items()}, effort, lambda: None)
+    times = peers_in_turns(runs, {form: seconds for form, (seconds, _) in first.items()}, effort, lambda: None)
     return [
         {
             "form": form,

@@ -26,7 +26,7 @@ from benchmarks.methods import check_agreement
 from benchmarks.record import Row, keep, milliseconds, record_option
 from tconv.bench import cores, drawn, machine
 from tconv.bench.layers import BenchLayer, public
-from tconv.measuring.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, peers_in_turns, with_result
 
 MODES, FORMATS = ("forward", "training"), ("contiguous", "channels_last")
 #: The layer and a ReLU behind it, forward and backward: eager, and compiled. Only where asked for.
@@ -94,7 +94,7 @@ def seconds(layer: BenchLayer, form: str, mode: str, options: Any) -> dict[str, 
         if mode not in WITH_RELU:  # in which the sign of a rounding error decides about a whole product
             check_agreement({name: value.detach().numpy() for name, value in zip(results, values, strict=True)})
     results.clear()
-    turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None)
+    turns = peers_in_turns(runs, first, Effort(rounds=options.rounds, turn=options.turn), lambda: None)
     return {name: statistics.median(values) for name, values in turns.items()}
 
 

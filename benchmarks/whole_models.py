@@ -97,7 +97,7 @@ def measured(name: str, options: Any) -> Row:
     from benchmarks.ways import Tensors
     from benchmarks.zoo import ENTRIES
     from tconv.measuring.contest import difference
-    from tconv.measuring.rounds import Effort, in_turns, timed, timed_by_cpu
+    from tconv.measuring.rounds import Effort, peers_in_turns, timed, timed_by_cpu
 
     timer = timed_by_cpu if options.cpu else timed
     torch.set_num_threads(options.threads)
@@ -124,7 +124,7 @@ def measured(name: str, options: Any) -> Row:
             continue
         runs[which] = ready.run
         first[which] = min(timer(ready.run) for _ in range(2))
-    turns = in_turns(runs, first, Effort(rounds=options.rounds, turn=0.15), lambda: None, timer)
+    turns = peers_in_turns(runs, first, Effort(rounds=options.rounds, turn=0.15), lambda: None, timer)
     row["seconds"] = {which: statistics.median(seconds) for which, seconds in turns.items()}
     return row
 

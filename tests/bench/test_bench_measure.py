@@ -36,7 +36,7 @@ class Logged:
 
 def test_everybody_has_a_turn_in_every_round_but_the_hopeless():
     logged, starts = Logged(fast=0.001, other=0.001, slow=0.01), []
-    seconds = rounds.in_turns(logged.runs, logged.first, Effort(5, 0.004), lambda: starts.append(len(logged.log)))
+    seconds = rounds.peers_in_turns(logged.runs, logged.first, Effort(5, 0.004), lambda: starts.append(len(logged.log)))
     assert {name: len(turns) for name, turns in seconds.items()} == {
         "fast": 5,
         "other": 5,
@@ -48,19 +48,21 @@ def test_everybody_has_a_turn_in_every_round_but_the_hopeless():
 
 def test_nobody_is_hopeless_against_what_is_measured_aside():
     logged = Logged(aside=0.001, one=0.01, other=0.02)
-    seconds = rounds.in_turns(logged.runs, logged.first, Effort(5, 0.004), lambda: None, aside=["aside"])
+    seconds = rounds.peers_in_turns(logged.runs, logged.first, Effort(5, 0.004), lambda: None, aside=["aside"])
     assert {name: len(turns) for name, turns in seconds.items()} == {"aside": 5, "one": 5, "other": 5}
-    assert len(rounds.in_turns({"a": lambda: None}, {"a": 2.0}, Effort(3, 0.0), lambda: None, aside=["a"])["a"]) == 3
+    assert (
+        len(rounds.peers_in_turns({"a": lambda: None}, {"a": 2.0}, Effort(3, 0.0), lambda: None, aside=["a"])["a"]) == 3
+    )
 
 
 def test_who_takes_for_ever_is_not_called_again():
     logged = Logged(fast=0.001, endless=0.02)
-    seconds = rounds.in_turns(logged.runs, {"fast": 0.001, "endless": 2.0}, Effort(3, 0.0), lambda: None)
+    seconds = rounds.peers_in_turns(logged.runs, {"fast": 0.001, "endless": 2.0}, Effort(3, 0.0), lambda: None)
     assert seconds["endless"] == [2.0]
     assert "endless" not in logged.log
     assert len(seconds["fast"]) == 3
     logged = Logged(alone=0.001)  # the fastest is not hopeless, however long it takes
-    assert len(rounds.in_turns(logged.runs, {"alone": 2.0}, Effort(3, 0.0), lambda: None)["alone"]) == 3
+    assert len(rounds.peers_in_turns(logged.runs, {"alone": 2.0}, Effort(3, 0.0), lambda: None)["alone"]) == 3
 
 
 def test_the_order_changes_so_that_nobody_always_follows_the_same_one():
@@ -88,7 +90,7 @@ def test_another_clock_may_count():
         read.append(run)
         return 2.0
 
-    assert rounds.in_turns(logged.runs, logged.first, Effort(3, 0.0), lambda: None, timer) == {"one": [2.0] * 3}
+    assert rounds.peers_in_turns(logged.runs, logged.first, Effort(3, 0.0), lambda: None, timer) == {"one": [2.0] * 3}
     assert set(read) == {logged.runs["one"]}
 
 
@@ -100,7 +102,7 @@ def test_the_clock_of_threads_is_read_before_and_after(monkeypatch):
 
 def test_no_garbage_is_collected_during_turns():
     enabled = []
-    rounds.in_turns({"one": lambda: enabled.append(gc.isenabled())}, {"one": 0.0}, ONCE, lambda: None)
+    rounds.peers_in_turns({"one": lambda: enabled.append(gc.isenabled())}, {"one": 0.0}, ONCE, lambda: None)
     assert enabled[-1] is False
     assert gc.isenabled()
 
@@ -109,7 +111,7 @@ def test_no_garbage_is_collected_during_turns():
 
     calls = itertools.chain([lambda: None] * 2, itertools.repeat(fails))  # the probe passes
     with pytest.raises(OSError):
-        rounds.in_turns({"one": lambda: next(calls)()}, {"one": 0.0}, ONCE, lambda: None)
+        rounds.peers_in_turns({"one": lambda: next(calls)()}, {"one": 0.0}, ONCE, lambda: None)
     assert gc.isenabled()
 
 

@@ -15,7 +15,7 @@ from tconv.bench.machine import Ceilings, ceilings
 from tconv.bench.peers.base import Case, LeftOut, Peer, TimedCall
 from tconv.bench.peers.textbook import costs
 from tconv.bench.record import MeasuredLayer, Timing
-from tconv.measuring.rounds import Effort, in_turns, with_result
+from tconv.measuring.rounds import Effort, peers_in_turns, with_result
 from tconv.problem import Array, Operation
 
 #: A result may differ so much from the reference, at the reference's largest value: float32 sums of any order do not,
@@ -62,7 +62,7 @@ def measure(
         say("times")
         runs = {entry: call.run for entry, call in ready.calls.items()}
         aside = [(name, setting) for name, setting in runs if name in {each.name for each in contestants if each.aside}]
-        seconds = in_turns(runs, ready.first, effort, between, aside=aside)
+        seconds = peers_in_turns(runs, ready.first, effort, between, aside=aside)
     finally:
         for contestant in contestants:
             contestant.release()

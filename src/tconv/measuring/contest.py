@@ -31,7 +31,7 @@ LOSS = 1.01
 #: How often a fair coin may fall as one-sidedly as the rounds of who has lost.
 CHANCE = 0.02
 #: Who takes so many times as long as the original in a probe is hopeless.
-HOPELESS = 2.0
+HOPELESS_BESIDE_ORIGINAL = 2.0
 #: Who was faster in all of so many rounds is not measured longer to see whether it loses.
 LEADING = 4
 #: Who was faster by so much in all of so many rounds has won: what it might lose in others is not its own time.
@@ -99,12 +99,12 @@ def _by_chance(heads: int, throws: int) -> float:
 def in_turns(
     runs: Mapping[str, Callable[[], Any]], first: Mapping[str, float], effort: Effort, timer: Timer = timed
 ) -> dict[str, list[float]]:
-    """Seconds a run, the median of each turn; those that are hopeless against the original have no turn but a probe."""
+    """Seconds a run, the median of each turn, of who is to beat the original: the hopeless have a probe alone."""
     probes = {name: probe(run, first[name], timer, effort.long) for name, run in runs.items()}
     for name in runs:
-        if probes[name] > HOPELESS * probes[ORIGINAL]:  # it may be by chance, where that is of one call
+        if probes[name] > HOPELESS_BESIDE_ORIGINAL * probes[ORIGINAL]:  # perhaps by chance, if that was one call
             probes[name] = min(probes[name], timer(runs[name]))
-    slow = {name for name in runs if probes[name] > HOPELESS * probes[ORIGINAL]}
+    slow = {name for name in runs if probes[name] > HOPELESS_BESIDE_ORIGINAL * probes[ORIGINAL]}
     times: dict[str, list[float]] = {name: [probes[name]] if name in slow else [] for name in runs}
     gc.collect(1)  # what is older stays: to look through all objects of a process takes longer than many a contest
     gc.disable()
@@ -124,8 +124,9 @@ def verdict(turns: Mapping[str, Sequence[float]], name: str, against: str = ORIG
 
     Who was not faster by `MARGIN` in two rounds has not won in all but one. Who is hopeless had one turn, as a probe.
     """
-    rounds, other = max(map(len, turns.values())), turns[against]
-    ratios = [a / b for a, b in zip([*other] * rounds if len(other) == 1 else other, turns[name], strict=False)]
+    rounds, others = len(turns[ORIGINAL]), turns[against]
+    others = others if len(others) == rounds else [others[0]] * rounds
+    ratios = [a / b for a, b in zip(others, turns[name], strict=False)]
     if len(ratios) < rounds or sum(ratio < MARGIN for ratio in ratios) > 1:
         return False
     return True if _is_clear(ratios) else None

@@ -16,7 +16,7 @@ Timer = Callable[[Run], float]
 Key = TypeVar("Key", bound=Hashable)
 
 #: Who takes so many times as long as the fastest after a short probe is hopeless, and has so many turns, shorter ones.
-HOPELESS, TURNS_OF_HOPELESS, SHORTER = 3.0, 2, 4
+HOPELESS_BESIDE_FASTEST, TURNS_OF_HOPELESS, SHORTER = 3.0, 2, 4
 #: Beyond so many seconds a call brings its own data into the caches, and needs no untimed call before.
 LONG_CALL = 0.25
 #: Who takes longer than this, and is hopeless, is not called again.
@@ -34,7 +34,7 @@ class Effort:
     long: float = LONG_CALL  #: seconds of a call before which there is none that is not timed
 
 
-def in_turns(
+def peers_in_turns(
     runs: Mapping[Key, Run],
     first: Mapping[Key, float],
     effort: Effort,
@@ -42,14 +42,17 @@ def in_turns(
     timer: Timer | None = None,
     aside: Collection[Key] = (),
 ) -> dict[Key, list[float]]:
-    """Seconds a call, the median of each turn. `first` is what a call took before; `between` begins every round.
+    """Seconds a call, the median of each turn, of peers that are all to be known: the hopeless have fewer turns.
 
-    Against those that are measured `aside`, because they do something else, nobody is hopeless.
+    `first` is what a call took before; `between` begins every round. Nobody is hopeless beside those that
+    are measured `aside`, because they do something else.
     """
     timer = timer or timed
     probes = {key: probe(run, first[key], timer, effort.long) for key, run in runs.items()}
     least = min((seconds for key, seconds in probes.items() if key not in aside), default=0.0)
-    hopeless = {key: key not in aside and expected > HOPELESS * least for key, expected in probes.items()}
+    hopeless = {
+        key: key not in aside and expected > HOPELESS_BESIDE_FASTEST * least for key, expected in probes.items()
+    }
     endless = {key for key in runs if hopeless[key] and first[key] > ENDLESS_CALL}
     seconds = {key: [first[key]] if key in endless else [] for key in runs}
     gc.collect()
