@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tconv import checks
 from tconv.finishing import Finishing
 from tconv.forks import uninterrupted
+from tconv.jit import boxes
 from tconv.prepared import UNSEEN, Conv, ConvTranspose
 from tconv.problem import Array
 
@@ -52,15 +53,11 @@ def _ready(operator: ConvTranspose | Conv, grid: Array, out: Array, whole: int) 
         return known
     with checks.explained(type(operator).__name__):
         plan = operator._plan(grid.shape)
+    problem = None
     if plan.is_for_kernels and grid.dtype == out.dtype == plan.problem.dtype and out.shape == plan.result_shape:
-        with uninterrupted:
-            from tconv.jit import boxes
-
         problem = boxes.posed(plan.problem, plan.layout == "channels_last", grid, out, whole)
-        finishing = None if operator.activation is None else Finishing(operator.activation, None)
-        with uninterrupted:
-            ready = None if problem is None else operator._made(plan, problem, finishing)
-            operator._remember(key, ready)
-        return ready
-    operator._remember(key, None)
-    return None
+    finishing = None if operator.activation is None else Finishing(operator.activation, None)
+    with uninterrupted:  # what is packed is in use from the beginning
+        ready = None if problem is None else operator._made(plan, problem, finishing)
+        operator._remember(key, ready)
+    return ready

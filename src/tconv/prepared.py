@@ -180,9 +180,8 @@ class _Prepared:
         return ready
 
     def _made(self, plan: Plan, problem: Problem, finishing: Finishing | None) -> Packed | None:
-        """A call of the engine with packed weights; None where one of these is not finite."""
-        with uninterrupted:
-            from tconv.jit.call import Packed
+        """A call of the engine with packed weights; None where one is not finite. The caller holds `uninterrupted`."""
+        from tconv.jit.call import Packed
 
         last, shape = plan.layout == "channels_last", plan.result_shape
         made = Packed(problem, last, shape, plan.dtype, self._pack, finishing, plan.is_filtered)
@@ -190,11 +189,11 @@ class _Prepared:
         return made if made.finite else None
 
     def _remember(self, key: Any, ready: Packed | None) -> None:
-        with uninterrupted:
-            if key not in self._ready and len(self._ready) >= REMEMBERED:
-                del self._ready[next(iter(self._ready))]  # the shape that was seen first
-            self._ready[key] = ready
-            self._forget_unused()
+        """Keep what a call needs for the next one, and `REMEMBERED` at most. The caller holds `uninterrupted`."""
+        if key not in self._ready and len(self._ready) >= REMEMBERED:
+            del self._ready[next(iter(self._ready))]  # the shape that was seen first
+        self._ready[key] = ready
+        self._forget_unused()
 
     def _forget_unused(self) -> None:
         """Drop packed weights that no shape uses any more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tconv.jit.schedules.layouts import dense
+from tconv.jit.schedules.layouts import steps_of
 from tconv.problem import Array, Problem, Within
 
 
@@ -17,10 +17,7 @@ def posed(problem: Problem, channels_last: bool, read: Array, written: Array, wh
     x, y = steps(problem, channels_last, read), steps(problem, channels_last, written)
     if x is None or y is None or not _whole_channels(problem, channels_last, y):
         return None
-    up = problem.operation == "conv_transpose"
-    coarse = dense(problem.in_channels, problem.geometry.coarse, channels_last)
-    fine = dense(problem.out_channels, problem.geometry.fine, channels_last)
-    alone = [(grid.image, grid.channel, *grid.cells) for grid in ((coarse, fine) if up else (fine, coarse))]
+    alone = [(grid.image, grid.channel, *grid.cells) for grid in steps_of(problem, channels_last)]
     if [x, y] == alone and whole == written.size:
         return problem
     return replace(problem, within=Within(x, y, whole))

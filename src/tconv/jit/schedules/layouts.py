@@ -132,13 +132,6 @@ class Steps(NamedTuple):
     cells: tuple[int, ...]  #: along each axis
 
 
-def dense(channels: int, cells: tuple[int, ...], channels_last: bool) -> Steps:
-    """Those of an array of its own."""
-    inner = channels if channels_last else 1
-    along = tuple(inner * prod(cells[axis + 1 :]) for axis in range(len(cells)))
-    return Steps(channels * prod(cells), 1 if channels_last else prod(cells), along)
-
-
 def steps_of(problem: Problem, channels_last: bool) -> tuple[Steps, Steps]:
     """Those of what is read, and of what is written; of a weight gradient those of y and x."""
     p, g = problem, problem.geometry
@@ -150,9 +143,16 @@ def steps_of(problem: Problem, channels_last: bool) -> tuple[Steps, Steps]:
 
 def _steps(channels: int, cells: tuple[int, ...], channels_last: bool, within: tuple[int, ...] | None) -> Steps:
     """Those of a grid, which may be a box of a larger array."""
-    alone = dense(channels, cells, channels_last)
+    alone = _dense(channels, cells, channels_last)
     if within is None:
         return alone
     image, channel, *along = within
     # A single cell has none beside it. The distance that is given may be that of another layout (see `innermost`).
     return Steps(image, channel, tuple(along) if prod(cells) > 1 else alone.cells)
+
+
+def _dense(channels: int, cells: tuple[int, ...], channels_last: bool) -> Steps:
+    """Those of an array of its own."""
+    inner = channels if channels_last else 1
+    along = tuple(inner * prod(cells[axis + 1 :]) for axis in range(len(cells)))
+    return Steps(channels * prod(cells), 1 if channels_last else prod(cells), along)
