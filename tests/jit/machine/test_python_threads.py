@@ -114,16 +114,9 @@ def test_what_a_handler_raises_comes_after_all_has_been_done():
             time.sleep(0.01)
 
 
-def test_a_signal_while_threads_are_started_leaves_none_behind():
-    """The process would wait for it in the end, for ever."""
-    found = subprocess.run(
-        [sys.executable, "-c", STARTED], capture_output=True, text=True, timeout=60, check=False, env=os.environ
-    )
-    assert (found.returncode, found.stdout) == (0, "interrupted, whole\n"), found.stderr
-
-
-STARTED = """
-import signal, threading
+#: What a child knows before it is interrupted: the result of one thread, and that three of Python are to compute it.
+COMPUTED = """
+import signal, threading, time
 import numpy as np
 import tconv
 from tconv.jit.machine import system_calls
@@ -133,6 +126,22 @@ x, w = np.ones((2, 32, 48, 48), np.float32), np.ones((32, 16, 4, 4), np.float32)
 tconv.set_num_threads(1)
 right = tconv.conv_transpose(x, w, stride=2, method="jit")
 tconv.set_num_threads(3)
+"""
+
+
+def check_child(script, said, timeout):
+    """It ends as it should, and says what is expected."""
+    command = [sys.executable, "-c", COMPUTED + script]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=os.environ)
+    assert (found.returncode, found.stdout) == (0, said), found.stderr
+
+
+def test_a_signal_while_threads_are_started_leaves_none_behind():
+    """The process would wait for it in the end, for ever."""
+    check_child(STARTED, "interrupted, whole\n", timeout=60)
+
+
+STARTED = """
 start, signals = threading.Thread.start, []
 
 def started(thread):
@@ -162,23 +171,10 @@ def test_interrupted_again_and_again():
 
     What is raised where code of C enters Python is said on stderr only.
     """
-    found = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120, check=False, env=os.environ
-    )
-    assert (found.returncode, found.stdout) == (0, "whole\n"), found.stderr
+    check_child(INTERRUPTED, "whole\n", timeout=120)
 
 
 INTERRUPTED = """
-import signal, time
-import numpy as np
-import tconv
-from tconv.jit.machine import system_calls
-
-system_calls.here = lambda: None
-x, w = np.ones((2, 32, 48, 48), np.float32), np.ones((32, 16, 4, 4), np.float32)
-tconv.set_num_threads(1)
-right = tconv.conv_transpose(x, w, stride=2, method="jit")
-tconv.set_num_threads(3)
 raised, caught, end = 0, 0, time.monotonic() + 1.0
 
 def handler(*_):
