@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import io
-import pickle
 from collections import Counter
 
 import pytest
 import torch
 from accelerated_models import classes, kept, mixed
+from copies import pickled, saved
 from torch import nn
 from torch.nn import functional as F
 
@@ -115,14 +114,7 @@ def test_one_kind_has_one_table():
     assert str(report).startswith("no convolution was found in the model: it is left alone")
 
 
-def saved(model):
-    file = io.BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), saved])
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled, saved])
 def test_copies_and_pickles_are_accelerated(copied, replaced):
     model, x = mixed()
     model.normed = nn.Identity()  # PyTorch pickles no parametrized module

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import copy
-import io
 import itertools
-import pickle
 from collections import OrderedDict
 from functools import partial
 
 import pytest
+import torch
+from copies import pickled, saved
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import parametrizations
 
-torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
-from torch import nn  # noqa: E402
-from torch.nn import functional as F  # noqa: E402
-from torch.nn.utils import parametrizations  # noqa: E402
-
-import tconv.torch  # noqa: E402
-from tconv.torch import looking, restore  # noqa: E402
-from tconv.torch.formats import suggests_last  # noqa: E402
-from tconv.torch.whole_format import Order, as_before, order_of  # noqa: E402
-from tconv.torch.whole_runs import Example  # noqa: E402
+import tconv.torch
+from tconv.torch import looking, restore
+from tconv.torch.formats import suggests_last
+from tconv.torch.whole_format import Order, as_before, order_of
+from tconv.torch.whole_runs import Example
 
 accelerate = partial(tconv.torch.accelerate, memory_format="measure")
 
@@ -240,18 +238,11 @@ def test_only_parameters_of_their_own_are_moved():
     assert last(model) == []
 
 
-def saved(model):
-    file = io.BytesIO()
-    torch.save(model, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
 def pixels(y):
     return y.permute(0, 2, 3, 1)
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model)), saved, copy.copy])
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled, saved, copy.copy])
 @pytest.mark.parametrize("sequence", [False, True])
 def test_copies_and_pickles(copied, sequence):
     model = Separable(result=pixels).eval()
@@ -279,7 +270,7 @@ def test_a_model_that_is_a_layer(kind):
     with torch.no_grad():
         expected = model(x)
         accelerate(model, x, layers="all")
-        again = pickle.loads(pickle.dumps(model))
+        again = pickled(model)
         for each in (model, again):
             assert last(each) == ["weight"]
             for _ in range(2):  # its weights are packed when they come again
