@@ -30,14 +30,12 @@ def by_engine():
     engine._calls.clear()
 
 
-@pytest.fixture
-def all_win(monkeypatch):
-    """For `accelerate`, every layer and every model is twice as fast, and nothing is timed."""
-    from tconv.measuring.contest import ORIGINAL
+def timed(monkeypatch, seconds):
+    """For `accelerate`, contestants take so many seconds, and nothing is timed."""
     from tconv.torch import both_ways, closing
 
     def in_turns(runs, first, effort, timer=None):
-        return {ORIGINAL: [2.0] * effort.rounds, both_ways.OURS: [1.0] * effort.rounds}
+        return {name: [took] * effort.rounds for name, took in seconds.items() if name in runs}
 
     for who in (both_ways, closing):
         monkeypatch.setattr(who, "in_turns", in_turns)
@@ -45,19 +43,57 @@ def all_win(monkeypatch):
 
 
 @pytest.fixture
-def fused(monkeypatch):
+def all_win(monkeypatch):
+    """For `accelerate`, every layer and every model is twice as fast by the definition, and nothing is timed."""
+    from tconv.measuring.contest import ORIGINAL
+    from tconv.torch.both_ways import OURS
+
+    timed(monkeypatch, {ORIGINAL: 2.0, OURS: 1.0})
+
+
+@pytest.fixture
+def took(monkeypatch):
+    """The same with minimal filtering, twice as fast again; a test may change who takes how many seconds."""
+    from tconv.measuring.contest import ORIGINAL
+    from tconv.torch.both_ways import OURS, WINOGRAD
+
+    seconds = {ORIGINAL: 4.0, OURS: 2.0, WINOGRAD: 1.0}
+    timed(monkeypatch, seconds)
+    return seconds
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Replace a function by one that keeps what is told of each call, by its result and what it was given."""
+
+    def record(module, name, told):
+        function, found = getattr(module, name), []
+
+        def call(*given):
+            result = function(*given)
+            found.append(told(result, *given))
+            return result
+
+        monkeypatch.setattr(module, name, call)
+        return found
+
+    return record
+
+
+@pytest.fixture
+def fused(recorded):
     """For each run that came by, how many members were computed in one call."""
-    from tconv.torch.fusing import call, sequences
+    from tconv.torch.fusing import sequences
 
-    found = []
+    return recorded(sequences, "computed", lambda result, run, *_: 0 if result is None else len(run.members))
 
-    def computed(run, x, kept):
-        result = call.computed(run, x, kept)
-        found.append(0 if result is None else len(run.members))
-        return result
 
-    monkeypatch.setattr(sequences, "computed", computed)
-    return found
+@pytest.fixture
+def by_kernel(recorded):
+    """For each call of a module alone, whether a kernel computed it."""
+    from tconv.torch.fusing import alone
+
+    return recorded(alone, "computed", lambda result, *_: result is not None)
 
 
 @pytest.fixture

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
+from joined import BasicParts, accelerated, check, check_gradients
 from registry import needs_kernels
 from torch import nn
 
-from tconv.torch import accelerate
 from tconv.torch.fusing import chains
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
@@ -18,16 +16,14 @@ pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 X = torch.randn(2, 4, 6, 5, generator=torch.Generator().manual_seed(0))
 
 
-class Parts(nn.Module):
+class Parts(BasicParts):
     """Modules, which forward methods below call."""
 
     slope = 0.2
 
     def __init__(self, norm=nn.BatchNorm2d):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv2d(4, 4, 3, padding=1, bias=False), norm(4)
-        self.conv2, self.bn2 = nn.Conv2d(4, 4, 3, padding=1), norm(4)
-        self.relu = nn.ReLU(inplace=True)
+        super().__init__(norm=norm)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)  # with a bias
 
 
 class InPlace(Parts):
@@ -76,29 +72,10 @@ BLOCKS = {InPlace: [3, 4], Nested: [2, 4], OnTheLeft: [2, 3], Returned: [2], Voc
 every_block = pytest.mark.parametrize("kind", BLOCKS)
 
 
-def accelerated(model, x=X):
-    for module in model.eval().modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    twin = copy.deepcopy(model)
-    with torch.no_grad():
-        _, report = accelerate(model, x.clone(), layers="all")
-    return model, twin, report
-
-
-def check(model, twin, x=X, times=3):
-    with torch.no_grad():
-        for _ in range(times):
-            given = [x.clone(), x.clone()]
-            torch.testing.assert_close(model(given[0]), twin(given[1]), rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(*given)
-
-
 @every_block
 def test_blocks(kind, fused):
-    model, twin, _ = accelerated(kind())
-    check(model, twin)
+    model, twin, _ = accelerated(kind(), X)
+    check(model, twin, X)
     assert fused[-len(BLOCKS[kind]) :] == BLOCKS[kind]
 
 
@@ -112,21 +89,16 @@ def test_layouts_and_dtypes(kind, dtype, fused):
 
 @every_block
 def test_gradients(kind, fused):
-    model, twin, _ = accelerated(kind())
+    model, twin, _ = accelerated(kind(), X)
     fused.clear()
-    found = []
-    for each in (model, twin):
-        x = X.clone().requires_grad_()
-        each(x * 1).square().sum().backward()
-        found.append([t.grad for t in (x, *each.parameters()) if t.grad is not None])
+    check_gradients(model, twin, X)
     assert not any(fused)
-    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("norm", [nn.InstanceNorm2d, lambda n: nn.GroupNorm(2, n)])
 def test_statistics_then_a_residual(norm, fused):
-    model, twin, _ = accelerated(InPlace(norm))
-    check(model, twin)
+    model, twin, _ = accelerated(InPlace(norm), X)
+    check(model, twin, X)
     assert fused[-2:] == [3, 4]
 
 
@@ -146,10 +118,8 @@ OTHERS = [
 
 @pytest.mark.parametrize("at", range(len(OTHERS)))
 def test_residuals_of_all_kinds(at, fused):
-    model = Broadcast().eval()
-    twin = copy.deepcopy(model)
+    model, twin, _ = accelerated(Broadcast(), (X, X.flip(1)))
     with torch.no_grad():
-        accelerate(model, (X, X.flip(1)), layers="all")
         for _ in range(3):
             expected, found = twin(X, OTHERS[at]), model(X, OTHERS[at])
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5, equal_nan=True)
@@ -175,8 +145,8 @@ class Kept(Parts):
 
 
 def test_what_is_in_between_is_kept():
-    model, twin, _ = accelerated(Kept())
-    check(model, twin)
+    model, twin, _ = accelerated(Kept(), X)
+    check(model, twin, X)
     torch.testing.assert_close(model.between, twin.between, rtol=1e-4, atol=1e-5)
 
 
@@ -192,8 +162,8 @@ class InPlaceOfOther(Parts):
 
 
 def test_another_tensor_is_changed_in_place():
-    model, twin, _ = accelerated(InPlaceOfOther())
-    check(model, twin)  # and the argument with it
+    model, twin, _ = accelerated(InPlaceOfOther(), X)
+    check(model, twin, X)  # and the argument with it
 
 
 class Lists(Parts):
@@ -204,9 +174,8 @@ class Lists(Parts):
 
 
 def test_additions_of_no_tensors():
-    model = Lists().eval()
+    model, _, _ = accelerated(Lists(), (X, [1]))
     with torch.no_grad():
-        accelerate(model, (X, [1]), layers="all")
         assert model(X, [1])[0] == 1
 
 
@@ -219,11 +188,11 @@ def test_what_is_written():
 
 
 def test_a_slope_that_changes():
-    model, twin, _ = accelerated(Vocoder())
-    check(model, twin)
+    model, twin, _ = accelerated(Vocoder(), X)
+    check(model, twin, X)
     for each in (model, twin):
         each.slope = 0.6
-    check(model, twin)
+    check(model, twin, X)
     for each in (model, twin):
         each.slope = torch.tensor(0.1)
-    check(model, twin)
+    check(model, twin, X)

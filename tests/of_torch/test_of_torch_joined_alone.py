@@ -4,37 +4,21 @@ from __future__ import annotations
 
 import copy
 import json
-import pickle
+from functools import partial
 
 import pytest
 import torch
 from accelerated_models import kept
+from copies import pickled
+from joined import Operators, Snake1d, accelerated, check, check_gradients
 from registry import needs_kernels
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from tconv.torch import accelerate, restore
-from tconv.torch.fusing import alone, snakes
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 
 X = torch.randn(2, 4, 6, 5, generator=torch.Generator().manual_seed(0))
-
-
-class Snake1d(nn.Module):
-    """As DAC has it."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.alpha = nn.Parameter(torch.ones(1, channels, 1))
-
-    def forward(self, hidden_states):
-        shape = hidden_states.shape
-        hidden_states = hidden_states.reshape(shape[0], shape[1], -1)
-        hidden_states = hidden_states + (self.alpha + 1e-9).reciprocal() * torch.sin(self.alpha * hidden_states).pow(2)
-        return hidden_states.reshape(shape)
-
-
 MODULES = {
     "elu": lambda: nn.ELU(0.7),
     "silu": nn.SiLU,
@@ -46,47 +30,20 @@ MODULES = {
     "snake": lambda: Snake1d(4),
 }
 every_module = pytest.mark.parametrize("name", MODULES)
-
-
-@pytest.fixture
-def by_kernel(monkeypatch):
-    """For each call of a module, whether a kernel computed it."""
-    found, computed = [], alone.computed
-
-    def recorded(*given):
-        result = computed(*given)
-        found.append(result is not None)
-        return result
-
-    monkeypatch.setattr(alone, "computed", recorded)
-    return found
+#: There is nothing that later calls would find packed.
+once = partial(check, times=1, atol=1e-4)
 
 
 def model_of(name, *more):
-    model = nn.Sequential(MODULES[name](), nn.Conv2d(4, 3, 3), *more).eval()
+    model = nn.Sequential(MODULES[name](), nn.Conv2d(4, 3, 3), *more)
     for parameter in model.parameters():
         nn.init.uniform_(parameter, 0.5, 2)
     return model
 
 
-def accelerated(model, x=X):
-    twin = copy.deepcopy(model)
-    with torch.no_grad():
-        _, report = accelerate(model, x, layers="all")
-    return model, twin, report
-
-
-def check(model, twin, x=X):
-    with torch.no_grad():
-        expected = twin(x)
-        found = model(x)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
-    assert found.stride() == expected.stride()
-
-
 @every_module
 def test_all_kinds(name, by_kernel):
-    model, twin, report = accelerated(model_of(name))
+    model, twin, report = accelerated(model_of(name), X)
     assert [(module.name, module.kind, module.kept) for module in report.modules] == [
         ("0", type(twin[0]).__name__, True)
     ]
@@ -95,8 +52,8 @@ def test_all_kinds(name, by_kernel):
     assert repr(model) == repr(twin)
     by_kernel.clear()
     before = X.clone()
-    check(model, twin)
-    check(model, twin, torch.randn(1, 4, 9, 70))
+    once(model, twin, X)
+    once(model, twin, torch.randn(1, 4, 9, 70))
     assert by_kernel == [True, True]
     assert torch.equal(X, before)
     restore(model)
@@ -106,7 +63,7 @@ def test_all_kinds(name, by_kernel):
 @every_module
 def test_float64(name, by_kernel):
     model, twin, report = accelerated(model_of(name).double(), X.double())
-    check(model, twin, X.double())
+    once(model, twin, X.double())
     assert [module.name for module in report.modules] == (
         [] if name == "snake" else ["0"]
     )  # its 1e-9 has a digit there
@@ -114,15 +71,10 @@ def test_float64(name, by_kernel):
 
 @every_module
 def test_gradients(name, by_kernel):
-    model, twin, _ = accelerated(model_of(name))
+    model, twin, _ = accelerated(model_of(name), X)
     by_kernel.clear()
-    found = []
-    for each in (model, twin):
-        x = X.clone().requires_grad_()
-        each(x).square().sum().backward()
-        found.append([t.grad for t in (x, *each.parameters())])
+    check_gradients(model, twin, X)
     assert by_kernel == [False]
-    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
     with torch.no_grad():
         model(X)
     assert by_kernel[-1]
@@ -132,7 +84,7 @@ def test_gradients(name, by_kernel):
 @pytest.mark.parametrize("where", ["last", "view", "empty", "half", "scalar"])
 def test_tensors_of_other_kinds(name, where, by_kernel):
     module = MODULES[name]().eval()
-    model, _, _ = accelerated(nn.Sequential(module, nn.Conv2d(4, 3, 3)).eval())
+    model, _, _ = accelerated(nn.Sequential(module, nn.Conv2d(4, 3, 3)), X)
     twin = MODULES[name]().eval()
     twin.load_state_dict(model[0].state_dict())
     x = {
@@ -161,7 +113,7 @@ CUTS = [
 @pytest.mark.parametrize("at", range(len(CUTS)))
 def test_cells_cut_off(name, at, by_kernel):
     x = CUTS[at]
-    model, _, _ = accelerated(model_of(name))
+    model, _, _ = accelerated(model_of(name), X)
     if name == "snake" and x.dim() > 2 and x.shape[1] != 4:
         model[0].alpha = nn.Parameter(torch.rand(1, x.shape[1], 1) + 0.5)
     twin = MODULES[name]().eval()
@@ -177,27 +129,19 @@ def test_cells_cut_off(name, at, by_kernel):
         assert by_kernel == [True]
 
 
-class Operators(TorchDispatchMode):
-    heard = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.heard += 1
-        return func(*args, **(kwargs or {}))
-
-
 @every_module
 def test_hooks_and_who_listens(name, by_kernel):
-    model, twin, _ = accelerated(model_of(name))
+    model, twin, _ = accelerated(model_of(name), X)
     seen = []
     for each in (model, twin):
         each[0].register_forward_hook(lambda module, args, result: seen.append(result))
     by_kernel.clear()
-    check(model, twin)
+    once(model, twin, X)
     torch.testing.assert_close(*seen, rtol=1e-4, atol=1e-5)
     assert by_kernel == [True]
     with torch.no_grad(), Operators() as mode:
         model(X)
-    assert mode.heard >= 2
+    assert len(mode.heard) >= 2
     with torch.no_grad():
         torch.testing.assert_close(torch.vmap(model)(X[None]), twin(X)[None], rtol=1e-4, atol=1e-4)
         with torch.autocast("cpu", torch.bfloat16):
@@ -207,17 +151,17 @@ def test_hooks_and_who_listens(name, by_kernel):
 
 @every_module
 def test_changes_and_copies(name):
-    model, twin, _ = accelerated(model_of(name))
+    model, twin, _ = accelerated(model_of(name), X)
     for each in (model, twin):
         for parameter in each.parameters():
             parameter.data.mul_(1.5)
         for attribute, value in (("alpha", 2.0), ("eps", 0.5)):
             if isinstance(getattr(each[0], attribute, None), float):
                 setattr(each[0], attribute, value)
-    check(model, twin)
-    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+    once(model, twin, X)
+    for again in (copy.deepcopy(model), pickled(model)):
         assert type(again[0]) is type(model[0])
-        check(again, twin)
+        once(again, twin, X)
         assert kept(restore(again)) == []
 
 
@@ -235,24 +179,21 @@ def test_in_place_is_in_place(by_kernel):
     "activation", [nn.ReLU(), nn.LeakyReLU(), nn.PReLU(), nn.GELU(), nn.InstanceNorm2d(4, track_running_stats=True)]
 )
 def test_what_is_left_alone(activation):
-    _, _, report = accelerated(nn.Sequential(activation, nn.Conv2d(4, 3, 1)).eval())
+    _, _, report = accelerated(nn.Sequential(activation, nn.Conv2d(4, 3, 1)), X)
     assert report.modules == ()
 
 
 def test_transposed_convolutions_alone_leave_them_alone():
-    model = nn.Sequential(nn.ELU(), nn.ConvTranspose2d(4, 3, 2)).eval()
-    with torch.no_grad():
-        _, report = accelerate(model, X, layers="transposed")
+    _, _, report = accelerated(nn.Sequential(nn.ELU(), nn.ConvTranspose2d(4, 3, 2)), X, layers="transposed")
     assert report.modules == ()
 
 
 def test_what_belongs_to_a_run_stays_in_it():
-    model = nn.Sequential(Snake1d(4), nn.Conv2d(4, 4, 1), Snake1d(4), nn.Conv2d(4, 4, 1)).eval()
-    model, twin, report = accelerated(model)
+    model = nn.Sequential(Snake1d(4), nn.Conv2d(4, 4, 1), Snake1d(4), nn.Conv2d(4, 4, 1))
+    model, twin, report = accelerated(model, X)
     assert [run.kinds for run in report.runs] == [("Conv2d", "Snake1d")]
     assert [module.name for module in report.modules] == ["0"]
-    for _ in range(3):
-        check(model, twin)
+    check(model, twin, X, atol=1e-4)
 
 
 def test_a_module_in_many_calls():
@@ -266,99 +207,13 @@ def test_a_module_in_many_calls():
                 x = self.conv(self.activation(x)) + 1
             return x
 
-    model, twin, report = accelerated(Loop().eval())
+    model, twin, report = accelerated(Loop(), X)
     assert [(module.name, len(module.shapes)) for module in report.modules] == [("activation", 3)]
-    check(model, twin)
-
-
-# ---- which modules are Snake
-
-
-class OfTwo(Snake1d):
-    def forward(self, x):
-        return x + torch.sin(self.alpha * x).pow(2)
-
-
-class Drawn(Snake1d):
-    def forward(self, x):
-        return super().forward(x) + 1e-3 * torch.randn_like(x)
-
-
-class InPlaceSnake(Snake1d):
-    def forward(self, x):
-        return x.add_((self.alpha + 1e-9).reciprocal() * torch.sin(self.alpha * x).pow(2))
-
-
-class SnakeOfSwitch(Snake1d):
-    def __init__(self, channels):
-        super().__init__(channels)
-        self.logarithm = True
-
-    def forward(self, x):
-        alpha = self.alpha.exp() if self.logarithm else self.alpha
-        return x + (alpha + 1e-9).reciprocal() * torch.sin(alpha * x).pow(2)
-
-
-class FailingSnake(Snake1d):
-    def forward(self, x):
-        raise RuntimeError("no")
-
-
-class Adder(Snake1d):
-    """Of another name."""
-
-
-@pytest.mark.parametrize("kind", [OfTwo, Drawn, InPlaceSnake, SnakeOfSwitch, FailingSnake, Adder])
-def test_what_is_no_snake(kind):
-    kind.__name__ = kind.__name__ if kind is Adder else f"Snake{kind.__name__}"
-    assert not snakes.is_snake(kind(4).eval())
-
-
-@pytest.mark.parametrize("how", ["training", "shape", "more", "buffer", "double"])
-def test_modules_that_are_no_snake(how):
-    module = Snake1d(4).eval()
-    assert snakes.is_snake(module)
-    if how == "training":
-        module.train()
-    elif how == "shape":
-        module.alpha = nn.Parameter(torch.ones(4))
-    elif how == "more":
-        module.eps = 1e-9
-    elif how == "buffer":
-        module.register_buffer("beta", torch.ones(1))
-    else:
-        module.double()
-    assert not snakes.is_snake(module)
-
-
-def test_marks_of_a_library_are_allowed():
-    module = Snake1d(4).eval()
-    module._is_initialized = True
-    assert snakes.is_snake(module)
-
-
-def test_nobody_hears_of_the_first_look():
-    class SnakeHeard(Snake1d):
-        pass
-
-    with Operators() as mode, torch.no_grad():
-        assert not snakes.is_snake(SnakeHeard(4).eval())
-    assert mode.heard <= 2  # what makes the module
-    assert snakes.is_snake(SnakeHeard(4).eval())
-
-
-@pytest.mark.parametrize("alpha", [0.0, 1e-9, -3.0, 1e3])
-def test_alphas(alpha):
-    model = nn.Sequential(Snake1d(4), nn.Conv2d(4, 3, 1)).eval()
-    nn.init.constant_(model[0].alpha, alpha)
-    check(*accelerated(model)[:2])
-
-
-# ---- the report
+    once(model, twin, X)
 
 
 def test_the_report_has_a_row_for_each():
-    _, _, report = accelerated(model_of("elu", nn.GroupNorm(3, 3), nn.Tanh()))
+    _, _, report = accelerated(model_of("elu", nn.GroupNorm(3, 3), nn.Tanh()), X)
     text = str(report)
     assert "1 of 1 other module by a kernel: 2e+03 ms before, 1e+03 ms after" in text
     assert "module  class  shape" in text
@@ -369,19 +224,16 @@ def test_the_report_has_a_row_for_each():
 
 
 def test_a_model_without_layers():
-    model, twin, report = accelerated(nn.Sequential(nn.Linear(5, 5), nn.Tanh()).eval())
+    model, twin, report = accelerated(nn.Sequential(nn.Linear(5, 5), nn.Tanh()), X)
     assert report.verdict == "no convolution was found in the model: other modules are by kernels"
-    check(model, twin)
-
-
-# ---- who takes models apart
+    once(model, twin, X)
 
 
 @every_module
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
 def test_traces_and_exports(name, by_kernel):
     torch.compiler.reset()  # what other tests have compiled counts towards its limit
-    model, twin, _ = accelerated(model_of(name))
+    model, twin, _ = accelerated(model_of(name), X)
     with torch.no_grad():
         expected = twin(X)
         by_kernel.clear()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
-import pickle
+from functools import partial
 
 import pytest
 import torch
 import torch.nn.functional as F
 from accelerated_models import kept
+from copies import pickled
+from joined import Functions, accelerated, check
 from registry import needs_kernels
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from tconv.torch import accelerate, bordering, restore
 from tconv.torch.fusing import bordered
@@ -24,17 +25,10 @@ X = torch.randn(2, 4, 9, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
-def rows(monkeypatch):
+def rows(recorded, monkeypatch):
     """For each border that was copied row by row, its ends; small tensors are, too."""
-    found, by_rows = [], bordering._by_rows
-
-    def recorded(x, ends, mode):
-        found.append(ends)
-        return by_rows(x, ends, mode)
-
     monkeypatch.setattr(bordering, "FEW", 0)
-    monkeypatch.setattr(bordering, "_by_rows", recorded)
-    return found
+    return recorded(bordering, "_by_rows", lambda result, x, ends, mode: ends)
 
 
 class Codec(nn.Module):
@@ -65,19 +59,8 @@ MODELS = {
     "layer that replicates": lambda: nn.Sequential(nn.ReplicationPad1d((0, 3)), nn.Conv1d(4, 4, 3)),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
-
-
-def accelerated(model, x=X):
-    model = model.eval()
-    twin = copy.deepcopy(model)
-    with torch.no_grad():
-        _, report = accelerate(model, x)
-    return model, twin, report
-
-
-def check(model, twin, x=X):
-    with torch.no_grad():
-        torch.testing.assert_close(model(x), twin(x))
+#: A border rounds nothing, so the tolerances are those that PyTorch has for what should be the same.
+once = partial(check, times=1, rtol=None, atol=None)
 
 
 def padder(model):
@@ -86,14 +69,14 @@ def padder(model):
 
 @every_model
 def test_all_of_them(name, rows):
-    model, twin, report = accelerated(MODELS[name]())
+    model, twin, report = accelerated(MODELS[name](), X)
     kind = type(padder(twin)).__name__
     assert [(found.kind, found.pads, found.kept) for found in report.modules] == [(kind, True, True)]
     assert len(kept(model)) == 2
     assert repr(model) == repr(twin)
     for x in (X, X[0], torch.randn(1, 4, 33), torch.randn(3, 4, 4)):
         rows.clear()
-        check(model, twin, x)
+        once(model, twin, x)
         assert len(rows) == 1
     restore(model)
     assert [type(module) for module in model.modules()] == [type(module) for module in twin.modules()]
@@ -111,18 +94,18 @@ def test_other_dtypes(name, dtype, rows):
 
 @every_model
 def test_copies_and_pickles(name, rows):
-    model, twin, _ = accelerated(MODELS[name]())
-    for made in (copy.deepcopy(model), pickle.loads(pickle.dumps(model)), copy.copy(model)):
+    model, twin, _ = accelerated(MODELS[name](), X)
+    for made in (copy.deepcopy(model), pickled(model), copy.copy(model)):
         assert kept(made) == kept(model)
         rows.clear()
-        check(made, twin)
+        once(made, twin, X)
         assert rows
         assert type(padder(restore(made))) is type(padder(twin))
 
 
 @every_model
 def test_derivatives_training_and_compilers(name, rows):
-    model, twin, _ = accelerated(MODELS[name]())
+    model, twin, _ = accelerated(MODELS[name](), X)
     rows.clear()
     found = []
     for each in (model.train(), twin.train()):
@@ -137,46 +120,34 @@ def test_derivatives_training_and_compilers(name, rows):
     assert not rows
 
 
-class Counting(TorchFunctionMode):
-    """A mode that knows what it has seen."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        self.seen.append(func)
-        return func(*args, **(kwargs or {}))
-
-
 @every_model
 def test_whoever_listens_hears_what_pytorch_does(name, rows):
-    model, twin, _ = accelerated(MODELS[name]())
+    model, twin, _ = accelerated(MODELS[name](), X)
     rows.clear()
     with torch.no_grad():
-        with Counting() as ours:
+        with Functions() as ours:
             y = model(X)
-        with Counting() as theirs:
+        with Functions() as theirs:
             torch.testing.assert_close(y, twin(X))
-        assert [mode.seen.count(F.pad) for mode in (ours, theirs)] == [1, 1]
+        assert [mode.heard.count(F.pad) for mode in (ours, theirs)] == [1, 1]
         torch.testing.assert_close(torch.func.vmap(model)(X[None])[0], y)
     assert not rows
 
 
 @every_model
 def test_hooks_see_what_is_there(name):
-    model, twin, _ = accelerated(MODELS[name]())
+    model, twin, _ = accelerated(MODELS[name](), X)
     seen = []
     for each in (model, twin):
         conv = each.conv if isinstance(each, Codec) else each[1]
         conv.register_forward_pre_hook(lambda module, args: seen.append(args[0].clone()))
-    check(model, twin)
+    once(model, twin, X)
     assert len(seen) == 2
     assert seen[0].equal(seen[1])
 
 
 def test_errors_are_pytorchs():
-    model, twin, _ = accelerated(MODELS["layer that reflects"]())
+    model, twin, _ = accelerated(MODELS["layer that reflects"](), X)
     for x in (torch.ones(1, 4, 2), torch.ones(1, 4, 0), torch.ones(9)):
         with torch.no_grad():
             with pytest.raises(RuntimeError) as theirs:
@@ -188,10 +159,10 @@ def test_errors_are_pytorchs():
 
 
 def test_what_lies_in_another_way(rows):
-    model, twin, _ = accelerated(MODELS["layer that reflects"]())
+    model, twin, _ = accelerated(MODELS["layer that reflects"](), X)
     rows.clear()
-    check(model, twin, X.mT.contiguous().mT)
-    check(model, twin, torch.randn(2, 4, 12)[..., :9])
+    once(model, twin, X.mT.contiguous().mT)
+    once(model, twin, torch.randn(2, 4, 12)[..., :9])
     assert not rows
 
 
@@ -199,7 +170,7 @@ def test_convolutions_inside_are_as_quick():
     x = torch.ones(2)
     with bordering.PadsReplaced():
         assert plain(x, x, None)
-        with Counting():
+        with Functions():
             assert not plain(x, x, None)
 
 
@@ -208,9 +179,9 @@ def test_what_is_left_alone():
         def __reduce__(self):
             return Own, ()
 
-    assert not accelerated(Own())[2].modules
-    assert not accelerated(nn.Sequential(nn.ConstantPad1d(1, 0.0), nn.Conv1d(4, 4, 3)))[2].modules
-    assert not accelerated(nn.Conv1d(4, 4, 3, padding=1, padding_mode="reflect"))[2].modules
+    assert not accelerated(Own(), X)[2].modules
+    assert not accelerated(nn.Sequential(nn.ConstantPad1d(1, 0.0), nn.Conv1d(4, 4, 3)), X)[2].modules
+    assert not accelerated(nn.Conv1d(4, 4, 3, padding=1, padding_mode="reflect"), X)[2].modules
     planes = nn.Sequential(nn.ReflectionPad2d(1), nn.Conv2d(2, 4, 3))
     assert not accelerated(planes, torch.randn(2, 2, 4, 9))[2].modules
     model = Codec().eval()
@@ -224,8 +195,8 @@ def test_other_operations_take_longer(monkeypatch):
     from tconv.torch import both_ways
 
     monkeypatch.setattr(both_ways, "seconds_an_operation", lambda: 1.0)
-    assert [found.kept for found in accelerated(Codec())[2].modules] == [False]
-    assert [found.kept for found in accelerated(MODELS["layer that reflects"]())[2].modules] == [True]
+    assert [found.kept for found in accelerated(Codec(), X)[2].modules] == [False]
+    assert [found.kept for found in accelerated(MODELS["layer that reflects"](), X)[2].modules] == [True]
 
 
 def test_modules_within_each_other(rows):
@@ -240,26 +211,26 @@ def test_modules_within_each_other(rows):
                 x = part(x)
             return self.border(x)
 
-    model, twin, report = accelerated(Outer())
+    model, twin, report = accelerated(Outer(), X)
     assert [found.name for found in report.modules] == ["", "inner.0", "inner.1", "border"]
     rows.clear()
-    check(model, twin)
+    once(model, twin, X)
     assert len(rows) == 4
 
 
 def test_the_report():
-    report = accelerated(nn.Sequential(nn.ELU(), Codec()))[2]
+    report = accelerated(nn.Sequential(nn.ELU(), Codec()), X)[2]
     assert "1 of 1 other module by a kernel: 2e+03 ms before, 1e+03 ms after" in str(report)
     assert "1 of 1 module with a border row by row: 2e+03 ms before, 1e+03 ms after" in str(report)
     assert (report.by_kernels, report.by_rows) == (1, 1)
     assert [module["pads"] for module in report.as_dict()["modules"]] == [False, True]
     json.dumps(report.as_dict())
-    alone = accelerated(nn.Sequential(nn.ReflectionPad1d(1)))[2]
+    alone = accelerated(nn.Sequential(nn.ReflectionPad1d(1)), X)[2]
     assert alone.verdict == "no convolution was found in the model: what pads does so row by row"
 
 
 def test_traces_are_of_pytorchs(rows):
-    model, twin, _ = accelerated(MODELS["layer that reflects"]())
+    model, twin, _ = accelerated(MODELS["layer that reflects"](), X)
     rows.clear()
     with torch.no_grad():
         assert "ReflectionPad1d" in str(torch.fx.symbolic_trace(model))
@@ -270,10 +241,10 @@ def test_traces_are_of_pytorchs(rows):
 
 def test_training_is_not_slowed(monkeypatch):
     """Operations take as long as before where nothing may be computed row by row."""
-    model, twin, _ = accelerated(Codec())
+    model, twin, _ = accelerated(Codec(), X)
     monkeypatch.setattr(bordered, "PadsReplaced", None)
     torch.testing.assert_close(model(X), twin(X))
-    with Counting(), torch.no_grad():
+    with Functions(), torch.no_grad():
         torch.testing.assert_close(model(X), twin(X))
     with torch.no_grad(), pytest.raises(TypeError):
         model(X)
@@ -288,7 +259,7 @@ def test_what_is_compiled_inside(rows):
     for each in (model, twin):
         each.conv.stride = (2,)
     model.__class__ = bordered.by_rows(Codec)
-    check(model, twin)
+    once(model, twin, X)
     assert len(rows) == 1
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-import pickle
 
 import pytest
 import torch
 import torch.nn.functional as F
 from accelerated_models import kept
+from copies import pickled
+from joined import BasicParts, accelerated, check, check_gradients
 from registry import needs_kernels
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from tconv.torch import accelerate, restore
+from tconv.torch import restore
 from tconv.torch.fusing import chains
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
@@ -96,25 +97,6 @@ BLOCKS = {Zipped: [2] * 6, Original: [2] * 6, Numbered: [3, 2] * 3, Annotated: [
 every_block = pytest.mark.parametrize("kind", BLOCKS)
 
 
-def accelerated(model, x=X):
-    for module in model.eval().modules():
-        if isinstance(module, nn.BatchNorm1d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    twin = copy.deepcopy(model)
-    with torch.no_grad():
-        _, report = accelerate(model, x.clone(), layers="all")
-    return model, twin, report
-
-
-def check(model, twin, x=X, times=3):
-    with torch.no_grad():
-        for _ in range(times):
-            given = [x.clone(), x.clone()]
-            torch.testing.assert_close(model(given[0]), twin(given[1]), rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(*given)
-
-
 @every_block
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_blocks(kind, dtype, fused):
@@ -133,20 +115,16 @@ def test_blocks(kind, dtype, fused):
 
 @every_block
 def test_gradients_and_training(kind, fused):
-    model, twin, _ = accelerated(kind())
+    model, twin, _ = accelerated(kind(), X)
     fused.clear()
-    found = []
     for each in (model, twin):
         each.train()
-        x = X.clone().requires_grad_()
-        each(x * 1).square().sum().backward()
-        found.append([t.grad for t in (x, *each.parameters()) if t.grad is not None])
+    check_gradients(model, twin, X)
     assert not any(fused)
-    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
 
 
 def test_the_report_names_what_was_met():
-    model, _, report = accelerated(nn.Sequential(Zipped()))
+    model, _, report = accelerated(nn.Sequential(Zipped()), X)
     assert [(run.name, run.sequence, run.members) for run in report.runs[:2]] == [
         ("0.convs1.0", "0", ("convs1.0", "leaky_relu")),
         ("0.convs2.0", "0", ("convs2.0", "+")),
@@ -155,40 +133,40 @@ def test_the_report_names_what_was_met():
     assert {"0", "0.convs1.0", "0.convs2.2"} <= set(kept(model))
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickled])
 def test_copies(copied, fused):
-    model, twin, _ = accelerated(Zipped())
-    check(model, twin)
+    model, twin, _ = accelerated(Zipped(), X)
+    check(model, twin, X)
     again = copied(model)
     fused.clear()
     with torch.no_grad():
         model.convs1[0].weight.zero_()  # of the copy nothing is the same
-    check(again, twin)
+    check(again, twin, X)
     assert fused[-6:] == [2] * 6
     assert type(restore(again)) is Zipped
 
 
 def test_lists_that_change(fused):
-    model, twin, _ = accelerated(Zipped())
-    check(model, twin)
+    model, twin, _ = accelerated(Zipped(), X)
+    check(model, twin, X)
     torch.manual_seed(1)
     new = nn.Conv1d(4, 4, 5, padding=2)
     for each in (model, twin):
         each.convs1[1] = copy.deepcopy(new)
         each.convs2.append(copy.deepcopy(new))
     fused.clear()
-    check(model, twin)
+    check(model, twin, X)
     assert fused[-5:] == [2] * 5
     for each in (model, twin):
         each.convs1[0], each.convs1[2] = each.convs1[2], each.convs1[0]
-    check(model, twin)
+    check(model, twin, X)
     for each in (model, twin):
         each.convs1.insert(0, nn.Identity())
-    check(model, twin)
+    check(model, twin, X)
     for each in (model, twin):
         each.convs1 = nn.ModuleList()
     fused.clear()
-    check(model, twin)
+    check(model, twin, X)
     assert fused == []
     for each in (model, twin):
         del each.convs1
@@ -199,38 +177,38 @@ def test_lists_that_change(fused):
 def test_an_empty_list():
     model = Zipped()
     model.convs1 = nn.ModuleList()
-    model, twin, report = accelerated(model)
+    model, twin, report = accelerated(model, X)
     assert report.runs == ()
-    check(model, twin)
+    check(model, twin, X)
 
 
 def test_hooks_and_parametrizations(fused):
-    model, twin, _ = accelerated(Zipped())
-    check(model, twin)
+    model, twin, _ = accelerated(Zipped(), X)
+    check(model, twin, X)
     seen = {id(model): [], id(twin): []}
     for each in (model, twin):
         each.convs2[0].register_forward_hook(lambda module, x, y, each=each: seen[id(each)].append((x[0], y.clone())))
         torch.manual_seed(0)
         parametrizations.weight_norm(each.convs1[1])
     fused.clear()
-    check(model, twin, times=1)
+    check(model, twin, X, times=1)
     assert fused == [2] * 4
     torch.testing.assert_close(*seen.values(), rtol=1e-4, atol=1e-5)
 
 
 def test_compiled(fused):
-    model, twin, _ = accelerated(Zipped())
-    check(model, twin)
+    model, twin, _ = accelerated(Zipped(), X)
+    check(model, twin, X)
     fused.clear()
-    check(torch.compile(model, backend="eager", fullgraph=True), twin, times=2)
+    check(torch.compile(model, backend="eager", fullgraph=True), twin, X, times=2)
     assert not fused
 
 
 def test_traced(fused):
-    model, twin, _ = accelerated(Zipped())
+    model, twin, _ = accelerated(Zipped(), X)
     fused.clear()
     with torch.no_grad():
-        check(torch.jit.trace(model, X, check_trace=False), twin)
+        check(torch.jit.trace(model, X, check_trace=False), twin, X)
     assert not any(fused)
 
 
@@ -250,9 +228,9 @@ class Shared(Parts):
 
 
 def test_one_module_in_two_places(fused):
-    model, twin, report = accelerated(Shared())
+    model, twin, report = accelerated(Shared(), X)
     assert [(run.members, len(run.shapes)) for run in report.runs] == [(("convs1.0", "relu"), 2)]
-    check(model, twin)
+    check(model, twin, X)
     assert fused[-2:] == [2, 2]
 
 
@@ -271,23 +249,16 @@ class Outside(nn.Module):
 
 
 def test_modules_of_nobody():
-    model, twin, report = accelerated(Outside(convs()))
+    model, twin, report = accelerated(Outside(convs()), X)
     assert report.runs == ()
-    check(model, twin)
+    check(model, twin, X)
 
 
-# ---- behind an `if`
-
-
-class Basic(nn.Module):
+class Basic(BasicParts):
     """The block of a ResNet, as torchvision has it."""
 
     def __init__(self, channels=4):
-        super().__init__()
-        self.conv1, self.bn1 = nn.Conv1d(channels, 4, 3, padding=1, bias=False), nn.BatchNorm1d(4)
-        self.conv2, self.bn2 = nn.Conv1d(4, 4, 3, padding=1, bias=False), nn.BatchNorm1d(4)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample = None if channels == 4 else nn.Sequential(nn.Conv1d(channels, 4, 1), nn.BatchNorm1d(4))
+        super().__init__(channels, nn.Conv1d, nn.BatchNorm1d)
 
     def forward(self, x):
         identity = x
@@ -309,16 +280,16 @@ class Basic(nn.Module):
 
 
 def test_the_block_of_a_resnet(fused):
-    model, twin, report = accelerated(nn.Sequential(Basic(), Basic(4)))
+    model, twin, report = accelerated(nn.Sequential(Basic(), Basic(4)), X)
     assert [run.members for run in report.runs] == [("conv1", "bn1", "relu"), ("conv2", "bn2", "+=", "relu")] * 2
     fused.clear()
-    check(model, twin)
+    check(model, twin, X)
     assert fused[-4:] == [3, 4, 3, 4]
     for each in (model, twin):
         each[0].downsample = nn.Sequential(nn.Conv1d(4, 4, 1, bias=False), nn.ReLU(inplace=True))
         nn.init.dirac_(each[0].downsample[0].weight)
     fused.clear()
-    check(model, twin, times=1)
+    check(model, twin, X, times=1)
     assert fused == [3, 2, 3, 4]
 
 
@@ -327,9 +298,6 @@ def test_the_block_with_another_way(fused):
     assert [run.members for run in report.runs] == [("conv1", "bn1", "relu"), ("conv2", "bn2"), ("0", "1")]
     check(model, twin, X[:, :3])
     assert fused[-3:] == [3, 2, 2]
-
-
-# ---- what is written anew
 
 
 def in_place_of_lists(self, x, i):
@@ -345,151 +313,3 @@ def test_what_is_joined():
     assert chains.chained(in_place_of_lists).chains == (("[]", "[]"), ("[]", "+r", "[]", "()"))
     [loop] = chains.chained(Original.forward).chains
     assert loop == ("[]", "()", "[]", "+")
-
-
-def a_long_sum(self, x, a):
-    return self.convs[0](x) + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a + a
-
-
-def test_a_long_sum():
-    [chain] = chains.chained(a_long_sum).chains
-    assert chain == ("[]", *["+"] * 23)
-
-
-def read_further_down(self, x):
-    y = self.conv(x)
-    x = y + x
-    return x + y
-
-
-def read_in_the_next_turn(self, x):
-    y = x
-    for _ in range(3):
-        x = y + x
-        y = self.conv(x)
-        x = y + x
-    return x
-
-
-def read_at_the_top(self, x):
-    while x:
-        if x > 3:
-            x = y  # noqa: F821
-        y = self.conv(x)
-        x = y + x
-    return x
-
-
-def added_in_place(self, x):
-    y = self.conv(x)
-    x = y + x
-    y += x
-    return x
-
-
-def deleted(self, x):
-    y = self.conv(x)
-    x = y + x
-    del y
-    return x
-
-
-def written_on_the_way(self, x, f):
-    return f(self.conv(f := x)) + self.conv(x := 3) + x
-
-
-def written_before(self, x, f):
-    x = self.conv(f := x)
-    return f(x)
-
-
-def drawn(self, x, i):
-    return self.norms[next(i)](self.convs[next(i)](x))
-
-
-def called_by_what_is_between(self, x):
-    x = self.conv(x)
-    return x.norms[0](x)
-
-
-def computed_before(self, x):
-    y = self.conv(x)
-    return (x * 2).add(y)
-
-
-def asked_of_what_is_written_on_the_way(self, x, z):
-    y = self.conv(z := x)
-    if z is not None:
-        x = self.down(x)
-    y += x
-    return y
-
-
-@pytest.mark.parametrize(
-    "method",
-    [read_further_down, read_in_the_next_turn, read_at_the_top, added_in_place, deleted, written_before, drawn,
-     called_by_what_is_between, computed_before, asked_of_what_is_written_on_the_way],
-)  # fmt: skip
-def test_what_stays_as_it_is(method):
-    assert chains.chained(method) is None
-
-
-def test_what_is_written_on_the_way():
-    written = chains.chained(written_on_the_way)
-    assert written is None or all("[]" not in each for each in written.chains)
-
-
-class Recorder:
-    """Whatever is called says so, and what is asked."""
-
-    def __init__(self):
-        self.calls = []
-
-    def __getattr__(self, name):
-        return self
-
-    def __getitem__(self, index):
-        return lambda x: self.calls.append((index, x)) or [*x, index]
-
-    def _tconv_chain(self, names, called, x):
-        for name, each in zip(names, called, strict=True):
-            x = x + each if name == "+" else each + x if name == "+r" else each(x)
-        return x
-
-
-def looping(self, x, f):
-    for i in range(3):
-        y = self.convs[i](x)
-        y = self.norms[f](y)
-        if self.down is not None:
-            x = self.down[7](x)
-        y = y + x
-        y = self.acts[i](y)
-        x = y
-    return x
-
-
-def asked(self, x, f):
-    y = self.convs[f](x)
-    if not self.down or self.down is None:
-        return y
-    y = self.norms[f](y)
-    if self.down:
-        for _ in range(2):
-            y = y + x
-    y = self.last[0](y)
-    if y:
-        y = self.last[1](y)
-    return y
-
-
-@pytest.mark.parametrize("down", [None, ...])
-@pytest.mark.parametrize("function", [looping, asked])
-def test_it_computes_the_same_in_the_same_order(function, down):
-    results = []
-    for each in (function, chains.chained(function).function):
-        recorder = Recorder()
-        if down is None:
-            recorder.down = None
-        results.append((each(recorder, ["x"], 5), recorder.calls))
-    assert results[0] == results[1]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import copy
-import pickle
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from copies import pickled
+from joined import accelerated, check, check_gradients
 from registry import needs_kernels
 from torch import nn
 
-from tconv.torch import accelerate, restore
-from tconv.torch.fusing import alone, snakes
+from tconv.torch import restore
+from tconv.torch.fusing import snakes
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 
@@ -50,68 +52,49 @@ KINDS = {
     "exp": type("SnakeBeta", (Logarithms,), {"forward": Logarithms.forward}),
     "either": type("Snake1d", (Either,), {"forward": Either.forward}),
 }
+
+
 for made in KINDS.values():  # pickles find classes by name
     globals()[made.__name__] = made
     made.__qualname__, made.__module__ = made.__name__, __name__
+
+
 MODULES = {"exp": KINDS["exp"], "log": KINDS["either"], "plain": lambda n=4: KINDS["either"](n, logscale=False)}
 every_module = pytest.mark.parametrize("name", MODULES)
 X = torch.randn(2, 4, 37, generator=torch.Generator().manual_seed(0))
+#: There is nothing that later calls would find packed.
+once = partial(check, times=1)
 
 
-@pytest.fixture
-def by_kernel(monkeypatch):
-    """For each call of a module, whether a kernel computed it."""
-    found, computed = [], alone.computed
-
-    def recorded(*given):
-        result = computed(*given)
-        found.append(result is not None)
-        return result
-
-    monkeypatch.setattr(alone, "computed", recorded)
-    return found
-
-
-def accelerated(name, channels=4):
-    model = nn.Sequential(MODULES[name](channels), nn.Conv1d(channels, 3, 3)).eval()
-    twin = copy.deepcopy(model)
-    with torch.no_grad():
-        _, report = accelerate(model, torch.randn(2, channels, 37), layers="all")
-    return model, twin, report
-
-
-def check(model, twin, x=X):
-    with torch.no_grad():
-        expected, found = twin(x), model(x)
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-    assert found.stride() == expected.stride()
+def posed(name, channels=4):
+    return accelerated(nn.Sequential(MODULES[name](channels), nn.Conv1d(channels, 3, 3)), torch.randn(2, channels, 37))
 
 
 @every_module
 def test_it_is_computed_by_a_kernel(name, by_kernel):
-    model, twin, report = accelerated(name)
+    model, twin, report = posed(name)
     assert [(module.name, module.kept) for module in report.modules] == [("0", True)]
     by_kernel.clear()
     cut = torch.randn(1, 4, 60)[..., 7:-9]
     for x in (X, X[:1, :, :1], torch.randn(3, 4, 4099), cut):
-        check(model[0], twin[0], x)
+        once(model[0], twin[0], x)
     assert by_kernel == [True] * 4
     for x in (X[:, :, ::2], X.transpose(0, 1).contiguous().transpose(0, 1), X[:0], X.double()):
-        check(model[0], twin[0], x)
+        once(model[0], twin[0], x)
     assert by_kernel[4:] == [False] * 4
     for each in (model, twin):
         each[0].alpha.data.mul_(1.5)
         each[0].beta.data.add_(0.3)
-    check(model, twin)
-    again = pickle.loads(pickle.dumps(copy.deepcopy(model)))
-    check(again, twin)
+    once(model, twin, X)
+    again = pickled(copy.deepcopy(model))
+    once(again, twin, X)
     assert type(restore(again)[0]) is type(twin[0])
 
 
 @every_module
 @pytest.mark.parametrize("channels", [1, 17])
 def test_against_the_definition(name, channels):
-    model, twin, _ = accelerated(name, channels)
+    model, twin, _ = posed(name, channels)
     x = torch.randn(2, channels, 100) * 30
     a, b = (each.detach().double().numpy().reshape(-1, 1) for each in (twin[0].alpha, twin[0].beta))
     if name != "plain":
@@ -123,7 +106,7 @@ def test_against_the_definition(name, channels):
 
 
 def test_a_beta_of_zero():
-    model, twin, _ = accelerated("plain")
+    model, twin, _ = posed("plain")
     for each in (model, twin):
         each[0].beta.data.zero_()
     with torch.no_grad():
@@ -131,29 +114,24 @@ def test_a_beta_of_zero():
 
 
 def test_a_number_that_changes(by_kernel):
-    model, twin, _ = accelerated("log")
+    model, twin, _ = posed("log")
     for each in (model, twin):
         each[0].logscale = False
-    check(model, twin)
+    once(model, twin, X)
     assert by_kernel[-1]
     for each in (model, twin):
         each[0].logscale = [1]
-    check(model, twin)
+    once(model, twin, X)
     assert not by_kernel[-1]
 
 
 @every_module
 def test_gradients_and_training(name, by_kernel):
-    model, twin, _ = accelerated(name)
+    model, twin, _ = posed(name)
     by_kernel.clear()
-    found = []
-    for each in (model, twin):
-        x = X.clone().requires_grad_()
-        each(x).square().sum().backward()
-        found.append([t.grad for t in (x, *each.parameters())])
-    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
+    check_gradients(model, twin, X)
     model.train()
-    check(model, twin)
+    once(model, twin, X)
     assert by_kernel == [False, False]
 
 
@@ -235,7 +213,7 @@ def test_a_number_that_changes_in_every_call_is_not_remembered_for_ever():
 @pytest.mark.parametrize("name", ["alpha", "beta"])
 @pytest.mark.parametrize("value", [-100.0, -40.0, -20.0, 100.0, np.nan, np.inf, -np.inf])
 def test_parameters_without_limits(name, value, by_kernel):
-    model, twin, _ = accelerated("log")
+    model, twin, _ = posed("log")
     for each in (model, twin):
         getattr(each[0], name).data[:, 1] = value
     by_kernel.clear()
@@ -264,27 +242,18 @@ def test_axes_behind_channels(flattens, by_kernel):
 
     module = type("Snake1d", (nn.Module,), {"forward": forward})()
     module.alpha = nn.Parameter(torch.rand(1, 4, 1) + 0.2)
-    model = nn.Sequential(module, nn.Conv1d(4, 3, 3)).eval()
-    twin = copy.deepcopy(model)
-    with torch.no_grad():
-        _, report = accelerate(model, torch.randn(2, 4, 37), layers="all")
+    model, twin, report = accelerated(nn.Sequential(module, nn.Conv1d(4, 3, 3)), X)
     assert report.modules[0].kept
     by_kernel.clear()
     for shape in ((2, 4, 9), (2, 4, 4, 5)):
-        check(model[0], twin[0], torch.randn(shape))
+        once(model[0], twin[0], torch.randn(shape))
     assert by_kernel == [True, flattens]
     assert snakes.has_any_axes(twin[0]) == flattens
-    with torch.no_grad():
-        model = nn.Sequential(nn.Conv2d(4, 4, 1), twin[0])
-        assert [run.kinds for run in accelerate(model, torch.randn(1, 4, 4, 4), layers="all")[1].runs] == (
-            [("Conv2d", "Snake1d")] if flattens else []
-        )
+    _, _, report = accelerated(nn.Sequential(nn.Conv2d(4, 4, 1), twin[0]), torch.randn(1, 4, 4, 4))
+    assert [run.kinds for run in report.runs] == ([("Conv2d", "Snake1d")] if flattens else [])
 
 
 def test_what_is_not_part_of_a_run():
-    model = nn.Sequential(nn.Conv1d(4, 4, 3), KINDS["exp"]()).eval()
-    twin = copy.deepcopy(model)
-    with torch.no_grad():
-        _, report = accelerate(model, X, layers="all")
+    model, twin, report = accelerated(nn.Sequential(nn.Conv1d(4, 4, 3), KINDS["exp"]()), X)
     assert (report.runs, [module.name for module in report.modules]) == ((), ["1"])
-    check(model, twin)
+    once(model, twin, X)

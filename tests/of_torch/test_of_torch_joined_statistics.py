@@ -9,59 +9,27 @@ import warnings
 import pytest
 import torch
 from accelerated_models import kept
+from joined import X, accelerated, check, check_gradients
 from registry import needs_kernels
 from torch import nn
 
-from tconv.torch import accelerate
-from tconv.torch.fusing import call, runs, sequences, statistics
+from tconv.torch import restore
+from tconv.torch.fusing import runs, sequences, statistics
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 
-X = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(0))
-
 
 @pytest.fixture
-def fused(monkeypatch):
+def fused(recorded):
     """For each run that came by, how many modules a kernel stood for beside the convolution."""
-    found = []
+    normalizes = recorded(statistics, "normalizes", lambda result, *_: result)
 
-    def normalizes(*given):
-        by_kernel.append(statistics_normalizes(*given))
-        return by_kernel[-1]
+    def beside(result, run, *_):
+        by_kernel = any(normalizes)
+        normalizes.clear()
+        return len(run.members) - 1 if by_kernel else 0
 
-    def computed(run, x, kept):
-        by_kernel.clear()
-        result = call.computed(run, x, kept)
-        found.append(len(run.members) - 1 if any(by_kernel) else 0)
-        return result
-
-    by_kernel, statistics_normalizes = [], statistics.normalizes
-    monkeypatch.setattr(statistics, "normalizes", normalizes)
-    monkeypatch.setattr(sequences, "computed", computed)
-    return found
-
-
-def drawn(model):
-    """All parameters are numbers of no meaning."""
-    for parameter in model.parameters():
-        nn.init.normal_(parameter)
-    return model.eval()
-
-
-def accelerated(model, x=X):
-    twin = copy.deepcopy(drawn(model))
-    with torch.no_grad():
-        _, report = accelerate(model, x, layers="all")
-    return model, twin, report
-
-
-def check(model, twin, x=X, times=2):
-    with torch.no_grad():
-        expected = twin(x)
-        for _ in range(times):
-            found = model(x)
-            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-            assert found.stride() == expected.stride()
+    return recorded(sequences, "computed", beside)
 
 
 def block(norm=None, *more, conv=None):
@@ -94,18 +62,13 @@ def test_all_kinds(ndim, name, fused):
         between = [nn.Dropout(), nn.Identity()][: number % 3]
         model = block(NORMS[name](ndim), *between, *activation_of(kind), conv=CONVOLUTIONS[ndim]()).to(dtype)
         x = torch.randn(number % 2 + 1, 4, *(5, 6, 9)[:ndim], dtype=dtype)
-        expected = copy.deepcopy(drawn(model)).double()
         model, twin, report = accelerated(model, x)
         assert len(report.runs[0].members) == len(model)
         check(model, twin, x)
         assert fused[-2:] == [len(model) - 1] * 2
         with torch.no_grad():
-            torch.testing.assert_close(model(x).double(), drawn_like(expected, model)(x.double()), rtol=1e-4, atol=1e-5)
-
-
-def drawn_like(model, other):
-    model.load_state_dict(other.state_dict())
-    return model
+            expected = copy.deepcopy(twin).double()(x.double())
+            torch.testing.assert_close(model(x).double(), expected, rtol=1e-4, atol=1e-5)
 
 
 class Block(nn.Sequential):
@@ -120,45 +83,45 @@ class Block(nn.Sequential):
 
 @pytest.mark.parametrize(("order", "together"), [("NDA", 3), ("NA", 2), ("DNA", 3), ("NAD", 3), ("N", 1)])
 def test_sequences_inside(order, together, fused):
-    model, twin, report = accelerated(Block(order))
+    model, twin, report = accelerated(Block(order), X)
     assert [run.members for run in report.runs] == [("conv", "adn")]
-    check(model, twin)
+    check(model, twin, X)
     assert fused[-1] == together
 
 
 def test_a_sequence_inside_is_taken_as_a_whole_or_not_at_all(fused):
     for order in ("AND", "AN"):  # what follows an activation does not follow a convolution
-        model, twin, report = accelerated(Block(order))
+        model, twin, report = accelerated(Block(order), X)
         assert report.runs == ()
-        check(model, twin)
-    model, twin, report = accelerated(nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), Block("AN").adn))
+        check(model, twin, X)
+    model, twin, report = accelerated(nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), Block("AN").adn), X)
     assert [run.members for run in report.runs] == [("0", "1")]
-    check(model, twin)
+    check(model, twin, X)
 
 
 def test_batch_normalization_in_a_sequence_inside(fused):
-    model, twin, report = accelerated(nn.Sequential(nn.Conv2d(3, 6, 3), nn.Sequential(nn.BatchNorm2d(6), nn.ReLU())))
+    model, twin, report = accelerated(nn.Sequential(nn.Conv2d(3, 6, 3), nn.Sequential(nn.BatchNorm2d(6), nn.ReLU())), X)
     assert report.runs[0].kinds == ("Conv2d", "BatchNorm2d", "ReLU")
-    check(model, twin)
+    check(model, twin, X)
 
 
 @pytest.mark.parametrize(
     "hook", [lambda m: m, lambda m: m[1], lambda m: m[1][0], lambda m: m[1][1], lambda m: m[1][2], lambda m: m[0]]
 )
 def test_hooks_inside_are_called(hook, fused):
-    model, twin, _ = accelerated(Block("NDA"))
+    model, twin, _ = accelerated(Block("NDA"), X)
     fused.clear()
     seen = []
     for each in (model, twin):
         hook(each).register_forward_hook(lambda module, args, result: seen.append(result))
-    check(model, twin, times=1)
+    check(model, twin, X, times=1)
     assert len(seen) == 2
     torch.testing.assert_close(*seen, rtol=1e-4, atol=1e-5)
     assert fused[-1:] == ([3] if hook(model) is model else [])
 
 
 def test_dropout_in_training_drops(fused):
-    model, _, _ = accelerated(Block("NDA"))
+    model, _, _ = accelerated(Block("NDA"), X)
     fused.clear()
     model[1][1].train()
     with torch.no_grad():
@@ -167,50 +130,45 @@ def test_dropout_in_training_drops(fused):
 
 
 def test_training_mode_is_no_other_for_instances(fused):
-    model, twin, _ = accelerated(block(nn.InstanceNorm2d(6, affine=True), nn.ReLU()))
-    check(model.train(), twin.train())
+    model, twin, _ = accelerated(block(nn.InstanceNorm2d(6, affine=True), nn.ReLU()), X)
+    check(model.train(), twin.train(), X)
     assert fused[-1] == 2
 
 
 def test_running_statistics_are_left_to_the_module(fused):
-    model, twin, report = accelerated(block(nn.InstanceNorm2d(6, track_running_stats=True)))
+    model, twin, report = accelerated(block(nn.InstanceNorm2d(6, track_running_stats=True)), X)
     assert report.runs == ()
-    check(model, twin)
+    check(model, twin, X)
 
 
 @pytest.mark.parametrize("of", ["x", "conv", "norm", "activation"])
 def test_gradients(of, fused):
-    model, twin, _ = accelerated(block(nn.GroupNorm(3, 6), nn.PReLU()))
-    found = []
+    model, twin, _ = accelerated(block(nn.GroupNorm(3, 6), nn.PReLU()), X)
     for each in (model, twin):
-        each.requires_grad_(False)
-        x = X.clone().requires_grad_(of == "x")
         for name, part in zip(("conv", "norm", "activation"), each, strict=True):
             part.requires_grad_(of == name)
-        each(x).square().sum().backward()
-        found.append([t.grad for t in (x, *each.parameters()) if t.grad is not None])
+    check_gradients(model, twin, X, of_x=of == "x")
     assert fused[-1] == 0
-    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-3)
 
 
 def test_changes_are_noticed(fused):
-    model, twin, _ = accelerated(block(nn.InstanceNorm2d(6, affine=True), nn.LeakyReLU()))
-    check(model, twin)
+    model, twin, _ = accelerated(block(nn.InstanceNorm2d(6, affine=True), nn.LeakyReLU()), X)
+    check(model, twin, X)
     for each in (model, twin):
         each[0].weight.data.mul_(-2)
         each[1].weight.data.numpy()[:] += 1
         each[1].bias.data.mul_(3)
         each[1].eps, each[2].negative_slope = 0.5, 0.7
-    check(model, twin)
+    check(model, twin, X)
     for each in (model, twin):
         each[1] = nn.InstanceNorm2d(6)
-    check(model, twin)
+    check(model, twin, X)
     assert fused[-1] == 2
 
 
 @pytest.mark.parametrize("where", ["x", "w", "view"])
 def test_layouts(where, fused):
-    model, twin, _ = accelerated(block())
+    model, twin, _ = accelerated(block(), X)
     x = X.to(memory_format=torch.channels_last) if where == "x" else X.flip(-1)[..., ::2] if where == "view" else X
     if where == "w":
         for each in (model, twin):
@@ -229,14 +187,14 @@ def test_layouts(where, fused):
     ],
 )
 def test_what_is_wrong_is_said_by_the_modules(norm, x, error):
-    model, _, _ = accelerated(block(nn.InstanceNorm2d(6), conv=nn.Conv2d(3, 6, 1)))
+    model, _, _ = accelerated(block(nn.InstanceNorm2d(6), conv=nn.Conv2d(3, 6, 1)), X)
     model[1] = norm
     with torch.no_grad(), pytest.raises((ValueError, RuntimeError), match=error):
         model(x)
 
 
 def test_a_warning_is_theirs_too(fused):
-    model, twin, _ = accelerated(block())
+    model, twin, _ = accelerated(block(), X)
     for each in (model, twin):
         each[1] = nn.InstanceNorm2d(5)
     with warnings.catch_warnings():
@@ -249,7 +207,7 @@ def test_a_warning_is_theirs_too(fused):
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_what_is_no_number(value, fused):
-    model, twin, _ = accelerated(block(nn.InstanceNorm2d(6), nn.ReLU(), conv=nn.Conv2d(3, 6, 1)))
+    model, twin, _ = accelerated(block(nn.InstanceNorm2d(6), nn.ReLU(), conv=nn.Conv2d(3, 6, 1)), X)
     x = X.clone()
     x[1, 2, 3, 4] = value
     with torch.no_grad():
@@ -258,13 +216,13 @@ def test_what_is_no_number(value, fused):
 
 
 def test_empty_batches_and_missing_ones(fused):
-    model, twin, _ = accelerated(block())
+    model, twin, _ = accelerated(block(), X)
     check(model, twin, X[:0])
     check(model, twin, X[0])
 
 
 def test_autocast_and_transforms_are_left_to_the_modules(fused):
-    model, twin, _ = accelerated(block(nn.GroupNorm(3, 6)))
+    model, twin, _ = accelerated(block(nn.GroupNorm(3, 6)), X)
     with torch.no_grad():
         torch.testing.assert_close(torch.vmap(model)(X[None]), twin(X)[None], rtol=1e-4, atol=1e-5)
         with torch.autocast("cpu", torch.bfloat16):
@@ -273,7 +231,7 @@ def test_autocast_and_transforms_are_left_to_the_modules(fused):
 
 
 def test_profilers_are_told():
-    model, _, _ = accelerated(block())
+    model, _, _ = accelerated(block(), X)
     with torch.no_grad(), torch.profiler.profile() as profile:
         model(X)
     assert "tconv::normalization" in {event.key for event in profile.key_averages()}
@@ -290,7 +248,7 @@ def test_any_number_of_threads(fused):
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
             tconv.set_num_threads(threads)
-            check(model, twin, x, times=3)
+            check(model, twin, x)
             with torch.no_grad():
                 results.append(model(x))
         assert all(torch.equal(results[0], each) for each in results)
@@ -301,10 +259,8 @@ def test_any_number_of_threads(fused):
 
 
 def test_copies_and_restoring():
-    from tconv.torch import restore
-
-    model, twin, _ = accelerated(Block("NDA"))
+    model, twin, _ = accelerated(Block("NDA"), X)
     again = copy.deepcopy(model)
-    check(again, twin)
+    check(again, twin, X)
     assert kept(restore(again)) == []
     assert type(again) is Block

@@ -1,19 +1,21 @@
 """Runs whose convolution is by minimal filtering, with a residual, or a normalization that takes statistics."""
 
+from __future__ import annotations
+
 import copy
-import pickle
 
 import pytest
 import torch
+from copies import pickled
+from filtered import accelerate, apart, thrice
+from joined import drawn
 from registry import needs_kernels
 from torch import nn
 
 from tconv.jit.engine import Engine
-from tconv.measuring.contest import ORIGINAL
-from tconv.torch import accelerate, accelerated, both_ways, closing, restore
-from tconv.torch.both_ways import OURS, WINOGRAD
+from tconv.torch import accelerated, closing, restore
 
-pytestmark = needs_kernels
+pytestmark = [needs_kernels, pytest.mark.usefixtures("took")]
 
 CHANNELS = 32
 NORMS = {
@@ -26,19 +28,6 @@ NORMS = {
 #: Those that the engine does as it stores a result: so it is given the residual.
 IN_STORE = ("batches", "none")
 every_norm = pytest.mark.parametrize("name", NORMS)
-
-
-@pytest.fixture(autouse=True)
-def filters_win(monkeypatch):
-    """Minimal filtering is faster than the definition, and that than PyTorch; nothing is timed."""
-    seconds = {ORIGINAL: 4.0, OURS: 2.0, WINOGRAD: 1.0}
-
-    def in_turns(runs, first, effort, timer=None):
-        return {name: [seconds[name]] * effort.rounds for name in runs}
-
-    for who in (both_ways, closing):
-        monkeypatch.setattr(who, "in_turns", in_turns)
-    monkeypatch.setattr(both_ways, "seconds_an_operation", lambda: 0.0)
 
 
 @pytest.fixture
@@ -83,30 +72,15 @@ class Added(nn.Module):
 
 
 def posed(name):
-    """A block as it was, and by minimal filtering; an input."""
-    model, x = Block(NORMS[name]).eval(), torch.randn(2, CHANNELS, 18, 17)
-    for norm in (m for m in model.modules() if isinstance(m, nn.BatchNorm2d)):
-        norm.running_mean.normal_()
-        norm.running_var.uniform_(0.5, 2)
-    with torch.no_grad():
-        model.act.weight.uniform_(-0.5, 0.5)
-        twin, report = accelerate(copy.deepcopy(model), x.clone(), layers="all", rounds=3)
-    return model, twin, report, x
+    """A block as it was, and by minimal filtering; the report, and an input."""
+    model, x = drawn(Block(NORMS[name])), torch.randn(2, CHANNELS, 18, 17)
+    nn.init.uniform_(model.act.weight, -0.5, 0.5)
+    return model, *accelerate(model, x), x
 
 
 def by_the_definition(model, x):
     """A copy on the engine without filters."""
-    with torch.no_grad():
-        return accelerate(copy.deepcopy(model), x.clone(), layers="all", rounds=3, winograd=False)[0]
-
-
-def thrice(model, x):
-    """The third result, when weights are known; x stays what it is."""
-    with torch.no_grad():
-        given = x.clone()
-        found = [model(given) for _ in range(3)][-1]
-    torch.testing.assert_close(given, x, rtol=0, atol=0, equal_nan=True)
-    return found
+    return accelerate(model, x, winograd=False)[0]
 
 
 @every_norm
@@ -118,7 +92,7 @@ def test_results(name, fused):
     wanted, found = thrice(model, x), thrice(twin, x)
     # The third call is one call for each run, the numbers being of members.
     assert fused[-2:] == [4, 3]
-    assert float((found - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+    assert apart(found, wanted) <= 1e-5
     assert not torch.equal(found, wanted)
     assert not torch.equal(found, thrice(by_the_definition(model, x), x))
 
@@ -145,14 +119,13 @@ def test_a_residual_that_is_not_finite(exact):
     """It is added behind the transforms, to one element, and nothing is computed once more."""
     model = Added().eval()
     x, other = torch.randn(2, 1, CHANNELS, 16, 16)
-    with torch.no_grad():
-        twin, report = accelerate(copy.deepcopy(model), (x, other), layers="all", rounds=3)
-        assert [run.winograd for run in report.runs] == [True]
-        for value in (torch.nan, torch.inf, -torch.inf):
-            other[0, 3, 4, 5] = value
-            found, wanted = [twin(x, other) for _ in range(3)][-1], model(x, other)
-            assert wanted.isfinite().sum() >= wanted.numel() - 1
-            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4, equal_nan=True)
+    twin, report = accelerate(model, (x, other))
+    assert [run.winograd for run in report.runs] == [True]
+    for value in (torch.nan, torch.inf, -torch.inf):
+        other[0, 3, 4, 5] = value
+        found, wanted = thrice(twin, x, other), thrice(model, x, other)
+        assert wanted.isfinite().sum() >= wanted.numel() - 1
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4, equal_nan=True)
     assert not exact
 
 
@@ -163,7 +136,7 @@ def test_copies_pickles_and_restore(name):
     restored = restore(copy.deepcopy(twin))
     assert [type(m) for m in restored.modules()] == [type(m) for m in model.modules()]
     assert torch.equal(thrice(restored, x), thrice(model, x))
-    for same in (copy.deepcopy(twin), pickle.loads(pickle.dumps(twin))):
+    for same in (copy.deepcopy(twin), pickled(twin)):
         assert torch.equal(thrice(same, x), wanted)
 
 
