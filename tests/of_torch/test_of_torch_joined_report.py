@@ -5,21 +5,20 @@ from __future__ import annotations
 import pytest
 import torch
 from accelerated_models import kept
-from joined import X, decoder
+from joined import X, accelerated, decoder
 from registry import needs_kernels
 from torch import nn
 
 import tconv.torch
 from tconv.measuring.contest import ORIGINAL, Contest
-from tconv.torch import accelerate, both_ways, closing
+from tconv.torch import both_ways, closing
 from tconv.torch.fusing import call, measuring, sequences
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 
 
 def report_of(model, x=X, **options):
-    with torch.no_grad():
-        return accelerate(model, x, **{"layers": "all", **options})[1]
+    return accelerated(model, x, **options)[2]
 
 
 def test_the_report():
@@ -69,7 +68,7 @@ def test_the_whole_model_is_compared_with_its_runs_in_one_call(monkeypatch):
             return plain(forms, layers, effort)
 
     monkeypatch.setattr(closing, "_contest", contest)
-    model = nn.Sequential(nn.ConvTranspose2d(3, 4, 2, 2), nn.ReLU()).eval()
+    model = nn.Sequential(nn.ConvTranspose2d(3, 4, 2, 2), nn.ReLU())
     report = report_of(model)
     assert wrong
     assert (report.fused, kept(model)) == (0, [])
@@ -90,7 +89,7 @@ class Beside(nn.Module):
 
 
 def test_modules_that_stand_in_two_places_are_left_alone():
-    report = report_of(Beside().eval())
+    report = report_of(Beside())
     assert report.runs == ()
     assert report.changed == 2
 
@@ -104,9 +103,9 @@ def test_modules_that_stand_in_two_places_are_left_alone():
     lambda: nn.Sequential(tconv.torch.nn.Conv2d(3, 4, 1), nn.ReLU()),
 ])  # fmt: skip
 def test_what_is_no_run(model):
-    assert report_of(model().eval()).runs == ()
+    assert report_of(model()).runs == ()
 
 
 def test_halves_are_left_to_the_modules():
-    model = nn.Sequential(nn.ConvTranspose2d(3, 4, 2, 2), nn.ReLU()).eval().bfloat16()
+    model = nn.Sequential(nn.ConvTranspose2d(3, 4, 2, 2), nn.ReLU()).bfloat16()
     assert report_of(model, X.bfloat16()).runs == ()
