@@ -18,6 +18,8 @@ import multiprocessing
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,21 +114,36 @@ def measured(name: str, options: Any) -> Row:
     expected = None
     for which in options.ways:
         try:
-            torch._dynamo.reset()
             start = time.process_time()
             ready = _ready(which, models, given, options.threads)
             row["ready"][which] = time.process_time() - start
-            results = [each.copy() for each in ready.arrays(ready.run())]
+            with nothing_compiled():
+                results = [each.copy() for each in ready.arrays(ready.run())]
+                first[which] = min(timer(ready.run) for _ in range(2))
             expected = results if expected is None else expected
             row["differs"][which] = difference(results, expected) if telling(expected) else None
         except Exception as error:  # whatever a library raises on a model that it does not take
             row["failures"][which] = checks.first_line(error)[:200]
             continue
         runs[which] = ready.run
-        first[which] = min(timer(ready.run) for _ in range(2))
-    turns = peers_in_turns(runs, first, Effort(rounds=options.rounds, turn=0.15), lambda: None, timer)
+    with nothing_compiled():
+        turns = peers_in_turns(runs, first, Effort(rounds=options.rounds, turn=0.15), lambda: None, timer)
     row["seconds"] = {which: statistics.median(seconds) for which, seconds in turns.items()}
     return row
+
+
+@contextmanager
+def nothing_compiled() -> Iterator[None]:
+    """Raise if PyTorch compiles within: what is compiled once more than it was when it got ready has no frozen weights.
+
+    That is what `torch._dynamo.reset` brings about, of all that was compiled before, and nobody sees it.
+    """
+    from torch._dynamo.utils import counters
+
+    before = counters["frames"]["total"]
+    yield
+    if counters["frames"]["total"] != before:
+        raise RuntimeError("PyTorch compiled anew in a run that was timed")
 
 
 def _ready(which: str, models: dict[str, Any], inputs: Any, threads: int) -> Any:

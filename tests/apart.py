@@ -55,7 +55,7 @@ GROUPS = {
     ),
     "a day with JAX": ("days/test_day_jax.py",),
     "frameworks that share a form": ("conventions/test_conventions_layered.py",),
-    "peers": ("bench/test_bench_peers.py", "cli/test_cli_bench.py"),
+    "peers": ("bench/test_bench_compiled.py", "bench/test_bench_peers.py", "cli/test_cli_bench.py"),
     "Dask": ("of_dask/test_of_dask_[!c]*.py", "of_dask/test_of_dask_chunks.py"),
     "Dask, a cluster": ("of_dask/test_of_dask_cluster.py",),
     "documents": ("test_docs.py",),
