@@ -36,6 +36,7 @@ GROUPS = {
         "of_torch/test_of_torch_t[!i]*.py",
         "of_torch/test_of_torch_a[dt]*.py",
         "of_torch/test_of_torch_c[!l]*.py",
+        "of_torch/test_of_torch_classes.py",
     ),
     "torch, borders, halves, rounding": ("of_torch/test_of_torch_[bhr]*.py",),
     "torch, tiles": ("of_torch/test_of_torch_tiles*.py",),

@@ -8,10 +8,11 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
 from tconv.torch import accelerated
+from tconv.torch.classes import is_accelerated
 
 
 def kept(model):
-    return [name for name, module in model.named_modules() if accelerated.is_accelerated(module)]
+    return [name for name, module in model.named_modules() if is_accelerated(module)]
 
 
 def classes(model):

@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: E402
 import tconv.torch  # noqa: E402
 from tconv.measuring.contest import ORIGINAL  # noqa: E402
 from tconv.torch import accelerate, accelerated, both_ways, closing, comparing, restore  # noqa: E402
+from tconv.torch.classes import is_accelerated  # noqa: E402
 
 LAYERS = tuple(accelerated.LAYERS.values())
 
@@ -45,7 +46,7 @@ def clocks(monkeypatch):
 
 
 def kept(model):
-    return [name for name, module in model.named_modules() if accelerated.is_accelerated(module)]
+    return [name for name, module in model.named_modules() if is_accelerated(module)]
 
 
 def test_what_wins_is_kept_and_what_does_not_is_left_alone(clocks):

@@ -15,6 +15,7 @@ from torch.nn.utils import parametrizations, parametrize
 import tconv.torch
 from tconv.torch import accelerated, measuring, restore
 from tconv.torch.both_ways import WINOGRAD
+from tconv.torch.classes import class_before, plain_class
 
 pytestmark = pytest.mark.usefixtures("took")
 
@@ -122,7 +123,7 @@ def test_copies_pickles_and_restore(name):
     assert all(
         torch.equal(a, b) for a, b in zip(filtered.state_dict().values(), model.state_dict().values(), strict=True)
     )
-    assert [accelerated.class_before(m) for m in convolutions(filtered)] == [type(m) for m in convolutions(model)]
+    assert [class_before(m) for m in convolutions(filtered)] == [type(m) for m in convolutions(model)]
     restore(filtered)
     assert [type(m) for m in filtered.modules()] == [type(m) for m in model.modules()]
     assert [vars(m).keys() for m in filtered.modules()] == [vars(m).keys() for m in model.modules()]
@@ -135,7 +136,7 @@ def test_parametrized_weights():
     wanted = thrice(model, x)
     model, report = accelerate(model, x)
     assert report.layers[0].winograd
-    assert accelerated.plain_class(model[0]) is accelerated.FilteredConv2d
+    assert plain_class(model[0]) is accelerated.FilteredConv2d
     assert 0 < apart(thrice(model, x), wanted) < 1e-4
     assert apart(thrice(pickled(model.state_dict()) and model, x), wanted) < 1e-4
     parametrize.remove_parametrizations(model[0], "weight")

@@ -10,8 +10,9 @@ torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
 from torch import nn  # noqa: E402
 
 from tconv.measuring.contest import ORIGINAL  # noqa: E402
-from tconv.torch import accelerate, accelerated, both_ways, closing, restore  # noqa: E402
+from tconv.torch import accelerate, both_ways, closing, restore  # noqa: E402
 from tconv.torch.both_ways import OURS  # noqa: E402
+from tconv.torch.classes import is_accelerated  # noqa: E402
 
 #: By its kernel size: the seconds that tconv takes for a layer alone; PyTorch takes one.
 ALONE = {5: 0.5, 4: 0.4, 3: 0.3, 2: 0.2}
@@ -49,7 +50,7 @@ X = torch.linspace(-1, 1, 24).reshape(2, 3, 4)
 
 
 def kept(model):
-    return [name for name, module in model.named_modules() if accelerated.is_accelerated(module)]
+    return [name for name, module in model.named_modules() if is_accelerated(module)]
 
 
 def test_a_model_that_is_faster_keeps_all(clocks):

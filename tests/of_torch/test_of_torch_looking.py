@@ -14,8 +14,9 @@ from torch import nn  # noqa: E402
 
 import tconv.torch  # noqa: E402
 from tconv.measuring.contest import ORIGINAL  # noqa: E402
-from tconv.torch import accelerated, both_ways, closing, looking, restore  # noqa: E402
+from tconv.torch import both_ways, closing, looking, restore  # noqa: E402
 from tconv.torch.acceleration_report import Report  # noqa: E402
+from tconv.torch.classes import is_accelerated  # noqa: E402
 from tconv.torch.formats import suggests_last  # noqa: E402
 from tconv.torch.looking import Look, better, looked  # noqa: E402
 from tconv.torch.measured import Whole  # noqa: E402
@@ -241,7 +242,7 @@ def test_an_interrupted_contest_leaves_weights_as_they_lay(clocks, monkeypatch, 
         accelerate(model, X, layers="all")
     assert [each.data_ptr() for each in model.parameters()] == memory
     assert not is_last(model)
-    assert not any(map(accelerated.is_accelerated, model.modules()))
+    assert not any(map(is_accelerated, model.modules()))
 
 
 def test_training(clocks):

@@ -1,27 +1,23 @@
-"""What an accelerated module is: the same object, of a class that computes its convolutions on the engine.
+"""What an accelerated module becomes: the same object, of a class that computes its convolutions on the engine.
 
 Layers of torch.nn become layers of `tconv.torch.nn`, or of a class of these that computes by minimal filtering where no
 derivative is recorded. Modules whose forward method calls `F.conv_transpose1d` to `3d` or
 `F.conv1d` to `3d`, and layers with a forward method of their own, become a subclass of what they were that runs that
 method under `CallsReplaced`. Nothing else about an object changes, so that its state, its hooks and who refers to it
-stay, and a copy or a pickle of it is accelerated too. What a module was before is a matter of its class alone.
+stay, and a copy or a pickle of it is accelerated too.
 """
 
 from __future__ import annotations
 
-import contextlib
-import copyreg
 import functools
 from collections.abc import Callable
-from types import FunctionType, MethodType
 from typing import Any, TypeAlias
 
 import torch
 from torch.nn.functional import pad
-from torch.nn.utils import parametrize
 from torch.overrides import TorchFunctionMode
 
-from tconv.torch import bordering, functional, nn
+from tconv.torch import bordering, classes, functional, nn
 from tconv.torch.engine import Operation
 
 #: The calls that are replaced, and by what. Those of torch.ops are what programs of `torch.export` call.
@@ -69,20 +65,15 @@ class CallsReplaced(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-_RESTORE = "{what} PyTorch's own layers, and this model is accelerated: call tconv.torch.restore(model) first"
-
-
 class _Accelerated:
     """What an accelerated layer does not allow: it is no longer of the class that others know."""
 
-    def __prepare_scriptable__(self) -> Any:
-        """What torch.jit.script asks for."""
-        raise RuntimeError(_RESTORE.format(what="torch.jit.script compiles"))
+    __prepare_scriptable__ = classes.refuse_scripting
 
     def __setattr__(self, name: str, value: Any) -> None:
         # Eager quantization sets this on every module that it is to replace, and finds it by its class.
         if name == "qconfig" and value is not None:
-            raise RuntimeError(_RESTORE.format(what="torch.ao.quantization replaces"))
+            raise RuntimeError(classes.RESTORE.format(what="torch.ao.quantization replaces"))
         super().__setattr__(name, value)
 
 
@@ -166,33 +157,9 @@ FILTERED: dict[type, type] = {
     torch.nn.Conv2d: FilteredConv2d,
     torch.nn.Conv3d: FilteredConv3d,
 }
-_BEFORE = {after: before for layers in (LAYERS, FILTERED) for before, after in layers.items()}
-#: What classes made here, at run time, are made from.
-_FROM = "_tconv_before"
-
-
-def plain_class(module: torch.nn.Module) -> type:
-    """The class of a module, below the one that `torch.nn.utils.parametrize` makes for each that it changes."""
-    return type(module).__bases__[0] if parametrize.is_parametrized(module) else type(module)
-
-
-def is_accelerated(module: torch.nn.Module) -> bool:
-    """Whether a module was accelerated, and not restored since."""
-    return _before(plain_class(module)) is not plain_class(module)
-
-
-def may_get_a_forward(module: torch.nn.Module) -> bool:
-    """Whether a module may become one of a class made here, from its own, that has another forward method."""
-    kind: Any = type(module)
-    return not (
-        isinstance(module, torch.jit.ScriptModule | torch.fx.GraphModule)
-        or "forward" in vars(module)
-        or kind.__call__ is not torch.nn.Module.__call__
-        or not isinstance(kind.forward, FunctionType)
-        or kind.__reduce_ex__ is not object.__reduce_ex__
-        or kind.__reduce__ is not object.__reduce__
-        or parametrize.is_parametrized(module)
-    )
+for _layers in (LAYERS, FILTERED):
+    for _theirs, _ours in _layers.items():
+        setattr(_ours, classes.FROM, _theirs)
 
 
 def class_after(module: torch.nn.Module, operations: Operations, *, filters: bool = False) -> type:
@@ -200,83 +167,24 @@ def class_after(module: torch.nn.Module, operations: Operations, *, filters: boo
 
     `filters`: by minimal filtering, which is for layers of torch.nn.
     """
-    plain = plain_class(module)
+    plain = classes.plain_class(module)
     layers = FILTERED if filters else LAYERS
-    return _with_plain(module, layers.get(plain) or _with_calls_replaced(plain, operations))
+    return classes.with_plain(module, layers.get(plain) or calls_replaced(plain, operations))
 
 
-def class_before(module: torch.nn.Module) -> type:
-    """The class that a module had before it was accelerated, its own where it was not."""
-    now, plain = type(module), plain_class(module)
-    if _before(plain) is plain:
-        return now
-    known = vars(now).get(_FROM)
-    if known is not None and _parametrized(known) == _parametrized(now):
-        return known  # type: ignore[no-any-return]
-    return _with_plain(module, _before(plain))
+@classes.derives
+def calls_replaced(plain: Any, operations: Operations) -> dict[str, Any]:
+    """What a class has of its own whose forward method runs with these operations replaced."""
 
-
-def _parametrized(kind: type) -> set[str]:
-    """The names of tensors that a class of `torch.nn.utils.parametrize` computes."""
-    return {name for name, value in vars(kind).items() if isinstance(value, property)}
-
-
-def _before(plain: type) -> type:
-    return _BEFORE.get(plain) or vars(plain).get(_FROM, plain)
-
-
-def _with_plain(module: torch.nn.Module, plain: type) -> type:
-    """The class with another one below what parametrizations made.
-
-    They are removed by going to the first base, so that has to be the class without them, accelerated or not.
-    """
-    now = type(module)
-    if not parametrize.is_parametrized(module):
-        return plain
-    names = {name: value for name, value in vars(now).items() if name not in ("__dict__", "__weakref__", _FROM)}
-    return _made(now, plain, names if _before(plain) is plain else {**names, _FROM: now})
-
-
-def _made(like: Any, base: type, names: dict[str, Any]) -> type:
-    """A class, by the metaclass of another one and with its name.
-
-    What a base does with those who inherit from it, such as to keep them by their names, is not for this one.
-    """
-    metaclass: Any = type(like)
-    made: type
-    if isinstance(base.__init_subclass__, MethodType):  # that of object is none
-        with contextlib.suppress(TypeError):  # of a base that lies in memory in another way
-            made = metaclass(like.__name__, (torch.nn.Module,), names)
-            made.__bases__ = (base,)
-            return made
-    made = metaclass(like.__name__, (base,), names)
-    return made
-
-
-@functools.cache
-def _with_calls_replaced(plain: Any, operations: Operations) -> Any:
     @functools.wraps(plain.forward)
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         with CallsReplaced(operations):
             return plain.forward(self, *args, **kwargs)
 
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        reduced = super(made, self).__reduce_ex__(protocol)
-        if isinstance(reduced, str):  # the name of an object that there is once
-            return reduced
-        make, args, *rest = reduced
-        if make is copyreg.__newobj__:  # type: ignore[attr-defined]
-            return new, (plain, operations, *args[1:]), *rest
-        return remade, (operations, plain if make is made else make, *args), *rest
-
-    names = ("__module__", "__qualname__", "__doc__")
-    same = {name: getattr(plain, name) for name in names}
-    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain}
-    own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
+    own: dict[str, Any] = {"forward": forward}
     if issubclass(plain, torch.fx.GraphModule):
         own |= {name: _as_before(plain, operations, name) for name in ("recompile", "__copy__", "__deepcopy__")}
-    made: Any = _made(plain, plain, same | own)
-    return made
+    return own
 
 
 def _as_before(plain: Any, operations: Operations, name: str) -> Any:
@@ -290,22 +198,7 @@ def _as_before(plain: Any, operations: Operations, name: str) -> Any:
             result = getattr(plain, name)(self, *args, **kwargs)
         finally:
             self.__class__ = now
-        return _accelerated(result, operations) if isinstance(result, torch.nn.Module) else result
+        is_module = isinstance(result, torch.nn.Module)
+        return classes.become(result, calls_replaced, operations) if is_module else result
 
     return method
-
-
-def new(plain: Any, operations: Operations, *args: Any) -> Any:
-    """An accelerated module of a class that had calls replaced, as pickles make it: they find classes by name."""
-    made = _with_calls_replaced(plain, operations)
-    return made.__new__(made, *args)
-
-
-def remade(operations: Operations, make: Any, *args: Any) -> Any:
-    """An accelerated module as its pickle makes it, where a function of its own does so."""
-    return _accelerated(make(*args), operations)
-
-
-def _accelerated(module: Any, operations: Operations) -> Any:
-    module.__class__ = class_after(module, operations)
-    return module

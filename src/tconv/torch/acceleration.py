@@ -14,17 +14,11 @@ from torch.nn import Module
 from tconv import checks
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways, nn, watching
-from tconv.torch.accelerated import (
-    EVERY,
-    LAYERS,
-    Operations,
-    class_before,
-    is_accelerated,
-    plain_class,
-)
+from tconv.torch.accelerated import EVERY, LAYERS, Operations
 from tconv.torch.acceleration_report import Report
 from tconv.torch.becoming import classes_after
 from tconv.torch.candidates import foreign, operation_of, unserved, untouchable
+from tconv.torch.classes import class_before, is_accelerated, plain_class
 from tconv.torch.closing import closed
 from tconv.torch.fusing.measuring import MeasuringRuns
 from tconv.torch.fusing.measuring_alone import MeasuringAlone

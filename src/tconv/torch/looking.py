@@ -24,8 +24,9 @@ from tconv import checks
 from tconv.measuring.contest import MARGIN
 from tconv.measuring.rounds import timed
 from tconv.torch import watching
-from tconv.torch.accelerated import EVERY, OPERATION, may_get_a_forward
+from tconv.torch.accelerated import EVERY, OPERATION
 from tconv.torch.acceleration_report import Report
+from tconv.torch.classes import may_get_a_forward
 from tconv.torch.formats import suggests_last
 from tconv.torch.undone import undone
 from tconv.torch.watching import Watch, WatchedCall

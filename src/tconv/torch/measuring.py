@@ -17,8 +17,9 @@ from torch.nn import Module
 from tconv.measuring.contest import ORIGINAL, Contest, verdict
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
-from tconv.torch.accelerated import EVERY, LAYERS, plain_class
+from tconv.torch.accelerated import EVERY, LAYERS
 from tconv.torch.both_ways import OURS, WINOGRAD, Manner
+from tconv.torch.classes import plain_class
 from tconv.torch.engine import Operation
 from tconv.torch.measured import Measured
 from tconv.torch.watching import WatchedCall

@@ -14,7 +14,7 @@ from tconv.streaming.pace import Down, Up
 from tconv.streaming.stage import Layer, Stage
 from tconv.streaming.stream import Stages
 from tconv.torch import functional, nn, windows
-from tconv.torch.accelerated import class_before
+from tconv.torch.classes import class_before
 
 #: Modules that change each value by itself, once they are not trained.
 POINTWISE = tuple(

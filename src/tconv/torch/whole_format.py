@@ -8,7 +8,6 @@ class gets.
 
 from __future__ import annotations
 
-import copyreg
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from tconv.torch.accelerated import _FROM, _Accelerated, _made
+from tconv.torch.classes import derives
 from tconv.torch.formats import suggests_last
 
 #: PyTorch's formats with channels innermost, by the number of axes.
@@ -48,7 +47,6 @@ class ChannelsLast:
 
     def __init__(self, model: Module, laid: Laid) -> None:
         self.model, self.laid = model, laid
-        self.plain: Any = type(model)
         parameters = dict(model.named_parameters(remove_duplicate=False))
         with torch.inference_mode(False), torch.no_grad():
             self.before = {parameters[name]: parameters[name].data for name in laid.weights}
@@ -66,7 +64,7 @@ class ChannelsLast:
 
     def kind(self, kind: Any) -> type:
         """The class of the model, made from one that it would have otherwise."""
-        made: type = _channels_last(kind, self.plain, self.laid)
+        made: type = channels_last(kind, self.laid)
         return made
 
     def take(self) -> None:
@@ -148,28 +146,12 @@ def put_back(model: Module) -> None:
                 parameter.data = parameter.data.clone(memory_format=torch.contiguous_format)
 
 
-@functools.cache
-def _channels_last(kind: Any, plain: type, laid: Laid) -> Any:
+@derives
+def channels_last(kind: Any, laid: Laid) -> dict[str, Any]:
+    """What a class has of its own whose models are channels last."""
+
     @functools.wraps(kind.forward)
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         return as_before(kind.forward(self, *args, **kwargs), laid.orders)
 
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        make, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
-        if make is copyreg.__newobj__:  # type: ignore[attr-defined]
-            args = kind, *args[1:]
-        return new, (plain, laid, make, *args), *rest
-
-    same = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
-    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain, _LAID: laid}
-    own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
-    made: Any = _made(kind, kind, same | own)
-    return made
-
-
-def new(plain: type, laid: Laid, make: Any, *args: Any) -> Any:
-    """A model that is channels last, as pickles make it: they find classes by name."""
-    model = make(*args)
-    kind: Any = type(model)
-    model.__class__ = _channels_last(kind, plain, laid)
-    return model
+    return {"forward": forward, _LAID: laid}

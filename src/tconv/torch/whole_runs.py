@@ -16,8 +16,9 @@ from torch.utils._pytree import tree_leaves
 from tconv.measuring.contest import ORIGINAL
 from tconv.measuring.rounds import timed
 from tconv.torch import watching
-from tconv.torch.accelerated import LAYERS, plain_class
+from tconv.torch.accelerated import LAYERS
 from tconv.torch.both_ways import OURS, anew
+from tconv.torch.classes import plain_class
 from tconv.torch.fusing.links import METHOD
 from tconv.torch.fusing.sequences import KEPT, KeptRuns
 from tconv.torch.kept import PackedWeights

@@ -17,7 +17,7 @@ from torch.nn import Module
 
 from tconv.activations import ACTIVATIONS as DEFINITIONS
 from tconv.torch import formats
-from tconv.torch.accelerated import _FROM, _Accelerated, _made, may_get_a_forward
+from tconv.torch.classes import derives, may_get_a_forward
 from tconv.torch.fusing import planes, snakes
 from tconv.torch.fusing.runs import ACTIVATIONS, BY_STATISTICS, Follower, follower_of, gathers, groups_of, readable
 from tconv.torch.fusing.statistics import normalizes
@@ -129,36 +129,13 @@ def _like(x: Tensor) -> Tensor:
     return y
 
 
-def by_kernel(plain_kind: Any) -> Any:
-    """The class of a module that a kernel computes, made from the class that it had."""
-    return _by_kernel(plain_kind)
+@derives
+def by_kernel(plain_kind: Any) -> dict[str, Any]:
+    """What a class has of its own whose modules a kernel computes."""
 
-
-@functools.cache
-def _by_kernel(plain_kind: Any) -> Any:
     @functools.wraps(plain_kind.forward)
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         result = computed(self, plain_kind, args[0]) if len(args) == 1 and not kwargs else None
         return plain_kind.forward(self, *args, **kwargs) if result is None else result
 
-    return with_forward(plain_kind, forward, new)
-
-
-def with_forward(plain_kind: Any, forward: Any, new: Any) -> Any:
-    """A class like another one but for its forward method; `new` makes an object of it from the other one."""
-
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
-        return new, (plain_kind, *args[1:]), *rest
-
-    same = {name: getattr(plain_kind, name) for name in ("__module__", "__qualname__", "__doc__")}
-    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, _FROM: plain_kind}
-    own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
-    made: Any = _made(plain_kind, plain_kind, same | own)
-    return made
-
-
-def new(plain_kind: Any, *args: Any) -> Any:
-    """A module that a kernel computes, as pickles make it: they find classes by name."""
-    made = by_kernel(plain_kind)
-    return made.__new__(made, *args)
+    return {"forward": forward}

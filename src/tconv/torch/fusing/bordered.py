@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tconv.torch.bordering import PadsReplaced, padded
-from tconv.torch.fusing.alone import with_forward
+from tconv.torch.classes import derives
 from tconv.torch.plain import overheard
 
 #: Layers whose forward method is nothing but a call of `F.pad`, and its mode.
@@ -33,13 +33,11 @@ def _replaced(*given: Any) -> Tensor:
         return F.pad(*given)
 
 
-def by_rows(plain_kind: Any) -> Any:
-    """The class of a module that pads row by row, made from the class that it had."""
-    return _by_rows(plain_kind)
+@derives
+def by_rows(plain_kind: Any) -> dict[str, Any]:
+    """What a class has of its own whose modules pad row by row."""
+    mode = LAYERS.get(plain_kind)
 
-
-@functools.cache
-def _by_rows(plain_kind: Any) -> Any:
     @functools.wraps(plain_kind.forward)
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         if torch.compiler.is_compiling() or torch.is_grad_enabled() or overheard():
@@ -49,11 +47,4 @@ def _by_rows(plain_kind: Any) -> Any:
         with PadsReplaced():
             return plain_kind.forward(self, *args, **kwargs)
 
-    mode = LAYERS.get(plain_kind)
-    return with_forward(plain_kind, forward, new)
-
-
-def new(plain_kind: Any, *args: Any) -> Any:
-    """A module that pads row by row, as pickles make it: they find classes by name."""
-    made = by_rows(plain_kind)
-    return made.__new__(made, *args)
+    return {"forward": forward}

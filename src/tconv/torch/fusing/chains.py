@@ -24,11 +24,11 @@ who calls them.) A method is left alone unless its source, compiled, is what run
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from tconv.torch.fusing.rewriting import Writer
 
@@ -51,22 +51,42 @@ class Chained(NamedTuple):
     chains: tuple[tuple[str, ...], ...]  #: what is called: names of parts of the module, "" of functions, or links
 
 
-@functools.cache
+class _Written(NamedTuple):
+    """The code of a method rewritten, which keeps nobody."""
+
+    code: CodeType
+    chains: tuple[tuple[str, ...], ...]
+
+
+#: What came of methods, by the names of modules that chains begin with; methods may have their classes.
+_known: WeakKeyDictionary[FunctionType, dict[tuple[str, ...] | None, _Written | None]] = WeakKeyDictionary()
+
+
 def chained(function: Any, heads: tuple[str, ...] | None = None) -> Chained | None:
     """A forward method in which chains are one call each that begin with modules of these names, or any.
 
     None where it has none, or cannot be read.
     """
-    try:
-        return _chained(function, heads)
-    except Exception:  # of any class: there is no source, or another one, which breaks off anywhere
+    if not isinstance(function, FunctionType):
         return None
+    known = _known.setdefault(function, {})
+    if heads not in known:
+        try:
+            known[heads] = _written(function, heads)
+        except Exception:  # of any class: there is no source, or another one, which breaks off anywhere
+            known[heads] = None
+    written = known[heads]
+    if written is None:
+        return None
+    made = FunctionType(written.code, function.__globals__, function.__name__, function.__defaults__)
+    made.__kwdefaults__ = function.__kwdefaults__
+    for name in ("__module__", "__qualname__", "__doc__", "__annotations__"):
+        setattr(made, name, getattr(function, name))
+    return Chained(made, written.chains)
 
 
-def _chained(function: Any, heads: tuple[str, ...] | None) -> Chained | None:
-    if not isinstance(function, FunctionType) or function.__closure__ or function.__code__.co_cellvars:
-        return None
-    if hasattr(function, "__wrapped__"):
+def _written(function: FunctionType, heads: tuple[str, ...] | None) -> _Written | None:
+    if function.__closure__ or function.__code__.co_cellvars or hasattr(function, "__wrapped__"):
         return None
     source, first = inspect.getsourcelines(function)
     tree = ast.parse("if True:\n" + "".join(source) if source[0][:1].isspace() else "".join(source))
@@ -81,11 +101,7 @@ def _chained(function: Any, heads: tuple[str, ...] | None) -> Chained | None:
     if not writer.chains:
         return None
     ast.fix_missing_locations(method)
-    made = FunctionType(_code(method, function), function.__globals__, function.__name__, function.__defaults__)
-    made.__kwdefaults__ = function.__kwdefaults__
-    for name in ("__module__", "__qualname__", "__doc__", "__annotations__"):
-        setattr(made, name, getattr(function, name))
-    return Chained(made, tuple(writer.chains))
+    return _Written(_code(method, function), tuple(writer.chains))
 
 
 def _code(method: ast.FunctionDef, function: FunctionType) -> CodeType:

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from tconv.measuring.contest import ORIGINAL, Contest
 from tconv.measuring.rounds import Effort
 from tconv.torch import both_ways
-from tconv.torch.accelerated import may_get_a_forward
 from tconv.torch.bordering import ends_of
 from tconv.torch.both_ways import OURS
+from tconv.torch.classes import may_get_a_forward
 from tconv.torch.fusing.bordered import LAYERS, form
 from tconv.torch.measured import MeasuredModule
 from tconv.torch.measuring import settled

@@ -7,13 +7,12 @@ known when it does. So for one run the modules that have such methods are of a c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import Any, NamedTuple
 
 from torch.nn import Module
 
 from tconv.torch import watching
-from tconv.torch.accelerated import _FROM, _made
+from tconv.torch.classes import like
 from tconv.torch.fusing import chains, links
 from tconv.torch.fusing.sequences import calls_chains
 from tconv.torch.undone import modules
@@ -61,9 +60,7 @@ def _listening(kind: Any, found: dict[Any, Met]) -> Any:
         return x
 
     rewritten: Any = chains.chained(kind.forward)
-    forward: FunctionType = rewritten.function
-    same = {name: getattr(kind, name) for name in ("__module__", "__qualname__", "__doc__")}
-    return _made(kind, kind, same | {"forward": forward, links.METHOD: chain, _FROM: kind})
+    return like(kind, {"forward": rewritten.function, links.METHOD: chain})
 
 
 def _known_by(called: Any) -> Any:

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from torch.nn import Module
 
-from tconv.torch.accelerated import _FROM, _Accelerated, _made, may_get_a_forward
+from tconv.torch.classes import derives, may_get_a_forward
 from tconv.torch.fusing import chains, links, runs
 from tconv.torch.fusing.call import computed
 from tconv.torch.kept import PackedWeights
@@ -104,13 +104,10 @@ def _kept(owner: Module, name: str, filtered: Heads) -> PackedWeights:
     return kept.setdefault(name, PackedWeights(name in filtered)) if known is None else known
 
 
-def with_runs(plain: Any, heads: Heads, filtered: Heads = ()) -> Any:
-    """The class of a sequence that computes runs in one call, made from the class that it had."""
-    return _with_runs(plain, heads, filtered)
+@derives
+def with_runs(plain: Any, heads: Heads, filtered: Heads) -> dict[str, Any]:
+    """What a class has of its own whose modules compute the runs in one call that begin with these names."""
 
-
-@functools.cache
-def _with_runs(plain: Any, heads: Heads, filtered: Heads) -> Any:
     def whole(self: Any, input: Any) -> Any:
         return in_order(self, tuple(self._modules), tuple(self._modules.values()), input, heads, filtered)
 
@@ -122,19 +119,4 @@ def _with_runs(plain: Any, heads: Heads, filtered: Heads) -> Any:
     else:  # as it was where its source is not to be found, as in another process that was given a pickle
         rewritten = chains.chained(plain.forward, heads)
         forward = plain.forward if rewritten is None else rewritten.function
-
-    def __reduce_ex__(self: Any, protocol: Any) -> Any:
-        _, args, *rest = super(made, self).__reduce_ex__(max(2, protocol))
-        return new, (plain, heads, filtered, *args[1:]), *rest
-
-    same = {name: getattr(plain, name) for name in ("__module__", "__qualname__", "__doc__")}
-    own = {"forward": forward, "__reduce_ex__": __reduce_ex__, links.METHOD: chain, _FROM: plain}
-    own["__prepare_scriptable__"] = _Accelerated.__prepare_scriptable__
-    made: Any = _made(plain, plain, same | own)
-    return made
-
-
-def new(plain: Any, heads: Heads, filtered: Heads = (), *args: Any) -> Any:
-    """A sequence with runs, as pickles make it: they find classes by name."""
-    made = with_runs(plain, heads, filtered)
-    return made.__new__(made, *args)
+    return {"forward": forward, links.METHOD: chain}

@@ -18,7 +18,7 @@ from torch.nn import Module
 
 from tconv import checks
 from tconv.forks import uninterrupted
-from tconv.torch.accelerated import plain_class
+from tconv.torch.classes import plain_class
 from tconv.torch.tiling.asked import Asked, writes
 from tconv.torch.tiling.operations import MAKERS
 from tconv.torch.tiling.rules import Rule
