@@ -84,15 +84,16 @@ def _saved(layer: Measured) -> float:
 
 def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Whole, bool]:
     """What came of the model with so many layers on the engine, and whether they have to go."""
+    took: dict[str, float] = {}
     try:
         expected = forms[ORIGINAL].results()
-        before, again = with_result(forms[ORIGINAL].results)
+        took[ORIGINAL], again = with_result(forms[ORIGINAL].results)
     except Exception as error:  # of any class: that it ran forward once does not mean that it runs backward
         return Whole(layers, unmeasured=f"it fails when it is run again: {checks.first_line(error)}"), False
     outputs = forms[ORIGINAL].run.outputs
     try:
         forms[OURS].results()  # weights of runs are folded when they come a second time
-        after, results = with_result(forms[OURS].results)
+        took[OURS], results = with_result(forms[OURS].results)
     except Exception as error:
         return Whole(layers, failure=f"it fails: {checks.first_line(error)}"), True
     differs, rounding = None, None
@@ -102,7 +103,7 @@ def _contest(forms: Mapping[str, Form], layers: int, effort: Effort) -> tuple[Wh
             return Whole(layers, failure=wrong), True
         differs = difference(results, expected)
     del expected, again, results
-    came = _in_turns(forms, {ORIGINAL: before, OURS: after}, effort)
+    came = _in_turns(forms, took, effort)
     # Seconds drift from round to round, and their medians may say the opposite of the ratio: one of them follows.
     before, ratio = came.seconds[ORIGINAL], came.ratio(OURS)
     return Whole(layers, before, before / ratio, ratio, differs, rounding), came.lost(OURS)
