@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -13,22 +12,17 @@ from torch.nn import Module
 
 from tconv import checks
 from tconv.measuring.rounds import Effort
-from tconv.torch import both_ways, nn, watching
-from tconv.torch.accelerated import EVERY, LAYERS, Operations
+from tconv.torch import nn
+from tconv.torch.accelerated import EVERY, Operations
 from tconv.torch.acceleration_report import Report
 from tconv.torch.becoming import classes_after
-from tconv.torch.candidates import foreign, operation_of, unserved, untouchable
-from tconv.torch.classes import class_before, is_accelerated, plain_class
-from tconv.torch.closing import closed
-from tconv.torch.fusing.measuring import MeasuringRuns
-from tconv.torch.fusing.measuring_alone import MeasuringAlone
-from tconv.torch.fusing.measuring_bordered import MeasuringBordered
+from tconv.torch.candidates import operation_of, unserved
+from tconv.torch.classes import class_before, is_accelerated
 from tconv.torch.fusing.sequences import KEPT
 from tconv.torch.looking import Look, better, looked
 from tconv.torch.measured import Measured
-from tconv.torch.measuring import Measuring, together
-from tconv.torch.undone import modules, undone
-from tconv.torch.watching import WatchedCall
+from tconv.torch.measuring_model import MeasuringModel
+from tconv.torch.undone import modules
 from tconv.torch.whole_format import ChannelsLast, laid_in, lie, put_back
 from tconv.torch.whole_runs import Example
 
@@ -135,11 +129,11 @@ def accelerate(
         if example_inputs is None:
             report = _by_rule(inner, wanted)
         else:
-            args, kwargs = _arguments(example_inputs)
-            look = looked(inner, Example(args, kwargs, False, new_sizes)) if memory_format == "measure" else Look()
+            example = Example(*_arguments(example_inputs), trains=False, new_sizes=new_sizes)
+            look = looked(inner, example) if memory_format == "measure" else Look()
 
             def measured(last: ChannelsLast | None) -> Report:
-                return _measured(inner, args, kwargs, effort, new_sizes, winograd, wanted, last)
+                return MeasuringModel(inner, example, effort, wanted, winograd=winograd).measured(last)
 
             report = better(look, measured)
         kept = [found for found in report.found if found.kept]
@@ -205,66 +199,10 @@ def _by_rule(model: Module, wanted: Operations) -> Report:
         if operation in wanted:
             reason = unserved(module) or (NO_RULE if operation == "conv" else "")
             kept = not reason
-            layers.append(Measured(name, type(module).__name__, (), None, None, kept, reason, (operation,)))
+            kind = type(module).__name__
+            layers.append(Measured(name, kind, (), kept=kept, reason=reason, operations=(operation,)))
     threads = torch.get_num_threads()
     return Report(tuple(layers), measured=False, trains=False, threads=threads, looked_for=wanted)
-
-
-def _measured(
-    model: Module, args: Any, kwargs: Any, effort: Effort, new_sizes: bool, winograd: bool, wanted: Operations,
-    last: ChannelsLast | None,
-) -> Report:  # fmt: skip
-    """The report with a run of the model, in which each layer is measured both ways; `last`: channels last."""
-    measuring = Measuring(model, effort, new_sizes=new_sizes, winograd=winograd)
-    of_runs = MeasuringRuns(model, new_sizes=new_sizes)
-    alone = MeasuringAlone(model, new_sizes=new_sizes)
-    bordered = MeasuringBordered(model)
-
-    def found(module: Module, call: WatchedCall) -> None:
-        contest = measuring.found(module, call, untouchable(module) or both_ways.refusal(call))
-        of_runs.found(module, call, contest, measuring.effort_now())
-
-    def called(module: Module, args: Any) -> None:
-        alone.called(module, args, measuring.effort_now())
-
-    def padded(module: Module, *args: Any, **kwargs: Any) -> None:
-        if wanted == EVERY:
-            bordered.padded(module, measuring.effort_now(), *args, **kwargs)
-
-    # They are in front of convolutions, or behind, and are asked for with them.
-    others = frozenset(alone.names if wanted == EVERY else ())
-    watch = watching.Watch(found, Counter(), wanted, others, called, padded)
-    with undone(model, (args, kwargs)) as again, nullcontext() if last is None else last.lying():
-        of_runs.meet(lambda: model(*args, **kwargs))
-        again()
-        watching.run(model, args, kwargs, watch)
-    slowed = both_ways.seconds_an_operation() if measuring.calls or bordered.calls else 0.0
-    layers = []
-    for name, module in model.named_modules():
-        if module in measuring.calls:
-            extra = 0.0 if plain_class(module) in LAYERS else slowed * watch.operations[module]
-            layers.append(together(name, module, measuring.calls[module], extra))
-        elif (operation := operation_of(module)) in wanted:
-            reason = untouchable(module) or foreign(module) or "not called on the example inputs"
-            layers.append(Measured(name, type(module).__name__, (), None, None, False, reason, (operation,)))
-    trains, threads = measuring.trained, torch.get_num_threads()
-    runs = tuple(of_runs.together(measuring.calls))
-    taken = of_runs.members(run for run in runs if run.kept)
-    inside = {model.get_submodule(run.sequence) for run in runs if run.kept}
-    report = Report(
-        tuple(layers),
-        measured=True,
-        trains=trains,
-        threads=threads,
-        new_sizes=new_sizes,
-        looked_for=wanted,
-        runs=runs,
-        modules=(
-            *alone.by_themselves({*taken, *measuring.calls}),
-            *bordered.by_themselves({*inside, *measuring.calls, *alone.calls}, watch.operations, slowed),
-        ),
-    )
-    return closed(model, Example(args, kwargs, trains, new_sizes), report, effort, last)
 
 
 def _arguments(example_inputs: Any) -> tuple[Sequence[Any], Mapping[str, Any]]:

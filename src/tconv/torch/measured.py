@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from tconv.torch.engine import Operation
 
+#: Of x and of the result.
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -13,11 +16,11 @@ class Measured:
 
     name: str  #: of the module in the model; "" for the model itself
     kind: str  #: the name of its class
-    shapes: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]  #: of x and of the result, call by call
-    before: float | None  #: seconds in a run of the model; None where nothing was measured
-    after: float | None  #: on tconv's engine; None where that was not measured
-    kept: bool  #: whether it runs on the engine now
-    reason: str  #: why it was left alone without measuring, or in spite of it; "" where times decided
+    shapes: tuple[Shapes, ...]  #: call by call
+    before: float | None = None  #: seconds in a run of the model; None where nothing was measured
+    after: float | None = None  #: on tconv's engine; None where that was not measured
+    kept: bool = False  #: whether it runs on the engine now
+    reason: str = ""  #: why it was left alone without measuring, or in spite of it; "" where times decided
     operations: tuple[Operation, ...] = ("conv_transpose",)  #: that its forward method calls
     winograd: bool = False  #: by minimal filtering, which is not exact
     exactly: Measured | None = None  #: what came of it by the sums of the definition, where it is by minimal filtering

@@ -6,7 +6,6 @@ import dataclasses
 import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import torch
@@ -93,19 +92,20 @@ def together(name: str, module: Module, calls: Sequence[Called], extra: float) -
     """All calls of a module, which has one class for all; `extra` is what its other operations cost then."""
     shapes = tuple((called.x, called.y) for called in calls)
     found = {called.operation for called in calls}
-    measured = partial(
-        Measured, name, type(module).__name__, shapes, operations=tuple(each for each in EVERY if each in found)
-    )
+    refused = next((called.refused for called in calls if called.refused), "")
+    measured = Measured(
+        name, type(module).__name__, shapes, reason=refused,
+        operations=tuple(each for each in EVERY if each in found),
+    )  # fmt: skip
     contests = [called.contest for called in calls if called.contest is not None]
-    reasons = [called.refused for called in calls] + [contest.failures.get(OURS, "") for contest in contests]
-    reason = next(filter(None, reasons), "")
-    if reason:
-        return measured(None, None, False, reason)
-    return settled(measured(None, None, False, ""), contests, extra)
+    return measured if refused else settled(measured, contests, extra)
 
 
 def settled(found: M, contests: Sequence[Contest], extra: float = 0.0) -> M:
     """What came of contests that belong together; `extra` is what ours takes besides."""
+    reason = next((wrong for contest in contests if (wrong := contest.failures.get(OURS, ""))), "")
+    if reason:
+        return dataclasses.replace(found, reason=reason)
     total = _total(contests, extra)
     name, seconds = _best(total), total.seconds
     exact = dataclasses.replace(found, before=seconds[ORIGINAL], after=seconds[OURS], kept=_has_won(OURS, total))

@@ -26,7 +26,7 @@ from tconv.torch.fusing.meeting import Met, met
 from tconv.torch.fusing.runs import Run, starting
 from tconv.torch.fusing.sequences import Heads, in_order, is_sequence
 from tconv.torch.kept import PackedWeights
-from tconv.torch.measured import MeasuredRun
+from tconv.torch.measured import MeasuredRun, Shapes
 from tconv.torch.measuring import best, saving_here, settled
 from tconv.torch.watching import WatchedCall
 
@@ -45,7 +45,7 @@ class Called(NamedTuple):
     """A call of the convolution of a run."""
 
     operation: Operation
-    shapes: tuple[tuple[int, ...], tuple[int, ...]]  #: of x and of the result
+    shapes: Shapes
 
 
 class MeasuringRuns:
@@ -100,14 +100,13 @@ class MeasuringRuns:
 
 
 def _measured(place: Place, calls: Sequence[Called], contests: Sequence[Contest]) -> MeasuredRun:
-    reason = next((wrong for contest in contests if (wrong := contest.failures.get(OURS, ""))), "")
     name = f"{place.inside}.{place.members[0]}" if place.inside else place.members[0]
     kinds = tuple(type(module).__name__ for module in place.run.members)
     found = MeasuredRun(
-        name, kinds[0], tuple(called.shapes for called in calls), None, None, False, reason, (calls[0].operation,),
+        name, kinds[0], tuple(called.shapes for called in calls), operations=(calls[0].operation,),
         sequence=place.inside, members=place.members, kinds=kinds, in_store=place.run.statistics is None,
     )  # fmt: skip
-    return found if reason else settled(found, contests)
+    return settled(found, contests)
 
 
 def _of_sequences(model: Module) -> list[Place]:

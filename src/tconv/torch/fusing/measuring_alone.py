@@ -14,10 +14,8 @@ from tconv.torch import both_ways
 from tconv.torch.both_ways import OURS
 from tconv.torch.fusing.alone import by_kernel, computed, serves
 from tconv.torch.fusing.measuring import copied
-from tconv.torch.measured import MeasuredModule
+from tconv.torch.measured import MeasuredModule, Shapes
 from tconv.torch.measuring import saving_here, settled
-
-Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class MeasuringAlone:
@@ -48,14 +46,9 @@ class MeasuringAlone:
         for module, found in self.calls.items():
             contests = [contest for _, contest in found if contest is not None]
             if len(contests) == len(found) and module not in others:
-                yield _measured(module, self.names[module], tuple(shapes for shapes, _ in found), contests)
-
-
-def _measured(module: Module, name: str, shapes: tuple[Shapes, ...], contests: list[Contest]) -> MeasuredModule:
-    kind = type(module).__name__
-    reason = next((wrong for contest in contests if (wrong := contest.failures.get(OURS, ""))), "")
-    found = MeasuredModule(name, kind, shapes, None, None, False, reason, ())
-    return found if reason else settled(found, contests)
+                shapes = tuple(shapes for shapes, _ in found)
+                measured = MeasuredModule(self.names[module], type(module).__name__, shapes, operations=())
+                yield settled(measured, contests)
 
 
 def _contest(module: Module, x: Tensor, effort: Effort, *, new_sizes: bool) -> Contest | None:

@@ -17,10 +17,8 @@ from tconv.torch.bordering import ends_of
 from tconv.torch.both_ways import OURS
 from tconv.torch.classes import may_get_a_forward
 from tconv.torch.fusing.bordered import LAYERS, form
-from tconv.torch.measured import MeasuredModule
+from tconv.torch.measured import MeasuredModule, Shapes
 from tconv.torch.measuring import settled
-
-Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class MeasuringBordered:
@@ -57,11 +55,7 @@ class MeasuringBordered:
         for module, found in self.calls.items():
             if module not in others:
                 extra = 0.0 if type(module) in LAYERS else slowed * operations[module]
-                yield _measured(module, self.names[module], found, extra)
-
-
-def _measured(module: Module, name: str, calls: list[tuple[Shapes, Contest]], extra: float) -> MeasuredModule:
-    shapes, contests = tuple(shapes for shapes, _ in calls), [contest for _, contest in calls]
-    reason = next((wrong for contest in contests if (wrong := contest.failures.get(OURS, ""))), "")
-    found = MeasuredModule(name, type(module).__name__, shapes, None, None, False, reason, (), pads=True)
-    return found if reason else settled(found, contests, extra)
+                shapes, contests = zip(*found, strict=True)
+                kind = type(module).__name__
+                measured = MeasuredModule(self.names[module], kind, shapes, operations=(), pads=True)
+                yield settled(measured, contests, extra)
