@@ -6,6 +6,8 @@ import copy
 import gc
 import pickle
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
 import torch
@@ -28,6 +30,8 @@ WAYS = {
     "rows": (by_rows, ()),
     "channels last": (channels_last, (LAID,)),
 }
+#: Ways to copy a model.
+COPIES = [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
 
 
 class Model(nn.Module):
@@ -112,6 +116,19 @@ def test_others_of_what_else_is_given():
     assert by_kernel(Model) is not by_rows(Model)
 
 
+def test_threads_that_make_it_at_once_have_the_same():
+    both = Barrier(2, timeout=60)
+
+    @classes.derives
+    def waiting(plain):
+        both.wait()
+        return {}
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(waiting, [Model, Model])
+    assert one is other
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("restored", [False, True])
 def test_nothing_keeps_a_class(way, restored):
@@ -159,7 +176,7 @@ def test_copies_and_pickles(way, plain, protocol):
 
 
 @pytest.mark.parametrize("under", ["calls", "runs"])
-@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize("copied", COPIES)
 def test_one_above_another(under, copied):
     model = becoming(becoming(Model(), under), "channels last")
     assert classes.class_before(model) is Model
@@ -167,6 +184,18 @@ def test_one_above_another(under, copied):
     assert type(again) is type(model)
     assert type(again).__bases__[0] is WAYS[under][0](Model, *WAYS[under][1])
     assert type(restore(again)) is Model
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("copied", COPIES)
+def test_a_class_that_somebody_has_made_from_ours(way, copied, monkeypatch):
+    kind, given = WAYS[way]
+    theirs = type("Theirs", (kind(Model, *given),), {"__module__": __name__})
+    monkeypatch.setitem(globals(), "Theirs", theirs)
+    model, x = theirs().eval(), torch.randn(1, 2, 5, 6)
+    again = copied(model)
+    assert type(again) is theirs
+    assert torch.equal(again(x), model(x))
 
 
 def test_above_a_layer():

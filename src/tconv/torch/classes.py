@@ -20,6 +20,8 @@ import torch
 from torch.nn import Module
 from torch.nn.utils import parametrize
 
+from tconv.forks import uninterrupted
+
 #: The attribute of a class that says which one it is instead of, which an unchanged model has.
 FROM = "_tconv_before"
 #: What PyTorch does with its own classes only.
@@ -40,7 +42,9 @@ def derives(own: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
         key = kind, plain, *given
         made = _made.get(key)
         if made is None:
-            made = _made[key] = _derived(kind, plain, given, own(plain, *given))
+            derived = _derived(kind, plain, given, own(plain, *given))
+            with uninterrupted:  # another thread may have made it meanwhile
+                made = _made.setdefault(key, derived)
         return made
 
     return kind
@@ -49,9 +53,11 @@ def derives(own: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
 def _derived(kind: Callable[..., Any], plain: Any, given: tuple[Hashable, ...], own: dict[str, Any]) -> Any:
     def __reduce_ex__(self: Any, protocol: Any) -> Any:
         reduced = super(made, self).__reduce_ex__(protocol)
-        if isinstance(reduced, str):  # the name of an object that there is once
+        now = type(self)
+        # The name of an object that there is once, or an object of a class that somebody has made from ours.
+        if isinstance(reduced, str) or FROM not in vars(now):
             return reduced
-        now, (make, args, *rest) = type(self), reduced
+        make, args, *rest = reduced
         make, *args = [plain if each is now else each for each in (make, *args)]
         return remade, (kind, given, make, *args), *rest
 
