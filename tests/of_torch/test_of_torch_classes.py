@@ -11,6 +11,7 @@ from threading import Barrier
 
 import pytest
 import torch
+from copies import pickled
 from torch import nn
 from torch.nn import functional as F
 
@@ -31,7 +32,7 @@ WAYS = {
     "channels last": (channels_last, (LAID,)),
 }
 #: Ways to copy a model.
-COPIES = [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))]
+COPIES = [copy.copy, copy.deepcopy, pickled]
 
 
 class Model(nn.Module):
@@ -167,7 +168,7 @@ def test_accelerate_keeps_no_class():
 def test_copies_and_pickles(way, plain, protocol):
     model, x = becoming(plain(), way), torch.randn(1, 2, 5, 6)
     model.mine = 3
-    again = copy.deepcopy(model) if protocol is None else pickle.loads(pickle.dumps(model, protocol))
+    again = copy.deepcopy(model) if protocol is None else pickled(model, protocol)
     assert type(again) is type(model)
     assert vars(again).keys() == vars(model).keys()
     assert again.mine == 3
@@ -202,16 +203,16 @@ def test_above_a_layer():
     kind = channels_last(LAYERS[nn.Conv2d], Laid(("weight",), LAID.orders))
     layer = nn.Conv2d(2, 3, 3)
     layer.__class__ = kind
-    assert type(pickle.loads(pickle.dumps(layer))) is kind
+    assert type(pickled(layer)) is kind
     assert type(restore(layer)) is nn.Conv2d
 
 
 def test_a_pickle_that_outlives_its_class():
     model, x = becoming(Model(), "runs"), torch.randn(1, 2, 5, 6)
-    y, pickled, made = model(x), pickle.dumps(model), weakref.ref(type(model))
+    y, kept, made = model(x), pickle.dumps(model), weakref.ref(type(model))
     del model
     assert is_gone(made)
-    again = pickle.loads(pickled)
+    again = pickle.loads(kept)
     assert classes.class_before(again) is Model
     assert type(again) is with_runs(Model, ("conv",), ())
     assert torch.equal(again(x), y)
