@@ -72,6 +72,7 @@ def test_a_verdict_comes_with_the_round_after_which_no_other_is_to_be_expected(o
 def test_who_is_hopeless_does_not_keep_others_waiting():
     assert verdict({ORIGINAL: [1.0], "one": [9.0]}, "one") is None
     assert verdict({ORIGINAL: [1.0, 1.0], "one": [9.0]}, "one") is False
+    assert verdict({ORIGINAL: [1.0, 9.9, 9.9, 9.9], "one": [4.0]}, "one") is None  # others had a bad time
     slow = {ORIGINAL: [1.0] * 3, "one": [9.0], "two": [0.9] * 3}
     assert verdict(slow, "two", "one") is True
     assert verdict(slow, "two") is True

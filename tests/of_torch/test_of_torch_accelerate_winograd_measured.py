@@ -171,3 +171,12 @@ def test_when_a_contest_of_three_is_decided(ours, filtered, decided):
     if decided:  # one round more, in which all take as long, makes no difference
         more = {who: of if len(of) == 1 else [*of, 1.0] for who, of in turns.items()}
         assert measuring.best(Contest(turns)) == measuring.best(Contest(more))
+
+
+def test_a_bad_round_of_others_does_not_help_who_is_hopeless():
+    """Of two rounds one would be all but one, and count for half of the median."""
+    turns = {ORIGINAL: [1.0, 4.0], OURS: [2.2]}
+    assert not measuring.is_decided(turns)
+    turns[ORIGINAL].append(1.0)
+    assert measuring.is_decided(turns)
+    assert measuring.best(Contest(turns)) is None

@@ -122,14 +122,15 @@ def in_turns(
 def verdict(turns: Mapping[str, Sequence[float]], name: str, against: str = ORIGINAL) -> bool | None:
     """Whether one has won against another so far, whatever comes; None while that may still fall either way.
 
-    Who was not faster by `MARGIN` in two rounds has not won in all but one. Who is hopeless had one turn, as a probe.
+    Who was not faster by `MARGIN` in two rounds has not won in all but one. Who is hopeless had one turn, as a probe,
+    which counts in every round.
     """
-    rounds, others = len(turns[ORIGINAL]), turns[against]
-    others = others if len(others) == rounds else [others[0]] * rounds
-    ratios = [a / b for a, b in zip(others, turns[name], strict=False)]
-    if len(ratios) < rounds or sum(ratio < MARGIN for ratio in ratios) > 1:
+    rounds = len(turns[ORIGINAL])
+    mine, others = ([*turns[who]] * (rounds if len(turns[who]) == 1 else 1) for who in (name, against))
+    ratios = [a / b for a, b in zip(others, mine, strict=True)]
+    if sum(ratio < MARGIN for ratio in ratios) > 1:
         return False
-    return True if _is_clear(ratios) else None
+    return True if len(turns[name]) == rounds and _is_clear(ratios) else None
 
 
 def all_lead(turns: Mapping[str, Sequence[float]], of: int) -> bool:
