@@ -31,6 +31,7 @@ class Way(NamedTuple):
 
 
 Inputs = dict[str, Any] | tuple[Any, ...]
+#: Ways in the order in which they get ready: exporters forget what was compiled before.
 WAYS: dict[str, Callable[[Module, Inputs, int], Way]] = {}
 #: Ways that begin with the model as another way has left it.
 BEHIND: dict[str, str] = {}
@@ -104,18 +105,6 @@ def accelerate(model: Module, inputs: Inputs, threads: int) -> Way:
     return _called(model, inputs)
 
 
-@way("torch.compile")
-def compiled(model: Module, inputs: Inputs, threads: int) -> Way:
-    """Compiled with frozen weights: its best setting, which packs them when it compiles."""
-    return _compiled(model, inputs)
-
-
-@way("accelerate and compile", behind="accelerate")
-def both(model: Module, inputs: Inputs, threads: int) -> Way:
-    """Accelerated, and compiled then."""
-    return _compiled(model, inputs)
-
-
 @way("onnxruntime")
 def onnxruntime(model: Module, inputs: Inputs, threads: int) -> Way:
     """Exported, and read by ONNX Runtime."""
@@ -149,6 +138,18 @@ def openvino(model: Module, inputs: Inputs, threads: int) -> Way:
     for name, array in _feeds(inputs, [each.any_name for each in made.inputs]).items():
         request.set_tensor(name, ov.Tensor(array, shared_memory=True))
     return Way(lambda: request.infer(share_outputs=True), lambda results: list(results.values()))
+
+
+@way("torch.compile")
+def compiled(model: Module, inputs: Inputs, threads: int) -> Way:
+    """Compiled with frozen weights: its best setting, which packs them when it compiles."""
+    return _compiled(model, inputs)
+
+
+@way("accelerate and compile", behind="accelerate")
+def both(model: Module, inputs: Inputs, threads: int) -> Way:
+    """Accelerated, and compiled then."""
+    return _compiled(model, inputs)
 
 
 def _called(model: Module, inputs: Inputs) -> Way:

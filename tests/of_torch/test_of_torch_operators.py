@@ -119,3 +119,15 @@ def test_channels_that_do_not_fit_are_refused(name, channels):
     x, w = torch.randn(1, channels, 8, 8), torch.randn(32, 32, 3, 3)
     with pytest.raises(RuntimeError, match="channels"):
         getattr(ops, name)(x, w, None, (1, 1), (1, 1), (8, 8), (1, 1), 1)
+
+
+def test_what_is_known_of_a_call_holds_for_its_dtypes_only():
+    """Shapes and strides are found again; weights and a bias of another dtype are PyTorch's to refuse."""
+    y, w, bias = torch.randn(1, 4, 9), torch.randn(6, 4, 3), torch.randn(6)
+    given = [1], [1], [9], [1], 1
+    known = torch.ops.tconv.conv(y, w, bias, *given)
+    torch.testing.assert_close(known, torch.nn.functional.conv1d(y, w, bias, padding=1))
+    for other in ((y, w.double(), bias), (y, w, bias.double()), (y.double(), w, bias)):
+        with pytest.raises(RuntimeError, match="type"):
+            torch.ops.tconv.conv(*other, *given)
+    torch.testing.assert_close(torch.ops.tconv.conv(y, w, None, *given), torch.nn.functional.conv1d(y, w, padding=1))

@@ -112,11 +112,14 @@ def weights(x: Tensor, y: Tensor, like: Tensor, window: OperationWindow) -> Tens
 
 def served(x: Tensor, w: Tensor, groups: int) -> bool:
     """Whether two tensors are what the engine takes."""
-    if _is_batched(x) or _is_batched(w):
-        return False
-    if not plain(x, w, None) or x.dtype is not w.dtype or x.dtype not in engine.DTYPES:
+    if not in_memory(x, w) or x.dtype is not w.dtype or x.dtype not in engine.DTYPES:
         return False
     return x.dtype not in HALVES or not choice.is_left_to_onednn(x.dtype, groups)
+
+
+def in_memory(x: Tensor, w: Tensor, bias: Tensor | None = None) -> bool:
+    """Whether tensors of any dtype can be read where they lie, and nobody but autograd wants to know of it."""
+    return not (_is_batched(x) or _is_batched(w)) and plain(x, w, bias)
 
 
 #: Whether a gradient stands for many: `torch.autograd.grad(..., is_grads_batched=True)` and jacobian(vectorize=True)

@@ -13,7 +13,6 @@ from torch import Tensor, library
 
 from tconv.torch import engine, formats, gradients, kept, native
 from tconv.torch.engine import OperationWindow
-from tconv.torch.plain import plain
 
 _ARGUMENTS = "int[] stride, int[] low, SymInt[] size, int[] dilation, int groups"
 _FILTERED = f"{_ARGUMENTS}, bool filtered=False"  # by minimal filtering, if that can be; derivatives are exact
@@ -36,12 +35,12 @@ Ints = Sequence[int]
 
 @library.impl("tconv::conv_transpose", "CompositeExplicitAutograd")
 def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, *given: Any) -> Tensor:
-    return _computed("conv_transpose", x, w, bias, *_filtered(given))
+    return _computed("conv_transpose", x, w, bias, *given)
 
 
 @library.impl("tconv::conv", "CompositeExplicitAutograd")
 def _conv(y: Tensor, w: Tensor, bias: Tensor | None, *given: Any) -> Tensor:
-    return _computed("conv", y, w, bias, *_filtered(given))
+    return _computed("conv", y, w, bias, *given)
 
 
 @library.impl("tconv::weight_gradient", "CompositeExplicitAutograd")
@@ -58,19 +57,26 @@ def _window(given: Sequence[Any]) -> OperationWindow:
     return OperationWindow(tuple(stride), tuple(low), tuple(size), tuple(dilation), groups)
 
 
-def _filtered(given: Sequence[Any]) -> tuple[OperationWindow, bool]:
-    return _window(given[:5]), bool(given[5:] and given[5])
-
-
 def _computed(
-    operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, window: OperationWindow, filtered: bool
-) -> Tensor:
-    read = w.shape[0] if operation == "conv_transpose" else w.shape[1] * window.groups
-    if x.shape[1] == read and gradients.served(x, w, window.groups) and plain(x, w, bias):  # else PyTorch says so
-        call = engine.call(operation, x, w, window)
-        if bias is None or call.bias_fits(bias):
-            return call.compute(x, w, bias, kept.of(w), filtered)  # a profiler was told of the operator
-    return formats.copied(engine.natively(operation, x, w, bias, window), formats.of(x, w))
+    operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
+    dilation: Ints, groups: int, filtered: bool = False,
+) -> Tensor:  # fmt: skip
+    # A compiled model comes here for each of its layers: what need not be asked again is found under one key.
+    window = tuple(stride), tuple(low), tuple(size), tuple(dilation), groups
+    key = operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype
+    call = engine.remembered(key)
+    if call is None and _fits(operation, x, w, groups):
+        call = engine.made(operation, x, w, OperationWindow(*window), None)
+        engine.remember(key, call)
+    if call is not None and gradients.in_memory(x, w, bias) and (bias is None or call.bias_fits(bias)):
+        return call.compute(x, w, bias, kept.of(w), filtered)  # a profiler was told of the operator
+    return formats.copied(engine.natively(operation, x, w, bias, OperationWindow(*window)), formats.of(x, w))
+
+
+def _fits(operation: engine.Operation, x: Tensor, w: Tensor, groups: int) -> bool:
+    """Whether the engine takes tensors of such shapes and dtypes; PyTorch says what is wrong with others."""
+    read = w.shape[0] if operation == "conv_transpose" else w.shape[1] * groups
+    return x.shape[1] == read and gradients.served(x, w, groups)
 
 
 # ---- the shapes and strides of their results
