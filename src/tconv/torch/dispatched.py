@@ -24,8 +24,9 @@ PUBLIC: dict[tuple[Operation, int], Callable[..., Tensor]] = {}
 
 
 def computed(
-    operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, *, filters: bool = False
-) -> Tensor:
+    operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, *, filters: bool = False,
+    ours: bool = False,
+) -> Tensor:  # fmt: skip
     """The operation on ndim axes, in operations that the dispatcher sees; `filters`: by minimal filtering, if it can.
 
     Only the registered operator can, where no derivative is recorded.
@@ -33,10 +34,11 @@ def computed(
     if has_torch_function((x, w, bias)):
         return _overridden(operation, ndim, x, w, bias, given)
     if torch.compiler.is_compiling():
-        return _computed(operation, ndim, x, w, bias, given, filters and not torch.is_grad_enabled())
+        filters = filters and not torch.is_grad_enabled()
+        return _computed(operation, ndim, x, w, bias, given, filters, ours or filters)
     with messages.explained(operation, ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
-        return _computed(operation, ndim, x, w, bias, given, False)
+        return _computed(operation, ndim, x, w, bias, given, False, False)
 
 
 def _overridden(operation: Operation, ndim: int, x: Any, w: Any, bias: Any, given: Any) -> Tensor:
@@ -49,33 +51,33 @@ def _overridden(operation: Operation, ndim: int, x: Any, w: Any, bias: Any, give
 
 
 def _computed(
-    operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool
+    operation: Operation, ndim: int, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, ours: bool
 ) -> Tensor:
     function = _conv if operation == "conv" else _conv_transpose
     if x.dim() == ndim + 1:
-        return function(x.unsqueeze(0), w, bias, given, filters).squeeze(0)
-    return function(x, w, bias, given, filters)
+        return function(x.unsqueeze(0), w, bias, given, filters, ours).squeeze(0)
+    return function(x, w, bias, given, filters, ours)
 
 
-def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool) -> Tensor:
+def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, ours: bool) -> Tensor:
     stride, padding, _, groups, dilation, _ = given
     kernel, ndim = _kernel(w), w.dim() - 2
     stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
     pads = windows.paddings_of_conv(padding, kernel, stride, dilation)
-    if by_operator(y, w, bias) and (filters or not packed_by_inductor("conv", w, stride, groups)):
+    if by_operator(y, w, bias) and (ours or not packed_by_inductor("conv", w, stride, groups)):
         coarse = windows.coarse_size(y.shape[2:], kernel, stride, pads, dilation)
         low = [pair[0] for pair in pads]
         return torch.ops.tconv.conv(y, w, bias, stride, low, coarse, dilation, groups, filters)  # type: ignore[no-any-return]
     return native.padded_conv(y, w, bias, stride, pads, dilation, groups)
 
 
-def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool) -> Tensor:
+def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, ours: bool) -> Tensor:
     stride, padding, output_padding, groups, dilation, size = given
     left = output_padding if size is None else 0
     window = windows.window(_kernel(w), stride, padding, left, groups, dilation)
     if size is not None:
         window = windows.for_size(window, tuple(x.shape[2:]), padding, size)
-    if by_operator(x, w, bias) and (filters or not packed_by_inductor("conv_transpose", w, stride, groups)):
+    if by_operator(x, w, bias) and (ours or not packed_by_inductor("conv_transpose", w, stride, groups)):
         fine = window.fine(x.shape[2:])
         operator = torch.ops.tconv.conv_transpose
         return operator(x, w, bias, window.stride, window.low, fine, window.dilation, window.groups, filters)  # type: ignore[no-any-return]

@@ -101,12 +101,13 @@ def _normalized(norm: Any, kind: type, x: Tensor) -> Tensor | None:
     if (
         x.dim() < 3
         or not x.is_contiguous()
+        or not x.data_ptr()
         or (axes and x.dim() != axes + 2)
         or gathers(norm)
         or not _is_readable(x, scale, shift)
     ):
         return None
-    if not normalizes(norm, x, None, kind):
+    if not normalizes(norm, x.shape, None, kind):
         return None
     kernel = planes.prepared(x.shape, x.dtype, groups_of(norm, kind), None)
     if kernel is None:

@@ -132,7 +132,7 @@ def starting(modules: Sequence[Any], at: int) -> Run | None:
         return None
     run, found = Run(conv, members=(conv,)), None
     for number, called in enumerate(modules[at + 1 :], 2):
-        longer = _followed(run, _parts(called))
+        longer = _followed(run, parts(called))
         if longer is None:
             break
         run = longer._replace(span=number)
@@ -211,14 +211,14 @@ def _is_snake(module: Any, ndim: int) -> bool:
     return snakes.is_snake(module) and (ndim == 1 or snakes.has_any_axes(module))
 
 
-def _parts(called: Any) -> list[Any]:
+def parts(called: Any) -> list[Any]:
     """What is called one after the other: the modules of a sequence, or the module that does what a function does."""
     if not isinstance(called, Module):
         return [called if type(called) is Add else _function(called)]
     kind: Any = type(called)
     if kind.forward is not nn.Sequential.forward or kind.__call__ is not Module.__call__ or not _is_bare(called):
         return [called]
-    return [part for module in called._modules.values() for part in _parts(module)]
+    return [part for module in called._modules.values() for part in parts(module)]
 
 
 def _function(called: Any) -> Module | None:

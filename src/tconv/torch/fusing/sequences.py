@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn import Module
 
 from tconv.torch.classes import derives, may_get_a_forward
-from tconv.torch.fusing import chains, links, runs
+from tconv.torch.fusing import chains, compiled, links, runs
 from tconv.torch.fusing.call import computed
 from tconv.torch.kept import PackedWeights
 
@@ -65,11 +65,27 @@ def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any,
 
     `filtered`: those of them that are by minimal filtering.
     """
-    quiet, at = not (torch.compiler.is_compiling() or runs.hooked_everywhere()), 0
+    if torch.compiler.is_compiling():
+        return _in_graph(names, called, x, heads)
+    quiet, at = not runs.hooked_everywhere(), 0
     while at < len(called):
         name = _name_of(owner, called[at], heads) if quiet and names[at] == links.LOOKED_UP else names[at]
         run = runs.starting(called, at) if quiet and name in heads else None
         result = None if run is None else computed(run, x, _kept(owner, name, filtered))
+        if run is None or result is None:
+            x, at = called[at](x), at + 1
+        else:
+            x, at = result, at + run.span
+    return x
+
+
+def _in_graph(names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads) -> Any:
+    """The same while `torch.compile` makes a graph of it; a module out of a variable is called as it is."""
+    quiet, at = not runs.hooked_everywhere(), 0
+    while at < len(called):
+        may = quiet and names[at] in heads and compiled.takes_statistics(called, at)
+        run = runs.starting(called, at) if may else None
+        result = None if run is None else compiled.in_graph(run, x)
         if run is None or result is None:
             x, at = called[at](x), at + 1
         else:

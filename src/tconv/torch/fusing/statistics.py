@@ -7,6 +7,7 @@ and activates it where it lies.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tconv.torch.fusing import planes
-from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run, follower_of, groups_of, readable, residual_of
+from tconv.torch.fusing.runs import CONVOLUTIONS, Run, follower_of, groups_of, readable, residual_of
 from tconv.torch.plain import plain
 
 
@@ -35,7 +36,8 @@ def computed(run: Run, x: Tensor) -> Tensor | None:
         return None
     y: Tensor = run.conv(x)
     axes = CONVOLUTIONS[type(run.conv)][1] + 2
-    if type(y) is Tensor and y.dtype is x.dtype and y.dim() == axes and normalizes(run.statistics, y, follower):
+    lies = type(y) is Tensor and y.dtype is x.dtype and y.dim() == axes and y.is_contiguous() and y.data_ptr()
+    if lies and normalizes(run.statistics, y.shape, slope):
         fits, residual = residual_of(run, (y.shape, y.stride()), y.dtype)
         groups, adds = groups_of(run.statistics), residual is not None
         kernel = planes.prepared(y.shape, y.dtype, groups, follower, adds) if fits else None
@@ -47,17 +49,14 @@ def computed(run: Run, x: Tensor) -> Tensor | None:
     return y
 
 
-def normalizes(norm: Any, y: Tensor, follower: Follower | None, kind: type | None = None) -> bool:
+def normalizes(norm: Any, shape: Sequence[int], slope: Tensor | None, kind: type | None = None) -> bool:
     """Whether a kernel can do what a normalization of a class would, and that neither raises nor warns."""
-    if not y.is_contiguous() or not y.data_ptr():
-        return False
-    channels, groups, own = y.shape[1], groups_of(norm, kind), norm._parameters
-    slope = None if follower is None else follower.slope
+    channels, groups, own = shape[1], groups_of(norm, kind), norm._parameters
     if any(t is not None and t.shape != (channels,) for t in (own.get("weight"), own.get("bias"))):
         return False
     if groups < 1 or channels % groups or (slope is not None and slope.shape not in ((1,), (channels,))):
         return False
-    of_group = prod(y.shape[2:]) * (channels // groups)
+    of_group = prod(shape[2:]) * (channels // groups)
     if (kind or type(norm)) is nn.GroupNorm:
-        return norm.num_channels == channels and y.shape[0] * of_group > 1
+        return norm.num_channels == channels and shape[0] * of_group > 1
     return groups == channels and of_group > 1
