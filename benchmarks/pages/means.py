@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks.pages import engine, of_jax, of_onnx, pytorch
+from benchmarks.pages import engine, of_jax, of_models, of_onnx, pytorch
 from benchmarks.pages.figures import DASH, Summary, two
 from benchmarks.pages.markdown import table
 from benchmarks.record import Record
@@ -37,6 +37,7 @@ def _jax(ours: str, mode: str) -> Callable[[Record], Summary | None]:
 _PREPARED, _FUNCTIONAL = _engine("prepared / best peer"), _engine("functional / PyTorch's")
 _GRADIENT = _engine("functional / best peer")
 _LAST = ("engine-channels-last", "engine-channels-last-both-cores")
+_MODELS = ("whole-models", "whole-models-both-cores")
 _TORCH = ("torch-layers", "torch-layers-both-cores")
 MEANS = (
     Mean("prepared operator / best peer", "one-thread both-cores", _PREPARED, "engine-one-thread", "engine-both-cores"),
@@ -55,13 +56,7 @@ MEANS = (
     Mean("the same, channels last", "pytorch", _layers("forward", "channels_last"), *_TORCH),
     Mean("`tconv.torch.nn`, training / torch.nn", "pytorch", _layers("training", "contiguous"), *_TORCH),
     Mean("the same, channels last", "pytorch", _layers("training", "channels_last"), *_TORCH),
-    Mean(
-        "whole PyTorch models, after / before",
-        "torch-models",
-        pytorch.of_models,
-        "torch-models",
-        "torch-models-both-cores",
-    ),
+    Mean("whole PyTorch models / as they are", "whole-models", of_models.of_all, *_MODELS),
     Mean("whole ONNX models, after / before", "onnx", of_onnx.of_all, "onnx-models", "onnx-models-both-cores"),
     Mean("`tconv.jax.conv_transpose` / lax", "jax", _jax("conv_transpose", "forward"), "jax-layers"),
     Mean("the same, with gradients", "jax", _jax("conv_transpose", "gradients"), "jax-layers"),

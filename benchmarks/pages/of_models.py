@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks.pages.figures import DASH, ratio, time, two
+from benchmarks.pages.figures import DASH, Summary, ratio, summary, time, two
 from benchmarks.pages.markdown import table
 from benchmarks.record import Record, Row
 from tconv.bench.report import geomean
@@ -12,6 +12,8 @@ from tconv.bench.report import geomean
 EAGER, COMPILED = "eager", "torch.compile"
 #: The ways that have tconv in them.
 OURS = ("accelerate", "accelerate and compile")
+#: The order of columns, whichever got ready first.
+ORDER = (EAGER, "channels last", OURS[0], COMPILED, OURS[1], "onnxruntime", "openvino")
 #: Results that differ by more, at the largest value, are marked.
 LIMIT = 1e-4
 
@@ -42,6 +44,21 @@ def ahead(*records: Record) -> list[str]:
     return table(["way", *columns * len(records)], rows)
 
 
+def together(*records: Record) -> list[str]:
+    """What compiling behind `accelerate` gives over the better of both alone."""
+    columns, cells = ["geometric mean", "least", "behind by more than 2 %"], []
+    for record in records:
+        ratios = [found for row in record.rows if (found := _over_the_better(row)) is not None]
+        behind = sum(each < 0.98 for each in ratios)
+        cells += [two(geomean(ratios)), two(min(ratios)), f"{behind} of {len(ratios)}"] if ratios else [DASH] * 3
+    return table(["accelerate and compile, over the better of both", *columns * len(records)], [["", *cells]])
+
+
+def _over_the_better(row: Row) -> float | None:
+    alone = [row["ms"][name] for name in (OURS[0], COMPILED) if name in row["ms"]]
+    return min(alone) / row["ms"][OURS[1]] if len(alone) == 2 and OURS[1] in row["ms"] else None
+
+
 def failures(record: Record) -> list[str]:
     """Which models do not run in a way, and why."""
     return [
@@ -49,8 +66,14 @@ def failures(record: Record) -> list[str]:
     ] or ["None."]
 
 
+def of_all(record: Record) -> Summary:
+    """How many times as fast as they are all models are, accelerated."""
+    return summary(record, OURS[0], [ratio(row, "", EAGER, OURS[0]) for row in record.rows])
+
+
 def _ways(record: Record) -> list[str]:
-    return list(dict.fromkeys(name for row in record.rows for name in row["ms"]))
+    there = {name: None for row in record.rows for name in row["ms"]}
+    return [name for name in ORDER if name in there] + [name for name in there if name not in ORDER]
 
 
 def _marked(row: Row, name: str) -> str:

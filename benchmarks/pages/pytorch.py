@@ -1,8 +1,8 @@
-"""Tables of PyTorch: layers, small calls, compiled layers, whole models."""
+"""Tables of PyTorch: layers, small calls, compiled layers."""
 
 from __future__ import annotations
 
-from benchmarks.pages.figures import DASH, Summary, percent, ratio, summary, time, two
+from benchmarks.pages.figures import Summary, ratio, summary, time, two
 from benchmarks.pages.markdown import table
 from benchmarks.record import Record, Row
 
@@ -65,45 +65,10 @@ def calls(record: Record) -> list[str]:
     return table(["mode", "layer", "torch us", "tconv us", "ratio"], rows, words=["layer"])
 
 
-def models(record: Record) -> list[str]:
-    """Whole models before and after."""
-    rows = [
-        [
-            row["model"],
-            row["inputs"],
-            f"{row['kept']} of {row['layers']}",
-            *_before_and_after(row),
-            percent(row["share"]),
-            DASH if row["differs"] is None else f"{row['differs']:.0e}",
-        ]
-        for row in record.rows
-    ]
-    found = of_models(record)
-    columns = ["model", "inputs", "kept", "before ms", "after ms", "ratio", "their share", "differs"]
-    mean = f"{found.layers} of {len(rows)} models changed: geometric mean {two(found.mean)}, least {two(found.least)}."
-    return [*table(columns, rows, words=["inputs"]), "", mean]
-
-
-def memory_kept(kept: Record, given_back: Record) -> list[str]:
-    """Models where the process keeps its memory, beside their ratios where it does not."""
-    without = {row["model"]: row for row in given_back.rows}
-    rows = [
-        [row["model"], *_before_and_after(row), two(_changed(without[row["model"]])), two(row.get("again"))]
-        for row in kept.rows
-    ]
-    columns = ["model", "before ms", "after ms", "ratio", "ratio without the setting", "in a second run"]
-    return table(columns, rows)
-
-
 def of_all(record: Record, mode: str, form: str) -> Summary:
     """The ratios of all layers."""
     chosen = [row for row in record.rows if (row["mode"], row["format"]) == (mode, form)]
     return summary(record, f"{mode}, {form}", map(_over_torch, chosen), LEAST)
-
-
-def of_models(record: Record) -> Summary:
-    """The ratios of all models that were changed."""
-    return summary(record, "after", map(_changed, record.rows))
 
 
 def _layers(record: Record, form: str) -> list[str]:
@@ -124,11 +89,3 @@ def _cells(row: Row) -> list[str]:
 
 def _over_torch(row: Row) -> float | None:
     return ratio(row, "", "torch.nn", "tconv")
-
-
-def _changed(row: Row) -> float | None:
-    return ratio(row, "", "before", "after")
-
-
-def _before_and_after(row: Row) -> list[str]:
-    return [time(row, "before", ".4g"), time(row, "after", ".4g"), two(_changed(row))]

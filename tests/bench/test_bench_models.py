@@ -70,6 +70,13 @@ def test_ahead_is_ahead_of_frozen_compile_and_of_the_best_of_all_others():
     assert rows[1] == ["accelerate and compile", "1 of 1", "1 of 1", "0 of 0", "0 of 0"]
 
 
+def test_both_together_are_held_against_the_better_of_them():
+    behind = {**RECORD.rows[0], "ms": {"accelerate": 100.0, "torch.compile": 160.0, "accelerate and compile": 125.0}}
+    ahead = {**RECORD.rows[1], "ms": {"accelerate": 100.0, "torch.compile": 80.0, "accelerate and compile": 64.0}}
+    _, row = cells(of_models.together(Record("", {}, [behind, ahead, RECORD.rows[2]]), RECORD))
+    assert row == ["", "1.00", "0.80", "1 of 2", "-", "-", "-"]
+
+
 def test_who_fails_has_a_reason():
     assert of_models.failures(RECORD) == ["- Head, openvino: `no such operator`", "- Broken, process: `ended with -9`"]
     assert of_models.failures(Record("", {}, RECORD.rows[:1])) == ["None."]
