@@ -63,29 +63,19 @@ def _may_change(module: Module) -> bool:
 def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads, filtered: Heads) -> Any:
     """What comes of x when all are called in order, those runs in one call that begin with these names.
 
-    `filtered`: those of them that are by minimal filtering.
+    `filtered`: those of them that are by minimal filtering. While `torch.compile` makes a graph of it, these are runs
+    whose normalization takes statistics, and a module out of a variable is called as it is.
     """
-    if torch.compiler.is_compiling():
-        return _in_graph(names, called, x, heads)
-    quiet, at = not runs.hooked_everywhere(), 0
+    compiles, quiet, at = torch.compiler.is_compiling(), not runs.hooked_everywhere(), 0
     while at < len(called):
-        name = _name_of(owner, called[at], heads) if quiet and names[at] == links.LOOKED_UP else names[at]
-        run = runs.starting(called, at) if quiet and name in heads else None
-        result = None if run is None else computed(run, x, _kept(owner, name, filtered))
-        if run is None or result is None:
-            x, at = called[at](x), at + 1
+        looked_up = quiet and not compiles and names[at] == links.LOOKED_UP
+        name = _name_of(owner, called[at], heads) if looked_up else names[at]
+        wins = quiet and name in heads and (not compiles or compiled.takes_statistics(called, at))
+        run = runs.starting(called, at) if wins else None
+        if run is None:
+            result = None
         else:
-            x, at = result, at + run.span
-    return x
-
-
-def _in_graph(names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads) -> Any:
-    """The same while `torch.compile` makes a graph of it; a module out of a variable is called as it is."""
-    quiet, at = not runs.hooked_everywhere(), 0
-    while at < len(called):
-        may = quiet and names[at] in heads and compiled.takes_statistics(called, at)
-        run = runs.starting(called, at) if may else None
-        result = None if run is None else compiled.in_graph(run, x)
+            result = compiled.in_graph(run, x) if compiles else computed(run, x, _kept(owner, name, filtered))
         if run is None or result is None:
             x, at = called[at](x), at + 1
         else:
