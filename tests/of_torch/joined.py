@@ -71,6 +71,27 @@ def decoder():
     ))  # fmt: skip
 
 
+#: Convolutions of every number of axes, of 4 channels into so many.
+CONVOLUTIONS = {
+    1: lambda channels: nn.Conv1d(4, channels, 3, 2, padding=1),
+    2: lambda channels: nn.ConvTranspose2d(4, channels, 3, 2, groups=2),
+    3: lambda channels: nn.Conv3d(4, channels, 2, bias=False),
+}
+#: Normalizations that take statistics, of so many axes and channels.
+NORMS = {
+    "instance": lambda ndim, channels: getattr(nn, f"InstanceNorm{ndim}d")(channels),
+    "instance, affine": lambda ndim, channels: getattr(nn, f"InstanceNorm{ndim}d")(channels, eps=0.1, affine=True),
+    "group": lambda ndim, channels: nn.GroupNorm(2, channels),
+    "all channels": lambda ndim, channels: nn.GroupNorm(1, channels, affine=False),
+    "one channel": lambda ndim, channels: nn.GroupNorm(channels, channels),
+}
+
+
+def activation_of(kind, channels):
+    """An activation of a class of those that runs may end with."""
+    return kind(*{nn.PReLU: (channels,), nn.GELU: ("tanh",)}.get(kind, ()))
+
+
 class BasicParts(nn.Module):
     """The modules of a ResNet's block, which forward methods of tests call."""
 

@@ -7,7 +7,7 @@ import operator
 import pytest
 import torch
 import torch._inductor.config as inductor
-from joined import X, accelerated, check, drawn
+from joined import CONVOLUTIONS, NORMS, X, accelerated, activation_of, check, drawn
 from registry import needs_kernels
 from torch import library, nn
 from torch._dynamo.backends.debugging import aot_eager
@@ -17,17 +17,6 @@ from tconv.torch.fusing import planes, runs
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
 
 NORMALIZED = torch.ops.tconv.normalized_
-CONVOLUTIONS = {
-    1: lambda: nn.Conv1d(4, 8, 3, 2, padding=1),
-    2: lambda: nn.ConvTranspose2d(4, 8, 3, 2, groups=2),
-    3: lambda: nn.Conv3d(4, 8, 2, bias=False),
-}
-NORMS = {
-    "instance": lambda ndim: getattr(nn, f"InstanceNorm{ndim}d")(8),
-    "instance, affine": lambda ndim: getattr(nn, f"InstanceNorm{ndim}d")(8, eps=0.1, affine=True),
-    "group": lambda ndim: nn.GroupNorm(2, 8),
-    "all channels": lambda ndim: nn.GroupNorm(1, 8, affine=False),
-}
 
 
 class Graphs:
@@ -58,16 +47,12 @@ def block(*behind, conv=None):
     return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1) if conv is None else conv, *behind)
 
 
-def activation_of(kind, channels=8):
-    return kind(*{nn.PReLU: (channels,), nn.GELU: ("tanh",)}.get(kind, ()))
-
-
 @pytest.mark.parametrize("ndim", CONVOLUTIONS)
 @pytest.mark.parametrize("name", NORMS)
 def test_both_operators_are_in_the_graph(ndim, name, graphs):
     """Also of convolutions that Inductor would pack."""
-    conv = CONVOLUTIONS[ndim]()
-    model = nn.Sequential(block(NORMS[name](ndim), nn.Dropout(), nn.PReLU(), conv=conv), nn.Flatten())
+    conv = CONVOLUTIONS[ndim](8)
+    model = nn.Sequential(block(NORMS[name](ndim, 8), nn.Dropout(), nn.PReLU(), conv=conv), nn.Flatten())
     x = torch.randn(2, 4, *(5, 4, 3)[:ndim])
     model, twin, _ = accelerated(model, x)
     with inductor.patch(freezing=True):
@@ -88,7 +73,7 @@ def test_parts_in_a_sequence_of_another_class(graphs):
 
 @pytest.mark.parametrize("kind", runs.ACTIVATIONS)
 def test_activations(kind, graphs):
-    model, twin, _ = accelerated(nn.Sequential(block(nn.GroupNorm(4, 8), activation_of(kind))), X)
+    model, twin, _ = accelerated(nn.Sequential(block(nn.GroupNorm(4, 8), activation_of(kind, 8))), X)
     check(compiled(model, graphs), twin, X)
     assert graphs.operators == [["tconv.conv", "tconv.normalized_"]]
 
@@ -163,7 +148,7 @@ def test_statistics_of_one_number_are_refused_in_pytorchs_words(graphs):
 
 def operands(kind, dtype, *, residual):
     """What the operator is given for an activation, and the module behind its sum."""
-    module = nn.Identity() if kind is None else drawn(activation_of(kind)).to(dtype)
+    module = nn.Identity() if kind is None else drawn(activation_of(kind, 8)).to(dtype)
     _, follower = runs.follower_of(None if kind is None else module)
     x, scale, shift = torch.randn(2, 8, 3, 5, dtype=dtype), torch.randn(8, dtype=dtype), torch.randn(8, dtype=dtype)
     name, number, slope = ("", None, None) if follower is None else follower

@@ -9,7 +9,7 @@ import warnings
 import pytest
 import torch
 from accelerated_models import kept
-from joined import X, accelerated, check, check_gradients
+from joined import CONVOLUTIONS, NORMS, X, accelerated, activation_of, check, check_gradients
 from registry import needs_kernels
 from torch import nn
 
@@ -36,23 +36,7 @@ def block(norm=None, *more, conv=None):
     return nn.Sequential(nn.Conv2d(3, 6, 3, padding=1) if conv is None else conv, norm or nn.InstanceNorm2d(6), *more)
 
 
-CONVOLUTIONS = {
-    1: lambda: nn.Conv1d(4, 6, 3, 2, padding=1),
-    2: lambda: nn.ConvTranspose2d(4, 6, 3, 2, groups=2),
-    3: lambda: nn.Conv3d(4, 6, 2, bias=False),
-}
-NORMS = {
-    "instance": lambda ndim: getattr(nn, f"InstanceNorm{ndim}d")(6),
-    "instance, affine": lambda ndim: getattr(nn, f"InstanceNorm{ndim}d")(6, eps=0.1, affine=True),
-    "group": lambda ndim: nn.GroupNorm(2, 6),
-    "all channels": lambda ndim: nn.GroupNorm(1, 6, affine=False),
-    "one channel": lambda ndim: nn.GroupNorm(6, 6),
-}
 ACTIVATIONS = [None, *runs.ACTIVATIONS]
-
-
-def activation_of(kind):
-    return [] if kind is None else [kind(*{nn.PReLU: (6,), nn.GELU: ("tanh",)}.get(kind, ()))]
 
 
 @pytest.mark.parametrize("ndim", CONVOLUTIONS)
@@ -60,7 +44,8 @@ def activation_of(kind):
 def test_all_kinds(ndim, name, fused):
     for number, (kind, dtype) in enumerate(itertools.product(ACTIVATIONS, (torch.float32, torch.float64))):
         between = [nn.Dropout(), nn.Identity()][: number % 3]
-        model = block(NORMS[name](ndim), *between, *activation_of(kind), conv=CONVOLUTIONS[ndim]()).to(dtype)
+        behind = [] if kind is None else [activation_of(kind, 6)]
+        model = block(NORMS[name](ndim, 6), *between, *behind, conv=CONVOLUTIONS[ndim](6)).to(dtype)
         x = torch.randn(number % 2 + 1, 4, *(5, 6, 9)[:ndim], dtype=dtype)
         model, twin, report = accelerated(model, x)
         assert len(report.runs[0].members) == len(model)
