@@ -61,7 +61,8 @@ def in_graph(run: Run, x: Any) -> Any:
     y = dispatched.computed(operation, ndim, x, conv.weight, conv.bias, given, filters=conv._filters, ours=True)
     residual = None if run.residual is None else run.residual.other
     name, number, slope = ("", None, None) if follower is None else follower
-    if normalizes(norm, y.shape, slope) and (residual is None or _is_alike(residual, y)):
+    # Of other orders in memory modules make results whose strides are not always those of y.
+    if y.is_contiguous() and normalizes(norm, y.shape, slope) and (residual is None or _is_alike(residual, y)):
         others = residual, norm.weight, norm.bias, slope
         torch.ops.tconv.normalized_(y, *others, runs.groups_of(norm), norm.eps, name, number)
         return y
@@ -71,7 +72,9 @@ def in_graph(run: Run, x: Any) -> Any:
 
 
 def _is_alike(residual: Any, y: Tensor) -> bool:
-    return isinstance(residual, Tensor) and residual.shape == y.shape and residual.dtype is y.dtype
+    if not isinstance(residual, Tensor) or residual.shape != y.shape or residual.dtype is not y.dtype:
+        return False
+    return residual.is_contiguous()
 
 
 # ---- the operator
