@@ -263,15 +263,24 @@ def test_in_place_edits_of_what_was_saved_are_noticed(name, which):
         y.sum().backward()
 
 
-@both
-def test_nan_and_inf_in_weights_give_what_pytorch_gives(name):
-    theirs, ours = pair(name, {"kernel_size": 3, "stride": 2, "padding": 1})
-    x = grid(2)
+@pytest.mark.parametrize("name", ["ConvTranspose2d", "Conv2d", "ConvTranspose3d", "Conv3d"])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nan_and_inf_in_weights_give_what_pytorch_gives(name, last, dtype):
+    """And they lie as finite results do."""
+    theirs, ours = pair(name, {"kernel_size": 3, "stride": 2, "padding": 1}, dtype)
+    x = grid(axes(name), dtype=dtype)
+    if last:
+        for layer in (theirs, ours):
+            layer.to(memory_format=ORDERS[x.dim()])
     with torch.no_grad():
+        strides = ours(x).stride()
         for value in (torch.nan, torch.inf):
-            theirs.weight[0, 0, 0, 0] = ours.weight[0, 0, 0, 0] = value
+            theirs.weight[(0,) * x.dim()] = ours.weight[(0,) * x.dim()] = value
             for _ in range(3):
-                torch.testing.assert_close(ours(x), theirs(x), equal_nan=True, rtol=1e-4, atol=1e-4)
+                found = ours(x)
+                torch.testing.assert_close(found, theirs(x), equal_nan=True, rtol=1e-4, atol=1e-4)
+                assert found.stride() == strides
 
 
 @both

@@ -1,10 +1,12 @@
 """The registered operators: what PyTorch checks of operators, derivatives to the second order, and vmap."""
 
 from itertools import product
+from random import Random
 
 import pytest
 import torch
 from torch import library
+from torch._subclasses import FakeTensorMode
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 from torch_pairs import ORDERS
@@ -40,6 +42,55 @@ def test_opcheck(name, last, dtype):
         x, w, y = (t.detach().to(memory_format=ORDERS[4]).requires_grad_() for t in (x, w, y))
     given, window = calls(x, w, bias, y, shift)[name]
     library.opcheck(getattr(ops, name).default, (*given, *window))
+
+
+def laid_out(t, rng):
+    """A tensor that lies in memory in one of many ways."""
+    axes = list(range(t.dim()))
+    rng.shuffle(axes)
+    longer = torch.cat([t, t], -1)
+    one = t[..., :1].expand(t.shape)
+    ways = t, t.permute(axes).contiguous().permute([axes.index(n) for n in range(t.dim())]), longer[..., ::2], one
+    return rng.choice(ways if t.dim() not in ORDERS else (*ways, t.to(memory_format=ORDERS[t.dim()])))
+
+
+def drawn_calls(rng, ndim, dtype):
+    """Tensors and arguments for each operator: axes of 1, empty batches, weights that are not finite, any strides."""
+
+    def each(*values):
+        return tuple(rng.choice(values) for _ in range(ndim))
+
+    groups, batch = rng.choice((1, 1, 2)), rng.choice((0, 1, 1, 2, 3))
+    cin, cout = groups * rng.choice((1, 2, 8)), groups * rng.choice((1, 3, 17))
+    kernel, stride, dilation = each(1, 2, 3), each(1, 2, 3), each(1, 1, 2)
+    coarse, low = each(1, 1, 2, 5), each(0, 1, -1)
+    ends = zip(coarse, stride, kernel, dilation, low, each(0, 1), strict=True)
+    fine = [max(1, (n - 1) * s + (k - 1) * d + 1 - p - high) for n, s, k, d, p, high in ends]
+    shapes = (batch, cin, *coarse), (batch, cout, *fine), (cin, cout // groups, *kernel)
+    x, y, w = (torch.randn(shape, dtype=dtype) for shape in shapes)
+    if rng.random() < 0.5:
+        w[..., 0] = torch.inf
+    x, y, w = (laid_out(t, rng) for t in (x, y, w))
+    bias, shift = (torch.randn(c, dtype=dtype) if rng.random() < 0.5 else None for c in (cout, cin))
+    return {
+        "conv_transpose": (x, w, bias, stride, low, fine, dilation, groups),
+        "conv": (y, w, shift, stride, low, coarse, dilation, groups),
+        "weight_gradient": (x, y, stride, low, kernel, dilation, groups),
+    }
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_results_lie_as_graphs_are_told(ndim, dtype):
+    """Inductor reads them by the strides of fake tensors; in the second call weights are kept."""
+    rng = Random(ndim)
+    for _ in range(40):
+        for name, given in drawn_calls(rng, ndim, dtype).items():
+            with FakeTensorMode() as mode:
+                told = getattr(ops, name)(*(mode.from_tensor(t) if isinstance(t, torch.Tensor) else t for t in given))
+            for _ in range(2):
+                found = getattr(ops, name)(*given)
+                assert (found.shape, found.stride(), found.dtype) == (told.shape, told.stride(), told.dtype), given[3:]
 
 
 @pytest.mark.parametrize("name", ["conv_transpose", "conv", "weight_gradient"])

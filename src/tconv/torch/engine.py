@@ -152,8 +152,8 @@ class Call(PreparedCall):
                     engines.kept.run(source, packed.address, result.data_ptr())
         if packed is not None:
             return result.to(self.dtype) if self.half else result
-        w = self.weights.contiguous(widened(w) if self.half else w)
-        if engines.once.once_at(source, w.data_ptr(), b, result.data_ptr()):
+        ordered = self.weights.contiguous(widened(w) if self.half else w)  # maybe workspace, which has no axes
+        if engines.once.once_at(source, ordered.data_ptr(), b, result.data_ptr()):
             return result.to(self.dtype) if self.half else result
         return self._by_torch(x, w, bias)  # kernels have multiplied the zeros around x by a NaN or an Inf
 
@@ -179,10 +179,11 @@ class Call(PreparedCall):
         )  # fmt: skip
 
     def _by_torch(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        """Compute by PyTorch; the result lies as the engine's would, so that strides do not depend on values."""
         if self.half:
             x, w, bias = widened(x), widened(w), None if bias is None else widened(bias)
-            return natively(self.operation, x, w, bias, self.window).to(self.dtype)
-        return natively(self.operation, x, w, bias, self.window)
+        result = natively(self.operation, x, w, bias, self.window)
+        return formats.laid(result.to(self.dtype), self.strides)
 
     def bias_fits(self, bias: Tensor) -> bool:
         """Whether a bias is what this call was prepared for."""

@@ -1,7 +1,7 @@
 """Memory formats: which one a result gets, and how its elements lie.
 
 The rule is PyTorch's: in two and three axes channels are innermost in the result if they are in the input or in the
-weights; in one axis never.
+weights; in one axis never. (In three axes PyTorch itself keeps to it where oneDNN computes.)
 """
 
 from __future__ import annotations
@@ -59,6 +59,20 @@ def copied(x: Tensor, order: Format) -> Tensor:
         return x.contiguous()
     y = x.permute(0, *range(2, x.dim()), 1).contiguous()
     return y.permute(0, x.dim() - 1, *range(1, x.dim() - 1))
+
+
+def laid(x: Tensor, wanted: tuple[int, ...]) -> Tensor:
+    """A tensor with exactly these strides, along axes of 1 too, which `copied` leaves as they are."""
+    return x if x.stride() == wanted else x.new_empty_strided(x.shape, wanted).copy_(x)
+
+
+def is_in_order(x: Tensor) -> bool:
+    """Whether a tensor has the strides of PyTorch's default order, along axes of 1 too.
+
+    Contiguous are others as well: of one channel, channels last. Of those PyTorch's operators return now these strides,
+    now those.
+    """
+    return x.stride() == strides(x.shape, Format(False))
 
 
 def strides(shape: Sequence[int], order: Format) -> tuple[int, ...]:

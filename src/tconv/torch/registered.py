@@ -48,8 +48,10 @@ def _weight_gradient(x: Tensor, y: Tensor, *window: Any) -> Tensor:
     given = _window(window)
     w = x.new_empty((1,)).expand(x.shape[1], y.shape[1] // given.groups, *given.size)
     if gradients.served(x, y, given.groups):
-        return gradients.weights(x, y, w, given).contiguous()
-    return native.weight_gradient(x, y, w, *engine.by_extra(given, x.shape[2:], y.shape[2:])).contiguous()
+        dw = gradients.weights(x, y, w, given)
+    else:
+        dw = native.weight_gradient(x, y, w, *engine.by_extra(given, x.shape[2:], y.shape[2:]))
+    return formats.laid(dw, formats.strides(dw.shape, formats.Format(False)))
 
 
 def _window(given: Sequence[Any]) -> OperationWindow:
@@ -70,7 +72,8 @@ def _computed(
         engine.remember(key, call)
     if call is not None and gradients.in_memory(x, w, bias) and (bias is None or call.bias_fits(bias)):
         return call.compute(x, w, bias, kept.of(w), filtered)  # a profiler was told of the operator
-    return formats.copied(engine.natively(operation, x, w, bias, OperationWindow(*window)), formats.of(x, w))
+    result = engine.natively(operation, x, w, bias, OperationWindow(*window))
+    return formats.laid(result, formats.strides(result.shape, formats.of(x, w)))
 
 
 def _fits(operation: engine.Operation, x: Tensor, w: Tensor, groups: int) -> bool:
