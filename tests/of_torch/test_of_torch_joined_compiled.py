@@ -120,6 +120,29 @@ def test_results_that_lie_channels_last_are_normalized_by_modules(graphs):
     assert not any("tconv.normalized_" in each for each in graphs.operators)
 
 
+#: Of one channel, or one cell, a result that lies channels last is contiguous as well.
+OF_ONE = [
+    (nn.Conv2d(3, 1, 1), nn.InstanceNorm2d(1), (2, 3, 5, 9)),
+    (nn.ConvTranspose3d(3, 1, 2), nn.GroupNorm(1, 1), (1, 3, 2, 4, 3)),
+    (nn.Conv2d(3, 6, 1), nn.GroupNorm(2, 6), (2, 3, 1, 1)),
+]
+
+
+@pytest.mark.parametrize(("conv", "norm", "shape"), OF_ONE)
+def test_axes_of_one_are_normalized_where_strides_are_those_of_the_default_order(conv, norm, shape, graphs):
+    """Inductor is given nothing to write into but what needs no other strides: it has no way of that."""
+    x = torch.randn(shape)
+    lying = [x, x.to(memory_format={4: torch.channels_last, 5: torch.channels_last_3d}[x.dim()])]
+    model, twin, _ = accelerated(block(norm, nn.SiLU(), conv=conv), x)
+    ready = compiled(model, graphs)
+    for each in lying:
+        check(ready, twin, each)
+    assert ["tconv.normalized_" in each for each in graphs.operators] == [True, False]
+    with torch.no_grad():
+        found = torch.compile(copy.deepcopy(model), fullgraph=True)(lying[1])
+    torch.testing.assert_close(found, twin(lying[1]), rtol=1e-4, atol=1e-5)
+
+
 def test_sizes_that_change(graphs):
     model, twin, _ = accelerated(block(nn.InstanceNorm2d(8), nn.SiLU()), X)
     ready = compiled(model, graphs, dynamic=True)

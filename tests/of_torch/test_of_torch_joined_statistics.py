@@ -200,6 +200,14 @@ def test_what_is_no_number(value, fused):
     assert fused[-1] == 2
 
 
+def test_results_of_one_channel_lie_as_those_of_modules(fused):
+    """Contiguous they are in either format; which one they have decides how what follows lies."""
+    model, twin, _ = accelerated(block(nn.InstanceNorm2d(1), nn.ReLU(), conv=nn.Conv2d(3, 1, 1)), X)
+    for x, together in ((X, 2), (X.to(memory_format=torch.channels_last), 0)):
+        check(model, twin, x)
+        assert fused[-1] == together
+
+
 def test_empty_batches_and_missing_ones(fused):
     model, twin, _ = accelerated(block(), X)
     check(model, twin, X[:0])

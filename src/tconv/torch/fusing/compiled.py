@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, library
 from torch.nn import functional as F
 
-from tconv.torch import dispatched
+from tconv.torch import dispatched, formats
 from tconv.torch.accelerated import FILTERED, LAYERS
 from tconv.torch.fusing import planes, runs
 from tconv.torch.fusing.runs import BY_STATISTICS, CONVOLUTIONS, NOTHING, Follower, Run
@@ -61,8 +61,9 @@ def in_graph(run: Run, x: Any) -> Any:
     y = dispatched.computed(operation, ndim, x, conv.weight, conv.bias, given, filters=conv._filters, ours=True)
     residual = None if run.residual is None else run.residual.other
     name, number, slope = ("", None, None) if follower is None else follower
-    # Of other orders in memory modules make results whose strides are not always those of y.
-    if y.is_contiguous() and normalizes(norm, y.shape, slope) and (residual is None or _is_alike(residual, y)):
+    # With other strides modules make results whose strides are not always those of y. Where they differ along axes of 1
+    # only, Inductor has the operator write into a view of y, and its scheduler fails (KeyError: 'op3').
+    if formats.is_in_order(y) and normalizes(norm, y.shape, slope) and (residual is None or _is_alike(residual, y)):
         others = residual, norm.weight, norm.bias, slope
         torch.ops.tconv.normalized_(y, *others, runs.groups_of(norm), norm.eps, name, number)
         return y

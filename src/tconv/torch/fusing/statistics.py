@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tconv.torch import formats
 from tconv.torch.fusing import planes
 from tconv.torch.fusing.runs import CONVOLUTIONS, Run, follower_of, groups_of, readable, residual_of
 from tconv.torch.plain import plain
@@ -36,7 +37,7 @@ def computed(run: Run, x: Tensor) -> Tensor | None:
         return None
     y: Tensor = run.conv(x)
     axes = CONVOLUTIONS[type(run.conv)][1] + 2
-    lies = type(y) is Tensor and y.dtype is x.dtype and y.dim() == axes and y.is_contiguous() and y.data_ptr()
+    lies = type(y) is Tensor and y.dtype is x.dtype and y.dim() == axes and formats.is_in_order(y) and y.data_ptr()
     if lies and normalizes(run.statistics, y.shape, slope):
         fits, residual = residual_of(run, (y.shape, y.stride()), y.dtype)
         groups, adds = groups_of(run.statistics), residual is not None
