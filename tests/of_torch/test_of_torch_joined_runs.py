@@ -103,6 +103,18 @@ def test_edges(x):
             torch.testing.assert_close(model(x), twin(x), equal_nan=True)
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize(("channels", "size"), [(1, (5, 6)), (6, (1, 1))])
+def test_what_is_contiguous_in_either_format_lies_as_that_of_modules(channels, size, norm, activation):
+    """A view of what follows depends on it: channels last it fails."""
+    x = torch.randn(2, 4, *size)
+    model = nn.Sequential(sequence(nn.Conv2d(4, channels, 1), norm, activation), nn.Conv2d(channels, 3, 1))
+    model, twin, _ = accelerated(model, x)
+    check(model, twin, x)
+    check(model, twin, x.to(memory_format=torch.channels_last))
+
+
 @pytest.mark.parametrize(("name", "value"), [("0.weight", torch.nan), ("1.running_var", -1.0), ("1.weight", torch.inf)])
 def test_weights_that_are_no_numbers(name, value, fused):
     model, twin, _ = accelerated(decoder(), X)

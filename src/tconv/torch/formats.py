@@ -75,6 +75,12 @@ def is_in_order(x: Tensor) -> bool:
     return x.stride() == strides(x.shape, Format(False))
 
 
+def is_ambiguous(shape: Sequence[int], given: tuple[int, ...]) -> bool:
+    """Whether strides are others than those of the default order, but along axes of 1 only."""
+    first = strides(shape, Format(False))
+    return given != first and all(a == b or n == 1 for n, a, b in zip(shape, given, first, strict=True))
+
+
 def strides(shape: Sequence[int], order: Format) -> tuple[int, ...]:
     """The strides of a new tensor of this shape."""
     axes = (0, *range(2, len(shape)), 1) if order.last else range(len(shape))

@@ -91,8 +91,8 @@ def computed(run: Run, x: Tensor, kept: PackedWeights) -> Tensor | None:
     return call.run(run, x, operands, residual, kept) if fits else None
 
 
-#: Calls by what they depend on.
-_calls: dict[Hashable, RunCall] = {}
+#: Calls by what they depend on; None where modules return now these strides, now others, and so have to compute.
+_calls: dict[Hashable, RunCall | None] = {}
 
 
 def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None, filters: bool) -> RunCall | None:
@@ -108,17 +108,20 @@ def _call(run: Run, x: Tensor, operands: Operands, follower: Follower | None, fi
     try:
         known = _calls.get(key)
         if known is None or not known.is_current():
-            if x.dim() != ndim + 2 or w.dim() != ndim + 2:
+            if x.dim() != ndim + 2 or w.dim() != ndim + 2 or (known is None and key in _calls):
                 return None
             call = calls.prepared(operation, ndim, x, w, operands.bias, calls.frozen(operation, *given))
             if call.engines is None or call.half or not call.weights.dense or not operands.fit(call.bias_shape):
                 return None
             if len(_calls) >= MOST_CALLS:
                 _calls.clear()
-            known = _calls[key] = RunCall(call, call.engines, follower, adds, filters)
+            varies = formats.is_ambiguous(call.shape, call.strides)
+            known = _calls[key] = None if varies else RunCall(call, call.engines, follower, adds, filters)
     except (RuntimeError, TypeError, ValueError):  # of arguments that the layer refuses, or does not
         return None
-    return known if conv.padding_mode == "zeros" and operands.fit(known.call.bias_shape) else None
+    if known is None or conv.padding_mode != "zeros":
+        return None
+    return known if operands.fit(known.call.bias_shape) else None
 
 
 class RunCall(PreparedCall):
