@@ -129,6 +129,19 @@ def test_cells_cut_off(name, at, by_kernel):
         assert by_kernel == [True]
 
 
+@pytest.mark.parametrize(
+    "make", [*list(MODULES.values())[:5], lambda: nn.GroupNorm(1, 1), lambda: nn.InstanceNorm2d(1)]
+)
+def test_one_channel_is_contiguous_in_either_format(make, by_kernel):
+    """Modules return now one, now the other, and what follows lies as they do."""
+    x = X[:, :1].contiguous()
+    model, twin, _ = accelerated(nn.Sequential(make(), nn.Conv2d(1, 3, 1)), x)
+    by_kernel.clear()
+    once(model, twin, x)
+    once(model, twin, x.to(memory_format=torch.channels_last))
+    assert by_kernel == [True, False]
+
+
 @every_module
 def test_hooks_and_who_listens(name, by_kernel):
     model, twin, _ = accelerated(model_of(name), X)

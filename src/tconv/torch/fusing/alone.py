@@ -84,9 +84,12 @@ def _of_two(module: Any, kind: type, x: Tensor) -> Tensor | None:
 
 
 def _step(x: Tensor) -> int:
-    """Bytes from one channel of x to the next, as where cells were cut off; 0: it is dense, -1: there is no step."""
+    """Bytes from one channel of x to the next, as where cells were cut off; 0: it is dense, -1: there is no step.
+
+    There is none either where x is contiguous in both memory formats: modules return now one, now the other.
+    """
     if x.is_contiguous():
-        return 0
+        return -1 if x.dim() > 3 and not formats.is_in_order(x) else 0
     if x.dim() < 3:
         return -1
     channels, step = x.shape[1], x.stride(1)
@@ -100,7 +103,7 @@ def _normalized(norm: Any, kind: type, x: Tensor) -> Tensor | None:
     axes = BY_STATISTICS[kind]
     if (
         x.dim() < 3
-        or not x.is_contiguous()
+        or _step(x)
         or not x.data_ptr()
         or (axes and x.dim() != axes + 2)
         or gathers(norm)
