@@ -61,28 +61,40 @@ def _computed(
 
 def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, ours: bool) -> Tensor:
     stride, padding, _, groups, dilation, _ = given
-    kernel, ndim = _kernel(w), w.dim() - 2
+    ndim = w.dim() - 2
     stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
-    pads = windows.paddings_of_conv(padding, kernel, stride, dilation)
     if by_operator(y, w, bias) and (ours or not packed_by_inductor("conv", w, stride, groups)):
-        coarse = windows.coarse_size(y.shape[2:], kernel, stride, pads, dilation)
-        low = [pair[0] for pair in pads]
-        return torch.ops.tconv.conv(y, w, bias, stride, low, coarse, dilation, groups, filters)  # type: ignore[no-any-return]
+        return torch.ops.tconv.conv(y, w, bias, *said_to_operator("conv", y, w, given), filters)  # type: ignore[no-any-return]
+    pads = windows.paddings_of_conv(padding, _kernel(w), stride, dilation)
     return native.padded_conv(y, w, bias, stride, pads, dilation, groups)
 
 
 def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, ours: bool) -> Tensor:
-    stride, padding, output_padding, groups, dilation, size = given
-    left = output_padding if size is None else 0
-    window = windows.window(_kernel(w), stride, padding, left, groups, dilation)
-    if size is not None:
-        window = windows.for_size(window, tuple(x.shape[2:]), padding, size)
-    if by_operator(x, w, bias) and (ours or not packed_by_inductor("conv_transpose", w, stride, groups)):
-        fine = window.fine(x.shape[2:])
+    if by_operator(x, w, bias) and (ours or not packed_by_inductor("conv_transpose", w, given[0], given[3])):
         operator = torch.ops.tconv.conv_transpose
-        return operator(x, w, bias, window.stride, window.low, fine, window.dilation, window.groups, filters)  # type: ignore[no-any-return]
-    kernel, stride, low, extra, dilation, groups = window
+        return operator(x, w, bias, *said_to_operator("conv_transpose", x, w, given), filters)  # type: ignore[no-any-return]
+    kernel, stride, low, extra, dilation, groups = _window(x, w, given)
     return native.conv_transpose(x, w, bias, stride, low, extra, dilation, groups, kernel)
+
+
+def said_to_operator(operation: Operation, x: Tensor, w: Tensor, given: Any) -> tuple[Any, ...]:
+    """PyTorch's arguments as those of the registered operators: stride, low, the size of the result, dilation, groups."""
+    if operation == "conv_transpose":
+        window = _window(x, w, given)
+        return window.stride, window.low, window.fine(x.shape[2:]), window.dilation, window.groups
+    stride, padding, _, groups, dilation, _ = given
+    kernel, ndim = _kernel(w), w.dim() - 2
+    stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
+    pads = windows.paddings_of_conv(padding, kernel, stride, dilation)
+    coarse = windows.coarse_size(x.shape[2:], kernel, stride, pads, dilation)
+    return stride, [pair[0] for pair in pads], coarse, dilation, groups
+
+
+def _window(x: Tensor, w: Tensor, given: Any) -> windows.SettledWindow:
+    """That of a transposed convolution."""
+    stride, padding, output_padding, groups, dilation, size = given
+    window = windows.window(_kernel(w), stride, padding, output_padding if size is None else 0, groups, dilation)
+    return window if size is None else windows.for_size(window, tuple(x.shape[2:]), padding, size)
 
 
 def _kernel(w: Tensor) -> tuple[int, ...]:

@@ -15,16 +15,16 @@ from tconv.torch import engine, formats, gradients, kept, native
 from tconv.torch.engine import OperationWindow
 
 _ARGUMENTS = "int[] stride, int[] low, SymInt[] size, int[] dilation, int groups"
-_FILTERED = f"{_ARGUMENTS}, bool filtered=False"  # by minimal filtering, if that can be; derivatives are exact
+FILTERED = f"{_ARGUMENTS}, bool filtered=False"  # by minimal filtering, if that can be; derivatives are exact
 _SCHEMAS = {
-    "conv_transpose": f"(Tensor x, Tensor w, Tensor? bias, {_FILTERED}) -> Tensor",
-    "conv": f"(Tensor y, Tensor w, Tensor? bias, {_FILTERED}) -> Tensor",
+    "conv_transpose": f"(Tensor x, Tensor w, Tensor? bias, {FILTERED}) -> Tensor",
+    "conv": f"(Tensor y, Tensor w, Tensor? bias, {FILTERED}) -> Tensor",
     "weight_gradient": f"(Tensor x, Tensor y, {_ARGUMENTS}) -> Tensor",
 }
 #: Operands may come with channels first or last, whatever the trace had: a graph in channels last copies nothing.
-_TAGS = (torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout)
+TAGS = (torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout)
 for _name, _schema in _SCHEMAS.items():
-    library.define(f"tconv::{_name}", _schema, tags=_TAGS)
+    library.define(f"tconv::{_name}", _schema, tags=TAGS)
 
 ops = torch.ops.tconv
 Ints = Sequence[int]
@@ -67,7 +67,7 @@ def _computed(
     window = tuple(stride), tuple(low), tuple(size), tuple(dilation), groups
     key = operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype
     call = engine.remembered(key)
-    if call is None and _fits(operation, x, w, groups):
+    if call is None and fits(operation, x, w, groups):
         call = engine.made(operation, x, w, OperationWindow(*window), None)
         engine.remember(key, call)
     if call is not None and gradients.in_memory(x, w, bias) and (bias is None or call.bias_fits(bias)):
@@ -76,7 +76,7 @@ def _computed(
     return formats.laid(result, formats.strides(result.shape, formats.of(x, w)))
 
 
-def _fits(operation: engine.Operation, x: Tensor, w: Tensor, groups: int) -> bool:
+def fits(operation: engine.Operation, x: Tensor, w: Tensor, groups: int) -> bool:
     """Whether the engine takes tensors of such shapes and dtypes; PyTorch says what is wrong with others."""
     read = w.shape[0] if operation == "conv_transpose" else w.shape[1] * groups
     return x.shape[1] == read and gradients.served(x, w, groups)
@@ -104,9 +104,8 @@ def _empty(x: Tensor, w: Tensor, channels: int, size: Ints) -> Tensor:
     return x.new_empty_strided(shape, formats.strides(shape, formats.of(x, w)))
 
 
-for _name, _like in (
-    ("conv_transpose", _like_conv_transpose), ("conv", _like_conv), ("weight_gradient", _like_weights),
-):  # fmt: skip
+LIKE = {"conv_transpose": _like_conv_transpose, "conv": _like_conv, "weight_gradient": _like_weights}
+for _name, _like in LIKE.items():
     library.register_fake(f"tconv::{_name}", _like)
 
 

@@ -147,12 +147,13 @@ class RunCall(PreparedCall):
         """Compute; None where weights are new, or not all finite."""
         if profiled():
             with record_function(f"tconv::{self.call.operation}"):
-                return self._compute(run, x, operands, residual, kept)
-        return self._compute(run, x, operands, residual, kept)
+                return self.compute(run, x, operands, residual, kept)
+        return self.compute(run, x, operands, residual, kept)
 
-    def _compute(
+    def compute(
         self, run: Run, x: Tensor, operands: Operands, residual: Tensor | None, kept: PackedWeights
     ) -> Tensor | None:
+        """The same, of which a profiler is not told."""
         call, slope = self.call, operands.slope
         if call.order_of_x is not None:
             x = formats.copied(x, call.order_of_x)
@@ -196,8 +197,8 @@ class RunCall(PreparedCall):
         w, bias, _, mean, var, gamma, beta = operands
         take, each = self.fingerprint, self.call.bias_bytes
         first = take(w.data_ptr(), self.call.weight_bytes, *((0, 0) if bias is None else (bias.data_ptr(), each)))
-        if mean is None or var is None:
-            return hash((first, self.call.strides_of_w, bias is None))
+        if mean is None or var is None:  # nothing is folded: as of a convolution by itself, which packs the same
+            return first ^ self.call.strides_of_w
         second = take(mean.data_ptr(), each, var.data_ptr(), each)
         third = 0
         if gamma is not None or beta is not None:

@@ -9,7 +9,6 @@ modules in every call, as it may change between any two of them.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -108,9 +107,12 @@ NOTHING: dict[type, int] = {
 
 #: Functions that do it when they are given a number, too.
 WITH_NUMBER: dict[Any, Callable[[float], Module]] = {
-    torch.nn.functional.leaky_relu: functools.lru_cache(nn.LeakyReLU),
-    torch.nn.functional.elu: functools.lru_cache(nn.ELU),
+    torch.nn.functional.leaky_relu: nn.LeakyReLU,
+    torch.nn.functional.elu: nn.ELU,
 }
+#: Of each of these the modules that were made, by their numbers.
+_made: dict[Any, dict[float, Module]] = {function: {} for function in WITH_NUMBER}
+_MOST_MADE = 64
 
 
 class Run(NamedTuple):
@@ -208,6 +210,8 @@ def _followed(run: Run, modules: Sequence[Any]) -> Run | None:
 
 
 def _is_snake(module: Any, ndim: int) -> bool:
+    if torch.compiler.is_compiling():  # what finds out is nothing that a graph could be made of
+        return False
     return snakes.is_snake(module) and (ndim == 1 or snakes.has_any_axes(module))
 
 
@@ -224,8 +228,15 @@ def parts(called: Any) -> list[Any]:
 def _function(called: Any) -> Module | None:
     """The module that does what a function does."""
     if type(called) is Pair:
-        made = WITH_NUMBER.get(called.function) if isinstance(called.function, Hashable) else None
-        return made(called.argument) if made is not None and type(called.argument) in (int, float) else None
+        made = _made.get(called.function) if isinstance(called.function, Hashable) else None
+        number = called.argument
+        if made is None or type(number) not in (int, float):
+            return None
+        if number not in made and not torch.compiler.is_compiling():  # a graph makes no modules
+            if len(made) >= _MOST_MADE:
+                made.clear()
+            made[number] = WITH_NUMBER[called.function](number)
+        return made.get(number)
     return FUNCTIONS.get(called) if callable(called) and isinstance(called, Hashable) else None
 
 

@@ -63,24 +63,34 @@ def _may_change(module: Module) -> bool:
 def in_order(owner: Module, names: Sequence[str], called: Sequence[Any], x: Any, heads: Heads, filtered: Heads) -> Any:
     """What comes of x when all are called in order, those runs in one call that begin with these names.
 
-    `filtered`: those of them that are by minimal filtering. While `torch.compile` makes a graph of it, these are runs
-    whose normalization takes statistics, and a module out of a variable is called as it is.
+    `filtered`: those of them that are by minimal filtering. While `torch.compile` makes a graph of it, some of these
+    runs stand there as operators.
     """
     compiles, quiet, at = torch.compiler.is_compiling(), not runs.hooked_everywhere(), 0
     while at < len(called):
-        looked_up = quiet and not compiles and names[at] == links.LOOKED_UP
-        name = _name_of(owner, called[at], heads) if looked_up else names[at]
-        wins = quiet and name in heads and (not compiles or compiled.takes_statistics(called, at))
-        run = runs.starting(called, at) if wins else None
+        name = names[at]
+        if quiet and name == links.LOOKED_UP:
+            name = _found_in(owner, called[at], heads) if compiles else _name_of(owner, called[at], heads)
+        run = runs.starting(called, at) if quiet and name in heads else None
         if run is None:
             result = None
+        elif compiles:
+            result = compiled.in_graph(run, x, filters=name in filtered)
         else:
-            result = compiled.in_graph(run, x) if compiles else computed(run, x, _kept(owner, name, filtered))
+            result = computed(run, x, _kept(owner, name, filtered))
         if run is None or result is None:
             x, at = called[at](x), at + 1
         else:
             x, at = result, at + run.span
     return x
+
+
+def _found_in(owner: Module, called: Any, heads: Heads) -> str:
+    """The one of these names that a module has in its owner, for graphs, which know nothing of ids; "" of another."""
+    for head in heads:
+        if found(owner, head) is called:
+            return head
+    return ""
 
 
 def _name_of(owner: Module, called: Any, heads: Heads) -> str:
