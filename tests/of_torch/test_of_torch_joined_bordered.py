@@ -250,6 +250,39 @@ def test_training_is_not_slowed(monkeypatch):
         model(X)
 
 
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # which Dynamo reads
+def test_methods_that_end_graphs_stay_out_of_them(rows):
+    """Lengths are in tensors, which are read for `F.pad`: so the method runs as it does without a graph."""
+    torch.compiler.reset()
+    model, twin, report = accelerated(nn.Sequential(nn.ELU(), Codec(), nn.SiLU(), Codec("replicate")), X)
+    assert [found.apart for found in report.modules if found.pads] == [True, True]
+    graphs = []
+
+    def backend(graph, examples):
+        graphs.append([node.target for node in graph.graph.nodes if node.op == "call_function"])
+        return graph.forward
+
+    made = torch.compile(model, backend=backend)
+    rows.clear()
+    check(made, twin, X)
+    assert len(rows) == 6
+    assert graphs == [[F.elu], [F.silu]]
+    for each in pickled(model), copy.deepcopy(model):
+        torch.compiler.reset()
+        rows.clear()
+        check(torch.compile(each, backend=backend), twin, X)
+        assert len(rows) == 6
+    torch.compiler.reset()
+    with torch.no_grad(), pytest.raises(Exception, match="lengths of its padding are in tensors"):
+        torch.compile(model, backend=backend, fullgraph=True)(X)
+    x = X.clone().requires_grad_()
+    rows.clear()
+    torch.compiler.reset()
+    y = torch.compile(model, backend=backend)(x)
+    torch.testing.assert_close(*(torch.autograd.grad(each.square().sum(), x) for each in (y, twin(x))))
+    assert not rows
+
+
 def test_what_is_compiled_inside(rows):
     inside = nn.Sequential(nn.ReflectionPad1d(1), nn.Conv1d(4, 4, 3))
     model = Codec().eval()

@@ -1,22 +1,19 @@
-"""Runs that are compiled: statistics are a kernel's in the graph, as an operator behind the engine's."""
+"""Runs that are compiled, and which of them are operators in the graph."""
 
 import copy
-import itertools
 import operator
 
 import pytest
 import torch
 import torch._inductor.config as inductor
-from joined import CONVOLUTIONS, NORMS, X, accelerated, activation_of, check, drawn
+from joined import CONVOLUTIONS, NORMS, Snake1d, X, accelerated, activation_of, check
 from registry import needs_kernels
-from torch import library, nn
+from torch import nn
 from torch._dynamo.backends.debugging import aot_eager
 
-from tconv.torch.fusing import planes, runs
+from tconv.torch.fusing import runs
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("all_win")]
-
-NORMALIZED = torch.ops.tconv.normalized_
 
 
 class Graphs:
@@ -151,11 +148,89 @@ def test_sizes_that_change(graphs):
     assert {tuple(each) for each in graphs.operators} == {("tconv.conv", "tconv.normalized_")}
 
 
-def test_what_is_behind_batch_normalization_or_nothing_is_left_to_inductor(graphs):
-    model = nn.Sequential(block(nn.BatchNorm2d(8), nn.ReLU()), nn.Conv2d(8, 8, 1), nn.ReLU(), nn.GroupNorm(2, 8))
-    model, twin, _ = accelerated(model, X)
-    check(compiled(model, graphs), twin, X)
-    assert "tconv.normalized_" not in graphs.operators[0]
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(4), nn.Identity()], ids=["batch", "none"])
+def test_batch_normalization_is_inductors(norm, graphs):
+    model, twin, _ = accelerated(nn.Sequential(nn.Conv1d(4, 4, 3), norm, nn.ReLU()), ROWS)
+    check(compiled(model, graphs), twin, ROWS)
+    assert graphs.operators == [["tconv.conv" if type(norm) is nn.BatchNorm1d else "tconv.conv_followed"]]
+
+
+# ---- what is done where a result is stored
+
+ROWS = torch.randn(2, 4, 9, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("kind", runs.ACTIVATIONS)
+@pytest.mark.parametrize("conv", [nn.Conv1d(4, 8, 3), nn.ConvTranspose3d(4, 8, 2)], ids=["conv", "conv_transpose"])
+def test_activations_in_the_store(conv, kind, graphs):
+    x = ROWS if isinstance(conv, nn.Conv1d) else torch.randn(1, 4, 3, 1, 2)
+    model, twin, _ = accelerated(nn.Sequential(conv, nn.Dropout(), activation_of(kind, 8)), x)
+    check(compiled(model, graphs), twin, x)
+    assert graphs.operators == [[f"tconv.{'conv' if isinstance(conv, nn.Conv1d) else 'conv_transpose'}_followed"]]
+
+
+class Looped(nn.Module):
+    """The block of HiFi-GAN: functions with numbers, modules in variables, and a residual."""
+
+    def __init__(self):
+        super().__init__()
+        self.convs1 = nn.ModuleList(nn.Conv1d(4, 4, 3, padding=d, dilation=d) for d in (1, 3))
+        self.convs2 = nn.ModuleList(nn.Conv1d(4, 4, 3, padding=1) for _ in range(2))
+
+    def forward(self, x):
+        for conv1, conv2 in zip(self.convs1, self.convs2, strict=True):
+            residual = x
+            x = nn.functional.leaky_relu(x, 0.2)
+            x = conv1(x)
+            x = nn.functional.leaky_relu(x, 0.2)
+            x = conv2(x)
+            x = x + residual
+        return x
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_loops(dynamic, graphs):
+    model, twin, _ = accelerated(Looped(), ROWS)
+    ready = compiled(model, graphs, dynamic=dynamic)
+    for x in (ROWS, torch.randn(1, 4, 33), torch.randn(3, 4, 2), ROWS.double().float()[:1]):
+        check(ready, twin, x)
+    assert {tuple(each) for each in graphs.operators} == {("tconv.conv_followed",) * 4}
+    assert not graphs.sums
+
+
+class Added(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv1d(4, 4, 3, padding=1)
+
+    def forward(self, x, other):
+        y = self.conv(x)
+        return other + y
+
+
+SUMS = [
+    torch.ones(4, 1), ROWS.double(), 3, 1.5, torch.ones(2, 2, 4, 9), ROWS.transpose(1, 2).contiguous().transpose(1, 2),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("other", SUMS)
+def test_what_no_kernel_adds_is_inductors(other, graphs):
+    model, twin, _ = accelerated(Added(), (ROWS, ROWS.flip(0)))
+    check(compiled(model, graphs), twin, ROWS, other=other)
+    assert graphs.operators == [["tconv.conv"]]
+    assert graphs.sums
+
+
+def test_runs_that_inductor_packs_or_that_are_snakes_are_inductors(graphs):
+    model = nn.Sequential(block(nn.ReLU()), nn.Sequential(nn.Conv2d(8, 2, 1), nn.ReLU()), nn.Flatten(2))
+    snakes = (
+        nn.Sequential(nn.Conv1d(2, 4, 3), Snake1d(4)),
+        nn.Sequential(nn.Conv1d(4, 4, 3), nn.InstanceNorm1d(4), Snake1d(4)),
+    )
+    model, twin, _ = accelerated(nn.Sequential(model, *snakes), X)
+    with inductor.patch(freezing=True):
+        check(compiled(model, graphs), twin, X)
+    assert graphs.operators == [["tconv.conv_followed", "tconv.conv", "tconv.conv", "tconv.normalized_"]]
 
 
 def test_derivatives_hooks_and_exports_have_modules(graphs):
@@ -181,37 +256,3 @@ def test_statistics_of_one_number_are_refused_in_pytorchs_words(graphs):
         twin(x)
     with torch.no_grad(), pytest.raises(Exception, match="more than 1 spatial element"):
         compiled(model, graphs)(x)
-
-
-def operands(kind, dtype, *, residual):
-    """What the operator is given for an activation, and the module behind its sum."""
-    module = nn.Identity() if kind is None else drawn(activation_of(kind, 8)).to(dtype)
-    _, follower = runs.follower_of(None if kind is None else module)
-    x, scale, shift = torch.randn(2, 8, 3, 5, dtype=dtype), torch.randn(8, dtype=dtype), torch.randn(8, dtype=dtype)
-    name, number, slope = ("", None, None) if follower is None else follower
-    added = torch.randn_like(x) if residual else None
-    return (x, added, scale, shift, slope, 4, 1e-3, name, number), module
-
-
-KINDS = list(itertools.product([None, *runs.ACTIVATIONS], [False, True], [torch.float32, torch.float64]))
-
-
-@pytest.mark.parametrize("kernel", [True, False])
-@torch.no_grad()
-def test_the_operator_is_what_the_modules_are(kernel, monkeypatch):
-    """By a kernel, and by PyTorch where there is none."""
-    if not kernel:
-        monkeypatch.setattr(planes, "prepared", lambda *_: None)
-    for kind, residual, dtype in KINDS:
-        (x, added, *given), module = operands(kind, dtype, residual=residual)
-        _, norms = given, nn.functional.group_norm(x.double(), 4, given[0].double(), given[1].double(), 1e-3)
-        wanted = copy.deepcopy(module).double()(norms if added is None else norms + added.double())
-        for lies in (x.clone(), x.to(memory_format=torch.channels_last)):
-            NORMALIZED(lies, added, *given)
-            torch.testing.assert_close(lies.double(), wanted, rtol=1e-5, atol=1e-5)
-
-
-@torch.no_grad()
-def test_the_operator_says_what_it_does():
-    given, _ = operands(nn.PReLU, torch.float32, residual=True)
-    library.opcheck(NORMALIZED.default, given, test_utils=("test_schema", "test_faketensor"))

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+import torch._inductor.config as inductor
 from copies import pickled
 from filtered import accelerate, apart, thrice
 from joined import drawn
@@ -14,6 +15,7 @@ from torch import nn
 
 from tconv.jit.engine import Engine
 from tconv.torch import accelerated, closing, restore
+from tconv.torch.fusing import operators
 
 pytestmark = [needs_kernels, pytest.mark.usefixtures("took")]
 
@@ -155,3 +157,17 @@ def test_where_the_whole_model_differs_it_is_taken_back(name, monkeypatch):
     assert all(found.kept and not found.winograd for found in report.found if found.kind != "PReLU")
     assert all(type(m) in accelerated.LAYERS.values() for m in (twin.conv1, twin.conv2))
     assert torch.equal(thrice(twin, x), thrice(by_the_definition(model, x), x))
+
+
+@torch.no_grad()
+def test_compiled(recorded):
+    """What is by minimal filtering is so in a graph, with what follows, though Inductor could pack it."""
+    filters = recorded(operators.RunCall, "__init__", lambda _, *given: given[-1])
+    model, made, _, x = posed("none")
+    filters.clear()
+    operators._calls.clear()
+    torch.compiler.reset()
+    with inductor.patch(freezing=True):
+        found = thrice(torch.compile(made, fullgraph=True, backend="aot_eager"), x)
+    assert apart(found, thrice(model, x)) <= 1e-5
+    assert filters == [True] * 2

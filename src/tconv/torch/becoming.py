@@ -21,8 +21,8 @@ def classes_after(model: Module, kept: Iterable[Measured]) -> dict[Module, type]
         if isinstance(found, MeasuredRun):
             heads.setdefault(modules[found.sequence], {})[found.members[0]] = found.winograd
         elif isinstance(found, MeasuredModule):
-            make = by_rows if found.pads else by_kernel
-            after[modules[found.name]] = make(type(modules[found.name]))
+            kind = type(modules[found.name])
+            after[modules[found.name]] = by_rows(kind, found.apart) if found.pads else by_kernel(kind)
         else:
             module = modules[found.name]
             after[module] = class_after(module, found.operations, filters=found.winograd)

@@ -78,7 +78,7 @@ def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filte
 
 
 def said_to_operator(operation: Operation, x: Tensor, w: Tensor, given: Any) -> tuple[Any, ...]:
-    """PyTorch's arguments as those of the registered operators: stride, low, the size of the result, dilation, groups."""
+    """What registered operators are told beside tensors: stride, low, the size of the result, dilation, groups."""
     if operation == "conv_transpose":
         window = _window(x, w, given)
         return window.stride, window.low, window.fine(x.shape[2:]), window.dilation, window.groups

@@ -80,6 +80,7 @@ class MeasuredModule(Measured):
     """A normalization or an activation without a convolution, and what came of computing it by a kernel."""
 
     pads: bool = False  #: it is neither, but pads with copies, row by row, and only padding was measured
+    apart: bool = False  #: by lengths in tensors, so that a graph of `torch.compile` would end in it
 
     def facts(self) -> list[str]:
         """The cells of the table but for the name."""

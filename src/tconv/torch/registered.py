@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -104,7 +104,11 @@ def _empty(x: Tensor, w: Tensor, channels: int, size: Ints) -> Tensor:
     return x.new_empty_strided(shape, formats.strides(shape, formats.of(x, w)))
 
 
-LIKE = {"conv_transpose": _like_conv_transpose, "conv": _like_conv, "weight_gradient": _like_weights}
+LIKE: dict[str, Callable[..., Tensor]] = {
+    "conv_transpose": _like_conv_transpose,
+    "conv": _like_conv,
+    "weight_gradient": _like_weights,
+}
 for _name, _like in LIKE.items():
     library.register_fake(f"tconv::{_name}", _like)
 

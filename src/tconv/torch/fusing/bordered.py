@@ -21,6 +21,8 @@ from tconv.torch.plain import overheard
 
 #: Layers whose forward method is nothing but a call of `F.pad`, and its mode.
 LAYERS = {torch.nn.ReflectionPad1d: "reflect", torch.nn.ReplicationPad1d: "replicate"}
+#: Said where a graph is asked for that does not end.
+_APART = "the lengths of its padding are in tensors, where a graph ends"
 
 
 def form(kind: type) -> Callable[..., Tensor]:
@@ -34,17 +36,30 @@ def _replaced(*given: Any) -> Tensor:
 
 
 @derives
-def by_rows(plain_kind: Any) -> dict[str, Any]:
-    """What a class has of its own whose modules pad row by row."""
+def by_rows(plain_kind: Any, apart: bool = False) -> dict[str, Any]:
+    """What a class has of its own whose modules pad row by row.
+
+    `apart`: a graph of `torch.compile` would end in the forward method. It stays out of graphs, then, whole, and pads
+    as it does without one; else Dynamo would make graphs of its pieces.
+    """
     mode = LAYERS.get(plain_kind)
 
-    @functools.wraps(plain_kind.forward)
-    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if torch.compiler.is_compiling() or torch.is_grad_enabled() or overheard():
+    def by_kernels(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if torch.is_grad_enabled() or overheard():
             return plain_kind.forward(self, *args, **kwargs)
         if mode is not None and len(args) == 1 and not kwargs:
             return padded(args[0], self.padding, mode)
         with PadsReplaced():
             return plain_kind.forward(self, *args, **kwargs)
+
+    disable: Any = torch.compiler.disable
+    outside = disable(by_kernels, reason=_APART) if apart else plain_kind.forward
+
+    @functools.wraps(plain_kind.forward)
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if not torch.compiler.is_compiling():
+            return by_kernels(self, *args, **kwargs)
+        whole = torch.compiler.is_exporting() or torch.is_grad_enabled()
+        return (plain_kind.forward if whole else outside)(self, *args, **kwargs)
 
     return {"forward": forward}

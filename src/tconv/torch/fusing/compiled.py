@@ -58,10 +58,11 @@ def _stored(
         return None
     window = dispatched.said_to_operator(operation, x, w, given)
     shape = (x.shape[0], run.conv.out_channels, *window[2])
-    if x.dim() > 3 and formats.is_ambiguous(shape, formats.strides(shape, formats.of(x, w))):
+    strides = formats.strides(shape, formats.of(x, w))
+    if formats.is_ambiguous(shape, strides):
         return None  # modules return now these strides, now others
-    residual = None if run.residual is None else run.residual.other
-    if run.residual is not None and not _is_of(residual, shape, x.dtype):
+    residual: Any = None if run.residual is None else run.residual.other
+    if run.residual is not None and not (_is_of(residual, shape, x.dtype) and residual.stride() == strides):
         return None
     name, number, slope = ("", None, None) if follower is None else follower
     if slope is not None and slope.shape not in ((1,), (shape[1],)):
@@ -77,7 +78,7 @@ def _normalized(
     if type(conv) not in _OURS or not planes.serves(x.dtype):
         return None
     y = dispatched.computed(operation, ndim, x, conv.weight, conv.bias, given, filters=conv._filters, ours=True)
-    residual = None if run.residual is None else run.residual.other
+    residual: Any = None if run.residual is None else run.residual.other
     name, number, slope = ("", None, None) if follower is None else follower
     # With other strides modules make results whose strides are not always those of y. Where they differ along axes of 1
     # only, Inductor has the operator write into a view of y, and its scheduler fails (KeyError: 'op3').

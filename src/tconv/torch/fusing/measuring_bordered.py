@@ -27,6 +27,7 @@ class MeasuringBordered:
     def __init__(self, model: Module) -> None:
         self.names = {module: name for name, module in model.named_modules()}
         self.calls: dict[Module, list[tuple[Shapes, Contest]]] = {}
+        self.apart: set[Module] = set()  #: who computes lengths in tensors
         self._contests: dict[Hashable, Contest] = {}
 
     def padded(
@@ -44,6 +45,8 @@ class MeasuringBordered:
             self._contests[key] = both_ways.decided(runs, effort)
         shapes = tuple(x.shape), (*x.shape[:-1], sum(ends) + x.shape[-1])
         self.calls.setdefault(module, []).append((shapes, self._contests[key]))
+        if any(isinstance(cells, Tensor) for cells in pad):
+            self.apart.add(module)
 
     def by_themselves(
         self, others: Container[Module], operations: Mapping[Module, int], slowed: float
@@ -57,5 +60,6 @@ class MeasuringBordered:
                 extra = 0.0 if type(module) in LAYERS else slowed * operations[module]
                 shapes, contests = zip(*found, strict=True)
                 kind = type(module).__name__
-                measured = MeasuredModule(self.names[module], kind, shapes, operations=(), pads=True)
+                apart = module in self.apart
+                measured = MeasuredModule(self.names[module], kind, shapes, operations=(), pads=True, apart=apart)
                 yield settled(measured, contests, extra)

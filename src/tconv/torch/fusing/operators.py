@@ -62,11 +62,12 @@ def _followed(
     call = _call(operation, x, operands, run, (activation, number), window, filtered)
     if call is not None:
         fits, added = runs.residual_of(run, (call.call.shape, call.call.strides), x.dtype)
-        y = call.compute(run, x, operands, added, kept.of(w)) if fits else None
-        if y is not None:
-            return y
-    y = getattr(torch.ops.tconv, operation)(x, w, bias, *window, filtered)
-    return y.copy_(_behind(y, residual, slope, activation, number))
+        result = call.compute(run, x, operands, added, kept.of(w)) if fits else None
+        if result is not None:
+            return result
+    y: Tensor = getattr(torch.ops.tconv, operation)(x, w, bias, *window, filtered)
+    y.copy_(_behind(y, residual, slope, activation, number))
+    return y
 
 
 def _call(
@@ -136,12 +137,7 @@ library.register_fake("tconv::normalized_", lambda *_: None)
 
 def _behind(y: Tensor, residual: Tensor | None, slope: Tensor | None, activation: str, number: float | None) -> Tensor:
     y = y if residual is None else y + residual
-    return _BY_TORCH[activation](y, number, slope) if activation else y  # type: ignore[no-any-return]
-
-
-def _snake(y: Tensor, alpha: Tensor) -> Tensor:
-    alpha = alpha.view(-1, *[1] * (y.dim() - 2))
-    return y + torch.where(alpha == 0, 0, torch.sin(alpha * y) ** 2 / alpha)
+    return _BY_TORCH[activation](y, number, slope) if activation else y
 
 
 #: What kernels do, of a result, a number and a slope, for machines that have none.
@@ -154,5 +150,4 @@ _BY_TORCH: dict[str, Any] = {
     "gelu_tanh": lambda y, *_: F.gelu(y, approximate="tanh"),
     "tanh": lambda y, *_: torch.tanh(y),
     "sigmoid": lambda y, *_: torch.sigmoid(y),
-    "snake": lambda y, _, slope: _snake(y, slope),
 }

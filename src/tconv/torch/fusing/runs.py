@@ -47,7 +47,8 @@ class Follower(NamedTuple):
 def _with_number(name: str, attribute: str) -> Callable[[Any], Follower | None]:
     def follower(module: Any) -> Follower | None:
         number = getattr(module, attribute)
-        return Follower(name, float(number)) if type(number) in (int, float) and math.isfinite(number) else None
+        finite = type(number) in (int, float) and -math.inf < number < math.inf  # a symbol of a graph, too
+        return Follower(name, float(number)) if finite else None
 
     return follower
 
