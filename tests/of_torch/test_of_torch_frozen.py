@@ -90,6 +90,31 @@ def test_a_frozen_graph_has_both_in_channels_last():
             torch.testing.assert_close(compiled(x), expected, atol=1e-5, rtol=1e-4)
 
 
+class Tokens(nn.Module):
+    """A decoder of images that reads tokens, as SAM's: channels are last in what is scaled up."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.norm = nn.ConvTranspose2d(16, 8, 2, stride=2), nn.Linear(16, 16)
+
+    def forward(self, tokens):
+        return torch.relu(self.up(self.norm(tokens).transpose(1, 2).reshape(-1, 16, 6, 6)))
+
+
+def test_one_image_of_tokens_lies_channels_last(recorded):
+    """Inductor hands over another step from image to image, which PyTorch's rule reads and nothing else."""
+    strides = recorded(Call, "compute", lambda result, *_: result.stride())
+    torch._dynamo.reset()
+    model, tokens = Tokens(), torch.randn(1, 36, 16)
+    expected = model(tokens)
+    model.up.__class__ = LAYERS[type(model.up)]
+    with torch.no_grad(), inductor.patch(freezing=True):
+        compiled = torch.compile(model, fullgraph=True)
+        for _ in range(2):
+            torch.testing.assert_close(compiled(tokens), expected, atol=1e-5, rtol=1e-4)
+    assert strides == [(1152, 1, 96, 8)] * 2
+
+
 @pytest.mark.parametrize("freezing", [False, True])
 @pytest.mark.parametrize("recorded", [False, True])
 @pytest.mark.parametrize(

@@ -55,7 +55,10 @@ def laid_out(t, rng):
 
 
 def drawn_calls(rng, ndim, dtype):
-    """Tensors and arguments for each operator: axes of 1, empty batches, weights that are not finite, any strides."""
+    """Tensors and arguments for each operator: axes of 1, empty batches, weights that are not finite, any strides.
+
+    Minimal filtering, and where channels lie in the result, are asked for or not.
+    """
 
     def each(*values):
         return tuple(rng.choice(values) for _ in range(ndim))
@@ -72,9 +75,10 @@ def drawn_calls(rng, ndim, dtype):
         w[..., 0] = torch.inf
     x, y, w = (laid_out(t, rng) for t in (x, y, w))
     bias, shift = (torch.randn(c, dtype=dtype) if rng.random() < 0.5 else None for c in (cout, cin))
+    asked = rng.choice(((), (True,), (False, None), (False, True), (False, False)))
     return {
-        "conv_transpose": (x, w, bias, stride, low, fine, dilation, groups),
-        "conv": (y, w, shift, stride, low, coarse, dilation, groups),
+        "conv_transpose": (x, w, bias, stride, low, fine, dilation, groups, *asked),
+        "conv": (y, w, shift, stride, low, coarse, dilation, groups, *asked),
         "weight_gradient": (x, y, stride, low, kernel, dilation, groups),
     }
 

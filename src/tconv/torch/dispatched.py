@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
-from tconv.torch import halves, messages, native, windows
+from tconv.torch import formats, halves, messages, native, windows
 from tconv.torch.engine import DTYPES, Operation
 
 #: By operation and number of axes, what users call: whoever overrides functions is told of that. `functional.py`
@@ -64,17 +64,32 @@ def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, 
     ndim = w.dim() - 2
     stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
     if by_operator(y, w, bias) and (ours or not packed_by_inductor("conv", w, stride, groups)):
-        return torch.ops.tconv.conv(y, w, bias, *said_to_operator("conv", y, w, given), filters)  # type: ignore[no-any-return]
+        return _by_operator("conv", y, w, bias, given, filters)
     pads = windows.paddings_of_conv(padding, _kernel(w), stride, dilation)
     return native.padded_conv(y, w, bias, stride, pads, dilation, groups)
 
 
 def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, ours: bool) -> Tensor:
     if by_operator(x, w, bias) and (ours or not packed_by_inductor("conv_transpose", w, given[0], given[3])):
-        operator = torch.ops.tconv.conv_transpose
-        return operator(x, w, bias, *said_to_operator("conv_transpose", x, w, given), filters)  # type: ignore[no-any-return]
+        return _by_operator("conv_transpose", x, w, bias, given, filters)
     kernel, stride, low, extra, dilation, groups = _window(x, w, given)
     return native.conv_transpose(x, w, bias, stride, low, extra, dilation, groups, kernel)
+
+
+def _by_operator(
+    operation: Operation, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool
+) -> Tensor:  # fmt: skip
+    operator, said = getattr(torch.ops.tconv, operation), said_to_operator(operation, x, w, given)
+    return operator(x, w, bias, *said, filters, lies_last(x, w))  # type: ignore[no-any-return]
+
+
+def lies_last(x: Tensor, w: Tensor) -> bool | None:
+    """What a registered operator is told of its result: that channels are last, or None, to see by itself.
+
+    Inductor hands it one image with another step from image to image than its trace has, as that is of no account. But
+    PyTorch's rule reads it: the result would lie channels first.
+    """
+    return formats.of(x, w).last or None
 
 
 def said_to_operator(operation: Operation, x: Tensor, w: Tensor, given: Any) -> tuple[Any, ...]:

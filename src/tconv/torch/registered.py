@@ -15,7 +15,9 @@ from tconv.torch import engine, formats, gradients, kept, native
 from tconv.torch.engine import OperationWindow
 
 _ARGUMENTS = "int[] stride, int[] low, SymInt[] size, int[] dilation, int groups"
-FILTERED = f"{_ARGUMENTS}, bool filtered=False"  # by minimal filtering, if that can be; derivatives are exact
+#: By minimal filtering, if that can be; derivatives are exact. Whether channels are last in the result; None: by the
+#: rule.
+FILTERED = f"{_ARGUMENTS}, bool filtered=False, bool? last=None"
 _SCHEMAS = {
     "conv_transpose": f"(Tensor x, Tensor w, Tensor? bias, {FILTERED}) -> Tensor",
     "conv": f"(Tensor y, Tensor w, Tensor? bias, {FILTERED}) -> Tensor",
@@ -61,19 +63,19 @@ def _window(given: Sequence[Any]) -> OperationWindow:
 
 def _computed(
     operation: engine.Operation, x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
-    dilation: Ints, groups: int, filtered: bool = False,
+    dilation: Ints, groups: int, filtered: bool = False, last: bool | None = None,
 ) -> Tensor:  # fmt: skip
     # A compiled model comes here for each of its layers: what need not be asked again is found under one key.
     window = tuple(stride), tuple(low), tuple(size), tuple(dilation), groups
-    key = operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype
+    key = operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), w.dtype, last
     call = engine.remembered(key)
     if call is None and fits(operation, x, w, groups):
-        call = engine.made(operation, x, w, OperationWindow(*window), None)
+        call = engine.made(operation, x, w, OperationWindow(*window), last)
         engine.remember(key, call)
     if call is not None and gradients.in_memory(x, w, bias) and (bias is None or call.bias_fits(bias)):
         return call.compute(x, w, bias, kept.of(w), filtered)  # a profiler was told of the operator
     result = engine.natively(operation, x, w, bias, OperationWindow(*window))
-    return formats.laid(result, formats.strides(result.shape, formats.of(x, w)))
+    return formats.laid(result, formats.strides(result.shape, _format(x, w, last)))
 
 
 def fits(operation: engine.Operation, x: Tensor, w: Tensor, groups: int) -> bool:
@@ -86,22 +88,27 @@ def fits(operation: engine.Operation, x: Tensor, w: Tensor, groups: int) -> bool
 
 
 def _like_conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
-                         dilation: Ints, groups: int, filtered: bool = False) -> Tensor:  # fmt: skip
-    return _empty(x, w, w.shape[1] * groups, size)
+                         dilation: Ints, groups: int, filtered: bool = False,
+                         last: bool | None = None) -> Tensor:  # fmt: skip
+    return _empty(x, w, w.shape[1] * groups, size, last)
 
 
 def _like_conv(y: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
-               dilation: Ints, groups: int, filtered: bool = False) -> Tensor:  # fmt: skip
-    return _empty(y, w, w.shape[0], size)
+               dilation: Ints, groups: int, filtered: bool = False, last: bool | None = None) -> Tensor:  # fmt: skip
+    return _empty(y, w, w.shape[0], size, last)
 
 
 def _like_weights(x: Tensor, y: Tensor, stride: Ints, low: Ints, size: Ints, dilation: Ints, groups: int) -> Tensor:
     return x.new_empty((x.shape[1], y.shape[1] // groups, *size))
 
 
-def _empty(x: Tensor, w: Tensor, channels: int, size: Ints) -> Tensor:
+def _empty(x: Tensor, w: Tensor, channels: int, size: Ints, last: bool | None) -> Tensor:
     shape = (x.shape[0], channels, *size)
-    return x.new_empty_strided(shape, formats.strides(shape, formats.of(x, w)))
+    return x.new_empty_strided(shape, formats.strides(shape, _format(x, w, last)))
+
+
+def _format(x: Tensor, w: Tensor, last: bool | None) -> formats.Format:
+    return formats.of(x, w) if last is None else formats.Format(last)
 
 
 LIKE: dict[str, Callable[..., Tensor]] = {
@@ -117,8 +124,8 @@ for _name, _like in LIKE.items():
 
 
 def _remember(ctx: Any, inputs: Sequence[Any], output: Tensor) -> None:
-    """The arguments of an operation; the last one, whether sums are those of minimal filtering, is no derivative's."""
-    first, second, _, *window, _ = inputs
+    """The arguments of an operation; of the last ones, how sums are made and where they lie, no derivative knows."""
+    first, second, _, *window, _, _ = inputs
     ctx.save_for_backward(first, second)
     ctx.window = window
 
@@ -134,7 +141,7 @@ def _back_conv_transpose(ctx: Any, dy: Tensor) -> Any:
     wanted, same = ctx.needs_input_grad, (dilation, groups)
     dx = ops.conv(dy, w, None, stride, low, x.shape[2:], *same) if wanted[0] else None
     dw = ops.weight_gradient(x, dy, stride, low, w.shape[2:], *same) if wanted[1] else None
-    return dx, dw, gradients.summed(dy) if wanted[2] else None, *[None] * 6
+    return dx, dw, gradients.summed(dy) if wanted[2] else None, *[None] * 7
 
 
 def _back_conv(ctx: Any, dx: Tensor) -> Any:
@@ -142,7 +149,7 @@ def _back_conv(ctx: Any, dx: Tensor) -> Any:
     wanted, same = ctx.needs_input_grad, (dilation, groups)
     dy = ops.conv_transpose(dx, w, None, stride, low, y.shape[2:], *same) if wanted[0] else None
     dw = ops.weight_gradient(dx, y, stride, low, w.shape[2:], *same) if wanted[1] else None
-    return dy, dw, gradients.summed(dx) if wanted[2] else None, *[None] * 6
+    return dy, dw, gradients.summed(dx) if wanted[2] else None, *[None] * 7
 
 
 def _back_weights(ctx: Any, dw: Tensor) -> Any:

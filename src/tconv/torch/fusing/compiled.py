@@ -67,7 +67,7 @@ def _stored(
     name, number, slope = ("", None, None) if follower is None else follower
     if slope is not None and slope.shape not in ((1,), (shape[1],)):
         return None
-    return FOLLOWED[operation](x, w, bias, residual, slope, name, number, *window, filters)  # type: ignore[no-any-return]
+    return FOLLOWED[operation](x, w, bias, residual, slope, name, number, *window, filters, dispatched.lies_last(x, w))  # type: ignore[no-any-return]
 
 
 def _normalized(

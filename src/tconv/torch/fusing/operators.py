@@ -53,26 +53,26 @@ _calls: dict[Hashable, RunCall] = {}
 def _followed(
     operation: Operation, x: Tensor, w: Tensor, bias: Tensor | None, residual: Tensor | None, slope: Tensor | None,
     activation: str, number: float | None, stride: Any, low: Any, size: Any, dilation: Any, groups: int,
-    filtered: bool = False,
+    filtered: bool = False, last: bool | None = None,
 ) -> Tensor:  # fmt: skip
     """The operation, then what is added, then an activation; of new memory, with the strides of the operation's."""
     window = OperationWindow(tuple(stride), tuple(low), tuple(size), tuple(dilation), groups)
     operands = Operands(w, bias, slope, None, None, None, None)
     run = Run(None, residual=None if residual is None else Add("+", residual))
-    call = _call(operation, x, operands, run, (activation, number), window, filtered)
+    call = _call(operation, x, operands, run, (activation, number), window, filtered, last)
     if call is not None:
         fits, added = runs.residual_of(run, (call.call.shape, call.call.strides), x.dtype)
         result = call.compute(run, x, operands, added, kept.of(w)) if fits else None
         if result is not None:
             return result
-    y: Tensor = getattr(torch.ops.tconv, operation)(x, w, bias, *window, filtered)
+    y: Tensor = getattr(torch.ops.tconv, operation)(x, w, bias, *window, filtered, last)
     y.copy_(_behind(y, residual, slope, activation, number))
     return y
 
 
 def _call(
     operation: Operation, x: Tensor, operands: Operands, run: Run, words: tuple[str, float | None],
-    window: OperationWindow, filtered: bool,
+    window: OperationWindow, filtered: bool, last: bool | None,
 ) -> RunCall | None:  # fmt: skip
     """The engine's call; None where there is none, on such tensors."""
     w, bias, slope, *_ = operands
@@ -81,12 +81,12 @@ def _call(
     if not operands.are_readable(x.dtype):
         return None
     adds, sloped = run.residual is not None, None if slope is None else slope.shape
-    key = operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words, sloped, adds, filtered
+    key = operation, window, x.shape, x.stride(), x.dtype, w.shape, w.stride(), words, sloped, adds, filtered, last
     known = _calls.get(key)
     if known is None or not known.is_current():
         if not registered.fits(operation, x, w, window.groups):
             return None
-        call = engine.made(operation, x, w, window, None)
+        call = engine.made(operation, x, w, window, last)
         if call.engines is None or not call.weights.dense or not operands.fit(call.bias_shape):
             return None
         follower = Follower(*words, slope) if words[0] else None
