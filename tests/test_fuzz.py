@@ -34,6 +34,8 @@ SHOWN_BY = {
     "cells that exist, of one row only": 73,
     "chunks at the high border like the others": 4,
     "chunks that lack a phase like the others": 171,
+    "rows of cells at once, a stride apart": 192,
+    "parts of rows of cells at once": 159,
     "rows that some taps miss like the others": 33,
     "the last of several tiles that are alike": 37,
     "an epilogue from the first q on, where y begins later": 90,

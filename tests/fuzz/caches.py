@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tconv.jit.schedules.channels import cells_at_once
 from tconv.jit.schedules.channels import schedule as channels
 from tconv.jit.schedules.channels import sizes as channels_sizes
 from tconv.jit.schedules.gradient import schedule as gradient
@@ -24,6 +25,8 @@ SMALL = {
     (pixels, "PANEL"): 2048,
     (channels, "NEAR"): 1024,
     (channels, "STREAM_FROM"): 4096,
+    (cells_at_once, "SET"): 64,
+    (channels_sizes, "ENOUGH"): 1,
     (channels_sizes, "PANEL"): 4096,
     (channels_sizes, "BLOCK"): 2048,
     (channels_sizes, "MOST_SCRATCH"): 4 << 10,

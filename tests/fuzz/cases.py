@@ -68,6 +68,8 @@ def _schedules(trial: Trial, pick: Random) -> Iterator[Any]:
         for one in (made, *others, *pick.sample(sizes, min(VARIATIONS, len(sizes)))):
             yield one
             yield from on_the_fly(one) if pick.random() < 0.3 else ()
+        if getattr(made, "carries", False):  # few problems have so many sums that they cannot wait in registers
+            yield replace(made, carries=False)
     yield from filtered_cases.drawn(p, trial.channels_last, trial.target, pick)
 
 

@@ -26,6 +26,7 @@ from tconv.jit.schedules.channels import schedule as channels_schedule
 from tconv.jit.schedules.channels import sizes as channels_sizes
 from tconv.jit.schedules.channels import tables as channels_tables
 from tconv.jit.schedules.channels.loops import block as channels_block
+from tconv.jit.schedules.channels.loops import chunks as channels_chunks
 from tconv.jit.schedules.channels.loops import taps as channels_taps
 from tconv.jit.schedules.channels.loops import tiles as channels_tiles
 from tconv.jit.schedules.pixels import schedule as pixels
@@ -93,7 +94,7 @@ FAULTS = {
     "rows that a stride sets apart, in place": Fault(
         pixels.PixelSchedule, "_seamless", "rows.read_step", "rows.x_step"),
     "outer axes cropped, cells at once": Fault(
-        channels_sizes, "_few_weights", "line.stays", "line.kernel == line.stride == 1"),
+        channels_sizes, "_with_cells_at_once", "line.stays", "line.kernel == line.stride == 1"),
     "a cell less at the high border": Fault(
         copies, "list_rows", "min(axes[last + AxisWords.READ], high)", "min(axes[last + AxisWords.READ], high - 1)"),
     "no zeros between rows that a tile spans": Fault(
@@ -118,6 +119,11 @@ FAULTS = {
         chunks, "beside_high", "max(0, last * axis[AxisWords.READ_STRIDE] - axis[AxisWords.READ])", "0"),
     "chunks that lack a phase like the others": Fault(
         chunks, "alike", "(a == last) != (b == last)", "a != a"),
+    "rows of cells at once, a stride apart": Fault(
+        channels_chunks, "at_once",
+        "further * axes[axis + AxisWords.READ_STEP]", "further * axes[axis + AxisWords.X_STEP]"),
+    "parts of rows of cells at once": Fault(
+        channels_chunks, "at_once", "columns // parts + (part < columns % parts)", "columns // parts"),
     "rows that some taps miss like the others": Fault(
         channels_taps, "list_bounds", "-(shift // axis[AxisWords.READ_STRIDE])", "q"),
     "the last of several tiles that are alike": Fault(

@@ -94,6 +94,12 @@ CONV = {
     "conv, depthwise, wide": _case(_down((8, 13), 3, stride=2, padding=1), (32, 32), 32, 2,
                                    forced={"depthwise": {"cache_block": (1, 2, 3)}}),
     "conv, depthwise, wide, 3-D": _case(_down((4, 6, 7), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (21, 21), 21),
+    "conv, depthwise, cells within": _case(_down((4, 19), 3, padding=1), (128, 128), 128),
+    "conv, depthwise, cells within, strides": _case(
+        _down((9, 33), 3, stride=(1, 2), padding=((2, 0), (0, 1))), (37, 37), 37, 2,
+        forced={"depthwise": {"cache_block": (1, 4, 7)}}),
+    "conv, depthwise, cells within, gaps": _case(_down((9, 29), (3, 2), stride=(2, 3), dilation=(2, 5)), (21, 21), 21),
+    "conv, depthwise, cells within, cropped": _case(_down((1, 23), (1, 3), padding=(0, (-2, -1))), (48, 48), 48, 2),
     "conv, depthwise, all in one": _case(_down((5, 5), 5), (21, 21), 21, 3),
     "conv, one cell": _case(_down((4, 3), (4, 3)), (9, 5), 1, 3),
     "conv, one cell, many channels": _case(_down((4, 3), (4, 3)), (53, 5), 1, 40, on_the_fly=True),
@@ -117,4 +123,6 @@ CONV_EXPECTED = {f"conv, {way}" for way in (
     "channels: images together", "channels: several vectors", "channels: zeros around", "channels: joined",
     "channels: on the fly", "channels: on the fly, parts", "channels: on the fly, in place",
     "depthwise: columns cut", "depthwise: zeros around", "depthwise: part of a vector", "depthwise: strands",
+    "depthwise: cells at once, carried", "depthwise: cells at once, several tiles",
+    "depthwise: cells at once, parts of rows",
 )}  # fmt: skip

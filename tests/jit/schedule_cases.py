@@ -12,6 +12,7 @@ from gradient_cases import GRADIENT, GRADIENT_EXPECTED, of_gradient
 from tconv import Geometry
 from tconv.jit.programs.cuts import spans
 from tconv.jit.schedules.axes import LoopAxis, phase_taps, strands
+from tconv.jit.schedules.channels.cells_at_once import together
 
 _up = Geometry.conv_transpose
 
@@ -137,6 +138,8 @@ CASES = GRADIENT | CONV | {
                                               forced={"depthwise": {"cache_block": (1, 4, 13)}}),
     "depthwise, cells within, planes cropped": Case(
         _up((3, 2, 13), (1, 2, 3), stride=(1, 1, 2), padding=((-1, 2), (1, 0), (-1, 1))), (16, 16), 16, 2),
+    "depthwise, cells within, in parts": Case(_up((3, 20), 2, stride=2), (128, 128), 128),
+    "depthwise, cells within, far apart": Case(_up((2, 70), (1, 3), padding=(0, 16), dilation=(1, 16)), (33, 33), 33),
     "depthwise, wide, gaps": Case(_up((4, 5), 2, stride=(3, 1), output_padding=(2, 0)), (21, 21), 21),
     "depthwise, wide, 3-D": Case(_up((2, 3, 4), (2, 3, 2), stride=2, dilation=(1, 2, 1)), (19, 19), 19),
     "one cell": Case(_up((1, 1), (4, 3)), (9, 5)),
@@ -157,7 +160,8 @@ EXPECTED = GRADIENT_EXPECTED | CONV_EXPECTED | {
     "planes: two axes before the last two", "planes: combinations", "planes: streaming", "planes: columns cut",
     "planes: rows cut", "planes: gaps", "planes: folded", "planes: folded, several rows",
     "channels: in place, cut", "channels: ends of rows together", "depthwise: in place, cut",
-    "depthwise: cells at once",
+    "depthwise: cells at once", "depthwise: cells at once, carried", "depthwise: cells at once, several tiles",
+    "depthwise: cells at once, parts of rows", "depthwise: cells at once, each loads its own",
     "first: taps", "taps: several parts", "taps: several channels", "taps: channels left over", "taps: long sums",
     "taps: runs in part", "taps: tap by tap",
     "channels: parts", "channels: in place", "channels: in place, parts", "channels: direct, part of a vector",
@@ -220,7 +224,11 @@ def _of_channels(s) -> dict[str, bool]:
         "parts": parts,
         "in place": s.in_place,
         "joined": s.layout.joined,
-        "cells at once": s.at_once and bool(s.inner[0]) and bool(s.inner[1]),
+        "cells at once": _at_once(s),
+        "cells at once, carried": _at_once(s) and s.carries,
+        "cells at once, each loads its own": _at_once(s) and not s.carries,
+        "cells at once, several tiles": _at_once(s) and len(s.tiles) > 1,
+        "cells at once, parts of rows": _at_once(s) and len(s.inner[1]) > together(*s.layout.axes[-2:]),
         "in place, cut": s.in_place and any(len(s.segments(s.spans[-1], b)) > 1 for b in range(s.last.stride)),
         "ends of rows together": s.in_place and s.rows == 1 and any(rows > 1 for rows, _ in s.shapes),
         "in place, parts": s.in_place and parts,
@@ -232,6 +240,10 @@ def _of_channels(s) -> dict[str, bool]:
         "on the fly, parts": s.on_the_fly and parts,
         "on the fly, in place": s.on_the_fly and s.in_place,
     }
+
+
+def _at_once(s) -> bool:
+    return s.at_once and bool(s.inner[0]) and bool(s.inner[1])
 
 
 def _of_phases(s) -> dict[str, bool]:

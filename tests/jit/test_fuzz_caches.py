@@ -7,6 +7,7 @@ from problems import problem
 
 from tconv.jit.choice import model
 from tconv.jit.machine import isa
+from tconv.jit.schedules.channels.cells_at_once import together
 from tests.fuzz.caches import SMALL, caches
 
 #: Problems that are drawn until one of them shows it.
@@ -17,7 +18,15 @@ def done(number):
     """What is decided for a problem by the limits."""
     target = list(isa.ISAS.values())[number % len(isa.ISAS)]
     made = [kind.make() for kind in model.offered(problem(Random(number).choice), number // 4 % 2 == 1, target)]
-    return [(one, getattr(one, "weights_exceed_cache", False), getattr(one, "streaming", False)) for one in made]
+    return [
+        (one, getattr(one, "weights_exceed_cache", False), getattr(one, "streaming", False), at_once(one))
+        for one in made
+    ]
+
+
+def at_once(schedule):
+    """The cells of an op that makes all phases of them, at most."""
+    return together(*schedule.layout.axes[-2:]) if getattr(schedule, "at_once", False) else 0
 
 
 @pytest.mark.parametrize(("module", "name"), SMALL, ids=[f"{m.__name__}.{name}" for m, name in SMALL])

@@ -65,12 +65,14 @@ def test_what_is_not_allowed(kind):
 
 
 @every_target
-def test_all_channels_of_cells_at_once_are_in_one_tile(target):
-    """Of fewer vectors there would be several, and no kernel that makes all phases of a cell."""
-    channels = 2 * target.lanes(4)
+@pytest.mark.parametrize("left", [0, 1])
+def test_cells_at_once_need_whole_vectors(target, left):
+    """The last vector of a tile ends with the channels; one that is alone in its tile would need a mask."""
+    channels = 2 * target.lanes(4) - left
     given = problem(channels=(channels, channels), groups=channels, geometry=up((5, 20), 2, stride=2))
     made = (kind.make() for kind in model.offered(given, True, target))
     schedule = next(one for one in made if one.kind == "depthwise")
     assert schedule.at_once
-    assert all(len(other.tiles) == 1 for other in variations(schedule, target))
-    assert not allowed(replace(schedule, vectors=1), target)
+    assert schedule.vectors == 2
+    assert all(other.in_whole_vectors for other in variations(schedule, target))
+    assert allowed(replace(schedule, vectors=1), target) == (left == 0)

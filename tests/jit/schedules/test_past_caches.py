@@ -93,6 +93,21 @@ def test_right_in_every_element(name, size, small):
 
 
 @needs_kernels
+@pytest.mark.parametrize("name", RUNNABLE)
+@pytest.mark.parametrize("channels", [16, 64, 144])
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("operation", ["conv", "conv_transpose"])
+def test_depthwise_right_in_every_element(name, channels, stride, operation, small):
+    """All phases of cells at a time, and those at the ends of rows."""
+    geometry, target = tconv.Geometry.conv((6, 40), 3, stride=stride, padding=1), ISAS[name]
+    problem = problem_of(geometry, cin=channels, cout=channels, groups=channels, operation=operation, batch=1)
+    schedule = of_kind("depthwise", problem, target, last=True)
+    assert schedule.at_once
+    assert schedule.streaming
+    check_numbers(problem, [schedule], target)
+
+
+@needs_kernels
 @pytest.mark.parametrize("kind_last", [("channels", True), ("pixels", False)], ids=["channels", "pixels"])
 def test_y_that_begins_within_a_line(kind_last, small):
     """Streaming stores fault there."""
@@ -107,6 +122,19 @@ def test_y_that_begins_within_a_line(kind_last, small):
         start = -room.ctypes.data % 64 + offset
         y = room[start : start + expected.nbytes].view(np.float32).reshape(expected.shape)
         np.testing.assert_array_equal(op(x, out=y), expected)
+
+
+@needs_kernels
+@pytest.mark.parametrize("offset", [4, 16, 32])
+def test_y_of_a_depthwise_layer_that_begins_within_a_line(offset, small):
+    x = np.random.default_rng(0).standard_normal((1, 8, 32, 64), dtype=np.float32)
+    w = np.random.default_rng(1).standard_normal((64, 1, 3, 3), dtype=np.float32)
+    op = tconv.Conv(w, padding=1, groups=64, layout="channels_last")
+    expected = op(x)
+    room = np.zeros(expected.nbytes + 128, np.uint8)
+    start = -room.ctypes.data % 64 + offset
+    y = room[start : start + expected.nbytes].view(np.float32).reshape(expected.shape)
+    np.testing.assert_array_equal(op(x, out=y), expected)
 
 
 @pytest.mark.quick

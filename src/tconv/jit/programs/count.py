@@ -91,7 +91,7 @@ def _of_folded(kernel: folded.FoldedRows, op: Words) -> int:
 
 
 def _of_at_once(kernel: at_once.AtOnce, op: Words) -> int:
-    return op[2] * len(kernel.starts) * kernel.products
+    return (op[2] * kernel.products + kernel.products_before) * len(kernel.starts)
 
 
 #: How many vectors of products one op makes, for the kernels that multiply; `op` is laid out as their module says.

@@ -209,7 +209,7 @@ def at_once(kernel: AtOnce, thread: Thread, op: Words, tile: Words) -> None:
         for row, source in zip(rows, kernel.sources, strict=True):
             x = thread.to(Context.SOURCE, tile[Tile.X], row, start * size)
             for shift, fed in source:
-                read = x.at(shift * kernel.x_pixel).read((number, kernel.x_pixel), (kernel.lanes, size))
+                read = x.at(shift * kernel.x_cell).read((number, kernel.x_pixel), (kernel.lanes, size))
                 for a, b, tap in fed:
                     sums[a, b] += read * w.at(tile[Tile.W] + tap * tile[Tile.TAP] + lanes).read((kernel.lanes, size))
         y = thread.to(Context.TARGET, tile[Tile.TARGET], at, start * size)

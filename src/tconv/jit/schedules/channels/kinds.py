@@ -119,7 +119,7 @@ def _variations_of_depthwise(s: ChannelSchedule, budget: int) -> Iterator[dict[s
 def _allowed(s: ChannelSchedule, isa: Isa) -> bool:
     most_rows = 1 if s.depthwise or s.layout.joined else MOST_ROWS
     fits = s.part <= s.read and s.rows * s.pixels * s.vectors <= isa.registers
-    return fits and s.rows <= most_rows and (len(s.tiles) == 1 or not s.at_once)
+    return fits and s.rows <= most_rows and (s.in_whole_vectors or not s.at_once)
 
 
 def _tile(kernel: Kernel, s: ChannelSchedule) -> RegisterTile | None:

@@ -27,9 +27,10 @@ from tconv.jit.kernels.unpack import UnpackRuns, UnpackTransposed
 from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.programs.cuts import balanced, spans
 from tconv.jit.programs.packing import LINE
-from tconv.jit.schedules.axes import LoopAxis, by_shift, meets, phase_taps, residues
+from tconv.jit.schedules.axes import by_shift, meets, phase_taps, residues
 from tconv.jit.schedules.base import STREAM_FROM, TERMS
 from tconv.jit.schedules.broadcast import BroadcastSchedule
+from tconv.jit.schedules.channels import cells_at_once
 from tconv.jit.schedules.lane_tiles import LaneTile, cut, rows_of_short
 from tconv.jit.schedules.layouts import MemoryLayout
 from tconv.problem import Problem
@@ -62,6 +63,7 @@ class ChannelSchedule(BroadcastSchedule):
     depthwise: bool = False  #: depthwise: the groups are the output channels, and each reads its own channel of x
     cut_rows: bool = False  #: rows of the panel are cut where a tap comes upon x or leaves it, as they must be in place
     at_once: bool = False  #: depthwise, and cells all of whose taps read x make all of their phases at a time
+    carries: bool = False  #: of these, each vector of x is loaded once a row: sums of later q wait in registers
 
     @property
     def kind(self) -> str:
@@ -254,7 +256,7 @@ class ChannelSchedule(BroadcastSchedule):
     @cached_property
     def inner(self) -> tuple[range, range]:
         """The q of the last two axes all of whose taps, of every phase, read x."""
-        before, last = (_inner(line) for line in self.layout.axes[-2:])
+        before, last = map(cells_at_once.inner, self.layout.axes[-2:])
         return before, last
 
     def within(self, columns: range, b: int) -> range:
@@ -276,7 +278,7 @@ class ChannelSchedule(BroadcastSchedule):
                 self.pixel,
                 last,
                 self.depthwise,
-                self.streaming,
+                self.streaming and self.lanes * self.problem.itemsize == LINE,
                 rows,
                 self.ahead(width),
                 masked=self.masked,
@@ -295,30 +297,21 @@ class ChannelSchedule(BroadcastSchedule):
         # An op calls the kernel of the variant of its tile.
         kernels += [PackOnTheFly(element, self.lanes)] * (len(variants) if self.on_the_fly else 0)
         if self.at_once:
-            kernels.append(self.inner_kernel)
+            kernels += [self.inner_kernel(vectors, last) for vectors, _, last in variants]
         copy = PackChannelsLast(element, self.lanes, self.cell) if self.transposed else PackRows(element, self.lanes)
         return Code(element, self.lanes, (*kernels, copy))
 
-    @cached_property
-    def inner_kernel(self) -> AtOnce:
-        """The kernel for cells within: one tile has all channels."""
+    def inner_kernel(self, vectors: int, left: int) -> AtOnce:
+        """The kernel for cells within, of tiles of so many vectors, with so many lanes of the last one."""
+        element = ELEMENTS[self.problem.dtype]
+        starts = Channels(element, self.lanes, 1, vectors, self.pixel, left).starts
+        # A part of a line would be written past the caches by itself, far from the others.
+        streaming = self.streaming and self.lanes * self.problem.itemsize == LINE
         before, last = self.layout.axes[-2:]
-        [(vectors, _, left)] = self.variants
-        starts = Channels(ELEMENTS[self.problem.dtype], self.lanes, 1, vectors, self.pixel, left).starts
-        sources = tuple(
-            tuple(
-                (shift, tuple((a, b, row * last.kernel + tap) for a, row in rows.items() for b, tap in columns.items()))
-                for shift, columns in by_shift(last).items()
-            )
-            for rows in by_shift(before).values()
-        )
-        steps = last.x_step, last.y_step, (before.stride, last.stride)
-        return AtOnce(ELEMENTS[self.problem.dtype], self.lanes, starts, *steps, sources)
+        vectors_of_tile = element, self.lanes, starts
+        return cells_at_once.kernel(before, last, vectors_of_tile, carries=self.carries, streaming=streaming)
 
-
-def _inner(line: LoopAxis) -> range:
-    """The q of an axis that every phase has, and all of whose taps read x."""
-    shifts_of_taps = [shift for taps in phase_taps(line) for _, shift in taps]
-    start = max([line.first(b) for b in range(line.stride)] + [-shift for shift in shifts_of_taps])
-    stop = min([line.end(b) for b in range(line.stride)] + [line.read - shift for shift in shifts_of_taps])
-    return range(start, max(start, stop))
+    @property
+    def in_whole_vectors(self) -> bool:
+        """Whether no vector of a tile needs a mask."""
+        return all(vectors > 1 or left == self.lanes for vectors, _, left in self.variants)

@@ -13,6 +13,7 @@ from tconv.jit.machine.native import compiled
 from tconv.jit.machine.native.language import Ints
 from tconv.jit.programs.loops.words import COPIED, MET, Met
 from tconv.jit.schedules.arrays import Collector, array, axes_of, lists_of, written
+from tconv.jit.schedules.channels.cells_at_once import together
 from tconv.jit.schedules.channels.loops.chunks import chunks_of_channels
 from tconv.jit.schedules.channels.loops.words import TAP, C
 from tconv.jit.schedules.channels.schedule import ChannelSchedule
@@ -127,7 +128,8 @@ class ChannelTables(ChannelWeights):
             C.COPY: self.copy,
             C.FINISH: self.finish,
             C.BLOCK: 8 * len(Block),
-            C.AT_ONCE: len(self.code.kernels) - 2 if s.at_once else 0,
+            C.AT_ONCE: self.copy - len(s.variants) if s.at_once else 0,
+            C.TOGETHER: together(*s.layout.axes[-2:]) if s.at_once else 0,
             C.WITHIN: within[0].start,
             C.WITHIN_END: within[0].stop,
             C.COLUMNS: within[1].start,

@@ -107,19 +107,25 @@ def at_once(s: Ints, axes: Ints, lists: Ints, out: Ints) -> None:
     axes[before + AxisWords.TO] = min(axes[before + AxisWords.Q_END], s[C.WITHIN_END])
     if columns <= 0:
         return
-    at, shifts = low - axes[last + AxisWords.Q], axes[before + AxisWords.SHIFTS_AT]
+    shifts = axes[before + AxisWords.SHIFTS_AT]
+    parts = -(-columns // s[C.TOGETHER])
     for number in range(rows_between(axes, count)):
-        x, y, rest = at * axes[last + AxisWords.X_STEP], at * axes[last + AxisWords.PIXEL_STEP], number
+        at = low - axes[last + AxisWords.Q]
+        x, y, rest = at * axes[last + AxisWords.READ_STEP], at * axes[last + AxisWords.PIXEL_STEP], number
         for reverse in range(count):
             axis = (count - 1 - reverse) * AXIS
             n = axes[axis + AxisWords.TO] - axes[axis + AxisWords.FROM]
             further = axes[axis + AxisWords.FROM] + rest % n - axes[axis + AxisWords.Q]
             rest = rest // n
-            x += further * axes[axis + AxisWords.X_STEP]
+            x += further * axes[axis + AxisWords.READ_STEP]
             y += further * axes[axis + AxisWords.PIXEL_STEP]
-        op = begin(out, s[C.AT_ONCE])
-        put(out, columns)
-        put(out, y)
-        for n in range(lists[shifts]):
-            put(out, x + lists[shifts + 1 + 2 * n] * axes[before + AxisWords.X_STEP])
-        end(out, op)
+        for part in range(parts):
+            some = columns // parts + (part < columns % parts)
+            op = begin(out, s[C.AT_ONCE])
+            put(out, some)
+            put(out, y)
+            for n in range(lists[shifts]):
+                put(out, x + lists[shifts + 1 + 2 * n] * axes[before + AxisWords.X_STEP])
+            end(out, op)
+            x += some * axes[last + AxisWords.READ_STEP]
+            y += some * axes[last + AxisWords.PIXEL_STEP]

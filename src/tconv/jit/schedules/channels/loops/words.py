@@ -45,6 +45,7 @@ class C(Words):
     FINISH = auto()  #: the kernel of the epilogue, or 0
     BLOCK = auto()  #: bytes of the words of a block of weights
     AT_ONCE = auto()  #: the kernel that computes all phases of cells within, or 0; and which q these are
+    TOGETHER = auto()  #: q that an op of it has, at most
     WITHIN = auto()  #: of the axis before the last, and the first behind them
     WITHIN_END = auto()
     COLUMNS = auto()  #: of the last axis, likewise
