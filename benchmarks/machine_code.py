@@ -24,6 +24,7 @@ from typing import NamedTuple
 from tconv.bench.layers import BenchLayer, public
 from tconv.jit.choice.model import by_model
 from tconv.jit.kernels import Kernel, linking
+from tconv.jit.kernels.at_once import AtOnce
 from tconv.jit.machine.ir import ELEMENTS
 from tconv.jit.machine.isa import ISAS
 from tconv.jit.programs.count import PRODUCTS, products
@@ -46,7 +47,7 @@ class Processor(NamedTuple):
 PROCESSORS = {"Apple M1": Processor(4, 3, 8), "Neoverse N1": Processor(2, 2, 4), "Neoverse V1": Processor(4, 3, 8)}
 
 
-BRANCH, LABEL = r"^\t(?:b|b\.\w+|cbn?z|tbn?z)\t.*\n", r"^\S+:.*\n"
+BRANCH, LABEL = r"^\t(?:b|b\.\w+|cbn?z|tbn?z)\t.*\n", r"^(\S+):.*\n"
 
 
 class Counts(NamedTuple):
@@ -83,12 +84,15 @@ def counted(line: str) -> Counts:
 
 @cache
 def of_kernel(kernel: Kernel) -> Counts:
-    """The blocks of a kernel that multiply."""
+    """The blocks of a kernel that multiply; of one whose sums begin before its loop only that loop."""
     total = [0.0] * len(Counts._fields)
     # A block ends behind a branch, too.
     text = re.sub(BRANCH, r"\g<0>behind:\n", linking.assembly(kernel, NEON), flags=re.MULTILINE)
-    for block in re.split(LABEL, text, flags=re.MULTILINE):
+    _, *parts = re.split(LABEL, text, flags=re.MULTILINE)
+    for label, block in zip(parts[::2], parts[1::2], strict=True):
         lines = [line.strip() for line in block.splitlines() if re.match(r"\t[a-z]", line)]
+        if isinstance(kernel, AtOnce) and not (lines and lines[-1].endswith(label)):
+            continue
         if any(line.startswith(("fmla", "fmls")) for line in lines):
             total = [sum(column) for column in zip(total, *map(counted, lines), strict=True)]
     return Counts(*total)
