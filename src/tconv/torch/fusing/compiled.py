@@ -23,7 +23,7 @@ from tconv.torch import dispatched, engine, formats
 from tconv.torch.accelerated import FILTERED, LAYERS
 from tconv.torch.fusing import planes, runs
 from tconv.torch.fusing.operators import FOLLOWED, NORMALIZED
-from tconv.torch.fusing.runs import BY_STATISTICS, CONVOLUTIONS, NOTHING, Follower, Run
+from tconv.torch.fusing.runs import CONVOLUTIONS, Follower, Run
 from tconv.torch.fusing.statistics import normalizes
 
 _OURS = {*LAYERS.values(), *FILTERED.values()}
@@ -94,17 +94,3 @@ def _normalized(
 
 def _is_of(residual: Any, shape: Sequence[int], dtype: torch.dtype) -> bool:
     return isinstance(residual, Tensor) and residual.shape == shape and residual.dtype is dtype
-
-
-def takes_statistics(called: Sequence[Any], at: int) -> bool:
-    """Whether a normalization that takes statistics is the first that does anything behind a module.
-
-    Dynamo follows what is asked here for every run: so little is asked of most of them.
-    """
-    for module in called[at + 1 :]:
-        if not isinstance(module, torch.nn.Module):
-            return False
-        for part in runs.parts(module):
-            if type(part) not in NOTHING:
-                return type(part) in BY_STATISTICS
-    return False
