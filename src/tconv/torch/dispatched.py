@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.overrides import handle_torch_function, has_torch_function
 
+from tconv import checks
 from tconv.torch import formats, halves, messages, native, windows
 from tconv.torch.engine import DTYPES, Operation
 
@@ -35,7 +36,10 @@ def computed(
         return _overridden(operation, ndim, x, w, bias, given)
     if torch.compiler.is_compiling():
         filters = filters and not torch.is_grad_enabled()
-        return _computed(operation, ndim, x, w, bias, given, filters, ours or filters)
+        try:
+            return _computed(operation, ndim, x, w, bias, given, filters, ours or filters)
+        except checks.Rejected as rejected:
+            raise messages.error(operation, rejected) from None
     with messages.explained(operation, ndim, x, w, bias, given):
         messages.check_tensors(ndim, x, w, bias)
         return _computed(operation, ndim, x, w, bias, given, False, False)
