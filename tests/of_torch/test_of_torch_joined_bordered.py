@@ -283,6 +283,34 @@ def test_methods_that_end_graphs_stay_out_of_them(rows):
     assert not rows
 
 
+class Network(Codec):
+    """A codec that is no layer: what it pads for is a network."""
+
+    def __init__(self):
+        super().__init__()
+        self.behind = nn.Sequential(nn.Softplus(), nn.Softsign(), nn.Softplus())
+
+    def forward(self, x):
+        return self.behind(super().forward(x))
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # which Dynamo reads
+def test_networks_that_pad_by_lengths_in_tensors_are_compiled(rows):
+    torch.compiler.reset()
+    model, twin, report = accelerated(Network(), X)
+    assert [found.apart for found in report.modules if found.pads] == [False]
+    operators = []
+
+    def backend(graph, examples):
+        operators.extend(node.target for node in graph.graph.nodes if node.op == "call_function")
+        return graph.forward
+
+    rows.clear()
+    check(torch.compile(model, backend=backend), twin, X)
+    assert [each for each in operators if each in (F.softplus, F.softsign)] == [F.softplus, F.softsign, F.softplus]
+    assert not rows
+
+
 def test_what_is_compiled_inside(rows):
     inside = nn.Sequential(nn.ReflectionPad1d(1), nn.Conv1d(4, 4, 3))
     model = Codec().eval()

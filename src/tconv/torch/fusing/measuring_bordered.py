@@ -20,6 +20,9 @@ from tconv.torch.fusing.bordered import LAYERS, form
 from tconv.torch.measured import MeasuredModule, Shapes
 from tconv.torch.measuring import settled
 
+#: Modules of which a padding one has no more when it is a layer: a convolution, a normalization, an activation.
+_PARTS = 3
+
 
 class MeasuringBordered:
     """Measures calls of `F.pad` by the modules whose forward methods have them, those that are alike once."""
@@ -60,6 +63,11 @@ class MeasuringBordered:
                 extra = 0.0 if type(module) in LAYERS else slowed * operations[module]
                 shapes, contests = zip(*found, strict=True)
                 kind = type(module).__name__
-                apart = module in self.apart
+                apart = module in self.apart and _is_layer(module)
                 measured = MeasuredModule(self.names[module], kind, shapes, operations=(), pads=True, apart=apart)
                 yield settled(measured, contests, extra)
+
+
+def _is_layer(module: Module) -> bool:
+    """Whether a module has little beside its padding: of a network that stays out of graphs nothing is compiled."""
+    return sum(next(each.children(), None) is None for each in module.modules()) <= _PARTS
