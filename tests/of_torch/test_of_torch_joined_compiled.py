@@ -208,6 +208,36 @@ class Added(nn.Module):
         return other + y
 
 
+class Marked(torch.Tensor):
+    """A subclass that adds nothing: others know PyTorch's operators only."""
+
+
+@pytest.mark.parametrize("where", ["x", "conv.weight", "conv.bias", "relu.weight", "other"])
+def test_subclasses_are_pytorchs(where):
+    torch.compiler.reset()
+    model = Residual()
+    model.conv, model.norm, model.relu = nn.Conv1d(3, 3, 3, padding=1), nn.Identity(), nn.PReLU(3)
+    x = torch.randn(2, 3, 9)
+    given = {"x": x, "other": x.flip(0)}
+    model, twin, _ = accelerated(model, tuple(given.values()))
+    operators = []
+
+    def backend(graph, examples):
+        operators.extend(str(node.target) for node in graph.graph.nodes if "tconv." in str(node.target))
+        return graph.forward
+
+    with torch.no_grad():
+        wanted = twin(**given)
+        if where in given:
+            given[where] = given[where].as_subclass(Marked)
+        else:
+            owner, name = where.split(".")
+            setattr(model.get_submodule(owner), name, nn.Parameter(model.get_parameter(where).data.as_subclass(Marked)))
+        found = torch.compile(model, backend=backend)(**given)
+        torch.testing.assert_close(found.as_subclass(torch.Tensor), wanted, rtol=1e-4, atol=1e-5)
+    assert operators == (["tconv.conv"] if where in ("relu.weight", "other") else [])
+
+
 SUMS = [
     torch.ones(4, 1), ROWS.double(), 3, 1.5, torch.ones(2, 2, 4, 9), ROWS.transpose(1, 2).contiguous().transpose(1, 2),
 ]  # fmt: skip

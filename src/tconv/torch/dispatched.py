@@ -129,9 +129,20 @@ def _kernel(w: Tensor) -> tuple[int, ...]:
         trace._set_tracing_state(state)
 
 
+#: A subclass may know PyTorch's operators only.
+_KNOWN = (Tensor, torch.nn.Parameter)
+
+
+def is_known(t: Tensor | None) -> bool:
+    """Whether a tensor is of no subclass, or there is none."""
+    return t is None or type(t) in _KNOWN
+
+
 def by_operator(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     """Whether this call is to become a call of the registered operator."""
     if not torch.compiler.is_dynamo_compiling() or torch.compiler.is_exporting() or is_transformed():
+        return False
+    if not (is_known(x) and is_known(w) and is_known(bias)):
         return False
     same = w.dtype == x.dtype and (bias is None or bias.dtype == x.dtype)
     ours = x.dtype in DTYPES and x.dtype not in halves.BY_ONEDNN

@@ -65,7 +65,7 @@ def _stored(
     if run.residual is not None and not (_is_of(residual, shape, x.dtype) and residual.stride() == strides):
         return None
     name, number, slope = ("", None, None) if follower is None else follower
-    if slope is not None and slope.shape not in ((1,), (shape[1],)):
+    if slope is not None and not (dispatched.is_known(slope) and slope.shape in ((1,), (shape[1],))):
         return None
     return FOLLOWED[operation](x, w, bias, residual, slope, name, number, *window, filters, dispatched.lies_last(x, w))  # type: ignore[no-any-return]
 
@@ -83,8 +83,9 @@ def _normalized(
     # With other strides modules make results whose strides are not always those of y. Where they differ along axes of 1
     # only, Inductor has the operator write into a view of y, and its scheduler fails (KeyError: 'op3').
     fits = run.residual is None or (_is_of(residual, y.shape, y.dtype) and residual.is_contiguous())
-    if fits and formats.is_in_order(y) and normalizes(norm, y.shape, slope):
-        others = residual, norm.weight, norm.bias, slope
+    others = residual, norm.weight, norm.bias, slope
+    known = all(dispatched.is_known(each) for each in others[1:])
+    if fits and known and formats.is_in_order(y) and normalizes(norm, y.shape, slope):
         NORMALIZED(y, *others, runs.groups_of(norm), norm.eps, name, number)
         return y
     for module in run.members[1:]:
@@ -93,4 +94,5 @@ def _normalized(
 
 
 def _is_of(residual: Any, shape: Sequence[int], dtype: torch.dtype) -> bool:
-    return isinstance(residual, Tensor) and residual.shape == shape and residual.dtype is dtype
+    lies = isinstance(residual, Tensor) and dispatched.is_known(residual)
+    return lies and residual.shape == shape and residual.dtype is dtype
