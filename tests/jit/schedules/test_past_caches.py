@@ -49,7 +49,9 @@ def convolution(cin, cout, size, kernel=3, **more):
 )
 def test_channels_of_whole_lines_and_few_terms(isa, cin, cout, kernel, size, streams):
     problem = convolution(cin, cout, (size, size), kernel)
-    assert of_kind("channels", problem, ISAS[isa], last=True).streaming == streams
+    schedule = of_kind("channels", problem, ISAS[isa], last=True)
+    assert schedule.streaming == streams
+    assert {each.streaming for each in schedule.code.kernels if isinstance(each, Channels)} == {streams}
 
 
 @pytest.mark.quick

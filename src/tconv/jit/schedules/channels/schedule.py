@@ -278,7 +278,7 @@ class ChannelSchedule(BroadcastSchedule):
                 self.pixel,
                 last,
                 self.depthwise,
-                self.streaming and self.lanes * self.problem.itemsize == LINE,
+                self.streaming,
                 rows,
                 self.ahead(width),
                 masked=self.masked,
@@ -305,10 +305,10 @@ class ChannelSchedule(BroadcastSchedule):
         """The kernel for cells within, of tiles of so many vectors, with so many lanes of the last one."""
         element = ELEMENTS[self.problem.dtype]
         starts = Channels(element, self.lanes, 1, vectors, self.pixel, left).starts
-        # A part of a line would be written past the caches by itself, far from the others.
-        streaming = self.streaming and self.lanes * self.problem.itemsize == LINE
         before, last = self.layout.axes[-2:]
         vectors_of_tile = element, self.lanes, starts
+        # A part of a line would be written past the caches by itself, far from the others.
+        streaming = self.streaming and self.lanes * self.problem.itemsize == LINE
         return cells_at_once.kernel(before, last, vectors_of_tile, carries=self.carries, streaming=streaming)
 
     @property
