@@ -7,6 +7,7 @@ import torch
 import torch._inductor.config as inductor
 from torch import nn
 
+import tconv.torch
 from tconv.torch.accelerated import FILTERED, LAYERS
 from tconv.torch.engine import Call
 
@@ -134,3 +135,11 @@ def test_what_is_by_minimal_filtering_stays_so_where_no_derivative_is_recorded(l
             torch.testing.assert_close(compiled(x), expected, atol=1e-4, rtol=1e-4)
     assert filtered
     assert all(each is not recorded for each in filtered)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_compiled_layers_say_what_is_wrong(recorded):
+    layer = tconv.torch.nn.Conv1d(4, 4, 5)
+    torch.compiler.reset()
+    with torch.set_grad_enabled(recorded), pytest.raises(RuntimeError, match="conv1d: kernel must fit into the padded"):
+        torch.compile(layer, backend="eager")(torch.randn(1, 4, 3))

@@ -18,6 +18,7 @@ from torch.overrides import handle_torch_function, has_torch_function
 from tconv import checks
 from tconv.torch import formats, halves, messages, native, windows
 from tconv.torch.engine import DTYPES, Operation
+from tconv.torch.plain import CLASSES
 
 #: By operation and number of axes, what users call: whoever overrides functions is told of that. `functional.py`
 #: enters them.
@@ -65,10 +66,10 @@ def _computed(
 
 def _conv(y: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool, ours: bool) -> Tensor:
     stride, padding, _, groups, dilation, _ = given
-    ndim = w.dim() - 2
-    stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
     if by_operator(y, w, bias) and (ours or not packed_by_inductor("conv", w, stride, groups)):
         return _by_operator("conv", y, w, bias, given, filters)
+    ndim = w.dim() - 2
+    stride, dilation = windows.each("stride", stride, ndim, 1), windows.each("dilation", dilation, ndim, 1)
     pads = windows.paddings_of_conv(padding, _kernel(w), stride, dilation)
     return native.padded_conv(y, w, bias, stride, pads, dilation, groups)
 
@@ -80,9 +81,7 @@ def _conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filte
     return native.conv_transpose(x, w, bias, stride, low, extra, dilation, groups, kernel)
 
 
-def _by_operator(
-    operation: Operation, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool
-) -> Tensor:  # fmt: skip
+def _by_operator(operation: Operation, x: Tensor, w: Tensor, bias: Tensor | None, given: Any, filters: bool) -> Tensor:
     operator, said = getattr(torch.ops.tconv, operation), said_to_operator(operation, x, w, given)
     return operator(x, w, bias, *said, filters, lies_last(x, w))  # type: ignore[no-any-return]
 
@@ -129,13 +128,9 @@ def _kernel(w: Tensor) -> tuple[int, ...]:
         trace._set_tracing_state(state)
 
 
-#: A subclass may know PyTorch's operators only.
-_KNOWN = (Tensor, torch.nn.Parameter)
-
-
 def is_known(t: Tensor | None) -> bool:
     """Whether a tensor is of no subclass, or there is none."""
-    return t is None or type(t) in _KNOWN
+    return t is None or type(t) in CLASSES
 
 
 def by_operator(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:

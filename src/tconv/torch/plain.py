@@ -10,8 +10,9 @@ from torch.autograd import forward_ad
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import DeviceContext
 
-#: Their elements lie where `data_ptr` says. Subclasses, such as fake tensors, may have none.
-_PLAIN = {Tensor, torch.nn.Parameter}
+#: Their elements lie where `data_ptr` says. Subclasses, such as fake tensors, may have none, and know no operators but
+#: PyTorch's.
+CLASSES = (Tensor, torch.nn.Parameter)
 
 _function_modes: Any = torch._C._len_torch_function_stack
 _dispatch_modes: Any = torch._C._len_torch_dispatch_stack
@@ -26,9 +27,9 @@ _strided = torch.strided
 def plain(x: Tensor, w: Tensor, bias: Tensor | None) -> bool:
     """Whether nothing but autograd may want to know of this call, and the tensors are plain, on the CPU."""
     return (
-        type(x) in _PLAIN
-        and type(w) in _PLAIN
-        and (bias is None or (type(bias) in _PLAIN and not bias.is_neg()))
+        type(x) in CLASSES
+        and type(w) in CLASSES
+        and (bias is None or (type(bias) in CLASSES and not bias.is_neg()))
         and not (_function_modes() and _modes_listen())
         and not _dispatch_modes()
         and not _transforms()

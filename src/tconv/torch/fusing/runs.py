@@ -24,8 +24,8 @@ from tconv.torch.accelerated import FILTERED, LAYERS
 from tconv.torch.engine import Operation
 from tconv.torch.fusing import snakes
 from tconv.torch.fusing.links import Add, Pair
+from tconv.torch.plain import CLASSES
 
-_PLAIN = (Tensor, nn.Parameter)
 #: Layers that a run may begin with, accelerated or not, their operation and axes of size.
 CONVOLUTIONS: dict[type, tuple[Operation, int]] = {
     kind: ("conv_transpose" if "Transpose" in theirs.__name__ else "conv", int(theirs.__name__[-2]))
@@ -163,7 +163,7 @@ def residual_of(run: Run, y: tuple[tuple[int, ...], tuple[int, ...]], dtype: tor
     if run.residual is None:
         return True, None
     other = run.residual.other
-    if type(other) not in _PLAIN or other.dtype is not dtype or not other.is_cpu or other.layout is not torch.strided:
+    if type(other) not in CLASSES or other.dtype is not dtype or not other.is_cpu or other.layout is not torch.strided:
         return False, None
     if (other.shape, other.stride()) != y or other.is_neg() or not other.data_ptr():
         return False, None
@@ -183,7 +183,7 @@ def gathers(norm: Any) -> bool:
 def readable(tensors: Iterable[Tensor | None], dtype: torch.dtype) -> bool:
     """Whether all of them can be read where they lie, in one dtype."""
     return all(
-        t is None or (type(t) in _PLAIN and t.dtype is dtype and t.is_cpu and t.is_contiguous() and not t.is_neg())
+        t is None or (type(t) in CLASSES and t.dtype is dtype and t.is_cpu and t.is_contiguous() and not t.is_neg())
         for t in tensors
     )
 
