@@ -138,8 +138,15 @@ def test_what_is_by_minimal_filtering_stays_so_where_no_derivative_is_recorded(l
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_compiled_layers_say_what_is_wrong(recorded):
-    layer = tconv.torch.nn.Conv1d(4, 4, 5)
+@pytest.mark.parametrize(
+    ("layer", "shape", "said"),
+    [
+        (tconv.torch.nn.Conv1d(4, 4, 5), (1, 4, 3), "conv1d: kernel must fit into the padded"),
+        (tconv.torch.nn.Conv1d(4, 4, 5), (1, 5, 9), "input must have 4 channels, as weight has; got 5"),
+        (tconv.torch.nn.ConvTranspose2d(16, 8, 4), (1, 15, 8, 8), "input must have 16 channels, as weight has; got 15"),
+    ],
+)
+def test_compiled_layers_say_what_is_wrong(layer, shape, said, recorded):
     torch.compiler.reset()
-    with torch.set_grad_enabled(recorded), pytest.raises(RuntimeError, match="conv1d: kernel must fit into the padded"):
-        torch.compile(layer, backend="eager")(torch.randn(1, 4, 3))
+    with torch.set_grad_enabled(recorded), pytest.raises(RuntimeError, match=said):
+        torch.compile(layer, backend="aot_eager")(torch.randn(shape))

@@ -90,19 +90,21 @@ def fits(operation: engine.Operation, x: Tensor, w: Tensor, groups: int) -> bool
 def _like_conv_transpose(x: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
                          dilation: Ints, groups: int, filtered: bool = False,
                          last: bool | None = None) -> Tensor:  # fmt: skip
-    return _empty(x, w, w.shape[1] * groups, size, last)
+    return _empty(x, w, w.shape[0], w.shape[1] * groups, size, last)
 
 
 def _like_conv(y: Tensor, w: Tensor, bias: Tensor | None, stride: Ints, low: Ints, size: Ints,
                dilation: Ints, groups: int, filtered: bool = False, last: bool | None = None) -> Tensor:  # fmt: skip
-    return _empty(y, w, w.shape[0], size, last)
+    return _empty(y, w, w.shape[1] * groups, w.shape[0], size, last)
 
 
 def _like_weights(x: Tensor, y: Tensor, stride: Ints, low: Ints, size: Ints, dilation: Ints, groups: int) -> Tensor:
     return x.new_empty((x.shape[1], y.shape[1] // groups, *size))
 
 
-def _empty(x: Tensor, w: Tensor, channels: int, size: Ints, last: bool | None) -> Tensor:
+def _empty(x: Tensor, w: Tensor, read: int, channels: int, size: Ints, last: bool | None) -> Tensor:
+    # Otherwise a graph with derivatives would find out in its backward, and say something of that.
+    torch._check(x.shape[1] == read, lambda: f"input must have {read} channels, as weight has; got {x.shape[1]}")
     shape = (x.shape[0], channels, *size)
     return x.new_empty_strided(shape, formats.strides(shape, _format(x, w, last)))
 
