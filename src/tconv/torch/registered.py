@@ -104,7 +104,8 @@ def _like_weights(x: Tensor, y: Tensor, stride: Ints, low: Ints, size: Ints, dil
 
 def _empty(x: Tensor, w: Tensor, read: int, channels: int, size: Ints, last: bool | None) -> Tensor:
     # Otherwise a graph with derivatives would find out in its backward, and say something of that.
-    torch._check(x.shape[1] == read, lambda: f"input must have {read} channels, as weight has; got {x.shape[1]}")
+    check: Any = torch._check
+    check(x.shape[1] == read, lambda: f"input must have {read} channels, as weight has; got {x.shape[1]}")
     shape = (x.shape[0], channels, *size)
     return x.new_empty_strided(shape, formats.strides(shape, _format(x, w, last)))
 

@@ -173,8 +173,11 @@ class ChannelSchedule(BroadcastSchedule):
         p, vector = self.problem, self.lanes * self.problem.itemsize
         large = p.bytes_written > STREAM_FROM
         whole = self.last.pixel_step % vector == self.last.y_step % vector == self.written * p.itemsize % vector == 0
-        if not (large and whole and self.direct) or self.depthwise:
-            return large and whole and self.depthwise
+        if self.depthwise:
+            # Cells at once are written a vector at a time: a part of a line would go by itself, far from the others.
+            return large and whole and (vector == LINE or not self.at_once)
+        if not (large and whole and self.direct):
+            return False
         # Where a line is two vectors, tiles have to be lines too, and the caches do well unless there is little to do.
         most = self.terms if vector == LINE else FEW
         lines = self.written * p.itemsize % LINE == self.vectors * vector % LINE == 0
@@ -307,9 +310,7 @@ class ChannelSchedule(BroadcastSchedule):
         starts = Channels(element, self.lanes, 1, vectors, self.pixel, left).starts
         before, last = self.layout.axes[-2:]
         vectors_of_tile = element, self.lanes, starts
-        # A part of a line would be written past the caches by itself, far from the others.
-        streaming = self.streaming and self.lanes * self.problem.itemsize == LINE
-        return cells_at_once.kernel(before, last, vectors_of_tile, carries=self.carries, streaming=streaming)
+        return cells_at_once.kernel(before, last, vectors_of_tile, carries=self.carries, streaming=self.streaming)
 
     @property
     def in_whole_vectors(self) -> bool:

@@ -28,9 +28,8 @@ class ChannelTables(ChannelWeights):
         super().__init__(schedule, threads)
         self.shapes = schedule.shapes
         self.move = len(self.shapes) * len(schedule.variants)
-        self.pack = self.copy - len(
-            schedule.variants
-        )  # the kernels that pack weights, where they are packed on the fly
+        #: A kernel a variant: those that pack weights on the fly, or those of cells at once, which never do.
+        self.pack = self.copy - len(schedule.variants)
 
     def header(self) -> dict[Header, int]:
         """Where kernels read and write, and the order of loops."""
@@ -128,7 +127,7 @@ class ChannelTables(ChannelWeights):
             C.COPY: self.copy,
             C.FINISH: self.finish,
             C.BLOCK: 8 * len(Block),
-            C.AT_ONCE: self.copy - len(s.variants) if s.at_once else 0,
+            C.AT_ONCE: self.pack if s.at_once else 0,
             C.TOGETHER: together(*s.layout.axes[-2:]) if s.at_once else 0,
             C.WITHIN: within[0].start,
             C.WITHIN_END: within[0].stop,

@@ -44,9 +44,9 @@ class C(Words):
     COPY = auto()
     FINISH = auto()  #: the kernel of the epilogue, or 0
     BLOCK = auto()  #: bytes of the words of a block of weights
-    AT_ONCE = auto()  #: the kernel that computes all phases of cells within, or 0; and which q these are
+    AT_ONCE = auto()  #: the kernel that computes all phases of cells within, or 0
     TOGETHER = auto()  #: q that an op of it has, at most
-    WITHIN = auto()  #: of the axis before the last, and the first behind them
+    WITHIN = auto()  #: the first q of cells within, of the axis before the last, and the first behind them
     WITHIN_END = auto()
     COLUMNS = auto()  #: of the last axis, likewise
     COLUMNS_END = auto()
